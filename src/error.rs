@@ -1,0 +1,258 @@
+//! The one error type.
+
+use crate::{DType, Reduction, spec::Rule};
+
+/// Everything that can go wrong, with what and where in fields.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No loss has this name.
+    #[error("no loss is called `{found}`; `wgloss list` shows those there are")]
+    UnknownLoss {
+        /// The name asked for.
+        found: String,
+    },
+    /// The loss has no parameter of this name.
+    #[error("{loss}: no parameter is called `{parameter}`; it has {}", listed(known))]
+    UnknownParameter {
+        /// The loss.
+        loss: &'static str,
+        /// The name given.
+        parameter: String,
+        /// The parameters the loss has.
+        known: Vec<&'static str>,
+    },
+    /// A parameter's value breaks its rule.
+    #[error("{loss}: parameter `{parameter}` must be {rule}, found {found}")]
+    Parameter {
+        /// The loss.
+        loss: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// What it may be.
+        rule: Rule,
+        /// What was given.
+        found: String,
+    },
+    /// A list of parameter values has the wrong length.
+    #[error("{loss}: expected {expected} parameter values, found {found}")]
+    ParameterCount {
+        /// The loss.
+        loss: &'static str,
+        /// How many it has.
+        expected: usize,
+        /// How many were given.
+        found: usize,
+    },
+    /// An option (upstream gradient, accumulation weight) is not a finite number.
+    #[error("{loss}: option `{option}` must be a finite number, found {found}")]
+    Option {
+        /// The loss.
+        loss: &'static str,
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        found: f32,
+    },
+    /// No reduction has this name.
+    #[error("no reduction is called `{found}`; there are none, sum, mean, weighted_mean and batch_mean")]
+    UnknownReduction {
+        /// The name given.
+        found: String,
+    },
+    /// A required input or output was not given.
+    #[error("{loss}: `{tensor}` is missing")]
+    MissingTensor {
+        /// The loss.
+        loss: &'static str,
+        /// The input or output.
+        tensor: String,
+    },
+    /// An input or output was given that the loss does not have, or the same one twice.
+    #[error("{loss}: unexpected `{tensor}`; it takes {}", listed(known))]
+    UnexpectedTensor {
+        /// The loss.
+        loss: &'static str,
+        /// The name given.
+        tensor: String,
+        /// What the loss takes.
+        known: Vec<String>,
+    },
+    /// A tensor has the wrong shape.
+    #[error("{loss}: `{tensor}` must have shape {expected}, found {found:?}")]
+    Shape {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: &'static str,
+        /// The shape it must have.
+        expected: String,
+        /// Its shape.
+        found: Vec<usize>,
+    },
+    /// The number of elements given does not fill the shape given.
+    #[error("shape {shape:?} holds {expected} elements, found {found}")]
+    Length {
+        /// The shape.
+        shape: Vec<usize>,
+        /// The elements it holds.
+        expected: usize,
+        /// The elements there are.
+        found: usize,
+    },
+    /// A tensor has the wrong storage type.
+    #[error("{tensor} must be {expected}, found {found}")]
+    DType {
+        /// The loss and tensor, or what was done with it.
+        tensor: String,
+        /// The type it must have.
+        expected: String,
+        /// The type it has.
+        found: DType,
+    },
+    /// Targets that the loss does not allow. Their items contributed nothing.
+    #[error("{loss}: {count} item(s) with a value out of range, the first at index {first}")]
+    Target {
+        /// The loss.
+        loss: &'static str,
+        /// How many items.
+        count: u64,
+        /// The index of the first one, counted over the flattened items.
+        first: u64,
+    },
+    /// The reduction does not exist for what it is asked of.
+    #[error("{loss}: an `upstream` per item needs the reduction `none`, found `{reduction}`")]
+    UpstreamReduction {
+        /// The loss.
+        loss: &'static str,
+        /// The reduction asked for.
+        reduction: Reduction,
+    },
+    /// A caller's buffer ends before the tensor bound to it does.
+    #[error("{loss}: the buffer for `{tensor}` needs {needed} bytes from offset {offset}, it has {available}")]
+    BufferTooSmall {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// Where the tensor starts.
+        offset: u64,
+        /// Bytes needed from there.
+        needed: u64,
+        /// Bytes there are from there.
+        available: u64,
+    },
+    /// A caller's buffer lacks a usage flag.
+    #[error("{loss}: the buffer for `{tensor}` needs the usage {needed:?}, it has {found:?}")]
+    BufferUsage {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// The flags it needs.
+        needed: wgpu::BufferUsages,
+        /// The flags it has.
+        found: wgpu::BufferUsages,
+    },
+    /// An offset into a caller's buffer is not aligned as the adapter asks.
+    #[error("{loss}: the offset of `{tensor}`, {offset}, must be a multiple of {alignment}")]
+    BufferAlignment {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// The offset given.
+        offset: u64,
+        /// What it must be a multiple of.
+        alignment: u64,
+    },
+    /// An output overlaps another tensor in the same buffer.
+    #[error("{loss}: `{output}` overlaps `{other}` in the same buffer")]
+    BufferOverlap {
+        /// The loss.
+        loss: &'static str,
+        /// The output.
+        output: String,
+        /// The tensor it overlaps.
+        other: String,
+    },
+    /// A tensor belongs to another device than the one it is used on.
+    #[error("{loss}: `{tensor}` is on another device")]
+    OtherDevice {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+    },
+    /// What was asked needs more than the adapter allows and cannot be split.
+    #[error("{what} needs {needed}, but {limit} is {available} on {adapter}")]
+    Limit {
+        /// What was asked.
+        what: String,
+        /// The limit, as wgpu names it.
+        limit: &'static str,
+        /// What would be needed.
+        needed: u64,
+        /// What there is.
+        available: u64,
+        /// The adapter.
+        adapter: String,
+    },
+    /// No adapter matches.
+    #[error("no adapter {}; there are {}", wanted(asked), listed(found))]
+    NoAdapter {
+        /// What was asked for; empty: any.
+        asked: String,
+        /// The adapters there are, as `backend:name`.
+        found: Vec<String>,
+    },
+    /// The adapter gave no device.
+    #[error("{adapter}: no device: {reason}")]
+    NoDevice {
+        /// The adapter.
+        adapter: String,
+        /// What the driver said.
+        reason: String,
+    },
+    /// The device has no memory left for what was asked.
+    #[error("out of device memory: {what}")]
+    OutOfMemory {
+        /// What the memory was for.
+        what: String,
+    },
+    /// The device was lost or destroyed: what it holds is gone, make a new [`Gpu`](crate::Gpu).
+    #[error("the device was lost: {reason}")]
+    DeviceLost {
+        /// What the driver said.
+        reason: String,
+    },
+    /// A kernel did not compile: an error in wgloss. Please report it.
+    #[error("{loss}: the shader did not compile (an error in wgloss, please report it): {location}: {message}")]
+    Shader {
+        /// The loss.
+        loss: &'static str,
+        /// File and line.
+        location: String,
+        /// What the compiler said.
+        message: String,
+    },
+    /// The device refused an operation: an error in wgloss. Please report it.
+    #[error("{what}: the device refused it (an error in wgloss, please report it): {message}")]
+    Internal {
+        /// What was being done.
+        what: String,
+        /// What wgpu said.
+        message: String,
+    },
+}
+
+fn listed<S: AsRef<str>>(names: &[S]) -> String {
+    if names.is_empty() {
+        return "none".to_string();
+    }
+    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+fn wanted(asked: &str) -> String {
+    if asked.is_empty() { "was found".to_string() } else { format!("matches `{asked}`") }
+}

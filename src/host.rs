@@ -1,0 +1,182 @@
+//! Tensors in host memory.
+
+use std::borrow::Cow;
+
+use half::{bf16, f16};
+
+use crate::{DType, Element, Error};
+
+/// What a tensor is without its values: storage type and shape.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TensorType {
+    /// The storage type.
+    pub dtype: DType,
+    /// The length of each axis; empty for a scalar.
+    pub shape: Vec<usize>,
+}
+
+impl TensorType {
+    /// A type of this storage and shape.
+    pub fn new(dtype: DType, shape: impl Into<Vec<usize>>) -> Self {
+        TensorType { dtype, shape: shape.into() }
+    }
+
+    /// How many elements there are.
+    pub fn elements(&self) -> u64 {
+        self.shape.iter().map(|&axis| axis as u64).product()
+    }
+
+    /// Bytes in a GPU buffer: whole 32-bit words.
+    pub fn buffer_size(&self) -> u64 {
+        self.dtype.buffer_size(self.elements())
+    }
+}
+
+/// A tensor in host memory, borrowed or owned, row-major.
+///
+/// A slice or `Vec` converts to a one-dimensional tensor; [`HostTensor::new`] gives it another shape.
+///
+/// ```
+/// use wgloss::HostTensor;
+/// let logits = HostTensor::new(&[0.1_f32, 0.7, 0.2, 0.3, 0.3, 0.4], [2, 3])?;
+/// assert_eq!(logits.shape(), [2, 3]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor<'a> {
+    ty: TensorType,
+    bytes: Cow<'a, [u8]>,
+}
+
+impl<'a> HostTensor<'a> {
+    /// The values in this shape.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the shape does not hold that many.
+    pub fn new<T: Element>(values: &'a [T], shape: impl Into<Vec<usize>>) -> Result<Self, Error> {
+        let ty = TensorType::new(T::DTYPE, shape);
+        if ty.elements() != values.len() as u64 {
+            return Err(Error::Length { expected: ty.elements() as usize, found: values.len(), shape: ty.shape });
+        }
+        Ok(HostTensor { ty, bytes: Cow::Borrowed(bytemuck::cast_slice(values)) })
+    }
+
+    /// A tensor of any storage type from its bytes (little-endian, row-major).
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the bytes are not as many as the shape needs.
+    pub fn from_bytes(
+        dtype: DType,
+        shape: impl Into<Vec<usize>>,
+        bytes: impl Into<Cow<'a, [u8]>>,
+    ) -> Result<Self, Error> {
+        let (ty, bytes) = (TensorType::new(dtype, shape), bytes.into());
+        if ty.elements() * dtype.size() as u64 != bytes.len() as u64 {
+            let found = bytes.len() / dtype.size();
+            return Err(Error::Length { expected: ty.elements() as usize, found, shape: ty.shape });
+        }
+        Ok(HostTensor { ty, bytes })
+    }
+
+    /// Floats stored as `dtype`, each rounded to the nearest value of that type.
+    ///
+    /// # Errors
+    /// [`Error::Length`] as for [`HostTensor::new`], [`Error::DType`] if `dtype` is not floating.
+    pub fn rounded(values: &[f64], dtype: DType, shape: impl Into<Vec<usize>>) -> Result<HostTensor<'static>, Error> {
+        let bytes: Vec<u8> = match dtype {
+            DType::F32 => values.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
+            DType::F16 => values.iter().flat_map(|&x| f16::from_f64(x).to_le_bytes()).collect(),
+            DType::BF16 => values.iter().flat_map(|&x| bf16::from_f64(x).to_le_bytes()).collect(),
+            DType::I32 => {
+                let (tensor, expected) = ("rounded values".to_string(), "a floating type".to_string());
+                return Err(Error::DType { tensor, expected, found: dtype });
+            }
+        };
+        HostTensor::from_bytes(dtype, shape, bytes)
+    }
+
+    /// Storage type and shape.
+    pub fn ty(&self) -> &TensorType {
+        &self.ty
+    }
+
+    /// The storage type.
+    pub fn dtype(&self) -> DType {
+        self.ty.dtype
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.ty.shape
+    }
+
+    /// The values as they lie in memory.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The values.
+    ///
+    /// # Errors
+    /// [`Error::DType`] if they are not stored as `T`.
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>, Error> {
+        if T::DTYPE != self.dtype() {
+            let tensor = "the tensor to read".to_string();
+            return Err(Error::DType { tensor, expected: T::DTYPE.to_string(), found: self.dtype() });
+        }
+        Ok(bytemuck::pod_collect_to_vec(&self.bytes))
+    }
+
+    /// The values widened to f64, whatever their storage.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self.dtype() {
+            DType::F32 => self.widened(f32::from_le_bytes),
+            DType::F16 => self.widened(f16::from_le_bytes),
+            DType::BF16 => self.widened(bf16::from_le_bytes),
+            DType::I32 => self.widened(i32::from_le_bytes),
+        }
+    }
+
+    fn widened<const SIZE: usize, T: Into<f64>>(&self, read: fn([u8; SIZE]) -> T) -> Vec<f64> {
+        let (elements, _) = self.bytes.as_chunks::<SIZE>();
+        elements.iter().map(|&bytes| read(bytes).into()).collect()
+    }
+
+    /// The one value of a scalar, or of a tensor of one element; NaN for any other tensor.
+    pub fn item(&self) -> f64 {
+        match self.to_f64()[..] {
+            [value] => value,
+            _ => f64::NAN,
+        }
+    }
+
+    /// The same tensor, borrowed.
+    pub fn view(&self) -> HostTensor<'_> {
+        HostTensor { ty: self.ty.clone(), bytes: Cow::Borrowed(&self.bytes) }
+    }
+}
+
+impl<'a, T: Element> From<&'a [T]> for HostTensor<'a> {
+    fn from(values: &'a [T]) -> Self {
+        let ty = TensorType::new(T::DTYPE, [values.len()]);
+        HostTensor { ty, bytes: Cow::Borrowed(bytemuck::cast_slice(values)) }
+    }
+}
+
+impl<'a, T: Element> From<&'a Vec<T>> for HostTensor<'a> {
+    fn from(values: &'a Vec<T>) -> Self {
+        values.as_slice().into()
+    }
+}
+
+impl<'a, T: Element, const LENGTH: usize> From<&'a [T; LENGTH]> for HostTensor<'a> {
+    fn from(values: &'a [T; LENGTH]) -> Self {
+        values.as_slice().into()
+    }
+}
+
+impl<'a> From<&'a HostTensor<'_>> for HostTensor<'a> {
+    fn from(tensor: &'a HostTensor<'_>) -> Self {
+        tensor.view()
+    }
+}

@@ -1,0 +1,305 @@
+//! Binary and multi-label classification: elementwise; inputs `logits` or `prediction` ∂, `target` and optional `weight`, all of one shape.
+
+use crate::{
+    Loss,
+    reference::{self, Reference},
+    spec::{Domain, Driver, Family, Input, LossSpec, Param, Rule, Shape, Value, WEIGHT, shader_file},
+};
+
+/// Logits and signs.
+const LOGITS_SIGN: &[Input] = &[
+    Input::differentiable("logits", Shape::Items, Domain::Real),
+    Input::constant("target", Shape::Items, Domain::Sign),
+    WEIGHT,
+];
+
+/// Binary cross-entropy of probabilities.
+///
+/// `−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]` for `prediction` p and `target` t, both in [0, 1];
+/// gradient (p − t)/max(p(1−p), 1e-12). From logits, [`BceWithLogits`] is more exact.
+/// Source: PyTorch BCELoss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Bce;
+
+/// The entry of [`Bce`] in the catalogue.
+pub static BCE: LossSpec = LossSpec {
+    name: "bce",
+    family: Family::Binary,
+    formula: "−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]",
+    notes: "gradient (p − t)/max(p(1−p), 1e-12)",
+    source: "PyTorch BCELoss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable("prediction", Shape::Items, Domain::Probability),
+        Input::constant("target", Shape::Items, Domain::Probability),
+        WEIGHT,
+    ],
+    params: &[],
+    shader: shader_file!(losses "binary/bce.wgsl"),
+    reference: Reference::Elementwise(reference::bce),
+};
+
+impl Loss for Bce {
+    fn spec(&self) -> &'static LossSpec {
+        &BCE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Binary cross-entropy of logits.
+///
+/// `(1−t)x + (1+(w−1)t)·softplus(−x)` for `logits` x and `target` t in [0, 1]; w is `pos_weight`, times the optional input `pos_weight`
+/// of one value per position on the last axis. `label_smoothing` ε moves the target: t ← t(1−ε) + ε/2.
+/// Source: PyTorch BCEWithLogitsLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BceWithLogits {
+    /// The weight of the positive class; 0 or above.
+    pub pos_weight: f32,
+    /// How far targets move to ½; 0 or above, below 1.
+    pub label_smoothing: f32,
+}
+
+impl BceWithLogits {
+    const DEFAULT: Self = BceWithLogits { pos_weight: 1.0, label_smoothing: 0.0 };
+}
+
+impl Default for BceWithLogits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`BceWithLogits`] in the catalogue.
+pub static BCE_WITH_LOGITS: LossSpec = LossSpec {
+    name: "bce_with_logits",
+    family: Family::Binary,
+    formula: "(1−t)x + (1+(w−1)t)·softplus(−x)",
+    notes: "w = pos_weight (parameter times input); label_smoothing ε: t ← t(1−ε) + ε/2",
+    source: "PyTorch BCEWithLogitsLoss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable("logits", Shape::Items, Domain::Real),
+        Input::constant("target", Shape::Items, Domain::Probability),
+        Input::optional("pos_weight", Shape::LastAxis),
+        WEIGHT,
+    ],
+    params: &[
+        Param::number("pos_weight", BceWithLogits::DEFAULT.pos_weight, Rule::NonNegative),
+        Param::number("label_smoothing", BceWithLogits::DEFAULT.label_smoothing, Rule::HalfOpenUnit),
+    ],
+    shader: shader_file!(losses "binary/bce_with_logits.wgsl"),
+    reference: Reference::Elementwise(reference::bce_with_logits),
+};
+
+impl Loss for BceWithLogits {
+    fn spec(&self) -> &'static LossSpec {
+        &BCE_WITH_LOGITS
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.pos_weight.into(), self.label_smoothing.into()]
+    }
+}
+
+/// Focal loss of independent logits, as in RetinaNet.
+///
+/// `α_t·(1−p_t)^γ·bce_with_logits(x, t)` for `logits` x and `target` t in [0, 1], with p = σ(x), p_t = pt + (1−p)(1−t)
+/// and α_t = αt + (1−α)(1−t); `alpha` below 0 switches α_t off. Finite for every finite x and every γ ≥ 0.
+/// Source: Lin et al. 2017; torchvision sigmoid_focal_loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SigmoidFocal {
+    /// The weight of the positive class against the negative; below 0: off.
+    pub alpha: f32,
+    /// How strongly easy items are played down; 0 or above.
+    pub gamma: f32,
+}
+
+impl SigmoidFocal {
+    const DEFAULT: Self = SigmoidFocal { alpha: 0.25, gamma: 2.0 };
+}
+
+impl Default for SigmoidFocal {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`SigmoidFocal`] in the catalogue.
+pub static SIGMOID_FOCAL: LossSpec = LossSpec {
+    name: "sigmoid_focal",
+    family: Family::Binary,
+    formula: "α_t·(1−p_t)^gamma·bce_with_logits(x, t)",
+    notes: "p_t = pt + (1−p)(1−t), p = σ(x); α_t = alpha·t + (1−alpha)(1−t), off for alpha < 0",
+    source: "Lin et al. 2017; torchvision sigmoid_focal_loss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable("logits", Shape::Items, Domain::Real),
+        Input::constant("target", Shape::Items, Domain::Probability),
+        WEIGHT,
+    ],
+    params: &[
+        Param::number("alpha", SigmoidFocal::DEFAULT.alpha, Rule::Finite),
+        Param::number("gamma", SigmoidFocal::DEFAULT.gamma, Rule::NonNegative),
+    ],
+    shader: shader_file!(losses "binary/sigmoid_focal.wgsl"),
+    reference: Reference::Elementwise(reference::sigmoid_focal),
+};
+
+impl Loss for SigmoidFocal {
+    fn spec(&self) -> &'static LossSpec {
+        &SIGMOID_FOCAL
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.alpha.into(), self.gamma.into()]
+    }
+}
+
+/// Hinge loss of a linear classifier.
+///
+/// `max(0, 1 − t·x)` for `logits` x and `target` t, −1 or 1; gradient 0 at the corner.
+/// Source: Cortes & Vapnik 1995; Keras Hinge.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hinge;
+
+/// The entry of [`Hinge`] in the catalogue.
+pub static HINGE: LossSpec = LossSpec {
+    name: "hinge",
+    family: Family::Binary,
+    formula: "max(0, 1 − t·x)",
+    notes: "t is −1 or 1; gradient 0 at t·x = 1",
+    source: "Cortes & Vapnik 1995; Keras Hinge",
+    driver: Driver::Elementwise,
+    inputs: LOGITS_SIGN,
+    params: &[],
+    shader: shader_file!(losses "binary/hinge.wgsl"),
+    reference: Reference::Elementwise(reference::hinge),
+};
+
+impl Loss for Hinge {
+    fn spec(&self) -> &'static LossSpec {
+        &HINGE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Hinge loss, squared.
+///
+/// `max(0, 1 − t·x)²` for `logits` x and `target` t, −1 or 1.
+/// Source: Keras SquaredHinge.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SquaredHinge;
+
+/// The entry of [`SquaredHinge`] in the catalogue.
+pub static SQUARED_HINGE: LossSpec = LossSpec {
+    name: "squared_hinge",
+    family: Family::Binary,
+    formula: "max(0, 1 − t·x)²",
+    notes: "t is −1 or 1",
+    source: "Keras SquaredHinge",
+    driver: Driver::Elementwise,
+    inputs: LOGITS_SIGN,
+    params: &[],
+    shader: shader_file!(losses "binary/squared_hinge.wgsl"),
+    reference: Reference::Elementwise(reference::squared_hinge),
+};
+
+impl Loss for SquaredHinge {
+    fn spec(&self) -> &'static LossSpec {
+        &SQUARED_HINGE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Logistic loss of a signed target.
+///
+/// `softplus(−t·x)` for `logits` x and `target` t, −1 or 1.
+/// Source: PyTorch SoftMarginLoss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SoftMargin;
+
+/// The entry of [`SoftMargin`] in the catalogue.
+pub static SOFT_MARGIN: LossSpec = LossSpec {
+    name: "soft_margin",
+    family: Family::Binary,
+    formula: "softplus(−t·x)",
+    notes: "t is −1 or 1",
+    source: "PyTorch SoftMarginLoss",
+    driver: Driver::Elementwise,
+    inputs: LOGITS_SIGN,
+    params: &[],
+    shader: shader_file!(losses "binary/soft_margin.wgsl"),
+    reference: Reference::Elementwise(reference::soft_margin),
+};
+
+impl Loss for SoftMargin {
+    fn spec(&self) -> &'static LossSpec {
+        &SOFT_MARGIN
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Kullback–Leibler divergence from log-probabilities.
+///
+/// `t(ln t − p)`, 0 where t = 0, for log-probabilities `prediction` p and probabilities `target` t;
+/// with `log_target` the target holds log-probabilities too: `exp(t)(t − p)`. The usual reduction is `batch_mean`.
+/// Source: Kullback & Leibler 1951; PyTorch KLDivLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KlDiv {
+    /// Whether the target holds log-probabilities.
+    pub log_target: bool,
+}
+
+impl KlDiv {
+    const DEFAULT: Self = KlDiv { log_target: false };
+}
+
+impl Default for KlDiv {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`KlDiv`] in the catalogue.
+pub static KL_DIV: LossSpec = LossSpec {
+    name: "kl_div",
+    family: Family::Binary,
+    formula: "t(ln t − p), 0 where t = 0; with log_target exp(t)(t − p)",
+    notes: "prediction holds log-probabilities; usual reduction batch_mean",
+    source: "Kullback & Leibler 1951; PyTorch KLDivLoss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable("prediction", Shape::Items, Domain::LogProbability),
+        Input::constant(
+            "target",
+            Shape::Items,
+            Domain::Where("log_target", &Domain::LogProbability, &Domain::Probability),
+        ),
+        WEIGHT,
+    ],
+    params: &[Param::flag("log_target", KlDiv::DEFAULT.log_target)],
+    shader: shader_file!(losses "binary/kl_div.wgsl"),
+    reference: Reference::Elementwise(reference::kl_div),
+};
+
+impl Loss for KlDiv {
+    fn spec(&self) -> &'static LossSpec {
+        &KL_DIV
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.log_target.into()]
+    }
+}

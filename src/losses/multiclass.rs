@@ -1,0 +1,56 @@
+//! Multi-class classification: rows of C logits, one class index a row.
+
+use crate::{
+    Loss,
+    reference::{self, Reference},
+    spec::{Domain, Driver, Family, Input, LossSpec, Param, Shape, Value, WEIGHT, shader_file},
+};
+
+/// Cross-entropy of logits against class indices.
+///
+/// `lse − x_y` for a row x of `logits` `[N, C]` and its class y in `target` `[N]`, with `lse = log Σ_c exp(x_c)`; gradient softmax(x) − onehot(y).
+/// Rows whose target is `ignore_index` count nowhere: `mean` divides by the number of the others. A logit of −∞ masks its class.
+/// Source: PyTorch CrossEntropyLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropy {
+    /// Rows with this target are left out.
+    pub ignore_index: i32,
+}
+
+impl CrossEntropy {
+    const DEFAULT: Self = CrossEntropy { ignore_index: -100 };
+}
+
+impl Default for CrossEntropy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`CrossEntropy`] in the catalogue.
+pub static CROSS_ENTROPY: LossSpec = LossSpec {
+    name: "cross_entropy",
+    family: Family::Multiclass,
+    formula: "lse − x_y, lse = log Σ_c exp(x_c)",
+    notes: "rows whose target is ignore_index count nowhere; a logit of −∞ masks its class",
+    source: "PyTorch CrossEntropyLoss",
+    driver: Driver::Rows,
+    inputs: &[
+        Input::differentiable("logits", Shape::Rows, Domain::Real),
+        Input::classes("target", Shape::Items),
+        WEIGHT,
+    ],
+    params: &[Param::integer("ignore_index", CrossEntropy::DEFAULT.ignore_index)],
+    shader: shader_file!(losses "multiclass/cross_entropy.wgsl"),
+    reference: Reference::Rows(reference::cross_entropy),
+};
+
+impl Loss for CrossEntropy {
+    fn spec(&self) -> &'static LossSpec {
+        &CROSS_ENTROPY
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.ignore_index.into()]
+    }
+}

@@ -1,0 +1,399 @@
+//! Regression: elementwise; inputs `prediction` ∂, `target` and optional `weight`, all of one shape.
+
+use crate::{
+    Loss,
+    reference::{self, Reference},
+    spec::{Domain, Driver, Family, Input, LossSpec, Param, Rule, Shape, Value, WEIGHT, shader_file},
+};
+
+/// The inputs of most losses here.
+const PREDICTION_TARGET: &[Input] = &[
+    Input::differentiable("prediction", Shape::Items, Domain::Real),
+    Input::constant("target", Shape::Items, Domain::Real),
+    WEIGHT,
+];
+
+/// Mean squared error.
+///
+/// `e²` with e = `prediction` − `target`; gradient 2e.
+/// Source: PyTorch MSELoss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mse;
+
+/// The entry of [`Mse`] in the catalogue.
+pub static MSE: LossSpec = LossSpec {
+    name: "mse",
+    family: Family::Regression,
+    formula: "e²",
+    notes: "",
+    source: "PyTorch MSELoss",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[],
+    shader: shader_file!(losses "regression/mse.wgsl"),
+    reference: Reference::Elementwise(reference::mse),
+};
+
+impl Loss for Mse {
+    fn spec(&self) -> &'static LossSpec {
+        &MSE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Mean absolute error.
+///
+/// `|e|` with e = `prediction` − `target`; gradient sign(e), 0 at 0.
+/// Source: PyTorch L1Loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mae;
+
+/// The entry of [`Mae`] in the catalogue.
+pub static MAE: LossSpec = LossSpec {
+    name: "mae",
+    family: Family::Regression,
+    formula: "|e|",
+    notes: "gradient sign(e), 0 at e = 0",
+    source: "PyTorch L1Loss",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[],
+    shader: shader_file!(losses "regression/mae.wgsl"),
+    reference: Reference::Elementwise(reference::mae),
+};
+
+impl Loss for Mae {
+    fn spec(&self) -> &'static LossSpec {
+        &MAE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Huber loss: quadratic near 0, linear beyond `delta`.
+///
+/// `½e²` if |e| ≤ δ, else `δ(|e| − ½δ)`, with e = `prediction` − `target`.
+/// Source: Huber 1964; PyTorch HuberLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber {
+    /// Where the square turns into a line; above 0.
+    pub delta: f32,
+}
+
+impl Huber {
+    const DEFAULT: Self = Huber { delta: 1.0 };
+}
+
+impl Default for Huber {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`Huber`] in the catalogue.
+pub static HUBER: LossSpec = LossSpec {
+    name: "huber",
+    family: Family::Regression,
+    formula: "½e² if |e| ≤ delta, else delta·(|e| − ½·delta)",
+    notes: "",
+    source: "Huber 1964; PyTorch HuberLoss",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[Param::number("delta", Huber::DEFAULT.delta, Rule::Positive)],
+    shader: shader_file!(losses "regression/huber.wgsl"),
+    reference: Reference::Elementwise(reference::huber),
+};
+
+impl Loss for Huber {
+    fn spec(&self) -> &'static LossSpec {
+        &HUBER
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.delta.into()]
+    }
+}
+
+/// Smooth L1: Huber divided by `beta`.
+///
+/// `½e²/β` if |e| < β, else `|e| − ½β`, with e = `prediction` − `target`. β = 0 is exactly [`Mae`].
+/// Source: Girshick 2015; PyTorch SmoothL1Loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SmoothL1 {
+    /// Where the square turns into a line; 0 or above.
+    pub beta: f32,
+}
+
+impl SmoothL1 {
+    const DEFAULT: Self = SmoothL1 { beta: 1.0 };
+}
+
+impl Default for SmoothL1 {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`SmoothL1`] in the catalogue.
+pub static SMOOTH_L1: LossSpec = LossSpec {
+    name: "smooth_l1",
+    family: Family::Regression,
+    formula: "½e²/beta if |e| < beta, else |e| − ½·beta",
+    notes: "beta = 0 is exactly mae",
+    source: "Girshick 2015; PyTorch SmoothL1Loss",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[Param::number("beta", SmoothL1::DEFAULT.beta, Rule::NonNegative)],
+    shader: shader_file!(losses "regression/smooth_l1.wgsl"),
+    reference: Reference::Elementwise(reference::smooth_l1),
+};
+
+impl Loss for SmoothL1 {
+    fn spec(&self) -> &'static LossSpec {
+        &SMOOTH_L1
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.beta.into()]
+    }
+}
+
+/// Log-cosh: a smooth absolute error.
+///
+/// `|e| + log1p(exp(−2|e|)) − ln 2` with e = `prediction` − `target`; gradient tanh(e). Finite at |e| = 1e30.
+/// Source: the logarithm of cosh(e); Keras LogCosh.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LogCosh;
+
+/// The entry of [`LogCosh`] in the catalogue.
+pub static LOG_COSH: LossSpec = LossSpec {
+    name: "log_cosh",
+    family: Family::Regression,
+    formula: "|e| + log1p(exp(−2|e|)) − ln 2",
+    notes: "gradient tanh(e)",
+    source: "the logarithm of cosh(e); Keras LogCosh",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[],
+    shader: shader_file!(losses "regression/log_cosh.wgsl"),
+    reference: Reference::Elementwise(reference::log_cosh),
+};
+
+impl Loss for LogCosh {
+    fn spec(&self) -> &'static LossSpec {
+        &LOG_COSH
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
+/// Quantile (pinball) loss.
+///
+/// `max(q(t − p), (q − 1)(t − p))` for `prediction` p and `target` t; gradient 0 at p = t.
+/// Source: Koenker & Bassett 1978.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantile {
+    /// The quantile to predict; between 0 and 1, both excluded.
+    pub quantile: f32,
+}
+
+impl Quantile {
+    const DEFAULT: Self = Quantile { quantile: 0.5 };
+}
+
+impl Default for Quantile {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`Quantile`] in the catalogue.
+pub static QUANTILE: LossSpec = LossSpec {
+    name: "quantile",
+    family: Family::Regression,
+    formula: "max(quantile·(t − p), (quantile − 1)·(t − p))",
+    notes: "gradient 0 at p = t",
+    source: "Koenker & Bassett 1978",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[Param::number("quantile", Quantile::DEFAULT.quantile, Rule::OpenUnit)],
+    shader: shader_file!(losses "regression/quantile.wgsl"),
+    reference: Reference::Elementwise(reference::quantile),
+};
+
+impl Loss for Quantile {
+    fn spec(&self) -> &'static LossSpec {
+        &QUANTILE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.quantile.into()]
+    }
+}
+
+/// Squared error that weighs predictions above the target differently.
+///
+/// `e²`, times `over_penalty` where e = `prediction` − `target` is positive.
+/// Source: expectile regression, Newey & Powell 1987.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AsymmetricMse {
+    /// The factor where the prediction is above the target; above 0.
+    pub over_penalty: f32,
+}
+
+impl AsymmetricMse {
+    const DEFAULT: Self = AsymmetricMse { over_penalty: 2.0 };
+}
+
+impl Default for AsymmetricMse {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`AsymmetricMse`] in the catalogue.
+pub static ASYMMETRIC_MSE: LossSpec = LossSpec {
+    name: "asymmetric_mse",
+    family: Family::Regression,
+    formula: "e²·(over_penalty if e > 0 else 1)",
+    notes: "",
+    source: "expectile regression, Newey & Powell 1987",
+    driver: Driver::Elementwise,
+    inputs: PREDICTION_TARGET,
+    params: &[Param::number("over_penalty", AsymmetricMse::DEFAULT.over_penalty, Rule::Positive)],
+    shader: shader_file!(losses "regression/asymmetric_mse.wgsl"),
+    reference: Reference::Elementwise(reference::asymmetric_mse),
+};
+
+impl Loss for AsymmetricMse {
+    fn spec(&self) -> &'static LossSpec {
+        &ASYMMETRIC_MSE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.over_penalty.into()]
+    }
+}
+
+/// Negative log-likelihood of counts under a Poisson distribution.
+///
+/// For `prediction` p and `target` t: `exp(p) − t·p` with `log_input`, else `p − t·ln(p + eps)`.
+/// `full` adds Stirling's approximation of ln t!, `t ln t − t + ½ln(2πt)`, where t > 1.
+/// Source: PyTorch PoissonNLLLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PoissonNll {
+    /// Whether the prediction is the logarithm of the rate.
+    pub log_input: bool,
+    /// Whether to add the term that does not depend on the prediction.
+    pub full: bool,
+    /// Added to the rate inside the logarithm; above 0.
+    pub eps: f32,
+}
+
+impl PoissonNll {
+    const DEFAULT: Self = PoissonNll { log_input: true, full: false, eps: 1e-8 };
+}
+
+impl Default for PoissonNll {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`PoissonNll`] in the catalogue.
+pub static POISSON_NLL: LossSpec = LossSpec {
+    name: "poisson_nll",
+    family: Family::Regression,
+    formula: "exp(p) − t·p with log_input, else p − t·ln(p + eps)",
+    notes: "full adds t ln t − t + ½ln(2πt) where t > 1",
+    source: "PyTorch PoissonNLLLoss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable(
+            "prediction",
+            Shape::Items,
+            Domain::Where("log_input", &Domain::LogRate, &Domain::Positive),
+        ),
+        Input::constant("target", Shape::Items, Domain::Count),
+        WEIGHT,
+    ],
+    params: &[
+        Param::flag("log_input", PoissonNll::DEFAULT.log_input),
+        Param::flag("full", PoissonNll::DEFAULT.full),
+        Param::number("eps", PoissonNll::DEFAULT.eps, Rule::Positive),
+    ],
+    shader: shader_file!(losses "regression/poisson_nll.wgsl"),
+    reference: Reference::Elementwise(reference::poisson_nll),
+};
+
+impl Loss for PoissonNll {
+    fn spec(&self) -> &'static LossSpec {
+        &POISSON_NLL
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.log_input.into(), self.full.into(), self.eps.into()]
+    }
+}
+
+/// Negative log-likelihood under a Gaussian whose variance is predicted too.
+///
+/// `½(ln v + e²/v)` with e = `prediction` − `target` and v = max(`variance`, `eps`). `full` adds ½ln 2π.
+/// Inputs `prediction` ∂, `target`, `variance` ∂; the gradient of the variance is taken at v and passed through the clamp.
+/// Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaussianNll {
+    /// Whether to add the constant ½ln 2π.
+    pub full: bool,
+    /// The smallest variance; above 0.
+    pub eps: f32,
+}
+
+impl GaussianNll {
+    const DEFAULT: Self = GaussianNll { full: false, eps: 1e-6 };
+}
+
+impl Default for GaussianNll {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The entry of [`GaussianNll`] in the catalogue.
+pub static GAUSSIAN_NLL: LossSpec = LossSpec {
+    name: "gaussian_nll",
+    family: Family::Regression,
+    formula: "½(ln v + e²/v), v = max(variance, eps)",
+    notes: "full adds ½ln 2π; the gradient of variance is taken at v and passed through the clamp",
+    source: "Nix & Weigend 1994; PyTorch GaussianNLLLoss",
+    driver: Driver::Elementwise,
+    inputs: &[
+        Input::differentiable("prediction", Shape::Items, Domain::Real),
+        Input::constant("target", Shape::Items, Domain::Real),
+        Input::differentiable("variance", Shape::Items, Domain::Positive),
+        WEIGHT,
+    ],
+    params: &[
+        Param::flag("full", GaussianNll::DEFAULT.full),
+        Param::number("eps", GaussianNll::DEFAULT.eps, Rule::Positive),
+    ],
+    shader: shader_file!(losses "regression/gaussian_nll.wgsl"),
+    reference: Reference::Elementwise(reference::gaussian_nll),
+};
+
+impl Loss for GaussianNll {
+    fn spec(&self) -> &'static LossSpec {
+        &GAUSSIAN_NLL
+    }
+
+    fn values(&self) -> Vec<Value> {
+        vec![self.full.into(), self.eps.into()]
+    }
+}

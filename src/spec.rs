@@ -1,0 +1,454 @@
+//! What a loss is, as plain data.
+//!
+//! A [`LossSpec`] states once everything that is particular to a loss. The bindings and the WGSL header, the bind-group layout,
+//! the command line, the table of losses, the CPU reference and the parity test all come from it.
+
+use std::fmt;
+
+use crate::{Error, reference::Reference};
+
+/// The entry of a loss in the catalogue.
+#[derive(Debug)]
+pub struct LossSpec {
+    /// The loss's name: the same word in the WGSL file, the reference, the tests and the command line.
+    pub name: &'static str,
+    /// The section of the catalogue it belongs to.
+    pub family: Family,
+    /// The loss of one item, as a formula.
+    pub formula: &'static str,
+    /// Conventions that the formula does not show; may be empty.
+    pub notes: &'static str,
+    /// The paper, or the name it has in PyTorch.
+    pub source: &'static str,
+    /// The entry points it shares with other losses.
+    pub driver: Driver,
+    /// Its inputs, in the order in which the hook and the positional calls take them.
+    pub inputs: &'static [Input],
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// The WGSL file with its hook functions: name below `shaders/` and text.
+    pub shader: ShaderFile,
+    /// The f64 reference.
+    pub reference: Reference,
+}
+
+impl LossSpec {
+    /// The inputs with the given name, [`UPSTREAM`] included, which every loss takes.
+    pub fn input(&self, name: &str) -> Option<&'static Input> {
+        self.all_inputs().find(|input| input.name == name)
+    }
+
+    /// The inputs of the loss followed by [`UPSTREAM`].
+    pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
+        self.inputs.iter().chain(std::iter::once(&UPSTREAM))
+    }
+
+    /// The inputs that have a gradient.
+    pub fn differentiable(&self) -> impl Iterator<Item = &'static Input> + use<> {
+        self.inputs.iter().filter(|input| input.differentiable)
+    }
+
+    /// The values of the parameters with `settings` in place of defaults.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks its rule.
+    pub fn values(&'static self, settings: &[(&str, &str)]) -> Result<Values, Error> {
+        let mut values = Values::new(self, self.params.iter().map(|param| param.default).collect())?;
+        for &(name, text) in settings {
+            let index =
+                self.params.iter().position(|param| param.name == name).ok_or_else(|| Error::UnknownParameter {
+                    loss: self.name,
+                    parameter: name.to_string(),
+                    known: self.params.iter().map(|param| param.name).collect(),
+                })?;
+            values.values[index] = self.params[index].parse(self, text)?;
+        }
+        Ok(values)
+    }
+}
+
+/// The section of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Regression.
+    Regression,
+    /// Binary and multi-label classification.
+    Binary,
+    /// Multi-class classification.
+    Multiclass,
+}
+
+impl Family {
+    /// Every family, in the order of the catalogue.
+    pub const ALL: [Family; 3] = [Family::Regression, Family::Binary, Family::Multiclass];
+
+    /// The family's heading.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Family::Regression => "Regression",
+            Family::Binary => "Binary and multi-label classification",
+            Family::Multiclass => "Multi-class classification",
+        }
+    }
+}
+
+/// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Driver {
+    /// One item per element; every input has the same shape.
+    Elementwise,
+    /// One item per row of classes.
+    Rows,
+}
+
+/// A WGSL file that is part of the crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShaderFile {
+    /// Its path below `shaders/`.
+    pub path: &'static str,
+    /// Its text.
+    pub source: &'static str,
+}
+
+/// Includes a WGSL file by its path below `shaders/`.
+macro_rules! shader_file {
+    ($path:literal) => {
+        $crate::spec::ShaderFile { path: $path, source: include_str!(concat!("../shaders/", $path)) }
+    };
+    (losses $path:literal) => {
+        $crate::spec::ShaderFile {
+            path: concat!("losses/", $path),
+            source: include_str!(concat!("../../shaders/losses/", $path)),
+        }
+    };
+}
+pub(crate) use shader_file;
+
+/// An input tensor of a loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input {
+    /// Its name in calls, files, messages and shaders.
+    pub name: &'static str,
+    /// Whether the loss gives a gradient for it.
+    pub differentiable: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// What it holds: floats of any storage type, or indices.
+    pub kind: Kind,
+    /// Which shape it must have.
+    pub shape: Shape,
+    /// The values it may have.
+    pub domain: Domain,
+}
+
+impl Input {
+    /// A required floating input that has a gradient.
+    pub const fn differentiable(name: &'static str, shape: Shape, domain: Domain) -> Self {
+        Input { name, differentiable: true, optional: false, kind: Kind::Float, shape, domain }
+    }
+
+    /// A required floating input without a gradient.
+    pub const fn constant(name: &'static str, shape: Shape, domain: Domain) -> Self {
+        Input { name, differentiable: false, optional: false, kind: Kind::Float, shape, domain }
+    }
+
+    /// An optional floating input without a gradient; left out, it counts as 1 everywhere.
+    pub const fn optional(name: &'static str, shape: Shape) -> Self {
+        Input { name, differentiable: false, optional: true, kind: Kind::Float, shape, domain: Domain::Weight }
+    }
+
+    /// A required input of class indices.
+    pub const fn classes(name: &'static str, shape: Shape) -> Self {
+        Input { name, differentiable: false, optional: false, kind: Kind::Index, shape, domain: Domain::Class }
+    }
+}
+
+/// The gradient of what comes after the loss: one value, or (with [`Reduction::None`](crate::Reduction::None)) one per item.
+/// Every loss takes it; it multiplies every gradient, not the loss.
+pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("upstream", Shape::OneOrItems) };
+
+/// One weight per item: multiplies the item's loss and gradient.
+pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Floating values: f32, f16 or bf16.
+    Float,
+    /// Indices: i32.
+    Index,
+}
+
+/// The shape an input must have, in terms of the loss's first input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Elementwise: the shape of the first input. Rows: one per row.
+    Items,
+    /// `[N, C]`: a row of C classes per item.
+    Rows,
+    /// `[C]`: one per position on the last axis of the first input.
+    LastAxis,
+    /// `[1]`, or one per item.
+    OneOrItems,
+}
+
+/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign) and [`Class`](Domain::Class)
+/// are checked by the kernels: an item outside contributes nothing, is counted, and reading the result is an error.
+/// The others say what parity checks draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Domain {
+    /// Any value.
+    Real,
+    /// The logarithm of a rate: any value whose exponential is finite.
+    LogRate,
+    /// Positive values: rates, variances.
+    Positive,
+    /// Non-negative counts.
+    Count,
+    /// In [0, 1]; checked.
+    Probability,
+    /// At most 0.
+    LogProbability,
+    /// −1 or 1; checked.
+    Sign,
+    /// Non-negative weights.
+    Weight,
+    /// A class index in 0..C, or the loss's `ignore_index`; checked.
+    Class,
+    /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
+    Where(&'static str, &'static Domain, &'static Domain),
+}
+
+impl Domain {
+    /// The domain under these parameter values: never [`Domain::Where`].
+    pub fn resolve(self, values: &Values) -> Domain {
+        match self {
+            Domain::Where(param, on, off) => (if values.flag(param) { on } else { off }).resolve(values),
+            domain => domain,
+        }
+    }
+}
+
+/// A parameter of a loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Param {
+    /// Its name: the field of the Rust type, the key on the command line, the member of the `Params` uniform.
+    pub name: &'static str,
+    /// Its default.
+    pub default: Value,
+    /// What it may be.
+    pub rule: Rule,
+}
+
+impl Param {
+    /// A number.
+    pub const fn number(name: &'static str, default: f32, rule: Rule) -> Self {
+        Param { name, default: Value::Number(default), rule }
+    }
+
+    /// True or false.
+    pub const fn flag(name: &'static str, default: bool) -> Self {
+        Param { name, default: Value::Flag(default), rule: Rule::Flag }
+    }
+
+    /// An integer.
+    pub const fn integer(name: &'static str, default: i32) -> Self {
+        Param { name, default: Value::Integer(default), rule: Rule::Integer }
+    }
+
+    fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
+        let parsed = match self.rule {
+            Rule::Flag => text.parse().ok().map(Value::Flag),
+            Rule::Integer => text.parse().ok().map(Value::Integer),
+            _ => text.parse().ok().map(Value::Number),
+        };
+        match parsed {
+            Some(value) if self.rule.allows(value) => Ok(value),
+            _ => Err(self.refused(spec, text)),
+        }
+    }
+
+    fn refused(&self, spec: &LossSpec, found: impl fmt::Display) -> Error {
+        Error::Parameter { loss: spec.name, parameter: self.name, rule: self.rule, found: found.to_string() }
+    }
+}
+
+/// What a parameter may be. Numbers are always finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Any finite number.
+    Finite,
+    /// Above 0.
+    Positive,
+    /// 0 or above.
+    NonNegative,
+    /// Above 0 and below 1.
+    OpenUnit,
+    /// 0 or above, and below 1.
+    HalfOpenUnit,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number that an i32 holds.
+    Integer,
+}
+
+impl Rule {
+    /// Whether the value keeps the rule.
+    pub fn allows(self, value: Value) -> bool {
+        match (self, value) {
+            (Rule::Flag, Value::Flag(_)) | (Rule::Integer, Value::Integer(_)) => true,
+            (Rule::Flag | Rule::Integer, _) | (_, Value::Flag(_) | Value::Integer(_)) => false,
+            (rule, Value::Number(x)) => {
+                x.is_finite()
+                    && match rule {
+                        Rule::Positive => x > 0.0,
+                        Rule::NonNegative => x >= 0.0,
+                        Rule::OpenUnit => x > 0.0 && x < 1.0,
+                        Rule::HalfOpenUnit => (0.0..1.0).contains(&x),
+                        _ => true,
+                    }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rule::Finite => "a finite number",
+            Rule::Positive => "a finite number above 0",
+            Rule::NonNegative => "a finite number of at least 0",
+            Rule::OpenUnit => "a number above 0 and below 1",
+            Rule::HalfOpenUnit => "a number of at least 0 and below 1",
+            Rule::Flag => "true or false",
+            Rule::Integer => "a 32-bit whole number",
+        })
+    }
+}
+
+/// The value of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// A number.
+    Number(f32),
+    /// A whole number.
+    Integer(i32),
+    /// True or false.
+    Flag(bool),
+}
+
+impl Value {
+    /// The 32-bit word that stands for the value in the `Params` uniform.
+    pub(crate) fn word(self) -> u32 {
+        match self {
+            Value::Number(x) => x.to_bits(),
+            Value::Integer(i) => i.cast_unsigned(),
+            Value::Flag(flag) => u32::from(flag),
+        }
+    }
+
+    /// The WGSL type of the value.
+    pub(crate) const fn wgsl_type(self) -> &'static str {
+        match self {
+            Value::Number(_) => "f32",
+            Value::Integer(_) => "i32",
+            Value::Flag(_) => "u32",
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Below 1e-4 the plain form is a row of zeros.
+            Value::Number(x) if *x != 0.0 && x.abs() < 1e-4 => write!(f, "{x:e}"),
+            Value::Number(x) => write!(f, "{x}"),
+            Value::Integer(i) => write!(f, "{i}"),
+            Value::Flag(flag) => write!(f, "{flag}"),
+        }
+    }
+}
+
+impl From<f32> for Value {
+    fn from(x: f32) -> Self {
+        Value::Number(x)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(i: i32) -> Self {
+        Value::Integer(i)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Value::Flag(flag)
+    }
+}
+
+/// The values of a loss's parameters, each keeping its rule.
+#[derive(Clone, Debug)]
+pub struct Values {
+    spec: &'static LossSpec,
+    values: Vec<Value>,
+}
+
+impl Values {
+    /// The values, in the order of `spec.params`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value that breaks its rule, [`Error::ParameterCount`] for too few or too many values.
+    pub fn new(spec: &'static LossSpec, values: Vec<Value>) -> Result<Self, Error> {
+        if values.len() != spec.params.len() {
+            return Err(Error::ParameterCount { loss: spec.name, expected: spec.params.len(), found: values.len() });
+        }
+        for (param, &value) in spec.params.iter().zip(&values) {
+            if !param.rule.allows(value) {
+                return Err(param.refused(spec, value));
+            }
+        }
+        Ok(Values { spec, values })
+    }
+
+    /// The loss whose parameters these are.
+    pub fn spec(&self) -> &'static LossSpec {
+        self.spec
+    }
+
+    /// Each parameter with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static Param, Value)> + '_ {
+        self.spec.params.iter().zip(self.values.iter().copied())
+    }
+
+    /// The number of that name, exactly as the kernel gets it.
+    pub(crate) fn number(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Value::Number(x) => f64::from(x),
+            other => unreachable!("{name} is {other:?}, not a number"),
+        }
+    }
+
+    /// The whole number of that name.
+    pub(crate) fn integer(&self, name: &str) -> i32 {
+        match self.value(name) {
+            Value::Integer(i) => i,
+            other => unreachable!("{name} is {other:?}, not a whole number"),
+        }
+    }
+
+    /// The truth value of that name.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        match self.value(name) {
+            Value::Flag(flag) => flag,
+            other => unreachable!("{name} is {other:?}, not true or false"),
+        }
+    }
+
+    fn value(&self, name: &str) -> Value {
+        match self.iter().find(|(param, _)| param.name == name) {
+            Some((_, value)) => value,
+            None => unreachable!("{} has no parameter {name}", self.spec.name),
+        }
+    }
+}
