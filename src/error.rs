@@ -236,9 +236,9 @@ pub enum Error {
         /// What the compiler said.
         message: String,
     },
-    /// The device refused an operation: an error in wgloss. Please report it.
-    #[error("{what}: the device refused it (an error in wgloss, please report it): {message}")]
-    Internal {
+    /// The device refused an operation: a buffer of another device, a destroyed one, or an error in wgloss.
+    #[error("{what}: the device refused it: {message}")]
+    Refused {
         /// What was being done.
         what: String,
         /// What wgpu said.

@@ -1,17 +1,122 @@
 //! The trait that every loss has, and losses chosen by name.
 
 use crate::{
-    Error, losses,
+    Error, Evaluation, Gpu, HostTensor, Named, Options, Output, Tensor, evaluation, losses,
     spec::{LossSpec, Value, Values},
 };
 
-/// A loss with its parameters.
+/// A loss with its parameters, and the ways to evaluate it.
+///
+/// Host slices in, host values out:
+///
+/// ```
+/// use wgloss::{Gpu, Loss, Mse, Reduction};
+/// let gpu = Gpu::new_blocking()?;
+/// let result = Mse.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 0.1375).abs() < 1e-6);
+/// println!("{:?}", result.gradients.get("prediction"));
+/// # Ok::<(), wgloss::Error>(())
+/// ```
+///
+/// Optional inputs by name, and options besides the reduction:
+///
+/// ```
+/// use wgloss::{BceWithLogits, Gpu, HostTensor, Loss, Named, Options, Reduction};
+/// let gpu = Gpu::new_blocking()?;
+/// let inputs = Named::<HostTensor>::new()
+///     .with("logits", HostTensor::new(&[0.3_f32, -1.2, 2.0, 0.1, 0.4, -3.0], [2, 3])?)
+///     .with("target", HostTensor::new(&[1.0_f32, 0.0, 1.0, 0.0, 0.0, 1.0], [2, 3])?)
+///     .with("pos_weight", &[1.0_f32, 2.0, 0.5]);
+/// let options = Options { upstream: 0.1, ..Options::new(Reduction::Sum) };
+/// let result = BceWithLogits::default().eval_with(&gpu, &inputs, options)?;
+/// assert_eq!(result.items, 6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 pub trait Loss {
     /// The loss's entry in the catalogue.
     fn spec(&self) -> &'static LossSpec;
 
     /// The parameters' values, in the order of `spec().params`.
     fn values(&self) -> Vec<Value>;
+
+    /// Loss and gradients of host tensors, for a loss with two required inputs, in the order of its spec.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    #[cfg(not(target_arch = "wasm32"))]
+    fn eval<'a, 'b>(
+        &self,
+        gpu: &Gpu,
+        first: impl Into<HostTensor<'a>>,
+        second: impl Into<HostTensor<'b>>,
+        options: impl Into<Options>,
+    ) -> Result<Evaluation, Error>
+    where
+        Self: Sized,
+    {
+        let (first, second) = (first.into(), second.into());
+        let names = self.spec().inputs;
+        let inputs = Named::new().with(names[0].name, first.view()).with(names[1].name, second.view());
+        self.eval_with(gpu, &inputs, options)
+    }
+
+    /// Loss and gradients of host tensors by name: every input of the loss, optional ones and `upstream` included.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    #[cfg(not(target_arch = "wasm32"))]
+    fn eval_with(
+        &self,
+        gpu: &Gpu,
+        inputs: &Named<HostTensor<'_>>,
+        options: impl Into<Options>,
+    ) -> Result<Evaluation, Error>
+    where
+        Self: Sized,
+    {
+        self.run_with(gpu, &evaluation::upload(gpu, inputs)?, options)?.read_blocking()
+    }
+
+    /// [`Loss::eval_with`] as a future.
+    ///
+    /// # Errors
+    /// As [`Loss::eval_with`].
+    fn eval_async(
+        &self,
+        gpu: &Gpu,
+        inputs: &Named<HostTensor<'_>>,
+        options: impl Into<Options>,
+    ) -> impl Future<Output = Result<Evaluation, Error>>
+    where
+        Self: Sized,
+    {
+        let output = evaluation::upload(gpu, inputs).and_then(|inputs| self.run_with(gpu, &inputs, options));
+        async { output?.read().await }
+    }
+
+    /// Submits loss and gradients of device tensors, for a loss with two required inputs; the results stay on the device.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].
+    fn run(&self, gpu: &Gpu, first: &Tensor, second: &Tensor, options: impl Into<Options>) -> Result<Output, Error>
+    where
+        Self: Sized,
+    {
+        let names = self.spec().inputs;
+        let inputs = Named::new().with(names[0].name, first.clone()).with(names[1].name, second.clone());
+        self.run_with(gpu, &inputs, options)
+    }
+
+    /// [`Loss::run`] with every input by name.
+    ///
+    /// # Errors
+    /// As [`Loss::run`].
+    fn run_with(&self, gpu: &Gpu, inputs: &Named<Tensor>, options: impl Into<Options>) -> Result<Output, Error>
+    where
+        Self: Sized,
+    {
+        evaluation::run(gpu, self, inputs, options.into())
+    }
 }
 
 /// A loss chosen by its name, with parameters given as text: what the command line uses.

@@ -113,12 +113,9 @@ pub struct ShaderFile {
 /// Includes a WGSL file by its path below `shaders/`.
 macro_rules! shader_file {
     ($path:literal) => {
-        $crate::spec::ShaderFile { path: $path, source: include_str!(concat!("../shaders/", $path)) }
-    };
-    (losses $path:literal) => {
         $crate::spec::ShaderFile {
-            path: concat!("losses/", $path),
-            source: include_str!(concat!("../../shaders/losses/", $path)),
+            path: $path,
+            source: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)),
         }
     };
 }

@@ -35,7 +35,7 @@ pub static BCE: LossSpec = LossSpec {
         WEIGHT,
     ],
     params: &[],
-    shader: shader_file!(losses "binary/bce.wgsl"),
+    shader: shader_file!("losses/binary/bce.wgsl"),
     reference: Reference::Elementwise(reference::bce),
 };
 
@@ -90,7 +90,7 @@ pub static BCE_WITH_LOGITS: LossSpec = LossSpec {
         Param::number("pos_weight", BceWithLogits::DEFAULT.pos_weight, Rule::NonNegative),
         Param::number("label_smoothing", BceWithLogits::DEFAULT.label_smoothing, Rule::HalfOpenUnit),
     ],
-    shader: shader_file!(losses "binary/bce_with_logits.wgsl"),
+    shader: shader_file!("losses/binary/bce_with_logits.wgsl"),
     reference: Reference::Elementwise(reference::bce_with_logits),
 };
 
@@ -144,7 +144,7 @@ pub static SIGMOID_FOCAL: LossSpec = LossSpec {
         Param::number("alpha", SigmoidFocal::DEFAULT.alpha, Rule::Finite),
         Param::number("gamma", SigmoidFocal::DEFAULT.gamma, Rule::NonNegative),
     ],
-    shader: shader_file!(losses "binary/sigmoid_focal.wgsl"),
+    shader: shader_file!("losses/binary/sigmoid_focal.wgsl"),
     reference: Reference::Elementwise(reference::sigmoid_focal),
 };
 
@@ -175,7 +175,7 @@ pub static HINGE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: LOGITS_SIGN,
     params: &[],
-    shader: shader_file!(losses "binary/hinge.wgsl"),
+    shader: shader_file!("losses/binary/hinge.wgsl"),
     reference: Reference::Elementwise(reference::hinge),
 };
 
@@ -206,7 +206,7 @@ pub static SQUARED_HINGE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: LOGITS_SIGN,
     params: &[],
-    shader: shader_file!(losses "binary/squared_hinge.wgsl"),
+    shader: shader_file!("losses/binary/squared_hinge.wgsl"),
     reference: Reference::Elementwise(reference::squared_hinge),
 };
 
@@ -237,7 +237,7 @@ pub static SOFT_MARGIN: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: LOGITS_SIGN,
     params: &[],
-    shader: shader_file!(losses "binary/soft_margin.wgsl"),
+    shader: shader_file!("losses/binary/soft_margin.wgsl"),
     reference: Reference::Elementwise(reference::soft_margin),
 };
 
@@ -290,7 +290,7 @@ pub static KL_DIV: LossSpec = LossSpec {
         WEIGHT,
     ],
     params: &[Param::flag("log_target", KlDiv::DEFAULT.log_target)],
-    shader: shader_file!(losses "binary/kl_div.wgsl"),
+    shader: shader_file!("losses/binary/kl_div.wgsl"),
     reference: Reference::Elementwise(reference::kl_div),
 };
 

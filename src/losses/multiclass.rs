@@ -41,7 +41,7 @@ pub static CROSS_ENTROPY: LossSpec = LossSpec {
         WEIGHT,
     ],
     params: &[Param::integer("ignore_index", CrossEntropy::DEFAULT.ignore_index)],
-    shader: shader_file!(losses "multiclass/cross_entropy.wgsl"),
+    shader: shader_file!("losses/multiclass/cross_entropy.wgsl"),
     reference: Reference::Rows(reference::cross_entropy),
 };
 

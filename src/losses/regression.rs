@@ -30,7 +30,7 @@ pub static MSE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[],
-    shader: shader_file!(losses "regression/mse.wgsl"),
+    shader: shader_file!("losses/regression/mse.wgsl"),
     reference: Reference::Elementwise(reference::mse),
 };
 
@@ -61,7 +61,7 @@ pub static MAE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[],
-    shader: shader_file!(losses "regression/mae.wgsl"),
+    shader: shader_file!("losses/regression/mae.wgsl"),
     reference: Reference::Elementwise(reference::mae),
 };
 
@@ -105,7 +105,7 @@ pub static HUBER: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[Param::number("delta", Huber::DEFAULT.delta, Rule::Positive)],
-    shader: shader_file!(losses "regression/huber.wgsl"),
+    shader: shader_file!("losses/regression/huber.wgsl"),
     reference: Reference::Elementwise(reference::huber),
 };
 
@@ -149,7 +149,7 @@ pub static SMOOTH_L1: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[Param::number("beta", SmoothL1::DEFAULT.beta, Rule::NonNegative)],
-    shader: shader_file!(losses "regression/smooth_l1.wgsl"),
+    shader: shader_file!("losses/regression/smooth_l1.wgsl"),
     reference: Reference::Elementwise(reference::smooth_l1),
 };
 
@@ -180,7 +180,7 @@ pub static LOG_COSH: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[],
-    shader: shader_file!(losses "regression/log_cosh.wgsl"),
+    shader: shader_file!("losses/regression/log_cosh.wgsl"),
     reference: Reference::Elementwise(reference::log_cosh),
 };
 
@@ -224,7 +224,7 @@ pub static QUANTILE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[Param::number("quantile", Quantile::DEFAULT.quantile, Rule::OpenUnit)],
-    shader: shader_file!(losses "regression/quantile.wgsl"),
+    shader: shader_file!("losses/regression/quantile.wgsl"),
     reference: Reference::Elementwise(reference::quantile),
 };
 
@@ -268,7 +268,7 @@ pub static ASYMMETRIC_MSE: LossSpec = LossSpec {
     driver: Driver::Elementwise,
     inputs: PREDICTION_TARGET,
     params: &[Param::number("over_penalty", AsymmetricMse::DEFAULT.over_penalty, Rule::Positive)],
-    shader: shader_file!(losses "regression/asymmetric_mse.wgsl"),
+    shader: shader_file!("losses/regression/asymmetric_mse.wgsl"),
     reference: Reference::Elementwise(reference::asymmetric_mse),
 };
 
@@ -329,7 +329,7 @@ pub static POISSON_NLL: LossSpec = LossSpec {
         Param::flag("full", PoissonNll::DEFAULT.full),
         Param::number("eps", PoissonNll::DEFAULT.eps, Rule::Positive),
     ],
-    shader: shader_file!(losses "regression/poisson_nll.wgsl"),
+    shader: shader_file!("losses/regression/poisson_nll.wgsl"),
     reference: Reference::Elementwise(reference::poisson_nll),
 };
 
@@ -384,7 +384,7 @@ pub static GAUSSIAN_NLL: LossSpec = LossSpec {
         Param::flag("full", GaussianNll::DEFAULT.full),
         Param::number("eps", GaussianNll::DEFAULT.eps, Rule::Positive),
     ],
-    shader: shader_file!(losses "regression/gaussian_nll.wgsl"),
+    shader: shader_file!("losses/regression/gaussian_nll.wgsl"),
     reference: Reference::Elementwise(reference::gaussian_nll),
 };
 

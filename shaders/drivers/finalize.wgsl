@@ -1,0 +1,77 @@
+// Sums the partials of all workgroups, in a fixed order, by one workgroup.
+
+struct FinalizeParams {
+    partials: u32,
+    // 1 where `workspace.divisor` holds the divisor.
+    measured: u32,
+    divisor: f32,
+    reserved: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: FinalizeParams;
+@group(0) @binding(1) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(2) var<storage, read_write> workspace: Workspace;
+
+fn sum_of_losses(thread: Thread) -> f32 {
+    var sum = 0.0;
+    for (var i = thread.lane; i < params.partials; i += WORKGROUP_SIZE) {
+        sum += workspace.partials[i].loss;
+    }
+    return reduce_add(thread, sum);
+}
+
+// After `measure`: the divisor.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn finalize_divisor(thread: Thread) {
+    let sum = sum_of_losses(thread);
+    if (thread.lane == 0u) {
+        workspace.divisor = sum;
+    }
+}
+
+// How many items counted, and which were out of range.
+fn count_items(thread: Thread) {
+    var low = vec2<u32>();
+    var high = vec2<u32>();
+    var first = NOWHERE;
+    for (var i = thread.lane; i < params.partials; i += WORKGROUP_SIZE) {
+        let counts = vec2<u32>(workspace.partials[i].items, workspace.partials[i].invalid);
+        low += counts & vec2<u32>(0xffffu);
+        high += counts >> vec2<u32>(16u);
+        if (counts.y > 0u) {
+            first = min(first, i);
+        }
+    }
+    let items_low = reduce_add_u32(thread, low.x);
+    let items_high = reduce_add_u32(thread, high.x);
+    let invalid_low = reduce_add_u32(thread, low.y);
+    let invalid_high = reduce_add_u32(thread, high.y);
+    first = reduce_min_u32(thread, first);
+    if (thread.lane == 0u) {
+        workspace.items_low = items_low;
+        workspace.items_high = items_high;
+        workspace.invalid_low = invalid_low;
+        workspace.invalid_high = invalid_high;
+        workspace.invalid_partial = first;
+        if (first != NOWHERE) {
+            workspace.invalid_item = workspace.partials[first].first_invalid;
+        }
+    }
+}
+
+// After `evaluate`, where each item keeps its loss.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn finalize_items(thread: Thread) {
+    count_items(thread);
+}
+
+// After `evaluate`, where the result is one value. Where nothing counts it is 0.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn finalize_loss(thread: Thread) {
+    let sum = sum_of_losses(thread);
+    let divisor = select(params.divisor, workspace.divisor, params.measured != 0u);
+    if (thread.lane == 0u) {
+        loss[0] = select(sum / divisor, 0.0, divisor == 0.0);
+    }
+    count_items(thread);
+}

@@ -1,0 +1,127 @@
+// Elementary functions in f32, accurate to a few units in the last place on every adapter.
+//
+// WGSL's own exp, log and tanh promise too little (an absolute error near log 1, an error that grows with the argument of exp), and some drivers
+// break even that. The polynomials are least-maximum fits to the Taylor remainders; no step cancels, so nothing depends on the
+// compiler keeping the order of operations.
+
+const LN2_HIGH: f32 = 0.693359375; // 355/512: products with an exponent are exact
+const LN2_LOW: f32 = -2.12194440e-4;
+const LOG2_E: f32 = 1.44269504;
+
+// Bit tests: compilers may assume that a comparison sees no NaN.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// A NaN made from the bits of a value. WGSL refuses a constant NaN, so it takes a value known at run time only.
+fn nan_from(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) | 0x7fc00000u);
+}
+
+// x times 2^n for n in [-252, 254], in two steps, because 2^n alone may not be a float.
+fn scale_by_power_of_two(x: f32, n: i32) -> f32 {
+    let half = n / 2;
+    return (x * power_of_two(half)) * power_of_two(n - half);
+}
+
+fn power_of_two(n: i32) -> f32 {
+    return bitcast<f32>(u32(n + 127) << 23u);
+}
+
+// x = n·ln 2 + r with |r| ≤ ½ ln 2; gives exp(r) − 1 and n.
+struct ReducedExponential {
+    expm1: f32,
+    exponent: i32,
+}
+
+fn reduce_exponential(x: f32) -> ReducedExponential {
+    // Outside, the result is 0 or infinity anyway.
+    let bounded = clamp(x, -110.0, 90.0);
+    let n = floor(bounded * LOG2_E + 0.5);
+    let r = (bounded - n * LN2_HIGH) - n * LN2_LOW;
+    var p = 0.00139475986;
+    p = p * r + 0.00836724695;
+    p = p * r + 0.0416662656;
+    p = p * r + 0.166665375;
+    p = p * r + 0.5;
+    return ReducedExponential(r + r * r * p, i32(n));
+}
+
+fn expf(x: f32) -> f32 {
+    let reduced = reduce_exponential(x);
+    return scale_by_power_of_two(1.0 + reduced.expm1, reduced.exponent);
+}
+
+// exp(x) for x ≤ 0, the common case: 2^n is a float wherever the result is not below the smallest normal one, where it is 0.
+fn exp_nonpositive(x: f32) -> f32 {
+    let reduced = reduce_exponential(max(x, -87.0));
+    let value = (1.0 + reduced.expm1) * power_of_two(reduced.exponent);
+    return select(value, 0.0, x < -87.0);
+}
+
+// exp(x) − 1.
+fn expm1f(x: f32) -> f32 {
+    let reduced = reduce_exponential(x);
+    let power = scale_by_power_of_two(1.0, reduced.exponent);
+    return power * reduced.expm1 + (power - 1.0);
+}
+
+// log(1 + f) + k·ln 2 for f in [√½ − 1, √2 − 1].
+fn log1p_reduced(f: f32, k: f32) -> f32 {
+    var p = -0.0787291974;
+    p = p * f + 0.129001677;
+    p = p * f - 0.131322175;
+    p = p * f + 0.141788244;
+    p = p * f - 0.166239992;
+    p = p * f + 0.200023741;
+    p = p * f - 0.250008255;
+    p = p * f + 0.333333164;
+    let f2 = f * f;
+    return (k * LN2_HIGH + f) + (k * LN2_LOW + f2 * (f * p - 0.5));
+}
+
+// The natural logarithm; −∞ at 0, NaN below.
+fn logf(x: f32) -> f32 {
+    let tiny = bitcast<u32>(x) < 0x00800000u;
+    let bits = bitcast<u32>(select(x, x * 8388608.0, tiny));
+    // The exponent of x/√½, so that the fraction lies in [√½, √2).
+    let k = bitcast<i32>(bits - 0x3f3504f3u) >> 23u;
+    let fraction = bitcast<f32>(bits - (bitcast<u32>(k) << 23u));
+    let value = log1p_reduced(fraction - 1.0, f32(k) - select(0.0, 23.0, tiny));
+    let infinity = bitcast<f32>((bits & 0u) | 0x7f800000u);
+    if (bits == 0u || bits == 0x80000000u) {
+        return -infinity;
+    }
+    if ((bits & 0x80000000u) != 0u) {
+        return nan_from(x);
+    }
+    return select(value, x, bits >= 0x7f800000u);
+}
+
+// log(1 + x), exact to the relative precision of x near 0.
+fn log1pf(x: f32) -> f32 {
+    if (x > -0.29289 && x < 0.41421) {
+        return log1p_reduced(x, 0.0);
+    }
+    return logf(1.0 + x);
+}
+
+// log(1 + exp(x)).
+fn softplus(x: f32) -> f32 {
+    return max(x, 0.0) + log1pf(exp_nonpositive(-abs(x)));
+}
+
+// 1/(1 + exp(−x)).
+fn sigmoid(x: f32) -> f32 {
+    let e = exp_nonpositive(-abs(x));
+    return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+fn tanhf(x: f32) -> f32 {
+    let e = expm1f(-2.0 * abs(x));
+    return sign(x) * (-e / (2.0 + e));
+}

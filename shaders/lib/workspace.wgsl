@@ -1,0 +1,28 @@
+// What the passes of one call leave for each other.
+
+// One workgroup's share of the sums.
+struct Partial {
+    loss: f32,
+    // Items that count.
+    items: u32,
+    // Items with a value out of range, and the first of them within its chunk.
+    invalid: u32,
+    first_invalid: u32,
+}
+
+// Counts are sums of their lower and of their upper 16 bits, so that the total of all workgroups fits.
+struct Workspace {
+    // What a mean divides by, where only the device knows it.
+    divisor: f32,
+    items_low: u32,
+    items_high: u32,
+    invalid_low: u32,
+    invalid_high: u32,
+    // The first partial with an invalid item, and the item's index within its chunk.
+    invalid_partial: u32,
+    invalid_item: u32,
+    reserved: u32,
+    partials: array<Partial>,
+}
+
+const NOWHERE: u32 = 0xffffffffu;

@@ -1,0 +1,120 @@
+//! Tensors in device memory.
+
+use crate::{
+    BufferSlice, DType, Error, Gpu, HostTensor, TensorType,
+    readback::{self, Range},
+};
+
+/// What a buffer of ours can be used for.
+const USAGES: wgpu::BufferUsages =
+    wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
+
+/// A row-major tensor in device memory. Cheap to clone: clones share the memory.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    offset: u64,
+    ty: TensorType,
+}
+
+impl Tensor {
+    /// A tensor of zeros.
+    ///
+    /// # Errors
+    /// [`Error::Limit`], [`Error::OutOfMemory`].
+    pub fn zeros(gpu: &Gpu, ty: TensorType) -> Result<Tensor, Error> {
+        let buffer = gpu.buffer("a tensor", ty.buffer_size(), USAGES)?;
+        Ok(Tensor { gpu: gpu.clone(), buffer, offset: 0, ty })
+    }
+
+    /// The values of a host tensor.
+    ///
+    /// # Errors
+    /// As [`Tensor::zeros`].
+    pub fn from_host<'a>(gpu: &Gpu, host: impl Into<HostTensor<'a>>) -> Result<Tensor, Error> {
+        let host = host.into();
+        let tensor = Tensor::zeros(gpu, host.ty().clone())?;
+        let bytes = host.bytes();
+        // Writes are whole words; an odd number of halves leaves a rest.
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        gpu.catching("the upload of a tensor", |_| {
+            gpu.queue().write_buffer(&tensor.buffer, 0, words);
+            if let [low, high] = rest {
+                gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &[*low, *high, 0, 0]);
+            }
+        })?;
+        Ok(tensor)
+    }
+
+    /// A tensor that lies in the caller's own buffer, `offset` bytes from its start.
+    ///
+    /// Offset, size and usage are checked where the tensor is used.
+    pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, offset: u64, ty: TensorType) -> Tensor {
+        Tensor { gpu: gpu.clone(), buffer, offset, ty }
+    }
+
+    /// Storage type and shape.
+    pub fn ty(&self) -> &TensorType {
+        &self.ty
+    }
+
+    /// The storage type.
+    pub fn dtype(&self) -> DType {
+        self.ty.dtype
+    }
+
+    /// The length of each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.ty.shape
+    }
+
+    /// The buffer it lies in.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Where in the buffer it starts, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The tensor as something to bind to a [`Plan`](crate::Plan).
+    pub fn slice(&self) -> BufferSlice<'_> {
+        BufferSlice { buffer: &self.buffer, offset: self.offset }
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Its memory as a range to read.
+    pub(crate) fn range(&self) -> Range<'_> {
+        Range { buffer: &self.buffer, offset: self.offset, size: self.ty.buffer_size() }
+    }
+
+    /// The host tensor of bytes read from [`Tensor::range`].
+    pub(crate) fn host(&self, mut bytes: Vec<u8>) -> Result<HostTensor<'static>, Error> {
+        bytes.truncate((self.ty.elements() as usize) * self.dtype().size());
+        HostTensor::from_bytes(self.dtype(), self.ty.shape.clone(), bytes)
+    }
+
+    /// Its values, once the device has done what was submitted.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], or [`Error::Refused`] for a caller's buffer that cannot be copied from.
+    pub async fn read(&self) -> Result<HostTensor<'static>, Error> {
+        let read = readback::read(&self.gpu, &[self.range()]).await?;
+        self.host(read.concat())
+    }
+
+    /// [`Tensor::read`], waiting for it.
+    ///
+    /// # Errors
+    /// As [`Tensor::read`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn read_blocking(&self) -> Result<HostTensor<'static>, Error> {
+        let read = readback::read_blocking(&self.gpu, &[self.range()])?;
+        self.host(read.concat())
+    }
+}
