@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint tint golden
+
+# SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
+swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
+ifneq ($(wildcard $(swiftshader)),)
+export VK_ADD_DRIVER_FILES := $(if $(VK_ADD_DRIVER_FILES),$(VK_ADD_DRIVER_FILES):)$(CURDIR)/$(swiftshader)
+endif
+
+target_dir := $(or $(CARGO_TARGET_DIR),target)
+golden_venv := .cache/golden
+tint_installed := tests/tint/node_modules/.package-lock.json
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs a Vulkan driver where there is none
+	@scripts/setup.sh
+
+# The profile and the features of `make test`, and one build for both programs, so that nothing is compiled twice.
+demo: setup ## Lists the adapters, trains a classifier and plots it to target/demo/train_digits.svg
+	cargo build --all-features --bin wgloss --example train_digits
+	$(target_dir)/debug/wgloss adapters
+	mkdir -p target/demo
+	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
+
+test: setup ## Runs all tests, on every adapter found
+	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
+	cargo test --all-features
+
+lint: ## Checks formatting, clippy's advice and the documentation
+	cargo fmt --check
+	cargo clippy --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+
+tint: $(tint_installed) ## Installs Tint, with which the tests compile the shaders
+$(tint_installed): tests/tint/package-lock.json
+	npm ci --prefix tests/tint --loglevel=error
+
+golden: ## Computes the golden values of the tests anew, with Python
+	python3 -m venv $(golden_venv)
+	$(golden_venv)/bin/pip install --quiet -r tests/golden/requirements.txt
+	$(golden_venv)/bin/python tests/golden/generate.py
