@@ -57,7 +57,7 @@ impl Index<&str> for Item<'_> {
 
 impl Item<'_> {
     /// The item's row of an input that has one value per class.
-    fn row(&self, name: &str) -> &[f64] {
+    pub fn row(&self, name: &str) -> &[f64] {
         match self.inputs.iter().find(|column| column.name == name) {
             Some(column) => column.part(self.index),
             None => unreachable!("no input is called {name}"),
@@ -133,6 +133,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     let scale = if divisor == 0.0 { 0.0 } else { divisor.recip() };
 
     let mut losses = vec![0.0; call.signature.items as usize];
+    let (mut sum, mut magnitude) = (0.0, 0.0);
     let mut gradients: Vec<_> = match options.gradients {
         Gradients::Skip => Vec::new(),
         Gradients::Write | Gradients::Add { .. } => {
@@ -142,6 +143,8 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     for &item in &counted {
         let term = call.term(item).map(|x| call.weight.at(item) * x);
         losses[item] = term.loss;
+        sum += term.loss;
+        magnitude += term.loss.abs();
         let factor = scale * call.upstream.at(item) * options.gradient_scale();
         let parts = term.gradients.chunks(call.signature.row as usize);
         for ((_, gradient), part) in gradients.iter_mut().zip(parts) {
@@ -151,13 +154,9 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         }
     }
 
-    let magnitude = scale * losses.iter().map(|loss| loss.abs()).sum::<f64>();
-    let loss = match options.reduction {
-        Reduction::None => losses,
-        _ => vec![scale * losses.iter().sum::<f64>()],
-    };
+    let loss = if options.reduction == Reduction::None { losses } else { vec![scale * sum] };
     let shape = call.signature.loss_type(options.reduction).shape;
-    Ok(Evaluation { loss, shape, items: counted.len() as u64, gradients, magnitude })
+    Ok(Evaluation { loss, shape, items: counted.len() as u64, gradients, magnitude: scale.abs() * magnitude })
 }
 
 /// A checked call with its inputs' values.
