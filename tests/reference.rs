@@ -73,24 +73,24 @@ fn classes(values: &[i32]) -> HostTensor<'static> {
     HostTensor::from_bytes(DType::I32, [values.len()], bytes).unwrap()
 }
 
-/// The length of the shape's parts, and of the first input's last axis.
-const ITEMS: [usize; 2] = [4, 5];
+/// The shape of the first input.
+const SHAPE: [usize; 2] = [4, 5];
 
 fn shape_of(spec: &LossSpec, input: &Input, reduction: Reduction) -> Vec<usize> {
     let items = match spec.driver {
-        Driver::Elementwise => ITEMS.to_vec(),
-        Driver::Rows => vec![ITEMS[0]],
+        Driver::Elementwise => SHAPE.to_vec(),
+        Driver::Rows => vec![SHAPE[0]],
     };
     match input.shape {
         Shape::Items => items,
-        Shape::Rows => ITEMS.to_vec(),
-        Shape::LastAxis => vec![ITEMS[1]],
+        Shape::Rows => SHAPE.to_vec(),
+        Shape::LastAxis => vec![SHAPE[1]],
         Shape::OneOrItems if reduction == Reduction::None => items,
         Shape::OneOrItems => vec![1],
     }
 }
 
-/// A value of the domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the kinks, lie on.
+/// A value of the input's domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the kinks, lie on.
 fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input) -> f64 {
     let values = values_of(loss);
     let off_grid = if input.differentiable { 1.0 / 128.0 } else { 0.0 };
@@ -108,7 +108,7 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input) -> f64 {
             let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
             match (ignored, rng.u8(0..4)) {
                 (Some(Value::Integer(ignored)), 0) => f64::from(ignored),
-                _ => f64::from(rng.i32(0..ITEMS[1] as i32)),
+                _ => f64::from(rng.i32(0..SHAPE[1] as i32)),
             }
         }
         Domain::Where(..) => unreachable!("resolved"),
@@ -136,10 +136,10 @@ fn inputs_for(loss: &dyn Loss, reduction: Reduction, optional: bool, seed: u64) 
 /// The inputs with one value of one of them moved by `step`.
 fn moved(inputs: &Named<HostTensor<'static>>, name: &str, index: usize, step: f64) -> Named<HostTensor<'static>> {
     let moved = inputs.iter().map(|(known, given)| {
-        let mut values = given.to_f64();
         if known != name {
             return (known.to_string(), given.clone());
         }
+        let mut values = given.to_f64();
         values[index] += step;
         (known.to_string(), tensor(&values, given.shape()))
     });
@@ -167,6 +167,16 @@ fn objective(loss: &dyn Loss, inputs: &Named<HostTensor<'static>>, options: Opti
 fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
     let same = found == expected || found.is_nan() && expected.is_nan();
     assert!(same || (found - expected).abs() <= tolerance, "{what}: found {found:e}, expected {expected:e}");
+}
+
+#[test]
+fn every_parameter_has_settings() {
+    for spec in losses::ALL {
+        for (index, param) in spec.params.iter().enumerate() {
+            let differs = |loss: AnyLoss| loss.spec().name == spec.name && loss.values()[index] != param.default;
+            assert!(every_setting().any(differs), "{}: {} is always its default", spec.name, param.name);
+        }
+    }
 }
 
 #[test]
@@ -421,6 +431,10 @@ fn nothing_to_divide_by_gives_zero() {
         .with("weight", tensor(&[0.0, 0.0], &[2]));
     let result = evaluate(&loss("mse", &[]), &unweighted, Reduction::WeightedMean);
     assert_eq!((result.loss, result.gradients, result.items), (vec![0.0], vec![("prediction", vec![0.0, 0.0])], 2));
+
+    let poisoned = evaluate(&loss("mse", &[]), &moved(&unweighted, "prediction", 1, f64::NAN), Reduction::WeightedMean);
+    assert!(poisoned.loss[0].is_nan() && poisoned.gradients[0].1[1].is_nan());
+    assert_eq!(poisoned.gradients[0].1[0], 0.0);
 }
 
 #[test]
@@ -524,7 +538,7 @@ proptest! {
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
         prop_assert_eq!(none.loss.iter().map(|x| x.abs()).sum::<f64>(), sum.magnitude);
         prop_assert_eq!(&none.gradients, &sum.gradients);
-        for (reduced, divisor) in [(mean, items), (weighted_mean, weight), (batch_mean, ITEMS[0] as f64)] {
+        for (reduced, divisor) in [(mean, items), (weighted_mean, weight), (batch_mean, SHAPE[0] as f64)] {
             prop_assert_eq!(reduced.items, sum.items);
             let outputs = |result: &Evaluation| -> Vec<f64> {
                 let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());
