@@ -8,9 +8,9 @@
 const BLOCK: u32 = 64u;
 
 struct Row {
-    // The index of its first logit within the chunk.
+    // The indices of its first logit and of its target's logit within the chunk.
     base: u32,
-    target_class: u32,
+    target_index: u32,
     target_logit: f32,
     maximum: f32,
     // log Σ exp(x − maximum), and 1 / Σ exp(x − maximum).
@@ -27,47 +27,57 @@ fn is_counted(label: i32) -> bool {
     return label >= 0 && u32(label) < params.classes && label != params.ignore_index;
 }
 
-struct Maximum {
-    // The largest logit; +∞ where one is NaN.
-    logit: f32,
-    // The first column that has it.
+// Below every logit: compilers may assume that infinities do not occur.
+const LOWEST: f32 = -3.4028234e38;
+
+// Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident row keeps its small loss.
+struct Softmax {
+    // +∞ where a logit is NaN.
+    maximum: f32,
+    // The first column that has the maximum.
     column: u32,
+    others: f32,
 }
 
-fn row_maximum(thread: Thread, base: u32, columns: u32) -> Maximum {
-    // A finite start: compilers may assume that infinities do not occur.
-    var largest = -3.4028234e38;
-    var column = NOWHERE;
+// Both together, `a` before `b`. The smaller maximum becomes one of the others; nothing at all, whose maximum is LOWEST, adds 0.
+fn join(a: Softmax, b: Softmax) -> Softmax {
+    let factor = exp_nonpositive(-abs(a.maximum - b.maximum));
+    if (b.maximum > a.maximum) {
+        return Softmax(b.maximum, b.column, b.others + (a.others + 1.0) * factor);
+    }
+    return Softmax(a.maximum, a.column, a.others + (b.others + 1.0) * factor);
+}
+
+// The softmax of a row, each logit read once.
+fn row_softmax(thread: Thread, base: u32, columns: u32) -> Softmax {
+    let stride = WORKGROUP_SIZE;
+    var total = Softmax(LOWEST, NOWHERE, 0.0);
     // The largest bits without their sign: those of a NaN are above all others.
     var unsigned = 0u;
-    for (var i = thread.lane; i < columns; i += WORKGROUP_SIZE) {
-        let logit = load_logits(base + i);
-        let larger = logit > largest;
-        largest = select(largest, logit, larger);
-        column = select(column, i, larger);
-        unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
+    for (var start = 0u; start < columns; start += BLOCK * stride) {
+        let end = min(start + BLOCK * stride, columns);
+        var block = Softmax(LOWEST, NOWHERE, 0.0);
+        for (var column = start + thread.lane; column < end; column += stride) {
+            let logit = load_logits(base + column);
+            unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
+            // `join` for one logit: with or without a new maximum it is the same exponential.
+            let larger = logit > block.maximum;
+            let factor = exp_nonpositive(-abs(logit - block.maximum));
+            block.others = select(block.others + factor, (block.others + 1.0) * factor, larger);
+            block.maximum = select(block.maximum, logit, larger);
+            block.column = select(block.column, column, larger);
+        }
+        total = join(total, block);
     }
     if (unsigned > 0xff000000u) {
-        largest = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
+        total.maximum = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
     }
-    let maximum = reduce_max(thread, largest);
-    return Maximum(maximum, reduce_min_u32(thread, select(NOWHERE, column, largest == maximum)));
-}
 
-// Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident row keeps its small loss.
-fn sum_of_others(thread: Thread, base: u32, columns: u32, maximum: Maximum) -> f32 {
-    let stride = WORKGROUP_SIZE;
-    var sum = 0.0;
-    for (var block = 0u; block < columns; block += BLOCK * stride) {
-        let block_end = min(block + BLOCK * stride, columns);
-        var block_sum = 0.0;
-        for (var column = block + thread.lane; column < block_end; column += stride) {
-            let exponential = exp_nonpositive(load_logits(base + column) - maximum.logit);
-            block_sum += select(exponential, 0.0, column == maximum.column);
-        }
-        sum += block_sum;
-    }
-    return reduce_add(thread, sum);
+    let maximum = reduce_max(thread, total.maximum);
+    let column = reduce_min_u32(thread, select(NOWHERE, total.column, total.maximum == maximum));
+    let own = select(1.0, 0.0, total.column == column);
+    let others = reduce_add(thread, (total.others + own) * exp_nonpositive(total.maximum - maximum));
+    return Softmax(maximum, column, others);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -90,15 +100,14 @@ fn evaluate(thread: Thread) {
         row.counts = is_counted(label);
         // Barriers need uniform flow: a row that does not count is walked over zero columns.
         let columns = select(0u, params.classes, row.counts);
-        let maximum = row_maximum(thread, row.base, columns);
-        let others = sum_of_others(thread, row.base, columns, maximum);
+        let softmax = row_softmax(thread, row.base, columns);
         var item_loss = 0.0;
         if (row.counts) {
-            row.target_class = u32(label);
-            row.target_logit = load_logits(row.base + row.target_class);
-            row.maximum = maximum.logit;
-            row.log_norm = log1pf(others);
-            row.inverse_norm = 1.0 / (1.0 + others);
+            row.target_index = row.base + u32(label);
+            row.target_logit = load_logits(row.target_index);
+            row.maximum = softmax.maximum;
+            row.log_norm = log1pf(softmax.others);
+            row.inverse_norm = 1.0 / (1.0 + softmax.others);
             let weight = load_weight(index);
             row.scale = scale * weight * load_upstream(index);
             item_loss = weight * row_loss(row);
@@ -130,13 +139,11 @@ fn evaluate(thread: Thread) {
     }
 }
 
-// The gradient of one logit.
+// The gradient of one logit; 0 where the row does not count, whatever its logits.
 fn gradient_of(row: Row, index: u32) -> f32 {
-    if (!row.counts) {
-        return 0.0;
-    }
-    let gradient = logit_gradient(row, load_logits(index));
-    return row.scale * select(gradient, row.target_gradient, index - row.base == row.target_class);
+    let others = logit_gradient(row, load_logits(index));
+    let gradient = select(others, row.target_gradient, index == row.target_index);
+    return select(0.0, row.scale * gradient, row.counts);
 }
 
 // The number of rows that count, or with `params.weighted` the sum of their weights: what `mean` and `weighted_mean` divide by.

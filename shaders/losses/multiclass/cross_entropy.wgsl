@@ -10,5 +10,5 @@ fn target_gradient(row: Row) -> f32 {
 
 // softmax(x)_c.
 fn logit_gradient(row: Row, logit: f32) -> f32 {
-    return exp_nonpositive(logit - row.maximum) * row.inverse_norm;
+    return coarse_exp_nonpositive(logit - row.maximum) * row.inverse_norm;
 }
