@@ -1,21 +1,91 @@
-pub fn bce(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+//! Binary and multi-label classification, as in [`losses`](crate::losses): one function per loss.
+
+use super::{Item, Term};
+use crate::spec::Values;
+
+/// [`Bce`](crate::losses::Bce).
+pub fn bce(item: &Item<'_>, _: &Values) -> Term {
+    let (p, t) = (item["prediction"], item["target"]);
+    let loss = -(t * p.ln().max(-100.0) + (1.0 - t) * (-p).ln_1p().max(-100.0));
+    Term::new(loss, [(p - t) / (p * (1.0 - p)).max(1e-12)])
 }
-pub fn bce_with_logits(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`BceWithLogits`](crate::losses::BceWithLogits).
+pub fn bce_with_logits(item: &Item<'_>, values: &Values) -> Term {
+    let smoothing = values.number("label_smoothing");
+    let t = item["target"] * (1.0 - smoothing) + 0.5 * smoothing;
+    let pos_weight = values.number("pos_weight") * item["pos_weight"];
+    logistic(item["logits"], pos_weight * t, 1.0 - t)
 }
-pub fn hinge(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`SigmoidFocal`](crate::losses::SigmoidFocal).
+pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
+    let (x, t) = (item["logits"], item["target"]);
+    let (alpha, gamma) = (values.number("alpha"), values.number("gamma"));
+    let alpha_t = if alpha < 0.0 { 1.0 } else { alpha * t + (1.0 - alpha) * (1.0 - t) };
+
+    // Powers of 1 − p_t = p(1−t) + (1−p)t in logarithms, which stay finite where p or 1 − p underflows.
+    let (ln_p, ln_q) = (-softplus(-x), -softplus(x));
+    let ln_miss = ln_add_exp(ln_p + (1.0 - t).ln(), ln_q + t.ln());
+    let modulation = alpha_t * (gamma * ln_miss).exp();
+    // The derivative of ln(1 − p_t): p' = p(1−p).
+    let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
+
+    let Term { loss, gradients } = logistic(x, t, 1.0 - t);
+    Term::new(modulation * loss, [modulation * (gradients[0] + gamma * ln_miss_slope * loss)])
 }
-pub fn kl_div(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`Hinge`](crate::losses::Hinge).
+pub fn hinge(item: &Item<'_>, _: &Values) -> Term {
+    let (violation, t) = margin_violation(item);
+    Term::new(violation, [if violation > 0.0 { -t } else { 0.0 }])
 }
-pub fn sigmoid_focal(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`SquaredHinge`](crate::losses::SquaredHinge).
+pub fn squared_hinge(item: &Item<'_>, _: &Values) -> Term {
+    let (violation, t) = margin_violation(item);
+    Term::new(violation * violation, [-2.0 * t * violation])
 }
-pub fn soft_margin(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`SoftMargin`](crate::losses::SoftMargin).
+pub fn soft_margin(item: &Item<'_>, _: &Values) -> Term {
+    let (x, t) = (item["logits"], item["target"]);
+    Term::new(softplus(-t * x), [-t * sigmoid(-t * x)])
 }
-pub fn squared_hinge(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`KlDiv`](crate::losses::KlDiv).
+pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
+    let (p, t) = (item["prediction"], item["target"]);
+    if values.flag("log_target") {
+        Term::new(t.exp() * (t - p), [-t.exp()])
+    } else {
+        let loss = if t == 0.0 { 0.0 } else { t * (t.ln() - p) };
+        Term::new(loss, [-t])
+    }
+}
+
+/// Cross-entropy of σ(x) against the masses of the positive and the negative class: −positive·ln σ(x) − negative·ln σ(−x).
+fn logistic(x: f64, positive: f64, negative: f64) -> Term {
+    let loss = positive * softplus(-x) + negative * softplus(x);
+    Term::new(loss, [negative * sigmoid(x) - positive * sigmoid(-x)])
+}
+
+/// max(0, 1 − t·x), and t.
+fn margin_violation(item: &Item<'_>) -> (f64, f64) {
+    let (x, t) = (item["logits"], item["target"]);
+    ((1.0 - t * x).max(0.0), t)
+}
+
+/// ln(1 + exp x).
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// ln(exp a + exp b).
+fn ln_add_exp(a: f64, b: f64) -> f64 {
+    a.max(b) + (-(a - b).abs()).exp().ln_1p()
 }

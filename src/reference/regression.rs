@@ -1,27 +1,97 @@
-pub fn asymmetric_mse(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+//! Regression, as in [`losses`](crate::losses): one function per loss.
+
+use std::{
+    cmp::Ordering,
+    f64::consts::{LN_2, PI},
+};
+
+use super::{Item, Term};
+use crate::spec::Values;
+
+/// [`Mse`](crate::losses::Mse).
+pub fn mse(item: &Item<'_>, _: &Values) -> Term {
+    let e = error(item);
+    Term::new(e * e, [2.0 * e])
 }
-pub fn gaussian_nll(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`Mae`](crate::losses::Mae).
+pub fn mae(item: &Item<'_>, _: &Values) -> Term {
+    let e = error(item);
+    Term::new(e.abs(), [sign(e)])
 }
-pub fn huber(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`Huber`](crate::losses::Huber).
+pub fn huber(item: &Item<'_>, values: &Values) -> Term {
+    let (e, delta) = (error(item), values.number("delta"));
+    if e.abs() <= delta {
+        Term::new(0.5 * e * e, [e])
+    } else {
+        Term::new(delta * (e.abs() - 0.5 * delta), [delta * sign(e)])
+    }
 }
-pub fn log_cosh(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`SmoothL1`](crate::losses::SmoothL1).
+pub fn smooth_l1(item: &Item<'_>, values: &Values) -> Term {
+    let (e, beta) = (error(item), values.number("beta"));
+    if e.abs() < beta { Term::new(0.5 * e * e / beta, [e / beta]) } else { Term::new(e.abs() - 0.5 * beta, [sign(e)]) }
 }
-pub fn mae(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`LogCosh`](crate::losses::LogCosh).
+pub fn log_cosh(item: &Item<'_>, _: &Values) -> Term {
+    let e = error(item);
+    let loss = if e.abs() < 1.0 {
+        // The general form cancels near 0; cosh e = 1 + 2 sinh²(e/2) does not.
+        (2.0 * (0.5 * e).sinh().powi(2)).ln_1p()
+    } else {
+        e.abs() + (-2.0 * e.abs()).exp().ln_1p() - LN_2
+    };
+    Term::new(loss, [e.tanh()])
 }
-pub fn mse(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`Quantile`](crate::losses::Quantile).
+pub fn quantile(item: &Item<'_>, values: &Values) -> Term {
+    let (p, t, q) = (item["prediction"], item["target"], values.number("quantile"));
+    let loss = (q * (t - p)).max((q - 1.0) * (t - p));
+    let gradient = match p.partial_cmp(&t) {
+        Some(Ordering::Less) => -q,
+        Some(Ordering::Greater) => 1.0 - q,
+        _ => 0.0,
+    };
+    Term::new(loss, [gradient])
 }
-pub fn poisson_nll(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`AsymmetricMse`](crate::losses::AsymmetricMse).
+pub fn asymmetric_mse(item: &Item<'_>, values: &Values) -> Term {
+    let e = error(item);
+    let penalty = if e > 0.0 { values.number("over_penalty") } else { 1.0 };
+    Term::new(penalty * e * e, [2.0 * penalty * e])
 }
-pub fn quantile(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`PoissonNll`](crate::losses::PoissonNll).
+pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
+    let (p, t) = (item["prediction"], item["target"]);
+    let (loss, gradient) = if values.flag("log_input") {
+        (p.exp() - t * p, p.exp() - t)
+    } else {
+        let eps = values.number("eps");
+        (p - t * (p + eps).ln(), 1.0 - t / (p + eps))
+    };
+    let stirling = if values.flag("full") && t > 1.0 { t * t.ln() - t + 0.5 * (2.0 * PI * t).ln() } else { 0.0 };
+    Term::new(loss + stirling, [gradient])
 }
-pub fn smooth_l1(_: &super::Item<'_>, _: &crate::spec::Values) -> super::Term {
-    unreachable!()
+
+/// [`GaussianNll`](crate::losses::GaussianNll).
+pub fn gaussian_nll(item: &Item<'_>, values: &Values) -> Term {
+    let (e, v) = (error(item), item["variance"].max(values.number("eps")));
+    let constant = if values.flag("full") { 0.5 * (2.0 * PI).ln() } else { 0.0 };
+    Term::new(0.5 * (v.ln() + e * e / v) + constant, [e / v, 0.5 * (1.0 - e * e / v) / v])
+}
+
+fn error(item: &Item<'_>) -> f64 {
+    item["prediction"] - item["target"]
+}
+
+/// −1, 0 or 1; NaN for NaN.
+fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
 }

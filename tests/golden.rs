@@ -1,0 +1,50 @@
+//! The CPU reference against PyTorch.
+
+use std::collections::BTreeSet;
+
+use wgloss::{Loss, Reduction, losses, reference};
+
+#[path = "common/golden.rs"]
+mod cases;
+
+use cases::{Case, cases};
+
+const TOLERANCE: f64 = 1e-12;
+
+fn assert_same(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let close = (found - expected).abs() <= TOLERANCE * expected.abs();
+        assert!(close, "{what}[{index}]: found {found:e}, expected {expected:e}");
+    }
+}
+
+#[test]
+fn the_reference_gives_what_pytorch_gives() {
+    for Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in cases() {
+        let result =
+            reference::evaluate(&loss, &inputs, &reduction.into()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_same(&result.loss, &expected_loss, &format!("{name}: loss"));
+        assert_eq!(result.gradients.len(), expected_gradients.iter().count(), "{name}");
+        for (input, gradient) in result.gradients {
+            let expected = expected_gradients.get(input).unwrap_or_else(|| panic!("{name}: no gradient of {input}"));
+            assert_same(&gradient, expected, &format!("{name}: gradient of {input}"));
+        }
+    }
+}
+
+#[test]
+fn every_loss_and_parameter_has_golden_cases() {
+    let cases = cases();
+    for spec in losses::ALL {
+        let of_loss: Vec<_> = cases.iter().filter(|case| case.loss.spec().name == spec.name).collect();
+        let reductions: BTreeSet<_> = of_loss.iter().map(|case| case.reduction.name()).collect();
+        for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
+            assert!(reductions.contains(reduction.name()), "{} has no case for {reduction}", spec.name);
+        }
+        for (index, param) in spec.params.iter().enumerate() {
+            let varied = of_loss.iter().any(|case| case.loss.values()[index] != param.default);
+            assert!(varied, "no case of {} sets {}", spec.name, param.name);
+        }
+    }
+}

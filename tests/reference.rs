@@ -1,0 +1,552 @@
+//! The CPU reference against what can be known without it: finite differences, worked values, limits and identities.
+
+use fastrand::Rng;
+use proptest::prelude::*;
+use wgloss::{
+    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, losses,
+    reference::{self, Evaluation},
+    spec::{Domain, Driver, Input, Kind, LossSpec, Shape, Value, Values},
+};
+
+type Settings = &'static [(&'static str, &'static str)];
+
+/// Parameter settings to check besides the defaults.
+const SETTINGS: &[(&str, &[Settings])] = &[
+    ("huber", &[&[("delta", "0.25")], &[("delta", "3")]]),
+    ("smooth_l1", &[&[("beta", "0")], &[("beta", "0.5")]]),
+    ("quantile", &[&[("quantile", "0.1")], &[("quantile", "0.75")]]),
+    ("asymmetric_mse", &[&[("over_penalty", "0.25")]]),
+    (
+        "poisson_nll",
+        &[&[("full", "true")], &[("log_input", "false")], &[("log_input", "false"), ("full", "true"), ("eps", "0.1")]],
+    ),
+    ("gaussian_nll", &[&[("full", "true")], &[("eps", "0.125")]]),
+    (
+        "bce_with_logits",
+        &[
+            &[("pos_weight", "3")],
+            &[("pos_weight", "0")],
+            &[("label_smoothing", "0.1")],
+            &[("pos_weight", "0.5"), ("label_smoothing", "0.3")],
+        ],
+    ),
+    (
+        "sigmoid_focal",
+        &[
+            &[("gamma", "0")],
+            &[("gamma", "0.5")],
+            &[("gamma", "1"), ("alpha", "-1")],
+            &[("gamma", "3.5"), ("alpha", "1")],
+        ],
+    ),
+    ("kl_div", &[&[("log_target", "true")]]),
+    ("cross_entropy", &[&[("ignore_index", "2")]]),
+];
+
+/// Every loss with its defaults and with each of its other settings.
+fn every_setting() -> impl Iterator<Item = AnyLoss> {
+    losses::ALL.iter().flat_map(|spec| {
+        let others = SETTINGS.iter().filter(|(name, _)| *name == spec.name).flat_map(|(_, settings)| settings.iter());
+        std::iter::once(&[] as Settings)
+            .chain(others.copied())
+            .map(|settings| AnyLoss::new(spec.name, settings).expect("a known loss with allowed settings"))
+    })
+}
+
+fn values_of(loss: &dyn Loss) -> Values {
+    Values::new(loss.spec(), loss.values()).unwrap()
+}
+
+fn described(loss: &dyn Loss) -> String {
+    let values = values_of(loss);
+    let settings = values.iter().map(|(param, value)| format!(" {}={value}", param.name));
+    std::iter::once(loss.spec().name.to_string()).chain(settings).collect()
+}
+
+/// A tensor of values that f32 holds exactly.
+fn tensor(values: &[f64], shape: &[usize]) -> HostTensor<'static> {
+    HostTensor::rounded(values, DType::F32, shape).unwrap()
+}
+
+fn classes(values: &[i32]) -> HostTensor<'static> {
+    let bytes: Vec<u8> = values.iter().flat_map(|class| class.to_le_bytes()).collect();
+    HostTensor::from_bytes(DType::I32, [values.len()], bytes).unwrap()
+}
+
+/// The shape of the first input.
+const SHAPE: [usize; 2] = [4, 5];
+
+fn shape_of(spec: &LossSpec, input: &Input, reduction: Reduction) -> Vec<usize> {
+    let items = match spec.driver {
+        Driver::Elementwise => SHAPE.to_vec(),
+        Driver::Rows => vec![SHAPE[0]],
+    };
+    match input.shape {
+        Shape::Items => items,
+        Shape::Rows => SHAPE.to_vec(),
+        Shape::LastAxis => vec![SHAPE[1]],
+        Shape::OneOrItems if reduction == Reduction::None => items,
+        Shape::OneOrItems => vec![1],
+    }
+}
+
+/// A value of the input's domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the kinks, lie on.
+fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input) -> f64 {
+    let values = values_of(loss);
+    let off_grid = if input.differentiable { 1.0 / 128.0 } else { 0.0 };
+    let mut on_grid = |low: i32, high: i32| f64::from(rng.i32(low..=high)) / 32.0 + off_grid;
+    match input.domain.resolve(&values) {
+        Domain::Real => on_grid(-128, 127),
+        Domain::LogRate => on_grid(-64, 63),
+        Domain::Positive | Domain::Weight => on_grid(8, 128),
+        Domain::Count => f64::from(rng.i32(0..6)),
+        Domain::Probability if input.differentiable => on_grid(3, 28),
+        Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
+        Domain::LogProbability => on_grid(-128, -1),
+        Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
+        Domain::Class => {
+            let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
+            match (ignored, rng.u8(0..4)) {
+                (Some(Value::Integer(ignored)), 0) => f64::from(ignored),
+                _ => f64::from(rng.i32(0..SHAPE[1] as i32)),
+            }
+        }
+        Domain::Where(..) => unreachable!("resolved"),
+    }
+}
+
+/// Inputs for the loss; the optional ones too if asked.
+fn inputs_for(loss: &dyn Loss, reduction: Reduction, optional: bool, seed: u64) -> Named<HostTensor<'static>> {
+    let mut rng = Rng::with_seed(seed);
+    let spec = loss.spec();
+    spec.all_inputs()
+        .filter(|input| optional || !input.optional)
+        .map(|input| {
+            let shape = shape_of(spec, input, reduction);
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(&mut rng, loss, input)).collect();
+            let tensor = match input.kind {
+                Kind::Float => tensor(&values, &shape),
+                Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>()),
+            };
+            (input.name.to_string(), tensor)
+        })
+        .collect()
+}
+
+/// The inputs with one value of one of them moved by `step`.
+fn moved(inputs: &Named<HostTensor<'static>>, name: &str, index: usize, step: f64) -> Named<HostTensor<'static>> {
+    let moved = inputs.iter().map(|(known, given)| {
+        if known != name {
+            return (known.to_string(), given.clone());
+        }
+        let mut values = given.to_f64();
+        values[index] += step;
+        (known.to_string(), tensor(&values, given.shape()))
+    });
+    moved.collect()
+}
+
+#[track_caller]
+fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: impl Into<Options>) -> Evaluation {
+    reference::evaluate(loss, inputs, &options.into()).unwrap_or_else(|error| panic!("{}: {error}", described(loss)))
+}
+
+/// What the gradients are those of: the loss, or the sum of the items' losses, times upstream and the options' factors.
+fn objective(loss: &dyn Loss, inputs: &Named<HostTensor<'static>>, options: Options) -> f64 {
+    let upstream = inputs.get("upstream").map_or(vec![1.0], HostTensor::to_f64);
+    let weight = match options.gradients {
+        Gradients::Add { weight } => weight,
+        _ => 1.0,
+    };
+    let losses = evaluate(loss, inputs, options).loss;
+    let total: f64 = losses.iter().zip(upstream.iter().cycle()).map(|(loss, upstream)| loss * upstream).sum();
+    total * f64::from(options.upstream) * f64::from(weight)
+}
+
+#[track_caller]
+fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
+    let same = found == expected || found.is_nan() && expected.is_nan();
+    assert!(same || (found - expected).abs() <= tolerance, "{what}: found {found:e}, expected {expected:e}");
+}
+
+#[test]
+fn every_parameter_has_settings() {
+    for spec in losses::ALL {
+        for (index, param) in spec.params.iter().enumerate() {
+            let differs = |loss: AnyLoss| loss.spec().name == spec.name && loss.values()[index] != param.default;
+            assert!(every_setting().any(differs), "{}: {} is always its default", spec.name, param.name);
+        }
+    }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    // A power of two, so that every point of the stencil is exact in f32; its error is h⁴/30 times the fifth derivative.
+    const H: f64 = 1.0 / 4096.0;
+    for (case, loss) in every_setting().enumerate() {
+        for reduction in Reduction::ALL {
+            for optional in [false, true] {
+                let options = match optional {
+                    false => Options::new(reduction),
+                    true => {
+                        Options { upstream: 1.5, gradients: Gradients::Add { weight: -0.5 }, ..Options::new(reduction) }
+                    }
+                };
+                let inputs = inputs_for(&loss, reduction, optional, case as u64);
+                for (name, gradient) in evaluate(&loss, &inputs, options).gradients {
+                    for (index, found) in gradient.into_iter().enumerate() {
+                        let at = |steps: f64| objective(&loss, &moved(&inputs, name, index, steps * H), options);
+                        let slope = (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / (12.0 * H);
+                        let what = format!("{} {reduction}: gradient of {name}[{index}]", described(&loss));
+                        assert_close(found, slope, 1e-8 * (1.0 + slope.abs()), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A loss by name, with settings.
+fn loss(name: &str, settings: Settings) -> AnyLoss {
+    AnyLoss::new(name, settings).unwrap()
+}
+
+/// The per-item result of a loss that needs two floating inputs.
+fn pair(loss: &AnyLoss, first: &[f64], target: &[f64]) -> Evaluation {
+    let names = [loss.spec().inputs[0].name, loss.spec().inputs[1].name];
+    let inputs =
+        Named::new().with(names[0], tensor(first, &[first.len()])).with(names[1], tensor(target, &[target.len()]));
+    evaluate(loss, &inputs, Reduction::None)
+}
+
+fn rows(logits: &[f64], targets: &[i32]) -> Named<HostTensor<'static>> {
+    let shape = [targets.len(), logits.len() / targets.len()];
+    Named::new().with("logits", tensor(logits, &shape)).with("target", classes(targets))
+}
+
+#[test]
+fn worked_values() {
+    let mean = |name, last| {
+        let inputs = Named::new()
+            .with("prediction", tensor(&[2.5, 0.0, 2.1, last], &[4]))
+            .with("target", tensor(&[3.0, -0.5, 2.0, 8.0], &[4]));
+        evaluate(&loss(name, &[]), &inputs, Reduction::Mean).loss[0]
+    };
+    // The inputs are those of the textbook rounded to f32.
+    assert_close(mean("mse", 7.8), 0.1375, 1e-7, "mse");
+    assert_close(mean("mae", 7.8), 0.325, 1e-7, "mae");
+    assert_close(mean("huber", 10.0), 0.43875, 1e-7, "huber");
+
+    let uniform = evaluate(&loss("cross_entropy", &[]), &rows(&[0.5; 8], &[3, 0]), Reduction::Mean);
+    assert_close(uniform.loss[0], 4_f64.ln(), 1e-15, "cross_entropy of equal logits");
+}
+
+#[test]
+fn huge_inputs_stay_finite_and_exact() {
+    let log_cosh = pair(&loss("log_cosh", &[]), &[1e30, -1e30, 3e38], &[0.0; 3]);
+    assert_eq!(log_cosh.loss, [1e30, 1e30, 3e38].map(|x: f64| f64::from(x as f32)));
+    assert_eq!(log_cosh.gradients, [("prediction", vec![1.0, -1.0, 1.0])]);
+
+    // The confidently right item has no loss left, the confidently wrong one is linear.
+    for x in [100.0, 1e4, 3e38] {
+        let x = f64::from(x as f32);
+        let (logits, targets) = ([x, -x, x, -x], [1.0, 0.0, 0.0, 1.0]);
+        for (settings, weights) in [
+            (&[("gamma", "0"), ("alpha", "-1")] as Settings, [1.0, 1.0]),
+            (&[("gamma", "0.5"), ("alpha", "0.25")], [0.25, 0.75]),
+            (&[("gamma", "2"), ("alpha", "0.25")], [0.25, 0.75]),
+        ] {
+            let focal = pair(&loss("sigmoid_focal", settings), &logits, &targets);
+            let expected = [0.0, 0.0, weights[1] * x, weights[0] * x];
+            let slopes = [0.0, 0.0, weights[1], -weights[0]];
+            for item in 0..4 {
+                assert_close(focal.loss[item], expected[item], 1e-15 * x, "sigmoid_focal");
+                assert_close(focal.gradients[0].1[item], slopes[item], 1e-15, "gradient of sigmoid_focal");
+            }
+        }
+        let bce = pair(&loss("bce_with_logits", &[]), &logits, &targets);
+        let signed = pair(&loss("soft_margin", &[]), &logits, &targets.map(|t| 2.0 * t - 1.0));
+        for found in [bce, signed] {
+            for item in 0..4 {
+                assert_close(found.loss[item], [0.0, 0.0, x, x][item], 1e-15 * x, "logistic loss");
+                assert_close(found.gradients[0].1[item], [0.0, 0.0, 1.0, -1.0][item], 1e-15, "its gradient");
+            }
+        }
+    }
+    for soft in [1e-30, 0.5, 1.0 - 1e-7] {
+        for gamma in [&[("gamma", "0")] as Settings, &[("gamma", "0.3")], &[("gamma", "2")]] {
+            let focal = pair(&loss("sigmoid_focal", gamma), &[3e38, -3e38, 1e4, -1e4], &[soft; 4]);
+            assert!(focal.loss.iter().chain(&focal.gradients[0].1).all(|x| x.is_finite()), "{focal:?}");
+        }
+    }
+}
+
+#[test]
+fn small_values_keep_their_relative_accuracy() {
+    let log_cosh = pair(&loss("log_cosh", &[]), &[1e-6], &[0.0]);
+    let e = f64::from(1e-6_f32);
+    assert_close(log_cosh.loss[0] / (0.5 * e * e), 1.0, 1e-11, "log_cosh near 0");
+
+    let sure = (-30_f64).exp();
+    for (x, target) in [(30.0, 1.0), (-30.0, 0.0)] {
+        let bce = pair(&loss("bce_with_logits", &[]), &[x], &[target]);
+        assert_close(bce.loss[0] / sure, 1.0, 1e-12, "bce_with_logits of a sure item");
+        assert_close(bce.gradients[0].1[0].abs() / sure, 1.0, 1e-12, "its gradient");
+    }
+    let sure_row = evaluate(&loss("cross_entropy", &[]), &rows(&[0.0, 30.0], &[1]), Reduction::Sum);
+    assert_close(sure_row.loss[0] / sure, 1.0, 1e-12, "cross_entropy of a sure row");
+    assert_close(sure_row.gradients[0].1[1] / -sure, 1.0, 1e-12, "gradient of its class");
+}
+
+#[test]
+fn gradients_at_kinks_follow_the_catalogue() {
+    let gradient =
+        |name, settings, first: f64, target: f64| pair(&loss(name, settings), &[first], &[target]).gradients[0].1[0];
+    assert_eq!(gradient("mae", &[], 2.0, 2.0), 0.0);
+    assert_eq!(gradient("smooth_l1", &[("beta", "0")], 2.0, 2.0), 0.0);
+    assert_eq!(gradient("quantile", &[("quantile", "0.25")], 2.0, 2.0), 0.0);
+    assert_eq!(gradient("quantile", &[("quantile", "0.25")], 3.0, 2.0), 0.75);
+    assert_eq!(gradient("asymmetric_mse", &[], 2.0, 2.0), 0.0);
+    assert_eq!(gradient("huber", &[("delta", "0.5")], 2.5, 2.0), 0.5);
+    assert_eq!(gradient("hinge", &[], 1.0, 1.0), 0.0);
+    assert_eq!(gradient("hinge", &[], -1.0, -1.0), 0.0);
+    assert_eq!(gradient("hinge", &[], 0.5, 1.0), -1.0);
+    assert_eq!(gradient("bce", &[], 0.0, 1.0), -1e12);
+    assert_eq!(gradient("bce", &[], 1.0, 0.0), 1e12);
+    assert_eq!(gradient("bce", &[], 1.0, 1.0), 0.0);
+    assert_eq!(gradient("kl_div", &[], -1.0, 0.0), 0.0);
+    assert_eq!(pair(&loss("bce", &[]), &[0.0, 1.0], &[1.0, 0.0]).loss, [100.0, 100.0]);
+    assert_eq!(pair(&loss("kl_div", &[]), &[-1.0], &[0.0]).loss, [0.0]);
+}
+
+#[test]
+fn the_gradient_of_the_variance_passes_through_the_clamp() {
+    let inputs = Named::new()
+        .with("prediction", tensor(&[1.5], &[1]))
+        .with("target", tensor(&[1.0], &[1]))
+        .with("variance", tensor(&[-3.0], &[1]));
+    let result = evaluate(&loss("gaussian_nll", &[("eps", "0.25")]), &inputs, Reduction::Sum);
+    assert_close(result.loss[0], 0.5 * (0.25_f64.ln() + 1.0), 1e-15, "loss at the clamp");
+    assert_eq!(result.gradients, [("prediction", vec![2.0]), ("variance", vec![0.0])]);
+}
+
+#[test]
+fn smooth_l1_without_beta_is_mae_and_with_it_a_scaled_huber() {
+    let (prediction, target) = ([0.5, -2.0, 7.25, 1.0], [0.25, 2.0, 7.25, -1.0]);
+    let [mae, without] = [("mae", &[] as Settings), ("smooth_l1", &[("beta", "0")])]
+        .map(|(name, settings)| pair(&loss(name, settings), &prediction, &target));
+    assert_eq!(mae, without);
+    let huber = pair(&loss("huber", &[("delta", "0.5")]), &prediction, &target);
+    let smooth = pair(&loss("smooth_l1", &[("beta", "0.5")]), &prediction, &target);
+    assert_eq!(smooth.loss, huber.loss.iter().map(|x| x / 0.5).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_finite_is_never_hidden() {
+    for loss in every_setting().filter(|loss| loss.spec().driver == Driver::Elementwise) {
+        let clean = inputs_for(&loss, Reduction::None, true, 7);
+        let expected = evaluate(&loss, &clean, Reduction::None);
+        for input in loss.spec().inputs.iter().filter(|input| input.shape == Shape::Items) {
+            for poison in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let inputs = moved(&clean, input.name, 3, poison);
+                let result = match reference::evaluate(&loss, &inputs, &Reduction::None.into()) {
+                    Ok(result) => result,
+                    Err(Error::Target { count: 1, first: 3, .. }) if poison.is_infinite() => continue,
+                    Err(error) => panic!("{}: {error}", described(&loss)),
+                };
+                let outputs = std::iter::once((&result.loss, &expected.loss))
+                    .chain(result.gradients.iter().zip(&expected.gradients).map(|((_, a), (_, b))| (a, b)));
+                for (found, expected) in outputs {
+                    for (item, (found, expected)) in found.iter().zip(expected).enumerate() {
+                        let kept = if item == 3 { !found.is_finite() } else { found == expected };
+                        assert!(kept, "{}: {} = {poison}: item {item} is {found}", described(&loss), input.name);
+                        assert!(item != 3 || !poison.is_nan() || found.is_nan());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_infinite_error_has_an_infinite_loss() {
+    let mse = pair(&loss("mse", &[]), &[f64::INFINITY, 1.0], &[0.0, 0.0]);
+    assert_eq!(mse.loss, [f64::INFINITY, 1.0]);
+    assert_eq!(mse.gradients[0].1, [f64::INFINITY, 2.0]);
+    // The slope of a straight line would look as if nothing had happened.
+    let mae = pair(&loss("mae", &[]), &[f64::INFINITY], &[0.0]);
+    assert_eq!(mae.loss, [f64::INFINITY]);
+    assert!(mae.gradients[0].1[0].is_nan());
+}
+
+#[test]
+fn rows_mask_minus_infinity_and_show_the_rest() {
+    const MASK: f64 = f64::NEG_INFINITY;
+    let loss = loss("cross_entropy", &[]);
+    let masked =
+        evaluate(&loss, &rows(&[0.0, MASK, 0.0, 1.0, MASK, 1.0, MASK, MASK, MASK], &[0, 1, 2]), Reduction::None);
+    assert_eq!(masked.loss, [2_f64.ln(), f64::INFINITY, f64::INFINITY]);
+    assert_eq!(masked.gradients[0].1[..3], [-0.5, 0.0, 0.5]);
+    assert_eq!(masked.gradients[0].1[3..], [0.5, -1.0, 0.5, 0.0, 0.0, -1.0]);
+
+    for poison in [f64::NAN, f64::INFINITY] {
+        let result = evaluate(&loss, &rows(&[0.0, poison, 1.0, 0.0], &[0, 0]), Reduction::None);
+        assert!(result.loss[0].is_nan() && result.gradients[0].1[..2].iter().all(|x| x.is_nan()));
+        assert!(result.loss[1].is_finite() && result.gradients[0].1[2..].iter().all(|x| x.is_finite()));
+    }
+}
+
+#[test]
+fn ignored_rows_contribute_nothing() {
+    let logits = [1.0, 2.0, f64::NAN, 0.0, 3.0, -1.0];
+    let weighted = |weights: &[f64]| rows(&logits, &[1, -100, 0]).with("weight", tensor(weights, &[3]));
+    let without = rows(&[1.0, 2.0, 3.0, -1.0], &[1, 0]).with("weight", tensor(&[2.0, 0.5], &[2]));
+    let loss = loss("cross_entropy", &[]);
+    for reduction in [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean] {
+        let result = evaluate(&loss, &weighted(&[2.0, f64::NAN, 0.5]), reduction);
+        let expected = evaluate(&loss, &without, reduction);
+        assert_eq!((result.items, &result.loss, result.magnitude), (2, &expected.loss, expected.magnitude));
+        let (gradient, expected) = (&result.gradients[0].1, &expected.gradients[0].1);
+        assert_eq!((&gradient[..2], &gradient[2..4], &gradient[4..]), (&expected[..2], &[0.0; 2][..], &expected[2..]));
+    }
+    let per_item = evaluate(&loss, &weighted(&[1.0; 3]), Reduction::None);
+    assert_eq!((per_item.loss[1], per_item.shape), (0.0, vec![3]));
+    // The first axis counts every row.
+    let batch_mean = evaluate(&loss, &weighted(&[1.0; 3]), Reduction::BatchMean).loss[0];
+    assert_close(batch_mean, per_item.loss.iter().sum::<f64>() / 3.0, 1e-15, "batch_mean");
+}
+
+#[test]
+fn nothing_to_divide_by_gives_zero() {
+    let ignored = rows(&[1.0, 2.0, 3.0, f64::NAN], &[-100, -100]);
+    let cross_entropy = loss("cross_entropy", &[]);
+    for reduction in Reduction::ALL {
+        let result = evaluate(&cross_entropy, &ignored, reduction);
+        assert!(result.loss.iter().chain(&result.gradients[0].1).all(|&x| x == 0.0), "{reduction}: {result:?}");
+        assert_eq!(result.items, 0);
+    }
+    let unweighted = Named::new()
+        .with("prediction", tensor(&[1.0, 2.0], &[2]))
+        .with("target", tensor(&[0.0, 0.0], &[2]))
+        .with("weight", tensor(&[0.0, 0.0], &[2]));
+    let result = evaluate(&loss("mse", &[]), &unweighted, Reduction::WeightedMean);
+    assert_eq!((result.loss, result.gradients, result.items), (vec![0.0], vec![("prediction", vec![0.0, 0.0])], 2));
+
+    let poisoned = evaluate(&loss("mse", &[]), &moved(&unweighted, "prediction", 1, f64::NAN), Reduction::WeightedMean);
+    assert!(poisoned.loss[0].is_nan() && poisoned.gradients[0].1[1].is_nan());
+    assert_eq!(poisoned.gradients[0].1[0], 0.0);
+}
+
+#[test]
+fn empty_inputs_have_no_loss() {
+    for loss in every_setting() {
+        for reduction in Reduction::ALL {
+            let required = loss.spec().inputs.iter().filter(|input| !input.optional);
+            let inputs = required
+                .map(|input| {
+                    let tensor = match (input.kind, input.shape) {
+                        (Kind::Index, _) => classes(&[]),
+                        (_, Shape::Rows) => tensor(&[], &[0, 3]),
+                        _ => tensor(&[], &[0]),
+                    };
+                    (input.name.to_string(), tensor)
+                })
+                .collect();
+            let result = evaluate(&loss, &inputs, reduction);
+            assert_eq!(result.loss, if reduction == Reduction::None { vec![] } else { vec![0.0] });
+            assert!(result.items == 0 && result.magnitude == 0.0);
+            assert_eq!(result.gradients.len(), loss.spec().differentiable().count());
+            assert!(result.gradients.iter().all(|(_, gradient)| gradient.is_empty()));
+        }
+    }
+}
+
+#[test]
+fn values_out_of_range_are_counted() {
+    let refused = |name: &'static str, inputs: &Named<HostTensor<'_>>, count, first| {
+        let found = reference::evaluate(&loss(name, &[]), inputs, &Reduction::Mean.into());
+        assert_eq!(found, Err(Error::Target { loss: name, count, first }), "{name}");
+    };
+    let two = |name: &str, first: &[f64], target: &[f64]| {
+        Named::new().with(name, tensor(first, &[first.len()])).with("target", tensor(target, &[target.len()]))
+    };
+    refused("cross_entropy", &rows(&[0.0; 10], &[1, 2, -1, 0, -100]), 2, 1);
+    refused("hinge", &two("logits", &[0.0; 4], &[1.0, -1.0, 0.0, 2.0]), 2, 2);
+    refused("bce_with_logits", &two("logits", &[0.0; 3], &[1.5, f64::NAN, -0.5]), 2, 0);
+    // An item is counted once, whichever of its values are out of range.
+    refused("bce", &two("prediction", &[0.5, -0.1, 0.5, f64::INFINITY], &[1.0, 2.0, 0.0, 1.0]), 2, 1);
+    refused("kl_div", &two("prediction", &[-1.0; 2], &[0.5, 1.5]), 1, 1);
+
+    let log_target = loss("kl_div", &[("log_target", "true")]);
+    assert!(reference::evaluate(&log_target, &two("prediction", &[-1.0], &[-2.0]), &Reduction::Sum.into()).is_ok());
+    let class_2_ignored = loss("cross_entropy", &[("ignore_index", "2")]);
+    assert_eq!(evaluate(&class_2_ignored, &rows(&[0.0; 4], &[1, 2]), Reduction::Mean).items, 1);
+}
+
+#[test]
+fn half_types_are_widened_exactly() {
+    let (prediction, target) = ([0.5, -1.25, 3.0], [1.0, 0.5, -2.0]);
+    let expected = pair(&loss("mse", &[]), &prediction, &target);
+    for dtype in [DType::F16, DType::BF16] {
+        let inputs = Named::new()
+            .with("prediction", HostTensor::rounded(&prediction, dtype, [3]).unwrap())
+            .with("target", HostTensor::rounded(&target, dtype, [3]).unwrap());
+        assert_eq!(evaluate(&loss("mse", &[]), &inputs, Reduction::None), expected);
+    }
+}
+
+#[test]
+fn a_pos_weight_per_class_multiplies_the_parameter() {
+    let logits = tensor(&[0.5, -1.0, 2.0, 0.25], &[2, 2]);
+    let inputs = Named::new().with("logits", logits).with("target", tensor(&[1.0, 1.0, 0.5, 0.0], &[2, 2]));
+    let both = inputs.clone().with("pos_weight", tensor(&[2.0, 4.0], &[2]));
+    let found = evaluate(&loss("bce_with_logits", &[("pos_weight", "0.5")]), &both, Reduction::None).loss;
+    let [one, two] = [&[("pos_weight", "1")] as Settings, &[("pos_weight", "2")]]
+        .map(|settings| evaluate(&loss("bce_with_logits", settings), &inputs, Reduction::None).loss);
+    assert_eq!(found, [one[0], two[1], one[2], two[3]]);
+}
+
+#[test]
+fn skipped_gradients_are_absent() {
+    let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+    for loss in every_setting() {
+        let inputs = inputs_for(&loss, Reduction::Mean, true, 3);
+        let (skipped, full) = (evaluate(&loss, &inputs, options), evaluate(&loss, &inputs, Reduction::Mean));
+        assert!(skipped.gradients.is_empty());
+        assert_eq!(skipped, Evaluation { gradients: Vec::new(), ..full });
+    }
+}
+
+proptest! {
+    #[test]
+    fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool) {
+        let loss = every_setting().nth(case).unwrap();
+        // One upstream value fits every reduction.
+        let inputs = inputs_for(&loss, Reduction::Sum, optional, seed);
+        let [none, sum, mean, weighted_mean, batch_mean] = Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
+
+        let items = none.items as f64;
+        let weight = match inputs.get("weight") {
+            None => items,
+            Some(weight) => {
+                let ignored = values_of(&loss).iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
+                let targets = inputs.get("target").unwrap().to_f64();
+                let counts = |target: f64| ignored != Some(Value::Integer(target as i32));
+                weight.to_f64().iter().zip(targets).filter(|&(_, target)| counts(target)).map(|(weight, _)| weight).sum()
+            }
+        };
+        prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
+        prop_assert_eq!(none.loss.iter().map(|x| x.abs()).sum::<f64>(), sum.magnitude);
+        prop_assert_eq!(&none.gradients, &sum.gradients);
+        for (reduced, divisor) in [(mean, items), (weighted_mean, weight), (batch_mean, SHAPE[0] as f64)] {
+            prop_assert_eq!(reduced.items, sum.items);
+            let outputs = |result: &Evaluation| -> Vec<f64> {
+                let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());
+                [result.loss[0], result.magnitude].into_iter().chain(gradients).collect()
+            };
+            for (part, whole) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
+                prop_assert!((part * divisor - whole).abs() <= 1e-14 * whole.abs(), "{}: {part} · {divisor} is not {whole}", described(&loss));
+            }
+        }
+    }
+}
