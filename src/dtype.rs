@@ -41,7 +41,7 @@ impl DType {
 
     /// Bytes of `elements` in a GPU buffer: whole 32-bit words.
     pub const fn buffer_size(self, elements: u64) -> u64 {
-        (elements * self.size() as u64).next_multiple_of(4)
+        elements.saturating_mul(self.size() as u64).saturating_add(3) / 4 * 4
     }
 
     /// The lower-case name: `f32`, `f16`, `bf16`, `i32`.

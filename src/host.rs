@@ -21,9 +21,9 @@ impl TensorType {
         TensorType { dtype, shape: shape.into() }
     }
 
-    /// How many elements there are.
+    /// How many elements there are; at most `u64::MAX`, which nothing holds.
     pub fn elements(&self) -> u64 {
-        self.shape.iter().map(|&axis| axis as u64).product()
+        self.shape.iter().fold(1, |elements: u64, &axis| elements.saturating_mul(axis as u64))
     }
 
     /// Bytes in a GPU buffer: whole 32-bit words.
@@ -71,7 +71,7 @@ impl<'a> HostTensor<'a> {
         bytes: impl Into<Cow<'a, [u8]>>,
     ) -> Result<Self, Error> {
         let (ty, bytes) = (TensorType::new(dtype, shape), bytes.into());
-        if ty.elements() * dtype.size() as u64 != bytes.len() as u64 {
+        if ty.elements().saturating_mul(dtype.size() as u64) != bytes.len() as u64 {
             let found = bytes.len() / dtype.size();
             return Err(Error::Length { expected: ty.elements() as usize, found, shape: ty.shape });
         }

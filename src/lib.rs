@@ -10,6 +10,8 @@ mod loss;
 pub mod losses;
 mod named;
 mod options;
+#[cfg(feature = "parity")]
+pub mod parity;
 mod pipeline;
 mod plan;
 mod readback;

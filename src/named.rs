@@ -6,7 +6,7 @@ use crate::{Error, spec::LossSpec};
 ///
 /// ```
 /// use wgloss::{HostTensor, Named};
-/// let inputs = Named::new().with("prediction", HostTensor::from(&[0.5_f32, 2.0])).with("target", HostTensor::from(&[1.0_f32, 2.0]));
+/// let inputs = Named::<HostTensor>::new().with("prediction", &[0.5_f32, 2.0]).with("target", &[1.0_f32, 2.0]);
 /// assert_eq!(inputs.get("target").unwrap().shape(), [2]);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]

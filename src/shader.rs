@@ -155,12 +155,12 @@ impl Kernel {
         let mut text = Assembled::default();
         text.generated(&format!("const WORKGROUP_SIZE: u32 = {}u;\n", self.workgroup_size));
         text.file(shader_file!("lib/workspace.wgsl"));
+        text.file(shader_file!("lib/math.wgsl"));
         text.file(reduce);
         match &self.pass {
             Pass::Finalize => text.file(shader_file!("drivers/finalize.wgsl")),
             Pass::Loss(variant) => {
                 text.generated(&self.header(variant));
-                text.file(shader_file!("lib/math.wgsl"));
                 text.file(shader_file!("lib/storage.wgsl"));
                 text.file(shader_file!("lib/domain.wgsl"));
                 text.file(shader_file!("lib/scale.wgsl"));

@@ -58,7 +58,7 @@ impl Signature {
                 }
             },
         };
-        let items = item_shape.iter().map(|&length| length as u64).product();
+        let items = TensorType::new(DType::F32, item_shape.clone()).elements();
         Ok(Signature { inputs: Vec::new(), item_shape, items, row, last_axis, batch })
     }
 

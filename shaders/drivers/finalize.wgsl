@@ -65,13 +65,13 @@ fn finalize_items(thread: Thread) {
     count_items(thread);
 }
 
-// After `evaluate`, where the result is one value. Where nothing counts it is 0.
+// After `evaluate`, where the result is one value. Where nothing counts it is 0, unless a NaN must show.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_loss(thread: Thread) {
     let sum = sum_of_losses(thread);
     let divisor = select(params.divisor, workspace.divisor, params.measured != 0u);
     if (thread.lane == 0u) {
-        loss[0] = select(sum / divisor, 0.0, divisor == 0.0);
+        loss[0] = select(sum / divisor, 0.0, divisor == 0.0 && is_finite(sum));
     }
     count_items(thread);
 }

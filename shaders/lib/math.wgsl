@@ -22,50 +22,57 @@ fn nan_from(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) | 0x7fc00000u);
 }
 
-// x times 2^n for n in [-252, 254], in two steps, because 2^n alone may not be a float.
-fn scale_by_power_of_two(x: f32, n: i32) -> f32 {
-    let half = n / 2;
-    return (x * power_of_two(half)) * power_of_two(n - half);
-}
-
-fn power_of_two(n: i32) -> f32 {
-    return bitcast<f32>(u32(n + 127) << 23u);
-}
-
-// x = n·ln 2 + r with |r| ≤ ½ ln 2; gives exp(r) − 1 and n.
+// x = n·ln 2 + r with |r| ≤ ½ ln 2.
 struct ReducedExponential {
+    // exp(r) − 1.
     expm1: f32,
+    // n.
     exponent: i32,
 }
 
+// Added to a small number, the lowest bits of the sum's fraction are the nearest integer: cheaper than a rounding and a checked conversion.
+const ROUNDER: f32 = 12582912.0; // 1.5·2^23
+const ROUNDER_BITS: i32 = 0x4b400000;
+
+// For x in [-110, 90].
 fn reduce_exponential(x: f32) -> ReducedExponential {
-    // Outside, the result is 0 or infinity anyway.
-    let bounded = clamp(x, -110.0, 90.0);
-    let n = floor(bounded * LOG2_E + 0.5);
-    let r = (bounded - n * LN2_HIGH) - n * LN2_LOW;
+    let exponent = bitcast<i32>(x * LOG2_E + ROUNDER) - ROUNDER_BITS;
+    let n = f32(exponent);
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
     var p = 0.00139475986;
     p = p * r + 0.00836724695;
     p = p * r + 0.0416662656;
     p = p * r + 0.166665375;
     p = p * r + 0.5;
-    return ReducedExponential(r + r * r * p, i32(n));
+    return ReducedExponential(r + r * r * p, exponent);
+}
+
+// 2^n for n in [-127, 127]; 0 for -127.
+fn power_of_two(n: i32) -> f32 {
+    return bitcast<f32>((n + 127) << 23u);
+}
+
+// x·2^n for n in [-254, 254], in two steps, because 2^n alone may not be a float.
+fn scale_by_power_of_two(x: f32, n: i32) -> f32 {
+    let half = n / 2;
+    return (x * power_of_two(half)) * power_of_two(n - half);
 }
 
 fn expf(x: f32) -> f32 {
-    let reduced = reduce_exponential(x);
+    // Outside, the result is 0 or infinity all the same.
+    let reduced = reduce_exponential(clamp(x, -110.0, 90.0));
     return scale_by_power_of_two(1.0 + reduced.expm1, reduced.exponent);
 }
 
-// exp(x) for x ≤ 0, the common case: 2^n is a float wherever the result is not below the smallest normal one, where it is 0.
+// exp(x) for x ≤ 0, in one step: the bound gives 2^-127, which is 0 here. Results below the smallest normal float are 0 too.
 fn exp_nonpositive(x: f32) -> f32 {
-    let reduced = reduce_exponential(max(x, -87.0));
-    let value = (1.0 + reduced.expm1) * power_of_two(reduced.exponent);
-    return select(value, 0.0, x < -87.0);
+    let reduced = reduce_exponential(max(x, -88.0));
+    return (1.0 + reduced.expm1) * power_of_two(reduced.exponent);
 }
 
 // exp(x) − 1.
 fn expm1f(x: f32) -> f32 {
-    let reduced = reduce_exponential(x);
+    let reduced = reduce_exponential(clamp(x, -110.0, 90.0));
     let power = scale_by_power_of_two(1.0, reduced.exponent);
     return power * reduced.expm1 + (power - 1.0);
 }

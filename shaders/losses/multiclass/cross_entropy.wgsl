@@ -3,11 +3,12 @@ fn row_loss(row: Row) -> f32 {
     return (row.maximum - row.target_logit) + row.log_norm;
 }
 
-// softmax(x)_c − 1[c = y]; for the true class as expm1(log p), because 1 − p cancels where p is nearly 1.
-fn row_gradient(row: Row, logit: f32, is_target: bool) -> f32 {
-    let shifted = logit - row.maximum;
-    if (is_target) {
-        return expm1f(shifted - row.log_norm);
-    }
-    return exp_nonpositive(shifted) * row.inverse_norm;
+// softmax(x)_y − 1 as expm1(log p), because 1 − p cancels where p is nearly 1.
+fn target_gradient(row: Row) -> f32 {
+    return expm1f((row.target_logit - row.maximum) - row.log_norm);
+}
+
+// softmax(x)_c.
+fn logit_gradient(row: Row, logit: f32) -> f32 {
+    return exp_nonpositive(logit - row.maximum) * row.inverse_norm;
 }
