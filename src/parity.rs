@@ -422,9 +422,7 @@ impl Case {
         for ((_, expected), found) in expected.gradients.iter().zip(&found.gradients) {
             let largest = largest_of(expected);
             for (&expected, &found) in expected.iter().zip(found) {
-                let rounding = half_ulp(expected, self.dtype);
-                let error = (distance(expected, found, self.dtype) - rounding).max(0.0);
-                gradient_error.include(error, largest);
+                gradient_error.include(distance(expected, found, self.dtype), largest);
             }
         }
         let mut fail = |what: String| {
@@ -500,14 +498,18 @@ fn largest_of(values: &[f64]) -> f64 {
     values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
-/// How far apart two values are; 0 for the same infinity or two NaNs. What overflows the storage type counts as infinite.
+/// How far apart two values are, besides rounding to storage: 0 for two NaNs, infinite where only one of both is finite.
+/// What overflows the storage type counts as infinite.
 fn distance(expected: f64, found: f64, dtype: DType) -> f64 {
     let stored = HostTensor::rounded(&[expected], dtype, []).map_or(f64::NAN, |tensor| tensor.item());
     if stored.is_nan() && found.is_nan() || stored == found {
         // Equal after rounding: as near as storage allows.
-        return 0.0;
+        0.0
+    } else if expected.is_finite() && found.is_finite() {
+        ((expected - found).abs() - half_ulp(expected, dtype)).max(0.0)
+    } else {
+        f64::INFINITY
     }
-    (expected - found).abs()
 }
 
 /// Half a unit in the last place of a value of this storage type; nothing for f32, whose rounding the tolerance covers.
