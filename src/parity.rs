@@ -58,7 +58,7 @@ impl Worst {
         // A NaN must not pass for a small error.
         let relative = if relative.is_nan() { f64::INFINITY } else { relative };
         if relative > self.relative {
-            let ulp = 2f64.powi(largest.log2().floor() as i32 - 23);
+            let ulp = 2f64.powi((largest.log2().floor() as i32).saturating_sub(23));
             *self = Worst { relative, ulps: error / ulp };
         }
     }
