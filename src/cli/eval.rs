@@ -9,14 +9,15 @@ use std::{
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
-    AnyLoss, DType, Error, HostTensor, Loss, Named, Options, Reduction, reference,
+    AnyLoss, Evaluation, HostTensor, Loss, Named, Options, Reduction,
+    parity::{self, Comparison, TOLERANCE, Tolerance},
+    reference,
     spec::{Param, Value},
 };
 
 use crate::{
-    Verdict,
-    check::Check,
-    engine::{Engine, Outcome},
+    Verdict, accuracy,
+    engine::Engine,
     error::CliError,
     list, output, summary,
     tensors::{self, TensorFile},
@@ -83,25 +84,17 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let options = Options { upstream: args.upstream, ..Options::new(args.reduction) };
     let engine = Engine::select(args.adapter.as_deref())?;
     let start = Instant::now();
-    let outcome = engine.evaluate(&loss, &inputs, options)?;
+    let evaluation = engine.evaluate(&loss, &inputs, options)?;
     let time = start.elapsed();
 
     if let Some(path) = &args.output {
-        tensors::write(path, &outputs(&outcome, &inputs)?)?;
+        tensors::write(path, &outputs(&evaluation))?;
     }
     let check = match args.check {
-        true => Some(Check::new(&outcome, &reference::evaluate(&loss, &inputs, &options)?, &inputs)?),
+        true => Some(parity::compare(&reference::evaluate(&loss, &inputs, &options)?, &evaluation)),
         false => None,
     };
-    let report = Report {
-        loss: &loss,
-        reduction: args.reduction,
-        adapter: engine.name(),
-        inputs: &inputs,
-        outcome,
-        time,
-        check,
-    };
+    let report = Report { loss, reduction: args.reduction, adapter: engine.name(), evaluation, time, check };
     if as_json {
         output::print_json(&report.json())?
     } else {
@@ -121,33 +114,25 @@ fn check_output(output: &Path, input: &Path) -> Result<(), CliError> {
     }
 }
 
-/// The tensors of the output file: each gradient in the shape and type of its input.
-fn outputs(outcome: &Outcome, inputs: &Named<HostTensor<'_>>) -> Result<Named<HostTensor<'static>>, Error> {
-    let mut tensors =
-        Named::new().with("loss", HostTensor::rounded(&outcome.loss, DType::F32, outcome.shape.as_slice())?);
-    for (name, values) in outcome.gradients.iter() {
-        if let Some(input) = inputs.get(name) {
-            let gradient = HostTensor::rounded(values, input.dtype(), input.shape())?;
-            tensors = tensors.with(format!("grad.{name}"), gradient);
-        }
-    }
-    Ok(tensors)
+/// The tensors of the output file.
+fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
+    let gradients = evaluation.gradients.iter().map(|(name, gradient)| (format!("grad.{name}"), gradient.view()));
+    gradients.chain([("loss".to_string(), evaluation.loss.view())]).collect()
 }
 
 /// What was evaluated, and what came out.
-struct Report<'a> {
-    loss: &'a AnyLoss,
+struct Report {
+    loss: AnyLoss,
     reduction: Reduction,
     adapter: String,
-    inputs: &'a Named<HostTensor<'a>>,
-    outcome: Outcome,
+    evaluation: Evaluation,
     time: Duration,
-    check: Option<Check>,
+    check: Option<Comparison>,
 }
 
-impl Report<'_> {
+impl Report {
     fn verdict(&self) -> Verdict {
-        Verdict::from(self.check.as_ref().is_none_or(Check::passed))
+        Verdict::from(self.check.as_ref().is_none_or(|check| check.failures.is_empty()))
     }
 
     fn params(&self) -> impl Iterator<Item = (&'static Param, Value)> {
@@ -163,8 +148,8 @@ impl Report<'_> {
         row("reduction", self.reduction.to_string());
         row("adapter", self.adapter.clone());
         row("wall time", format!("{:.3?}", self.time));
-        row("items counted", self.outcome.items.to_string());
-        match summary::Loss::of(&self.outcome, self.reduction) {
+        row("items counted", self.evaluation.items.to_string());
+        match summary::Loss::of(&self.evaluation.loss, self.reduction) {
             summary::Loss::Reduced(loss) => row("loss", output::digits(loss)),
             summary::Loss::Items { count, mean, min, max } => {
                 row("item losses", count.to_string());
@@ -173,13 +158,14 @@ impl Report<'_> {
                 row("  max", output::digits(max));
             }
         }
-        for (name, values) in self.outcome.gradients.iter() {
-            row(&format!("L2 norm of grad.{name}"), output::digits(summary::l2_norm(values)));
+        for (name, gradient) in self.evaluation.gradients.iter() {
+            row(&format!("L2 norm of grad.{name}"), output::digits(summary::l2_norm(gradient)));
         }
         if let Some(check) = &self.check {
-            for error in &check.errors {
-                row(&format!("error of {}", error.tensor), error.to_string());
-            }
+            let Tolerance { loss, gradient } = TOLERANCE;
+            row("error of loss", format!("{}, ≤ {loss:.0e}", accuracy::text(check.loss_error)));
+            row("error of gradients", format!("{}, ≤ {gradient:.0e}", accuracy::text(check.gradient_error)));
+            check.failures.iter().for_each(|failure| row("failure", failure.clone()));
             row("check", self.verdict().name().to_string());
         }
         output::properties(rows)
@@ -189,17 +175,16 @@ impl Report<'_> {
         let parameters: Map<String, Json> =
             self.params().map(|(param, value)| (param.name.to_string(), list::json_value(value))).collect();
         let gradients: Map<String, Json> = self
-            .outcome
+            .evaluation
             .gradients
             .iter()
-            .map(|(name, values)| {
-                let ty = self.inputs.get(name).map(HostTensor::ty);
-                let gradient = json!({
-                    "type": ty.map(|ty| ty.dtype.name()),
-                    "shape": ty.map(|ty| &ty.shape),
-                    "l2_norm": output::json_number(summary::l2_norm(values)),
+            .map(|(name, gradient)| {
+                let facts = json!({
+                    "type": gradient.dtype().name(),
+                    "shape": gradient.shape(),
+                    "l2_norm": output::json_number(summary::l2_norm(gradient)),
                 });
-                (name.to_string(), gradient)
+                (name.to_string(), facts)
             })
             .collect();
         json!({
@@ -208,8 +193,8 @@ impl Report<'_> {
             "reduction": self.reduction.name(),
             "adapter": self.adapter,
             "seconds": self.time.as_secs_f64(),
-            "items": self.outcome.items,
-            "loss": match summary::Loss::of(&self.outcome, self.reduction) {
+            "items": self.evaluation.items,
+            "loss": match summary::Loss::of(&self.evaluation.loss, self.reduction) {
                 summary::Loss::Reduced(loss) => output::json_number(loss),
                 summary::Loss::Items { count, mean, min, max } => json!({
                     "count": count,
@@ -219,7 +204,13 @@ impl Report<'_> {
                 }),
             },
             "gradients": gradients,
-            "check": self.check.as_ref().map(Check::json),
+            "check": self.check.as_ref().map(|check| json!({
+                "passed": check.failures.is_empty(),
+                "tolerance": accuracy::tolerance_json(),
+                "loss_error": accuracy::json(check.loss_error),
+                "gradient_error": accuracy::json(check.gradient_error),
+                "failures": check.failures,
+            })),
         })
     }
 }

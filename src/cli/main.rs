@@ -1,13 +1,14 @@
 //! The `wgloss` command.
 
+mod accuracy;
 mod adapters;
-mod check;
 mod engine;
 mod error;
 mod eval;
 mod list;
 mod markdown;
 mod output;
+mod parity;
 mod summary;
 mod tensors;
 
@@ -40,6 +41,8 @@ enum Command {
     List(list::Args),
     /// Evaluate a loss and its gradients for the tensors of a safetensors file.
     Eval(eval::Args),
+    /// Check the kernels of this machine's adapters against the f64 reference.
+    Parity(parity::Args),
 }
 
 /// How a command that ran to its end went.
@@ -78,5 +81,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::Adapters => adapters::run(cli.json).map(|()| Verdict::Passed),
         Command::List(args) => list::run(args, cli.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, cli.json),
+        Command::Parity(args) => parity::run(args, cli.json),
     }
 }

@@ -1,8 +1,6 @@
 //! Many numbers as a few.
 
-use wgloss::Reduction;
-
-use crate::engine::Outcome;
+use wgloss::{HostTensor, Reduction};
 
 /// The loss as it is shown.
 pub enum Loss {
@@ -13,16 +11,17 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// The loss of this outcome.
-    pub fn of(outcome: &Outcome, reduction: Reduction) -> Self {
-        match outcome.loss[..] {
-            [loss] if reduction != Reduction::None => Loss::Reduced(loss),
-            ref losses => Loss::Items {
-                count: losses.len(),
-                mean: losses.iter().sum::<f64>() / losses.len() as f64,
-                min: extreme(losses, |a, b| a < b),
-                max: extreme(losses, |a, b| a > b),
-            },
+    /// The loss of an evaluation with this reduction.
+    pub fn of(loss: &HostTensor<'_>, reduction: Reduction) -> Self {
+        if reduction != Reduction::None {
+            return Loss::Reduced(loss.item());
+        }
+        let losses = loss.to_f64();
+        Loss::Items {
+            count: losses.len(),
+            mean: losses.iter().sum::<f64>() / losses.len() as f64,
+            min: extreme(&losses, |a, b| a < b),
+            max: extreme(&losses, |a, b| a > b),
         }
     }
 }
@@ -33,6 +32,6 @@ fn extreme(values: &[f64], beats: fn(f64, f64) -> bool) -> f64 {
 }
 
 /// The Euclidean length.
-pub fn l2_norm(values: &[f64]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+pub fn l2_norm(tensor: &HostTensor<'_>) -> f64 {
+    tensor.to_f64().iter().map(|x| x * x).sum::<f64>().sqrt()
 }
