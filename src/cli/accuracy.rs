@@ -1,7 +1,7 @@
 //! Errors against the reference, as text and JSON.
 
 use serde_json::{Value as Json, json};
-use wgloss::parity::{TOLERANCE, Worst};
+use wgloss::parity::{Comparison, TOLERANCE, Worst};
 
 use crate::output;
 
@@ -18,4 +18,15 @@ pub fn json(worst: Worst) -> Json {
 /// What errors may be, as JSON.
 pub fn tolerance_json() -> Json {
     json!({ "loss": TOLERANCE.loss, "gradient": TOLERANCE.gradient })
+}
+
+/// The comparison of an evaluation as JSON.
+pub fn comparison_json(comparison: &Comparison) -> Json {
+    json!({
+        "passed": comparison.failures.is_empty(),
+        "tolerance": tolerance_json(),
+        "loss_error": json(comparison.loss_error),
+        "gradient_error": json(comparison.gradient_error),
+        "failures": comparison.failures,
+    })
 }

@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     upstream: f32,
     /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `cpu` for the f64 reference
-    /// [default: the most capable adapter].
+    /// [default: the most capable adapter]
     #[arg(long)]
     adapter: Option<String>,
     /// The safetensors file to write the loss and the gradients to.
@@ -194,23 +194,9 @@ impl Report {
             "adapter": self.adapter,
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
-            "loss": match summary::Loss::of(&self.evaluation.loss, self.reduction) {
-                summary::Loss::Reduced(loss) => output::json_number(loss),
-                summary::Loss::Items { count, mean, min, max } => json!({
-                    "count": count,
-                    "mean": output::json_number(mean),
-                    "min": output::json_number(min),
-                    "max": output::json_number(max),
-                }),
-            },
+            "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
             "gradients": gradients,
-            "check": self.check.as_ref().map(|check| json!({
-                "passed": check.failures.is_empty(),
-                "tolerance": accuracy::tolerance_json(),
-                "loss_error": accuracy::json(check.loss_error),
-                "gradient_error": accuracy::json(check.gradient_error),
-                "failures": check.failures,
-            })),
+            "check": self.check.as_ref().map(accuracy::comparison_json),
         })
     }
 }

@@ -24,7 +24,7 @@ pub struct Args {
     /// The losses to check; all if none is named.
     losses: Vec<String>,
     /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `all`
-    /// [default: the most capable adapter].
+    /// [default: the most capable adapter]
     #[arg(long)]
     adapter: Option<String>,
     /// Check fewer combinations and smaller sizes.

@@ -1,6 +1,9 @@
 //! Many numbers as a few.
 
+use serde_json::{Value as Json, json};
 use wgloss::{HostTensor, Reduction};
+
+use crate::output;
 
 /// The loss as it is shown.
 pub enum Loss {
@@ -22,6 +25,19 @@ impl Loss {
             mean: losses.iter().sum::<f64>() / losses.len() as f64,
             min: extreme(&losses, |a, b| a < b),
             max: extreme(&losses, |a, b| a > b),
+        }
+    }
+
+    /// The loss as JSON: a number, or an object.
+    pub fn json(&self) -> Json {
+        match *self {
+            Loss::Reduced(loss) => output::json_number(loss),
+            Loss::Items { count, mean, min, max } => json!({
+                "count": count,
+                "mean": output::json_number(mean),
+                "min": output::json_number(min),
+                "max": output::json_number(max),
+            }),
         }
     }
 }
