@@ -15,8 +15,10 @@
 use std::fmt;
 
 use crate::{
-    AnyLoss, BufferSlice, DType, Error, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Tensor,
-    TensorType, reference,
+    AnyLoss, BufferSlice, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction,
+    Tensor, TensorType,
+    plan::gradient_name,
+    reference,
     spec::{Domain, Driver, Input, Kind, LossSpec, Rule, Shape},
 };
 
@@ -56,9 +58,23 @@ impl Worst {
         // A NaN must not pass for a small error.
         let relative = if relative.is_nan() { f64::INFINITY } else { relative };
         if relative > self.relative {
-            let ulp = 2f64.powi(largest.log2().floor() as i32 - 23);
+            let ulp = 2f64.powi((largest.log2().floor() as i32).saturating_sub(23));
             *self = Worst { relative, ulps: error / ulp };
         }
+    }
+
+    fn include_all(&mut self, expected: &[f64], found: &HostTensor<'_>, largest: f64) {
+        let values = found.to_f64();
+        if values.len() != expected.len() {
+            self.include(f64::INFINITY, largest);
+        }
+        for (&expected, value) in expected.iter().zip(values) {
+            self.include(distance(expected, value, found.dtype()), largest);
+        }
+    }
+
+    fn or_larger(self, other: Worst) -> Worst {
+        if other.relative > self.relative { other } else { self }
     }
 }
 
@@ -84,6 +100,42 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.cases > 0 && self.failures.is_empty()
     }
+}
+
+/// How one evaluation differs from the reference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The largest error of the loss.
+    pub loss_error: Worst,
+    /// The largest error of a gradient.
+    pub gradient_error: Worst,
+    /// What is not as it should be: the count, or an error beyond [`TOLERANCE`].
+    pub failures: Vec<String>,
+}
+
+/// Compares an evaluation with the reference's of the same inputs and options.
+pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparison {
+    let (mut loss_error, mut gradient_error, mut failures) = (Worst::default(), Worst::default(), Vec::new());
+    let largest = if expected.shape.is_empty() { expected.magnitude } else { largest_of(&expected.loss) };
+    loss_error.include_all(&expected.loss, &found.loss, largest);
+    for (name, expected) in &expected.gradients {
+        match found.gradients.get(name) {
+            Some(found) => gradient_error.include_all(expected, found, largest_of(expected)),
+            None => failures.push(format!("no gradient of `{name}`")),
+        }
+    }
+    if found.items != expected.items {
+        failures.push(format!("{} items counted, expected {}", found.items, expected.items));
+    }
+    for (what, error, tolerance) in
+        [("loss", loss_error, TOLERANCE.loss), ("gradient", gradient_error, TOLERANCE.gradient)]
+    {
+        if error.relative > tolerance {
+            let Worst { relative, ulps } = error;
+            failures.push(format!("{what} off by {relative:.2e}, {ulps:.1} ulps (allowed {tolerance:.0e})"));
+        }
+    }
+    Comparison { loss_error, gradient_error, failures }
 }
 
 /// Compares a loss's kernel with its reference. `progress` is told the cases done and the cases there are.
@@ -379,7 +431,7 @@ impl Case {
         spec: &'static LossSpec,
         inputs: &Named<HostTensor<'_>>,
         expected: &reference::Evaluation,
-    ) -> Result<Found, Error> {
+    ) -> Result<Evaluation, Error> {
         let plan = Plan::new(gpu, &self.loss(spec)?, &inputs.map(|host| host.ty().clone()), self.options())?;
         let mut tensors: Vec<(String, Tensor)> = Vec::new();
         for (name, host) in inputs.iter() {
@@ -401,58 +453,24 @@ impl Case {
                 None => Err(Error::MissingTensor { loss: spec.name, tensor: wanted.to_string() }),
             }
         };
-        let names = expected.gradients.iter().map(|(name, _)| format!("grad.{name}"));
-        Ok(Found {
+        let names = expected.gradients.iter().map(|(name, _)| *name);
+        Ok(Evaluation {
+            loss: read("loss")?,
             items: bound.read_status_blocking()?.items,
-            loss: read("loss")?.to_f64(),
-            gradients: names.map(|name| Ok(read(&name)?.to_f64())).collect::<Result<_, Error>>()?,
+            gradients: names
+                .map(|name| Ok((name.to_string(), read(&gradient_name(name))?)))
+                .collect::<Result<_, Error>>()?,
         })
     }
 
-    fn compare(&self, gpu: &Gpu, expected: &reference::Evaluation, found: &Found, report: &mut Report) {
+    fn compare(&self, gpu: &Gpu, expected: &reference::Evaluation, found: &Evaluation, report: &mut Report) {
+        let comparison = compare(expected, found);
+        let subgroups = if gpu.tuning().subgroups { " with subgroup operations" } else { "" };
         report.cases += 1;
-        let (mut loss_error, mut gradient_error) = (Worst::default(), Worst::default());
-        let largest = match self.reduction {
-            Reduction::None => largest_of(&expected.loss),
-            _ => expected.magnitude,
-        };
-        for (&expected, &found) in expected.loss.iter().zip(&found.loss) {
-            loss_error.include(distance(expected, found, DType::F32), largest);
-        }
-        for ((_, expected), found) in expected.gradients.iter().zip(&found.gradients) {
-            let largest = largest_of(expected);
-            for (&expected, &found) in expected.iter().zip(found) {
-                let rounding = half_ulp(expected, self.dtype);
-                let error = (distance(expected, found, self.dtype) - rounding).max(0.0);
-                gradient_error.include(error, largest);
-            }
-        }
-        let mut fail = |what: String| {
-            let subgroups = if gpu.tuning().subgroups { " with subgroup operations" } else { "" };
-            report.failures.push(format!("{self}{subgroups}: {what}"));
-        };
-        if found.items != expected.items {
-            fail(format!("{} items counted, expected {}", found.items, expected.items));
-        }
-        for (what, error, tolerance) in
-            [("loss", loss_error, TOLERANCE.loss), ("gradient", gradient_error, TOLERANCE.gradient)]
-        {
-            if error.relative > tolerance {
-                fail(format!("{what} off by {:.2e}, {:.1} ulps (allowed {tolerance:.0e})", error.relative, error.ulps));
-            }
-        }
-        for (worst, error) in [(&mut report.loss_error, loss_error), (&mut report.gradient_error, gradient_error)] {
-            if error.relative > worst.relative {
-                *worst = error;
-            }
-        }
+        report.loss_error = report.loss_error.or_larger(comparison.loss_error);
+        report.gradient_error = report.gradient_error.or_larger(comparison.gradient_error);
+        report.failures.extend(comparison.failures.iter().map(|what| format!("{self}{subgroups}: {what}")));
     }
-}
-
-struct Found {
-    loss: Vec<f64>,
-    items: u64,
-    gradients: Vec<Vec<f64>>,
 }
 
 /// What outputs hold before a run; exact in every storage type.
@@ -500,14 +518,18 @@ fn largest_of(values: &[f64]) -> f64 {
     values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
-/// How far apart two values are; 0 for the same infinity or two NaNs. What overflows the storage type counts as infinite.
+/// How far apart two values are, besides rounding to storage: 0 for two NaNs, infinite where only one of both is finite.
+/// What overflows the storage type counts as infinite.
 fn distance(expected: f64, found: f64, dtype: DType) -> f64 {
     let stored = HostTensor::rounded(&[expected], dtype, []).map_or(f64::NAN, |tensor| tensor.item());
     if stored.is_nan() && found.is_nan() || stored == found {
         // Equal after rounding: as near as storage allows.
-        return 0.0;
+        0.0
+    } else if expected.is_finite() && found.is_finite() {
+        ((expected - found).abs() - half_ulp(expected, dtype)).max(0.0)
+    } else {
+        f64::INFINITY
     }
-    (expected - found).abs()
 }
 
 /// Half a unit in the last place of a value of this storage type; nothing for f32, whose rounding the tolerance covers.

@@ -1,1 +1,86 @@
-fn main() {}
+//! The `wgloss` command.
+
+mod accuracy;
+mod adapters;
+mod engine;
+mod error;
+mod eval;
+mod list;
+mod markdown;
+mod output;
+mod parity;
+mod summary;
+mod tensors;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::CliError;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter or a device failure.
+In JSON, numbers that are not finite are the strings NaN, inf and -inf.";
+
+/// Loss functions and their gradients, fused, on any GPU.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as JSON.
+    #[arg(long, global = true, display_order = 100)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the adapters of this machine, their limits and how kernels are laid out on them.
+    Adapters,
+    /// Show the losses, or one loss with its inputs and parameters.
+    List(list::Args),
+    /// Evaluate a loss and its gradients for the tensors of a safetensors file.
+    Eval(eval::Args),
+    /// Check the kernels of this machine's adapters against the f64 reference.
+    Parity(parity::Args),
+}
+
+/// How a command that ran to its end went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+}
+
+impl Verdict {
+    fn from(passed: bool) -> Self {
+        if passed { Verdict::Passed } else { Verdict::Failed }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Verdict::Passed => "pass",
+            Verdict::Failed => "FAIL",
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(Verdict::Passed) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::FAILURE,
+        Err(error) => {
+            output::notice(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Verdict, CliError> {
+    match &cli.command {
+        Command::Adapters => adapters::run(cli.json).map(|()| Verdict::Passed),
+        Command::List(args) => list::run(args, cli.json).map(|()| Verdict::Passed),
+        Command::Eval(args) => eval::run(args, cli.json),
+        Command::Parity(args) => parity::run(args, cli.json),
+    }
+}

@@ -1,0 +1,87 @@
+//! `wgloss adapters`: what the machine has to run kernels on.
+
+use serde_json::{Value as Json, json};
+use wgloss::Adapter;
+
+use crate::{error::CliError, output};
+
+/// Lists the adapters.
+pub fn run(as_json: bool) -> Result<(), CliError> {
+    let adapters = Adapter::all_blocking();
+    if as_json {
+        return output::print_json(&json!({ "adapters": adapters.iter().map(describe).collect::<Vec<_>>() }));
+    }
+    if adapters.is_empty() {
+        output::notice("no adapter was found; `--adapter cpu` evaluates the reference");
+        return Ok(());
+    }
+    let blocks: Vec<String> = adapters.iter().map(block).collect();
+    output::print(blocks.join("\n\n"))
+}
+
+fn describe(adapter: &Adapter) -> Json {
+    let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
+    json!({
+        "id": adapter.id(),
+        "name": info.name,
+        "backend": info.backend.to_str(),
+        "driver": info.driver,
+        "driver_info": info.driver_info,
+        "kind": kind(adapter),
+        "subgroup_min_size": info.subgroup_min_size,
+        "subgroup_max_size": info.subgroup_max_size,
+        "f16": has_f16(adapter),
+        "limits": {
+            "max_storage_buffer_binding_size": limits.max_storage_buffer_binding_size,
+            "max_buffer_size": limits.max_buffer_size,
+            "max_compute_invocations_per_workgroup": limits.max_compute_invocations_per_workgroup,
+            "max_compute_workgroups_per_dimension": limits.max_compute_workgroups_per_dimension,
+            "max_storage_buffers_per_shader_stage": limits.max_storage_buffers_per_shader_stage,
+        },
+        "tuning": {
+            "workgroup_size": tuning.workgroup_size,
+            "workgroups": tuning.workgroups,
+            "subgroups": tuning.subgroups,
+        },
+    })
+}
+
+fn block(adapter: &Adapter) -> String {
+    let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
+    let reduction = if tuning.subgroups { "subgroup operations" } else { "workgroup memory" };
+    let rows = [
+        ("driver", format!("{} {}", info.driver, info.driver_info)),
+        ("kind", kind(adapter).to_string()),
+        ("subgroup sizes", format!("{} to {}", info.subgroup_min_size, info.subgroup_max_size)),
+        ("f16 arithmetic", if has_f16(adapter) { "yes" } else { "no" }.to_string()),
+        ("storage binding", bytes(limits.max_storage_buffer_binding_size)),
+        ("buffer", bytes(limits.max_buffer_size)),
+        ("invocations per workgroup", limits.max_compute_invocations_per_workgroup.to_string()),
+        ("workgroups per dimension", limits.max_compute_workgroups_per_dimension.to_string()),
+        ("storage buffers per stage", limits.max_storage_buffers_per_shader_stage.to_string()),
+        (
+            "tuning",
+            format!("{} workgroups of {} lanes, reductions by {reduction}", tuning.workgroups, tuning.workgroup_size),
+        ),
+    ];
+    format!("{}\n{}", adapter.id(), output::properties(rows))
+}
+
+fn has_f16(adapter: &Adapter) -> bool {
+    adapter.features().contains(wgpu::Features::SHADER_F16)
+}
+
+fn kind(adapter: &Adapter) -> &'static str {
+    match adapter.info().device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::Cpu => "CPU",
+        wgpu::DeviceType::Other => "other",
+    }
+}
+
+fn bytes(count: u64) -> String {
+    const MEBIBYTE: u64 = 1 << 20;
+    if count < MEBIBYTE { format!("{count} bytes") } else { format!("{} MiB", count / MEBIBYTE) }
+}

@@ -1,0 +1,67 @@
+//! Where losses are evaluated: on an adapter, or by the reference.
+
+use wgloss::{AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, reference};
+
+use crate::output;
+
+/// The selector that means the reference.
+pub const REFERENCE: &str = "cpu";
+
+/// What evaluates losses.
+pub enum Engine {
+    /// Kernels on a device.
+    Gpu(Gpu),
+    /// The f64 reference on the CPU.
+    Reference,
+}
+
+impl Engine {
+    /// What `selector` means; without one, the most capable adapter, or the reference where there is none.
+    pub fn select(selector: Option<&str>) -> Result<Engine, Error> {
+        match selector {
+            Some(REFERENCE) => Ok(Engine::Reference),
+            Some(selector) => Gpu::find_blocking(selector).map(Engine::Gpu),
+            None => match Gpu::new_blocking() {
+                Err(Error::NoAdapter { .. }) => {
+                    output::notice("no adapter was found: the reference evaluates on the CPU");
+                    Ok(Engine::Reference)
+                }
+                gpu => gpu.map(Engine::Gpu),
+            },
+        }
+    }
+
+    /// The adapter's id, or `cpu`.
+    pub fn name(&self) -> String {
+        match self {
+            Engine::Gpu(gpu) => gpu.adapter_id(),
+            Engine::Reference => REFERENCE.to_string(),
+        }
+    }
+
+    /// Loss and gradients of the inputs.
+    pub fn evaluate(
+        &self,
+        loss: &AnyLoss,
+        inputs: &Named<HostTensor<'_>>,
+        options: Options,
+    ) -> Result<Evaluation, Error> {
+        match self {
+            Engine::Gpu(gpu) => loss.eval_with(gpu, inputs, options),
+            Engine::Reference => stored(&reference::evaluate(loss, inputs, &options)?, inputs),
+        }
+    }
+}
+
+/// The reference's evaluation in the types that a kernel stores.
+fn stored(evaluation: &reference::Evaluation, inputs: &Named<HostTensor<'_>>) -> Result<Evaluation, Error> {
+    let gradient = |(name, values): &(&'static str, Vec<f64>)| {
+        let ty = inputs.get(name)?.ty();
+        Some(HostTensor::rounded(values, ty.dtype, ty.shape.clone()).map(|gradient| (name.to_string(), gradient)))
+    };
+    Ok(Evaluation {
+        loss: HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?,
+        items: evaluation.items,
+        gradients: evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?,
+    })
+}

@@ -1,0 +1,55 @@
+//! What can go wrong on the command line, and the exit code that says so.
+
+use std::{io, path::PathBuf, process::ExitCode};
+
+use safetensors::{Dtype, SafeTensorError};
+
+/// An error that ends the command.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The library's own errors.
+    #[error(transparent)]
+    Loss(#[from] wgloss::Error),
+    /// A file could not be read.
+    #[error("{path}: {source}", path = path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A file is truncated, or no safetensors file at all.
+    #[error("{path}: not a valid safetensors file: {source}", path = path.display())]
+    Invalid { path: PathBuf, source: SafeTensorError },
+    /// A file could not be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    Write { path: PathBuf, source: SafeTensorError },
+    /// The output would replace the input.
+    #[error("{path}: the output must not be the input file", path = path.display())]
+    OverwritesInput { path: PathBuf },
+    /// The output would replace a device or a directory.
+    #[error("{path}: the output must be a regular file", path = path.display())]
+    NotAFile { path: PathBuf },
+    /// A tensor's storage type does not suit the input.
+    #[error("{loss}: `{tensor}` must be {expected}, found {found}")]
+    Type { loss: &'static str, tensor: &'static str, expected: &'static str, found: Dtype },
+    /// An index is beyond what an i32 holds.
+    #[error("{loss}: `{tensor}` must hold indices from {} to {}, found {value} at {index}", i32::MIN, i32::MAX)]
+    IndexRange { loss: &'static str, tensor: &'static str, index: usize, value: i64 },
+    /// Standard output cannot be written.
+    #[error("standard output: {0}")]
+    Stdout(io::Error),
+}
+
+impl CliError {
+    /// 3 where the adapter or the device is at fault, 2 where the input is.
+    pub fn exit_code(&self) -> ExitCode {
+        use wgloss::Error::{DeviceLost, NoAdapter, NoDevice, OutOfMemory, Refused, Shader};
+        match self {
+            CliError::Loss(
+                NoAdapter { .. }
+                | NoDevice { .. }
+                | DeviceLost { .. }
+                | OutOfMemory { .. }
+                | Refused { .. }
+                | Shader { .. },
+            ) => ExitCode::from(3),
+            _ => ExitCode::from(2),
+        }
+    }
+}

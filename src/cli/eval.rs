@@ -1,0 +1,202 @@
+//! `wgloss eval`: a loss and its gradients for the tensors of a file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde_json::{Map, Value as Json, json};
+use wgloss::{
+    AnyLoss, Evaluation, HostTensor, Loss, Named, Options, Reduction,
+    parity::{self, Comparison, TOLERANCE, Tolerance},
+    reference,
+    spec::{Param, Value},
+};
+
+use crate::{
+    Verdict, accuracy,
+    engine::Engine,
+    error::CliError,
+    list, output, summary,
+    tensors::{self, TensorFile},
+};
+
+const EXAMPLE: &str = "\
+The file's tensors have the names of the loss's inputs, which `wgloss list LOSS` shows, and optionally `upstream`.
+The output file holds `loss` and `grad.<input>` for every input with a gradient.
+
+Example:
+  wgloss eval huber --input batch.safetensors --reduction mean --set delta=0.5 --output result.safetensors";
+
+/// What to evaluate.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    /// The loss: `wgloss list` shows them all.
+    loss: String,
+    /// The safetensors file with the inputs.
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// How the losses of the items become the result.
+    #[arg(long, value_parser = reductions())]
+    reduction: Reduction,
+    /// A parameter in place of its default; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    settings: Vec<(String, String)>,
+    /// Multiplies every gradient, not the loss.
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    upstream: f32,
+    /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `cpu` for the f64 reference
+    /// [default: the most capable adapter]
+    #[arg(long)]
+    adapter: Option<String>,
+    /// The safetensors file to write the loss and the gradients to.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
+    #[arg(long)]
+    check: bool,
+}
+
+fn reductions() -> impl TypedValueParser<Value = Reduction> {
+    PossibleValuesParser::new(Reduction::ALL.map(Reduction::name)).try_map(|name| name.parse::<Reduction>())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_string(), value.to_string()))
+}
+
+/// Evaluates the loss, writes and prints the result.
+pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
+    let settings: Vec<_> = args.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let loss = AnyLoss::new(&args.loss, &settings)?;
+    if let Some(output) = &args.output {
+        check_output(output, &args.input)?;
+    }
+    let file = TensorFile::read(&args.input)?;
+    let inputs = file.inputs(loss.spec())?;
+    inputs.notices.iter().for_each(output::notice);
+    let inputs = inputs.tensors;
+
+    let options = Options { upstream: args.upstream, ..Options::new(args.reduction) };
+    let engine = Engine::select(args.adapter.as_deref())?;
+    let start = Instant::now();
+    let evaluation = engine.evaluate(&loss, &inputs, options)?;
+    let time = start.elapsed();
+
+    if let Some(path) = &args.output {
+        tensors::write(path, &outputs(&evaluation))?;
+    }
+    let check = match args.check {
+        true => Some(parity::compare(&reference::evaluate(&loss, &inputs, &options)?, &evaluation)),
+        false => None,
+    };
+    let report = Report { loss, reduction: args.reduction, adapter: engine.name(), evaluation, time, check };
+    if as_json {
+        output::print_json(&report.json())?
+    } else {
+        output::print(report.text())?
+    }
+    Ok(report.verdict())
+}
+
+/// Refuses an output whose writing would destroy something else than an earlier output.
+fn check_output(output: &Path, input: &Path) -> Result<(), CliError> {
+    if output.exists() && !output.is_file() {
+        return Err(CliError::NotAFile { path: output.to_path_buf() });
+    }
+    match (fs::canonicalize(output), fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
+        _ => Ok(()),
+    }
+}
+
+/// The tensors of the output file.
+fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
+    let gradients = evaluation.gradients.iter().map(|(name, gradient)| (format!("grad.{name}"), gradient.view()));
+    gradients.chain([("loss".to_string(), evaluation.loss.view())]).collect()
+}
+
+/// What was evaluated, and what came out.
+struct Report {
+    loss: AnyLoss,
+    reduction: Reduction,
+    adapter: String,
+    evaluation: Evaluation,
+    time: Duration,
+    check: Option<Comparison>,
+}
+
+impl Report {
+    fn verdict(&self) -> Verdict {
+        Verdict::from(self.check.as_ref().is_none_or(|check| check.failures.is_empty()))
+    }
+
+    fn params(&self) -> impl Iterator<Item = (&'static Param, Value)> {
+        self.loss.spec().params.iter().zip(self.loss.values())
+    }
+
+    fn text(&self) -> String {
+        let mut rows = vec![("loss function".to_string(), self.loss.spec().name.to_string())];
+        let mut row = |name: &str, value: String| rows.push((name.to_string(), value));
+        for (param, value) in self.params() {
+            row(param.name, value.to_string());
+        }
+        row("reduction", self.reduction.to_string());
+        row("adapter", self.adapter.clone());
+        row("wall time", format!("{:.3?}", self.time));
+        row("items counted", self.evaluation.items.to_string());
+        match summary::Loss::of(&self.evaluation.loss, self.reduction) {
+            summary::Loss::Reduced(loss) => row("loss", output::digits(loss)),
+            summary::Loss::Items { count, mean, min, max } => {
+                row("item losses", count.to_string());
+                row("  mean", output::digits(mean));
+                row("  min", output::digits(min));
+                row("  max", output::digits(max));
+            }
+        }
+        for (name, gradient) in self.evaluation.gradients.iter() {
+            row(&format!("L2 norm of grad.{name}"), output::digits(summary::l2_norm(gradient)));
+        }
+        if let Some(check) = &self.check {
+            let Tolerance { loss, gradient } = TOLERANCE;
+            row("error of loss", format!("{}, ≤ {loss:.0e}", accuracy::text(check.loss_error)));
+            row("error of gradients", format!("{}, ≤ {gradient:.0e}", accuracy::text(check.gradient_error)));
+            check.failures.iter().for_each(|failure| row("failure", failure.clone()));
+            row("check", self.verdict().name().to_string());
+        }
+        output::properties(rows)
+    }
+
+    fn json(&self) -> Json {
+        let parameters: Map<String, Json> =
+            self.params().map(|(param, value)| (param.name.to_string(), list::json_value(value))).collect();
+        let gradients: Map<String, Json> = self
+            .evaluation
+            .gradients
+            .iter()
+            .map(|(name, gradient)| {
+                let facts = json!({
+                    "type": gradient.dtype().name(),
+                    "shape": gradient.shape(),
+                    "l2_norm": output::json_number(summary::l2_norm(gradient)),
+                });
+                (name.to_string(), facts)
+            })
+            .collect();
+        json!({
+            "name": self.loss.spec().name,
+            "parameters": parameters,
+            "reduction": self.reduction.name(),
+            "adapter": self.adapter,
+            "seconds": self.time.as_secs_f64(),
+            "items": self.evaluation.items,
+            "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
+            "gradients": gradients,
+            "check": self.check.as_ref().map(accuracy::comparison_json),
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! `wgloss list`: the catalogue of losses, from their specs.
+
+use serde_json::{Value as Json, json};
+use wgloss::{
+    losses,
+    spec::{Domain, Driver, Family, Input, Kind, LossSpec, Param, Shape, Value},
+};
+
+use crate::{error::CliError, markdown, output};
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The loss to describe; without one, all are listed.
+    loss: Option<String>,
+    /// Print the tables of losses as Markdown.
+    #[arg(long, conflicts_with_all = ["loss", "json"])]
+    markdown: bool,
+}
+
+/// Lists all losses or describes one.
+pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
+    match &args.loss {
+        Some(name) => {
+            let spec = losses::find(name)?;
+            if as_json { output::print_json(&describe(spec)) } else { print_loss(spec) }
+        }
+        None if args.markdown => output::print(markdown::catalogue()),
+        None if as_json => {
+            let losses: Vec<Json> = losses::ALL.iter().map(|spec| describe(spec)).collect();
+            output::print_json(&json!({ "losses": losses }))
+        }
+        None => print_all(),
+    }
+}
+
+/// The losses of a family, in the order of the catalogue.
+pub fn of_family(family: Family) -> impl Iterator<Item = &'static LossSpec> {
+    losses::ALL.iter().copied().filter(move |spec| spec.family == family)
+}
+
+/// A parameter with its value, as on the command line.
+pub fn setting(param: &Param, value: Value) -> String {
+    format!("{}={value}", param.name)
+}
+
+/// The loss's parameters with their defaults.
+pub fn defaults(spec: &LossSpec) -> impl Iterator<Item = String> {
+    spec.params.iter().map(|param| setting(param, param.default))
+}
+
+fn print_all() -> Result<(), CliError> {
+    let section = |family: Family| {
+        let mut table = output::table(["loss", "formula per item", "parameters"]);
+        for spec in of_family(family) {
+            table.add_row([spec.name, spec.formula, &defaults(spec).collect::<Vec<_>>().join(" ")]);
+        }
+        format!("{}\n{table}", family.title())
+    };
+    output::print(Family::ALL.map(section).join("\n\n"))
+}
+
+fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
+    let facts = [
+        ("loss", spec.name),
+        ("family", spec.family.title()),
+        ("formula per item", spec.formula),
+        ("notes", spec.notes),
+        ("source", spec.source),
+    ];
+    let facts = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
+    output::print(output::properties(facts.map(|(name, fact)| (name, fact.to_string()))))?;
+
+    let mut inputs = output::table(["input", "type", "shape", "gradient", "required", "values"]);
+    for input in spec.all_inputs() {
+        let (gradient, required) = (yes(input.differentiable), yes(!input.optional));
+        let shape = shape(spec.driver, input.shape);
+        inputs.add_row([input.name, kind(input), shape, gradient, required, &domain(input.domain)]);
+    }
+    output::print(inputs)?;
+
+    if !spec.params.is_empty() {
+        let mut params = output::table(["parameter", "default", "must be"]);
+        for param in spec.params {
+            params.add_row([param.name.to_string(), param.default.to_string(), param.rule.to_string()]);
+        }
+        output::print(params)?;
+    }
+    Ok(())
+}
+
+fn describe(spec: &LossSpec) -> Json {
+    let inputs = spec.all_inputs().map(|input| {
+        json!({
+            "name": input.name,
+            "type": kind(input),
+            "shape": shape(spec.driver, input.shape),
+            "differentiable": input.differentiable,
+            "optional": input.optional,
+            "values": domain(input.domain),
+        })
+    });
+    let parameters = spec.params.iter().map(
+        |param| json!({ "name": param.name, "default": json_value(param.default), "rule": param.rule.to_string() }),
+    );
+    json!({
+        "name": spec.name,
+        "family": spec.family.title(),
+        "formula": spec.formula,
+        "notes": spec.notes,
+        "source": spec.source,
+        "inputs": inputs.collect::<Vec<_>>(),
+        "parameters": parameters.collect::<Vec<_>>(),
+    })
+}
+
+/// The value of a parameter as JSON.
+pub fn json_value(value: Value) -> Json {
+    match value {
+        // By way of its text: as an f64, 0.1 would be 0.10000000149011612.
+        Value::Number(_) => value.to_string().parse::<f64>().map_or(Json::Null, output::json_number),
+        Value::Integer(i) => i.into(),
+        Value::Flag(flag) => flag.into(),
+    }
+}
+
+fn yes(condition: bool) -> &'static str {
+    if condition { "yes" } else { "no" }
+}
+
+fn kind(input: &Input) -> &'static str {
+    match input.kind {
+        Kind::Float => "float",
+        Kind::Index => "index",
+    }
+}
+
+fn shape(driver: Driver, shape: Shape) -> &'static str {
+    match (shape, driver) {
+        (Shape::Items, Driver::Elementwise) => "[*]",
+        (Shape::Items, Driver::Rows) => "[N]",
+        (Shape::Rows, _) => "[N, C]",
+        (Shape::LastAxis, _) => "[C], the last axis",
+        (Shape::OneOrItems, _) => "[1] or per item",
+    }
+}
+
+fn domain(domain: Domain) -> String {
+    let text = match domain {
+        Domain::Real => "any",
+        Domain::LogRate => "logarithms of rates",
+        Domain::Positive => "above 0",
+        Domain::Count => "counts, 0 or above",
+        Domain::Probability => "in [0, 1], checked",
+        Domain::LogProbability => "at most 0",
+        Domain::Sign => "−1 or 1, checked",
+        Domain::Weight => "0 or above",
+        Domain::Class => "0 to C − 1 or ignore_index, checked",
+        Domain::Where(flag, on, off) => {
+            return format!("{} with {flag}, else {}", self::domain(*on), self::domain(*off));
+        }
+    };
+    text.to_string()
+}

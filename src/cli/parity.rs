@@ -1,0 +1,141 @@
+//! `wgloss parity`: the kernels against the f64 reference.
+
+use std::collections::BTreeMap;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value as Json, json};
+use wgloss::{
+    Adapter, Error, Gpu, losses,
+    parity::{self, Effort, Report, TOLERANCE},
+    spec::LossSpec,
+};
+
+use crate::{Verdict, accuracy, error::CliError, output};
+
+/// The selector that means every adapter.
+const ALL: &str = "all";
+
+/// How many of a loss's failures are shown; JSON has them all.
+const SHOWN: usize = 3;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The losses to check; all if none is named.
+    losses: Vec<String>,
+    /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `all`
+    /// [default: the most capable adapter]
+    #[arg(long)]
+    adapter: Option<String>,
+    /// Check fewer combinations and smaller sizes.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Checks the losses on each adapter.
+pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
+    let specs = match &args.losses[..] {
+        [] => losses::ALL.to_vec(),
+        names => names.iter().map(|name| losses::find(name)).collect::<Result<_, _>>()?,
+    };
+    let effort = if args.quick { Effort::Quick } else { Effort::Full };
+
+    let (mut passed, mut described) = (true, Vec::new());
+    for (index, adapter) in select(args.adapter.as_deref())?.iter().enumerate() {
+        let gpu = adapter.open_blocking()?;
+        let reports = check(&gpu, &specs, effort)?;
+        passed &= reports.iter().all(Report::passed);
+        if as_json {
+            described.push(describe(&gpu, &reports));
+        } else {
+            let gap = if index == 0 { "" } else { "\n" };
+            output::print(format_args!("{gap}{}", text(&gpu, &reports)))?;
+        }
+    }
+    if as_json {
+        let tolerance = accuracy::tolerance_json();
+        output::print_json(&json!({ "passed": passed, "tolerance": tolerance, "adapters": described }))?;
+    }
+    Ok(Verdict::from(passed))
+}
+
+/// The adapters that `selector` means; without one, the most capable.
+fn select(selector: Option<&str>) -> Result<Vec<Adapter>, Error> {
+    if selector != Some(ALL) {
+        return Ok(vec![pollster::block_on(Adapter::find(selector.unwrap_or_default()))?]);
+    }
+    match Adapter::all_blocking() {
+        adapters if adapters.is_empty() => Err(Error::NoAdapter { asked: String::new(), found: Vec::new() }),
+        adapters => Ok(adapters),
+    }
+}
+
+/// Checks the losses on one device, with a progress bar on standard error.
+fn check(gpu: &Gpu, specs: &[&'static LossSpec], effort: Effort) -> Result<Vec<Report>, Error> {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(gpu.adapter_id());
+    let reports = specs.iter().map(|spec| {
+        bar.set_message(spec.name);
+        parity::check(gpu, spec, effort, &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })
+    });
+    let reports = reports.collect();
+    bar.finish_and_clear();
+    reports
+}
+
+fn text(gpu: &Gpu, reports: &[Report]) -> String {
+    let loss_error = format!("error of loss, ≤ {:.0e}", TOLERANCE.loss);
+    let gradient_error = format!("error of gradient, ≤ {:.0e}", TOLERANCE.gradient);
+    let mut table = output::table(["loss", "cases", &loss_error, &gradient_error, "result", "skipped"]);
+    for report in reports {
+        table.add_row([
+            report.loss.to_string(),
+            report.cases.to_string(),
+            accuracy::text(report.loss_error),
+            accuracy::text(report.gradient_error),
+            Verdict::from(report.passed()).name().to_string(),
+            report.skipped.len().to_string(),
+        ]);
+    }
+    let mut lines = vec![gpu.adapter_id(), table.to_string()];
+    lines.extend(skips(reports));
+    lines.extend(reports.iter().flat_map(failures));
+    lines.join("\n")
+}
+
+/// What was skipped and why, with the losses that it concerns.
+fn skips(reports: &[Report]) -> impl Iterator<Item = String> {
+    let mut skips = BTreeMap::<_, Vec<&str>>::new();
+    for report in reports {
+        for skipped in &report.skipped {
+            skips.entry(skipped).or_default().push(report.loss);
+        }
+    }
+    skips.into_iter().map(|((what, why), losses)| format!("skipped {what}, as {why}: {}", losses.join(", ")))
+}
+
+fn failures(report: &Report) -> impl Iterator<Item = String> {
+    let more = report.failures.len().saturating_sub(SHOWN);
+    let shown = report.failures.iter().take(SHOWN).map(|failure| format!("{}: {failure}", report.loss));
+    shown.chain((more > 0).then(|| format!("{}: {more} more failures", report.loss)))
+}
+
+fn describe(gpu: &Gpu, reports: &[Report]) -> Json {
+    let losses = reports.iter().map(|report| {
+        let skipped = report.skipped.iter().map(|(what, reason)| json!({ "what": what, "reason": reason }));
+        json!({
+            "loss": report.loss,
+            "passed": report.passed(),
+            "cases": report.cases,
+            "loss_error": accuracy::json(report.loss_error),
+            "gradient_error": accuracy::json(report.gradient_error),
+            "failures": report.failures,
+            "skipped": skipped.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "adapter": gpu.adapter_id(), "losses": losses.collect::<Vec<_>>() })
+}
