@@ -6,7 +6,8 @@
 use std::time::{Duration, Instant};
 
 use wgloss::{
-    BoundPlan, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
+    BoundPlan, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Loss, Mse, Named, Plan, Reduction, Tensor,
+    TensorType,
 };
 
 /// Runs of each kernel; the median counts.
@@ -63,7 +64,8 @@ impl Bound {
             outputs = outputs.with(name, Tensor::zeros(gpu, ty.clone())?);
         }
         let tensors = inputs.iter().chain(outputs.iter());
-        let buffers: Named<BufferSlice<'_>> = tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect();
+        let buffers: Named<BufferSlice<'_>> =
+            tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect();
         Ok(Bound { bound: plan.bind(&buffers)? })
     }
 }
@@ -78,13 +80,11 @@ fn report(gpu: &Gpu, name: &str, bound: &BoundPlan, bytes: usize) {
         loss_times.push(submitted(gpu, |encoder| bound.record(encoder)));
     }
     let (loss, copied) = (median(&mut loss_times[1..]), median(&mut copy_times[1..]));
-    for (name, time, ratio) in [(name, loss, loss.as_secs_f64() / copied.as_secs_f64()), ("  copy of as many bytes", copied, 1.0)] {
+    for (name, time, ratio) in
+        [(name, loss, loss.as_secs_f64() / copied.as_secs_f64()), ("  copy of as many bytes", copied, 1.0)]
+    {
         let rate = bytes as f64 / time.as_secs_f64() / 1e9;
-        println!(
-            "{name:<28} {:>9.3} {:>9.1} {rate:>9.2} {ratio:>13.2}×",
-            time.as_secs_f64() * 1e3,
-            bytes as f64 / 1e6,
-        );
+        println!("{name:<28} {:>9.3} {:>9.1} {rate:>9.2} {ratio:>13.2}×", time.as_secs_f64() * 1e3, bytes as f64 / 1e6,);
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a call is split where it is larger than a binding may be, and how a chunk is split into workgroups.
 
 use crate::{
-    Error, Gpu,
+    Error, Gpu, Tuning,
     plan::Operand,
     signature::Signature,
     spec::{Driver, LossSpec},
@@ -28,6 +28,7 @@ pub(crate) fn chunks(
     spec: &LossSpec,
     signature: &Signature,
     operands: &[Operand],
+    tuning: Tuning,
 ) -> Result<Vec<Chunk>, Error> {
     let limits = gpu.limits();
     let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
@@ -62,7 +63,7 @@ pub(crate) fn chunks(
     let (mut first, mut first_partial) = (0, 0);
     while first < signature.items {
         let items = per_chunk.min(signature.items - first) as u32;
-        let (span, workgroups) = split(gpu, spec.driver, items);
+        let (span, workgroups) = split(spec, signature, tuning, items);
         chunks.push(Chunk { first, items, span, workgroups, first_partial });
         first += u64::from(items);
         first_partial += workgroups;
@@ -70,17 +71,47 @@ pub(crate) fn chunks(
     Ok(chunks)
 }
 
+/// The layout of a call's kernels: the adapter's, with more lanes where a single row has more columns than a lane may visit.
+pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Result<Tuning, Error> {
+    let mut tuning = gpu.tuning();
+    let limits = gpu.limits();
+    let available = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
+    while iterations(spec.driver, signature, tuning) > u64::from(tuning.max_loop_iterations) / 2 {
+        tuning = tuning.doubled();
+        if tuning.workgroup_size > available {
+            let what = format!("{}: rows of {} columns", spec.name, signature.row);
+            let needed = u64::from(tuning.workgroup_size);
+            return Err(gpu.limit(&what, "max_compute_invocations_per_workgroup", needed, available.into()));
+        }
+    }
+    Ok(tuning)
+}
+
+/// How many loop iterations a lane runs for one pair or row, rounded up: two walks over the columns, and the blocks around them.
+fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
+    match driver {
+        Driver::Elementwise => 1,
+        Driver::Rows => 3 + (2 * signature.row + signature.row / 32) / u64::from(tuning.workgroup_size),
+    }
+}
+
 /// The span of a workgroup and the number of workgroups.
-fn split(gpu: &Gpu, driver: Driver, items: u32) -> (u32, u32) {
-    let tuning = gpu.tuning();
-    let (units, least) = match driver {
-        // A workgroup that has less than a few pairs a lane costs more to start than it computes.
-        Driver::Elementwise => (items.div_ceil(2), 4 * tuning.workgroup_size),
-        Driver::Rows => (items, 1),
+fn split(spec: &LossSpec, signature: &Signature, tuning: Tuning, items: u32) -> (u32, u32) {
+    let (units, least, most) = match spec.driver {
+        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the pairs; the blocks around
+        // them are a 64th more iterations.
+        Driver::Elementwise => {
+            let most = tuning.max_loop_iterations - tuning.max_loop_iterations / 32;
+            (items.div_ceil(2), 4 * tuning.workgroup_size, most.saturating_mul(tuning.workgroup_size))
+        }
+        Driver::Rows => {
+            let most = u64::from(tuning.max_loop_iterations) / iterations(spec.driver, signature, tuning);
+            (items, 1, most as u32)
+        }
     };
-    let span = units.div_ceil(tuning.workgroups).max(least);
-    // An even number of rows keeps each word of halves in one workgroup.
-    let span = if driver == Driver::Rows { span.next_multiple_of(2) } else { span };
+    let span = units.div_ceil(tuning.workgroups).max(least).min(most);
+    // An even number of rows keeps each word of halves in one workgroup; `layout` left room for two.
+    let span = if spec.driver == Driver::Rows { span.next_multiple_of(2).min((most / 2 * 2).max(2)) } else { span };
     (span, units.div_ceil(span))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Gpu, HostTensor, Loss, Named, Options, Tensor,
-    plan::{BoundPlan, BufferSlice, Plan},
+    plan::{BoundPlan, Plan},
     readback,
 };
 
@@ -27,40 +27,81 @@ pub struct Output {
     bound: BoundPlan,
 }
 
-/// Evaluates a loss of device tensors by name.
-pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, inputs: &Named<Tensor>, options: Options) -> Result<Output, Error> {
-    for (name, tensor) in inputs.iter() {
-        if !tensor.gpu().is_same_device(gpu) {
-            return Err(Error::OtherDevice { loss: loss.spec().name, tensor: name.to_string() });
+impl Plan {
+    /// Binds the plan to input tensors and to new tensors, zeroed, for its outputs: for those who bring no buffers of their own.
+    ///
+    /// ```
+    /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
+    /// let gpu = Gpu::new_blocking()?;
+    /// let ty = TensorType::new(DType::F32, [3]);
+    /// let plan = Plan::new(&gpu, &Mse, &Named::new().with("prediction", ty.clone()).with("target", ty.clone()), Reduction::Sum)?;
+    /// let (prediction, target) = (Tensor::zeros(&gpu, ty.clone())?, Tensor::zeros(&gpu, ty)?);
+    /// let output = plan.bind_tensors(&Named::new().with("prediction", prediction.clone()).with("target", target))?;
+    /// for step in 0..3 {
+    ///     prediction.write(&[0.0, 0.0, step as f32])?;
+    ///     let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    ///     output.record(&mut encoder);
+    ///     gpu.queue().submit([encoder.finish()]);
+    ///     assert_eq!(output.read_blocking()?.loss.item(), f64::from(step * step));
+    /// }
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is not what the plan was made for.
+    pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
+        for (name, tensor) in inputs.iter() {
+            self.expect(name, tensor)?;
+        }
+        let mut outputs = Named::<Tensor>::new();
+        for (name, ty) in self.outputs().iter() {
+            outputs = outputs.with(name, Tensor::zeros(self.gpu(), ty.clone())?);
+        }
+        let tensors = inputs.iter().chain(outputs.iter());
+        let bound = self.bind(&tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect())?;
+        let (mut loss, mut gradients) = (None, Named::new());
+        for (name, tensor) in outputs.iter() {
+            match name.strip_prefix("grad.") {
+                Some(input) => gradients = gradients.with(input, tensor.clone()),
+                None => loss = Some(tensor.clone()),
+            }
+        }
+        match loss {
+            Some(loss) => Ok(Output { loss, gradients, bound }),
+            None => unreachable!("every plan has the output `loss`"),
         }
     }
-    let plan = Plan::new(gpu, loss, &inputs.map(|tensor| tensor.ty().clone()), options)?;
-    let mut outputs = Named::<Tensor>::new();
-    for (name, ty) in plan.outputs().iter() {
-        outputs = outputs.with(name, Tensor::zeros(gpu, ty.clone())?);
+
+    fn expect(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
+        let loss = self.spec().name;
+        if !tensor.gpu().is_same_device(self.gpu()) {
+            return Err(Error::OtherDevice { loss, tensor: name.to_string() });
+        }
+        // `bind` refuses names that the plan does not have.
+        let Some((input, ty)) = self.input(name) else { return Ok(()) };
+        if tensor.dtype() != ty.dtype {
+            let (tensor, found) = (format!("{loss}: `{name}`"), tensor.dtype());
+            return Err(Error::DType { tensor, expected: ty.dtype.to_string(), found });
+        }
+        if tensor.shape() != ty.shape {
+            let (expected, found) = (format!("{:?}", ty.shape), tensor.shape().to_vec());
+            return Err(Error::Shape { loss, tensor: input.name, expected, found });
+        }
+        Ok(())
     }
-    let tensors = inputs.iter().chain(outputs.iter());
-    let buffers: Named<BufferSlice<'_>> = tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect();
-    let bound = plan.bind(&buffers)?;
+}
+
+/// Evaluates a loss of device tensors by name.
+pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, inputs: &Named<Tensor>, options: Options) -> Result<Output, Error> {
+    let plan = Plan::new(gpu, loss, &inputs.map(|tensor| tensor.ty().clone()), options)?;
+    let output = plan.bind_tensors(inputs)?;
     gpu.catching(plan.spec().name, |device| {
         let mut encoder =
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(plan.spec().name) });
-        bound.record(&mut encoder);
+        output.record(&mut encoder);
         gpu.queue().submit([encoder.finish()]);
     })?;
-
-    let mut gradients = Named::new();
-    let mut result = None;
-    for (name, tensor) in outputs.iter() {
-        match name.strip_prefix("grad.") {
-            Some(input) => gradients = gradients.with(input, tensor.clone()),
-            None => result = Some(tensor.clone()),
-        }
-    }
-    match result {
-        Some(loss) => Ok(Output { loss, gradients, bound }),
-        None => unreachable!("every plan has the output `loss`"),
-    }
+    Ok(output)
 }
 
 /// The tensors on the device.
@@ -69,6 +110,11 @@ pub(crate) fn upload(gpu: &Gpu, inputs: &Named<HostTensor<'_>>) -> Result<Named<
 }
 
 impl Output {
+    /// Records loss and gradients of what the input tensors hold when the commands run. Allocates nothing, submits nothing, waits for nothing.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.bound.record(encoder);
+    }
+
     /// Loss, count and gradients, once the device has computed them.
     ///
     /// # Errors

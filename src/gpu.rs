@@ -276,6 +276,11 @@ impl Gpu {
         self.0.tuning
     }
 
+    /// How many kernels are compiled so far. Losses with other parameters, reductions or lengths share them.
+    pub fn compiled_kernels(&self) -> usize {
+        self.0.pipelines.len()
+    }
+
     pub(crate) fn pipelines(&self) -> &PipelineCache {
         &self.0.pipelines
     }

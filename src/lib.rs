@@ -35,4 +35,4 @@ pub use options::{Gradients, Options};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
-pub use tuning::Tuning;
+pub use tuning::{Reduce, Tuning};

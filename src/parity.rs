@@ -15,11 +15,10 @@
 use std::fmt;
 
 use crate::{
-    AnyLoss, BufferSlice, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction,
-    Tensor, TensorType,
-    plan::gradient_name,
+    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, evaluation,
     reference,
     spec::{Domain, Driver, Input, Kind, LossSpec, Rule, Shape},
+    tuning::Reduce,
 };
 
 /// How far a kernel may be from the reference.
@@ -156,19 +155,21 @@ pub fn check(
         failures: Vec::new(),
         skipped: Vec::new(),
     };
-    let mut layouts = vec![gpu.with_tuning(gpu.tuning().without_subgroups())];
-    if gpu.tuning().subgroups {
-        layouts.push(gpu.clone());
-    } else {
+    let tuning = gpu.tuning();
+    let layouts: Vec<Gpu> =
+        tuning.reductions().into_iter().map(|reduce| gpu.with_tuning(tuning.with_reduce(reduce))).collect();
+    if tuning.reduce == Reduce::Workgroup {
         report.skipped.push(("subgroup operations".to_string(), "the adapter has none".to_string()));
     }
-    let cases = cases(spec, gpu.tuning().workgroup_size as usize, effort);
-    let total = (cases.len() * layouts.len()) as u64;
+    let cases = cases(spec, tuning.workgroup_size as usize, effort);
+    // The quick cases take turns in the layouts.
+    let turns = if effort == Effort::Quick { layouts.len() } else { 1 };
+    let total = (cases.len() * layouts.len() / turns) as u64;
     for (index, case) in cases.iter().enumerate() {
         let inputs = case.inputs(spec, index as u64)?;
         let expected = case.expected(spec, &inputs)?;
-        for layout in &layouts {
-            match case.run(layout, spec, &inputs, &expected) {
+        for layout in layouts.iter().skip(index % turns).step_by(turns) {
+            match case.run(layout, spec, &inputs) {
                 Ok(found) => case.compare(layout, &expected, &found, &mut report),
                 Err(Error::Limit { what, limit, .. }) => {
                     report.skipped.push((case.to_string(), format!("{what} is beyond {limit}")));
@@ -425,61 +426,31 @@ impl Case {
     }
 
     /// Loss, gradients and count of the kernel, over buffers that held garbage.
-    fn run(
-        &self,
-        gpu: &Gpu,
-        spec: &'static LossSpec,
-        inputs: &Named<HostTensor<'_>>,
-        expected: &reference::Evaluation,
-    ) -> Result<Evaluation, Error> {
+    fn run(&self, gpu: &Gpu, spec: &'static LossSpec, inputs: &Named<HostTensor<'_>>) -> Result<Evaluation, Error> {
         let plan = Plan::new(gpu, &self.loss(spec)?, &inputs.map(|host| host.ty().clone()), self.options())?;
-        let mut tensors: Vec<(String, Tensor)> = Vec::new();
-        for (name, host) in inputs.iter() {
-            tensors.push((name.to_string(), Tensor::from_host(gpu, host)?));
+        let output = plan.bind_tensors(&evaluation::upload(gpu, inputs)?)?;
+        for tensor in std::iter::once(&output.loss).chain(output.gradients.iter().map(|(_, gradient)| gradient)) {
+            let garbage = vec![GARBAGE; tensor.ty().elements() as usize];
+            tensor.write(HostTensor::rounded(&garbage, tensor.dtype(), tensor.shape())?)?;
         }
-        for (name, ty) in plan.outputs().iter() {
-            tensors.push((name.to_string(), garbage(gpu, ty)?));
-        }
-        let buffers: Named<BufferSlice<'_>> =
-            tensors.iter().map(|(name, tensor)| (name.clone(), tensor.slice())).collect();
-        let bound = plan.bind(&buffers)?;
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        bound.record(&mut encoder);
+        output.record(&mut encoder);
         gpu.queue().submit([encoder.finish()]);
-
-        let read = |wanted: &str| -> Result<HostTensor<'static>, Error> {
-            match tensors.iter().find(|(name, _)| name == wanted) {
-                Some((_, tensor)) => tensor.read_blocking(),
-                None => Err(Error::MissingTensor { loss: spec.name, tensor: wanted.to_string() }),
-            }
-        };
-        let names = expected.gradients.iter().map(|(name, _)| *name);
-        Ok(Evaluation {
-            loss: read("loss")?,
-            items: bound.read_status_blocking()?.items,
-            gradients: names
-                .map(|name| Ok((name.to_string(), read(&gradient_name(name))?)))
-                .collect::<Result<_, Error>>()?,
-        })
+        output.read_blocking()
     }
 
     fn compare(&self, gpu: &Gpu, expected: &reference::Evaluation, found: &Evaluation, report: &mut Report) {
         let comparison = compare(expected, found);
-        let subgroups = if gpu.tuning().subgroups { " with subgroup operations" } else { "" };
+        let reduce = gpu.tuning().reduce;
         report.cases += 1;
         report.loss_error = report.loss_error.or_larger(comparison.loss_error);
         report.gradient_error = report.gradient_error.or_larger(comparison.gradient_error);
-        report.failures.extend(comparison.failures.iter().map(|what| format!("{self}{subgroups}: {what}")));
+        report.failures.extend(comparison.failures.iter().map(|what| format!("{self}, {reduce} reduction: {what}")));
     }
 }
 
 /// What outputs hold before a run; exact in every storage type.
 const GARBAGE: f64 = 0.375;
-
-fn garbage(gpu: &Gpu, ty: &TensorType) -> Result<Tensor, Error> {
-    let values = vec![GARBAGE; ty.elements() as usize];
-    Tensor::from_host(gpu, HostTensor::rounded(&values, ty.dtype, ty.shape.clone())?)
-}
 
 /// A value of the domain, sometimes at or next to the first input's, where kinks are.
 fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut fastrand::Rng) -> f64 {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::{
-    Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType,
+    Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType, Tuning,
     chunk::{self, Chunk},
     pipeline::Pipeline,
     readback::{self, Range},
     shader::{Entry, FinalizeParams, FixedParams, Kernel, LossVariant, Pass, Role, SpecKey},
     signature::Signature,
-    spec::{Driver, LossSpec, Shape, Values},
+    spec::{Driver, Input, LossSpec, Shape, Values},
 };
 
 /// Bytes of the workspace before the partials, and of one partial: `shaders/lib/workspace.wgsl`.
@@ -81,6 +81,7 @@ struct Inner {
     options: Options,
     variant: LossVariant,
     operands: Vec<Operand>,
+    tuning: Tuning,
     chunks: Vec<Chunk>,
     divisor: Divisor,
 }
@@ -127,8 +128,10 @@ impl Plan {
         };
         let divisor = Divisor::of(spec, &signature, options.reduction);
         let operands = operands(&signature, &options);
-        let chunks = chunk::chunks(gpu, spec, &signature, &operands)?;
-        let inner = Inner { gpu: gpu.clone(), spec, values, signature, options, variant, operands, chunks, divisor };
+        let tuning = chunk::layout(gpu, spec, &signature)?;
+        let chunks = chunk::chunks(gpu, spec, &signature, &operands, tuning)?;
+        let inner =
+            Inner { gpu: gpu.clone(), spec, values, signature, options, variant, operands, tuning, chunks, divisor };
         let plan = Plan(Arc::new(inner));
         plan.pipelines(false)?;
         Ok(plan)
@@ -137,6 +140,15 @@ impl Plan {
     /// The loss's entry in the catalogue.
     pub fn spec(&self) -> &'static LossSpec {
         self.0.spec
+    }
+
+    pub(crate) fn gpu(&self) -> &Gpu {
+        &self.0.gpu
+    }
+
+    /// The input of that name and its type.
+    pub(crate) fn input(&self, name: &str) -> Option<(&'static Input, &TensorType)> {
+        self.0.signature.inputs.iter().find(|(input, _)| input.name == name).map(|(input, ty)| (*input, ty))
     }
 
     /// The outputs to bind, by name: `loss`, and `grad.<input>` for each input with a gradient.
@@ -156,9 +168,8 @@ impl Plan {
 
     /// The passes, in order, compiled: each for every chunk, or once.
     fn pipelines(&self, shared_buffers: bool) -> Result<Vec<(Arc<Pipeline>, Dispatch)>, Error> {
-        let Inner { gpu, variant, divisor, .. } = &*self.0;
-        let tuning = gpu.tuning();
-        let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, subgroups: tuning.subgroups };
+        let Inner { gpu, variant, tuning, divisor, .. } = &*self.0;
+        let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, reduce: tuning.reduce };
         let loss = kernel(Pass::Loss(LossVariant { shared_buffers, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
         let last = if variant.per_item { Entry::FinalizeItems } else { Entry::FinalizeLoss };

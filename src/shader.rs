@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use crate::{
     DType, Gradients,
     spec::{Domain, Driver, Input, Kind, LossSpec, ShaderFile, Shape, shader_file},
+    tuning::Reduce,
 };
 
 /// Everything a kernel's text depends on: the key of the pipeline cache.
@@ -15,8 +16,8 @@ pub(crate) struct Kernel {
     pub pass: Pass,
     /// Lanes of a workgroup; a power of two.
     pub workgroup_size: u32,
-    /// Whether reductions use subgroup operations.
-    pub subgroups: bool,
+    /// How its lanes add up what they have.
+    pub reduce: Reduce,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -147,10 +148,10 @@ impl Kernel {
 
     /// The kernel's text.
     pub fn assemble(&self) -> Assembled {
-        let reduce = if self.subgroups {
-            shader_file!("lib/reduce_subgroup.wgsl")
-        } else {
-            shader_file!("lib/reduce_workgroup.wgsl")
+        let reduce = match self.reduce {
+            Reduce::Workgroup => shader_file!("lib/reduce_workgroup.wgsl"),
+            Reduce::Subgroup => shader_file!("lib/reduce_subgroup.wgsl"),
+            Reduce::SingleSubgroup => shader_file!("lib/reduce_single_subgroup.wgsl"),
         };
         let mut text = Assembled::default();
         text.generated(&format!("const WORKGROUP_SIZE: u32 = {}u;\n", self.workgroup_size));

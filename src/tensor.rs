@@ -35,16 +35,34 @@ impl Tensor {
     pub fn from_host<'a>(gpu: &Gpu, host: impl Into<HostTensor<'a>>) -> Result<Tensor, Error> {
         let host = host.into();
         let tensor = Tensor::zeros(gpu, host.ty().clone())?;
-        let bytes = host.bytes();
-        // Writes are whole words; an odd number of halves leaves a rest.
-        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
-        gpu.catching("the upload of a tensor", |_| {
-            gpu.queue().write_buffer(&tensor.buffer, 0, words);
-            if let [low, high] = rest {
-                gpu.queue().write_buffer(&tensor.buffer, words.len() as u64, &[*low, *high, 0, 0]);
-            }
-        })?;
+        tensor.write(&host)?;
         Ok(tensor)
+    }
+
+    /// Replaces the values by those of a host tensor of the same type and number of elements, before anything that is submitted later.
+    /// An odd number of halves is filled up to a whole word with zeros.
+    ///
+    /// # Errors
+    /// [`Error::DType`], [`Error::Length`], [`Error::DeviceLost`], or [`Error::Refused`] for a caller's buffer that cannot be copied to.
+    pub fn write<'a>(&self, host: impl Into<HostTensor<'a>>) -> Result<(), Error> {
+        let host = host.into();
+        if host.dtype() != self.dtype() {
+            let tensor = "what is written to a tensor".to_string();
+            return Err(Error::DType { tensor, expected: self.dtype().to_string(), found: host.dtype() });
+        }
+        let (expected, found) = (self.ty.elements(), host.ty().elements());
+        if expected != found {
+            let (expected, found) = (expected as usize, found as usize);
+            return Err(Error::Length { shape: self.ty.shape.clone(), expected, found });
+        }
+        // Writes are whole words; an odd number of halves leaves a rest.
+        let (words, rest) = host.bytes().split_at(host.bytes().len() / 4 * 4);
+        self.gpu.catching("the upload of a tensor", |_| {
+            self.gpu.queue().write_buffer(&self.buffer, self.offset, words);
+            if let [low, high] = rest {
+                self.gpu.queue().write_buffer(&self.buffer, self.offset + words.len() as u64, &[*low, *high, 0, 0]);
+            }
+        })
     }
 
     /// A tensor that lies in the caller's own buffer, `offset` bytes from its start.
@@ -116,5 +134,11 @@ impl Tensor {
     pub fn read_blocking(&self) -> Result<HostTensor<'static>, Error> {
         let read = readback::read_blocking(&self.gpu, &[self.range()])?;
         self.host(read.concat())
+    }
+}
+
+impl<'a> From<&'a Tensor> for BufferSlice<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        tensor.slice()
     }
 }

@@ -456,7 +456,7 @@ fn adapters_are_described() {
             assert!(described["limits"][limit].as_u64().unwrap() > 0, "{limit}");
         }
         assert_eq!(described["tuning"]["workgroup_size"], adapter.tuning().workgroup_size);
-        assert_eq!(described["tuning"]["subgroups"], adapter.tuning().subgroups);
+        assert_eq!(described["tuning"]["reduce"], adapter.tuning().reduce.to_string());
     }
 }
 

@@ -41,14 +41,14 @@ fn describe(adapter: &Adapter) -> Json {
         "tuning": {
             "workgroup_size": tuning.workgroup_size,
             "workgroups": tuning.workgroups,
-            "subgroups": tuning.subgroups,
+            "reduce": tuning.reduce.to_string(),
+            "max_loop_iterations": tuning.max_loop_iterations,
         },
     })
 }
 
 fn block(adapter: &Adapter) -> String {
     let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
-    let reduction = if tuning.subgroups { "subgroup operations" } else { "workgroup memory" };
     let rows = [
         ("driver", format!("{} {}", info.driver, info.driver_info)),
         ("kind", kind(adapter).to_string()),
@@ -61,7 +61,7 @@ fn block(adapter: &Adapter) -> String {
         ("storage buffers per stage", limits.max_storage_buffers_per_shader_stage.to_string()),
         (
             "tuning",
-            format!("{} workgroups of {} lanes, reductions by {reduction}", tuning.workgroups, tuning.workgroup_size),
+            format!("{} workgroups of {} lanes, {} reduction", tuning.workgroups, tuning.workgroup_size, tuning.reduce),
         ),
     ];
     format!("{}\n{}", adapter.id(), output::properties(rows))

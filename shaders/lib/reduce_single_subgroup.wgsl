@@ -1,0 +1,22 @@
+// Reductions over a workgroup that is one subgroup: no workgroup memory and no barriers. Every lane gets the result.
+
+struct Thread {
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+}
+
+fn reduce_add(thread: Thread, value: f32) -> f32 {
+    return subgroupAdd(value);
+}
+
+fn reduce_max(thread: Thread, value: f32) -> f32 {
+    return subgroupMax(value);
+}
+
+fn reduce_add_u32(thread: Thread, value: u32) -> u32 {
+    return subgroupAdd(value);
+}
+
+fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
+    return subgroupMin(value);
+}
