@@ -119,10 +119,11 @@ fn every_kernel_is_valid_for_tint() {
     }
     let output = Command::new("node").arg(tint.join("validate.mjs")).arg(&folder).output().expect("node runs");
     let said = String::from_utf8_lossy(&output.stdout);
-    let errors: String = said.lines().chain(str::lines(&String::from_utf8_lossy(&output.stderr))).take(12).fold(
-        String::new(),
-        |text, line| text + line + "\n",
-    );
+    let errors: String = said
+        .lines()
+        .chain(str::lines(&String::from_utf8_lossy(&output.stderr)))
+        .take(12)
+        .fold(String::new(), |text, line| text + line + "\n");
     assert!(output.status.success(), "{errors}");
     assert!(said.contains(&format!("{} shaders valid", kernels.len())), "{} kernels, but {errors}", kernels.len());
 }
