@@ -3,6 +3,7 @@
 use crate::{
     Error, Gpu, Tuning,
     plan::Operand,
+    shader::BLOCK,
     signature::Signature,
     spec::{Driver, LossSpec},
 };
@@ -32,10 +33,10 @@ pub(crate) fn chunks(
 ) -> Result<Vec<Chunk>, Error> {
     let limits = gpu.limits();
     let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
-    let largest = limits.max_storage_buffer_binding_size;
-    let too_large = |operand: &Operand, part: &str, needed| {
+    let (binding, buffer) = (limits.max_storage_buffer_binding_size, limits.max_buffer_size);
+    let too_large = |operand: &Operand, part: &str, limit, needed, available| {
         let what = format!("{}: `{}`{part}", spec.name, operand.name);
-        Err(gpu.limit(&what, "max_storage_buffer_binding_size", needed, largest))
+        Err(gpu.limit(&what, limit, needed, available))
     };
 
     // Indices of elements are u32, and kernels look one pair ahead.
@@ -43,19 +44,24 @@ pub(crate) fn chunks(
     // Chunks start where every binding is aligned. An even number of items keeps each word of halves in one chunk.
     let mut step = 2;
     for operand in operands {
+        let size = operand.ty.buffer_size();
+        if size > buffer {
+            return too_large(operand, "", "max_buffer_size", size, buffer);
+        }
         match operand.per_item {
-            None if operand.ty.buffer_size() > largest => return too_large(operand, "", operand.ty.buffer_size()),
+            None if size > binding => return too_large(operand, "", "max_storage_buffer_binding_size", size, binding),
             None => {}
             Some(elements) => {
                 let bytes = elements * operand.ty.dtype.size() as u64;
-                most = most.min(largest / bytes);
+                most = most.min(binding / bytes);
                 step = lcm(step, alignment / gcd(alignment, bytes));
             }
         }
     }
     if signature.items > most && most < step {
         let part = format!(" in chunks of {step} items");
-        return too_large(&operands[0], &part, step * signature.row * operands[0].ty.dtype.size() as u64);
+        let needed = step * signature.row * operands[0].ty.dtype.size() as u64;
+        return too_large(&operands[0], &part, "max_storage_buffer_binding_size", needed, binding);
     }
     let per_chunk = if signature.items <= most { signature.items } else { most / step * step };
 
@@ -87,21 +93,24 @@ pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Resul
     Ok(tuning)
 }
 
-/// How many loop iterations a lane runs for one pair or row, rounded up: two walks over the columns, and the blocks around them.
+/// How many loop iterations a lane runs for one pair or row: two walks over the columns, and the blocks around one of them.
 fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
     match driver {
         Driver::Elementwise => 1,
-        Driver::Rows => 3 + (2 * signature.row + signature.row / 32) / u64::from(tuning.workgroup_size),
+        Driver::Rows => {
+            let walk = signature.row.div_ceil(u64::from(tuning.workgroup_size));
+            walk.saturating_mul(2).saturating_add(walk.div_ceil(BLOCK.into()) + 1)
+        }
     }
 }
 
 /// The span of a workgroup and the number of workgroups.
 fn split(spec: &LossSpec, signature: &Signature, tuning: Tuning, items: u32) -> (u32, u32) {
     let (units, least, most) = match spec.driver {
-        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the pairs; the blocks around
-        // them are a 64th more iterations.
+        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the pairs, and run the blocks
+        // around them.
         Driver::Elementwise => {
-            let most = tuning.max_loop_iterations - tuning.max_loop_iterations / 32;
+            let most = tuning.max_loop_iterations - tuning.max_loop_iterations.div_ceil(BLOCK);
             (items.div_ceil(2), 4 * tuning.workgroup_size, most.saturating_mul(tuning.workgroup_size))
         }
         Driver::Rows => {

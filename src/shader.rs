@@ -10,6 +10,9 @@ use crate::{
     tuning::Reduce,
 };
 
+/// Kernels sum this many values a lane before they add the sum to a total, so that rounding does not grow with the length.
+pub(crate) const BLOCK: u32 = 64;
+
 /// Everything a kernel's text depends on: the key of the pipeline cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Kernel {
@@ -154,7 +157,8 @@ impl Kernel {
             Reduce::SingleSubgroup => shader_file!("lib/reduce_single_subgroup.wgsl"),
         };
         let mut text = Assembled::default();
-        text.generated(&format!("const WORKGROUP_SIZE: u32 = {}u;\n", self.workgroup_size));
+        let size = self.workgroup_size;
+        text.generated(&format!("const WORKGROUP_SIZE: u32 = {size}u;\nconst BLOCK: u32 = {BLOCK}u;\n"));
         text.file(shader_file!("lib/workspace.wgsl"));
         text.file(shader_file!("lib/math.wgsl"));
         text.file(reduce);
@@ -214,30 +218,41 @@ impl LossVariant {
     }
 }
 
-/// The words of the `Params` uniform before the loss's own parameters, in order. WGSL member and host field have the same name.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-pub(crate) struct FixedParams {
+/// Declares the words of the `Params` uniform that every loss has, for the host and for WGSL.
+macro_rules! fixed_params {
+    ($($(#[$doc:meta])* $name:ident: $ty:ident,)*) => {
+        /// The words of the `Params` uniform before the loss's own parameters.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
+        pub(crate) struct FixedParams {
+            $($(#[$doc])* pub $name: $ty,)*
+        }
+
+        const FIXED_PARAMS: &[(&str, &str)] = &[$((stringify!($name), stringify!($ty)),)*];
+    };
+}
+
+fixed_params! {
     /// Items in this chunk.
-    pub length: u32,
+    length: u32,
     /// Pairs or rows of one workgroup.
-    pub span: u32,
+    span: u32,
     /// Elements of a row.
-    pub classes: u32,
+    classes: u32,
     /// Where this chunk's partials start.
-    pub first_partial: u32,
+    first_partial: u32,
     /// What gradients are multiplied with.
-    pub scale: f32,
+    scale: f32,
     /// 1 where the workspace holds the divisor.
-    pub measured: u32,
+    measured: u32,
     /// 1 where `measure` sums weights, 0 where it counts.
-    pub weighted: u32,
+    weighted: u32,
     /// 0 where one upstream value is for all items, 1 where each has its own.
-    pub upstream_stride: u32,
+    upstream_stride: u32,
     /// The length of the first input's last axis.
-    pub last_axis: u32,
+    last_axis: u32,
     /// The position of the chunk's first item on it.
-    pub last_axis_start: u32,
+    last_axis_start: u32,
 }
 
 /// The uniform of `shaders/drivers/finalize.wgsl`.
@@ -249,19 +264,6 @@ pub(crate) struct FinalizeParams {
     pub divisor: f32,
     pub reserved: u32,
 }
-
-const FIXED_PARAMS: &[(&str, &str)] = &[
-    ("length", "u32"),
-    ("span", "u32"),
-    ("classes", "u32"),
-    ("first_partial", "u32"),
-    ("scale", "f32"),
-    ("measured", "u32"),
-    ("weighted", "u32"),
-    ("upstream_stride", "u32"),
-    ("last_axis", "u32"),
-    ("last_axis_start", "u32"),
-];
 
 /// The generated part of a kernel: bindings, the `Params` struct, accessors.
 #[derive(Default)]

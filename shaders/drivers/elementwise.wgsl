@@ -4,9 +4,6 @@
 // The header gives: Item and Items (a pair), load_items, load_weight, load_upstream, in_domain, any_nan, all_finite, Outcome (loss, then
 // gradients), hook, store_gradients, store_losses.
 
-// Sums of this many pairs a lane are closed before they join the lane's total, so that rounding does not grow with the length.
-const BLOCK: u32 = 64u;
-
 // One element's loss and gradients, before weights.
 fn outcome_of(item: Item) -> Outcome {
     var outcome = hook(item);

@@ -4,9 +4,6 @@
 // The header gives: load_logits, load_target, load_weight, load_upstream (by element or row), store_loss; the hook gives row_loss,
 // target_gradient and logit_gradient (of the other classes); a store_row file gives store_row and finish_span.
 
-// Sums of this many logits a lane, and of this many rows, are closed before they join the total, so that rounding does not grow with the length.
-const BLOCK: u32 = 64u;
-
 struct Row {
     // The indices of its first logit and of its target's logit within the chunk.
     base: u32,
