@@ -7,6 +7,9 @@ ifneq ($(wildcard $(swiftshader)),)
 export VK_ADD_DRIVER_FILES := $(if $(VK_ADD_DRIVER_FILES),$(VK_ADD_DRIVER_FILES):)$(CURDIR)/$(swiftshader)
 endif
 
+# Mesa's drivers look for a Wayland session and complain on stderr where this is not set, as on a machine without a desktop.
+export XDG_RUNTIME_DIR ?= $(CURDIR)/target
+
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 golden_venv := .cache/golden
 tint_installed := tests/tint/node_modules/.package-lock.json

@@ -21,9 +21,7 @@ use clap::{Parser, value_parser};
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::{coord::Shift, prelude::*};
-use wgloss::{
-    AnyLoss, BoundPlan, BufferSlice, DType, Gpu, Loss, Named, Plan, Reduction, Tensor, TensorType, spec::Kind,
-};
+use wgloss::{AnyLoss, DType, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, TensorType, spec::Kind};
 
 const PIXELS: usize = 64;
 const CLASSES: usize = 10;
@@ -151,9 +149,7 @@ struct GpuLoss {
     gpu: Gpu,
     logits: Tensor,
     target: Tensor,
-    value: Tensor,
-    gradient: Tensor,
-    bound: BoundPlan,
+    output: Output,
 }
 
 impl GpuLoss {
@@ -166,22 +162,14 @@ impl GpuLoss {
         };
 
         // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the batch size.
-        let inputs = Named::new().with(first.name, per_class.clone()).with(second.name, target_type.clone());
-        let plan = Plan::new(gpu, loss, &inputs, Reduction::BatchMean)?;
+        let types = Named::new().with(first.name, per_class.clone()).with(second.name, target_type.clone());
+        let plan = Plan::new(gpu, loss, &types, Reduction::BatchMean)?;
 
-        // A framework with buffers of its own binds those: `(&buffer, offset)` in place of a tensor's slice.
-        let logits = Tensor::zeros(gpu, per_class.clone())?;
+        // A framework with buffers of its own binds those with `Plan::bind`.
+        let logits = Tensor::zeros(gpu, per_class)?;
         let target = Tensor::zeros(gpu, target_type)?;
-        let value = Tensor::zeros(gpu, TensorType::new(DType::F32, []))?;
-        let gradient = Tensor::zeros(gpu, per_class)?;
-        let bound = plan.bind(
-            &Named::<BufferSlice>::new()
-                .with(first.name, logits.slice())
-                .with(second.name, target.slice())
-                .with("loss", value.slice())
-                .with(format!("grad.{}", first.name), gradient.slice()),
-        )?;
-        Ok(GpuLoss { gpu: gpu.clone(), logits, target, value, gradient, bound })
+        let inputs = Named::new().with(first.name, logits.clone()).with(second.name, target.clone());
+        Ok(GpuLoss { gpu: gpu.clone(), logits, target, output: plan.bind_tensors(&inputs)? })
     }
 
     fn batch_size(&self) -> usize {
@@ -190,21 +178,18 @@ impl GpuLoss {
 
     /// The loss of a batch, and its gradient with respect to the logits.
     fn evaluate(&self, logits: &[f32], labels: &[i32]) -> Result<(f64, Vec<f32>), wgloss::Error> {
-        self.upload(&self.logits, bytemuck::cast_slice(logits));
+        self.logits.write(logits)?;
         match self.target.dtype() {
-            DType::I32 => self.upload(&self.target, bytemuck::cast_slice(labels)),
-            _ => self.upload(&self.target, bytemuck::cast_slice(&one_hot(labels))),
+            DType::I32 => self.target.write(labels)?,
+            _ => self.target.write(&one_hot(labels))?,
         }
-        // If the network ran on the GPU too, its passes would go into this encoder, and only `value` would ever be read.
+        // If the network ran on the GPU too, its passes would go into this encoder, and the gradient would never be read.
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        self.bound.record(&mut encoder);
+        self.output.record(&mut encoder);
         self.gpu.queue().submit([encoder.finish()]);
-        // These labels are known to be right; for others, `self.bound.read_status_blocking()` tells of any that are out of range.
-        Ok((self.value.read_blocking()?.item(), self.gradient.read_blocking()?.to_vec()?))
-    }
-
-    fn upload(&self, tensor: &Tensor, bytes: &[u8]) {
-        self.gpu.queue().write_buffer(tensor.buffer(), tensor.offset(), bytes);
+        let result = self.output.read_blocking()?;
+        let (_, gradient) = result.gradients.iter().next().expect("the first input has a gradient");
+        Ok((result.loss.item(), gradient.to_vec()?))
     }
 }
 

@@ -70,6 +70,8 @@ mod readback;
 mod reduction;
 pub mod reference;
 mod shader;
+#[cfg(test)]
+mod shader_tests;
 mod signature;
 pub mod spec;
 mod tensor;

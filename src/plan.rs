@@ -352,12 +352,13 @@ impl<'a> Place<'a> {
         self.slice.buffer == other.slice.buffer && self.slice.offset < end(other) && other.slice.offset < end(self)
     }
 
-    /// The part of the tensor that a chunk takes.
+    /// The part of the tensor that a chunk takes. The sums over all chunks take the whole of a scalar; items' own losses they leave alone.
     fn binding(&self, chunk: Option<&Chunk>) -> wgpu::BindingResource<'a> {
         let ty = &self.operand.ty;
         let (first, elements) = match (chunk, self.operand.per_item) {
             (Some(chunk), Some(per_item)) => (chunk.first * per_item, u64::from(chunk.items) * per_item),
-            _ => (0, ty.elements()),
+            (None, Some(_)) => (0, 1),
+            (_, None) => (0, ty.elements()),
         };
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: self.slice.buffer,

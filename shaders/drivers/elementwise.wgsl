@@ -23,9 +23,9 @@ fn outcome_of(item: Item) -> Outcome {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn evaluate(thread: Thread) {
+fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;
-    let first = thread.workgroup.x * params.span;
+    let first = workgroup.x * params.span;
     let end = min(first + params.span, (params.length + 1u) / 2u);
     let scale = gradient_scale();
 
@@ -69,15 +69,15 @@ fn evaluate(thread: Thread) {
     }
     if (thread.lane == 0u) {
         let items = min(2u * end, params.length) - min(2u * first, params.length);
-        workspace.partials[params.first_partial + thread.workgroup.x] = Partial(loss, items - invalid, invalid, first_invalid);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(loss, items - invalid, invalid, first_invalid);
     }
 }
 
 // The sum of the weights, which `weighted_mean` divides by.
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn measure(thread: Thread) {
+fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;
-    let first = thread.workgroup.x * params.span;
+    let first = workgroup.x * params.span;
     let end = min(first + params.span, (params.length + 1u) / 2u);
     var total = 0.0;
     for (var block = first; block < end; block += BLOCK * stride) {
@@ -91,6 +91,6 @@ fn measure(thread: Thread) {
     }
     total = reduce_add(thread, total);
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + thread.workgroup.x] = Partial(total, 0u, 0u, NOWHERE);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE);
     }
 }

@@ -81,8 +81,8 @@ fn row_softmax(thread: Thread, base: u32, columns: u32) -> Softmax {
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn evaluate(thread: Thread) {
-    let first = thread.workgroup.x * params.span;
+fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
+    let first = workgroup.x * params.span;
     let end = min(first + params.span, params.length);
     let scale = gradient_scale();
 
@@ -135,7 +135,7 @@ fn evaluate(thread: Thread) {
     finish_span(thread, end, carry);
 
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + thread.workgroup.x] = Partial(loss + block_loss, items, invalid, first_invalid);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(loss + block_loss, items, invalid, first_invalid);
     }
 }
 
@@ -148,9 +148,9 @@ fn gradient_of(row: Row, index: u32) -> f32 {
 
 // The number of rows that count, or with `params.weighted` the sum of their weights: what `mean` and `weighted_mean` divide by.
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn measure(thread: Thread) {
+fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;
-    let first = thread.workgroup.x * params.span;
+    let first = workgroup.x * params.span;
     let end = min(first + params.span, params.length);
     var total = 0.0;
     for (var block = first; block < end; block += BLOCK * stride) {
@@ -165,6 +165,6 @@ fn measure(thread: Thread) {
     }
     total = reduce_add(thread, total);
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + thread.workgroup.x] = Partial(total, 0u, 0u, NOWHERE);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE);
     }
 }

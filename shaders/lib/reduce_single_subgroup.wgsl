@@ -1,7 +1,6 @@
 // Reductions over a workgroup that is one subgroup: no workgroup memory and no barriers. Every lane gets the result.
 
 struct Thread {
-    @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 }
 

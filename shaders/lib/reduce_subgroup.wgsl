@@ -1,8 +1,7 @@
-// Reductions over a workgroup by subgroup operations; workgroup memory joins the subgroups where there are several.
+// Reductions over a workgroup by subgroup operations; workgroup memory joins the subgroups.
 // Every lane gets the result.
 
 struct Thread {
-    @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) subgroup_lane: u32,
     @builtin(subgroup_id) subgroup: u32,
@@ -12,6 +11,7 @@ struct Thread {
 // One word a subgroup; a subgroup has at least one lane.
 var<workgroup> shared_words: array<u32, WORKGROUP_SIZE>;
 
+// One barrier before the words of the reduction before are overwritten, one before these are read.
 fn share(thread: Thread, word: u32) {
     workgroupBarrier();
     if (thread.subgroup_lane == 0u) {
@@ -21,47 +21,37 @@ fn share(thread: Thread, word: u32) {
 }
 
 fn reduce_add(thread: Thread, value: f32) -> f32 {
-    var total = subgroupAdd(value);
-    if (thread.subgroups > 1u) {
-        share(thread, bitcast<u32>(total));
-        total = 0.0;
-        for (var i = 0u; i < thread.subgroups; i++) {
-            total += bitcast<f32>(shared_words[i]);
-        }
+    share(thread, bitcast<u32>(subgroupAdd(value)));
+    var total = 0.0;
+    for (var i = 0u; i < thread.subgroups; i++) {
+        total += bitcast<f32>(shared_words[i]);
     }
     return total;
 }
 
 fn reduce_max(thread: Thread, value: f32) -> f32 {
-    var largest = subgroupMax(value);
-    if (thread.subgroups > 1u) {
-        share(thread, bitcast<u32>(largest));
-        for (var i = 0u; i < thread.subgroups; i++) {
-            largest = max(largest, bitcast<f32>(shared_words[i]));
-        }
+    share(thread, bitcast<u32>(subgroupMax(value)));
+    var largest = bitcast<f32>(shared_words[0]);
+    for (var i = 1u; i < thread.subgroups; i++) {
+        largest = max(largest, bitcast<f32>(shared_words[i]));
     }
     return largest;
 }
 
 fn reduce_add_u32(thread: Thread, value: u32) -> u32 {
-    var total = subgroupAdd(value);
-    if (thread.subgroups > 1u) {
-        share(thread, total);
-        total = 0u;
-        for (var i = 0u; i < thread.subgroups; i++) {
-            total += shared_words[i];
-        }
+    share(thread, subgroupAdd(value));
+    var total = 0u;
+    for (var i = 0u; i < thread.subgroups; i++) {
+        total += shared_words[i];
     }
     return total;
 }
 
 fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
-    var smallest = subgroupMin(value);
-    if (thread.subgroups > 1u) {
-        share(thread, smallest);
-        for (var i = 0u; i < thread.subgroups; i++) {
-            smallest = min(smallest, shared_words[i]);
-        }
+    share(thread, subgroupMin(value));
+    var smallest = shared_words[0];
+    for (var i = 1u; i < thread.subgroups; i++) {
+        smallest = min(smallest, shared_words[i]);
     }
     return smallest;
 }

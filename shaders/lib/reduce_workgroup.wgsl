@@ -1,7 +1,6 @@
 // Reductions over a workgroup through workgroup memory. Every lane gets the result; the order is fixed.
 
 struct Thread {
-    @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 }
 

@@ -1,0 +1,141 @@
+//! Every kernel must compile: with naga as wgpu does natively, and with Tint as browsers do.
+
+use std::{collections::BTreeMap, path::Path, process::Command};
+
+use crate::{
+    DType,
+    losses::ALL,
+    shader::{Entry, GradientStore, Kernel, LossVariant, Pass, SpecKey},
+    spec::{Kind, LossSpec},
+    tuning::Reduce,
+};
+
+/// Workgroup sizes and reductions as `tuning.rs` pairs them, and as a caller may.
+const LAYOUTS: [(u32, Reduce); 5] = [
+    (8, Reduce::SingleSubgroup),
+    (8, Reduce::Workgroup),
+    (16, Reduce::Subgroup),
+    (256, Reduce::Subgroup),
+    (256, Reduce::Workgroup),
+];
+
+/// Every kernel by a name of its own. The layout goes round, because it stands in files of its own that all variants share; each file is
+/// joined to each loss.
+fn kernels() -> BTreeMap<String, Kernel> {
+    let kernel = |pass, (workgroup_size, reduce)| Kernel { pass, workgroup_size, reduce };
+    let mut kernels: BTreeMap<_, _> =
+        LAYOUTS.iter().map(|&layout| (format!("finalize-{layout:?}"), kernel(Pass::Finalize, layout))).collect();
+    for &spec in ALL {
+        for (index, variant) in variants(spec).into_iter().enumerate() {
+            let layout = LAYOUTS[index % LAYOUTS.len()];
+            kernels.insert(format!("{}-{index:04}", spec.name), kernel(Pass::Loss(variant), layout));
+        }
+    }
+    kernels
+}
+
+/// Every storage type, subset of the optional inputs, treatment of gradients, per-item loss and sharing of buffers.
+fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
+    let optional = spec.all_inputs().filter(|input| input.optional).count();
+    let mut variants = Vec::new();
+    for dtype in DType::FLOATS {
+        for subset in 0..1_u32 << optional {
+            for gradients in [GradientStore::Write, GradientStore::Add, GradientStore::Skip] {
+                for (per_item, shared_buffers) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
+                    let inputs = spec.all_inputs().map(|input| {
+                        let given = !input.optional || bits.next() == Some(true);
+                        given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
+                    });
+                    let inputs = inputs.collect();
+                    variants.push(LossVariant { loss: SpecKey(spec), inputs, gradients, per_item, shared_buffers });
+                }
+            }
+        }
+    }
+    variants
+}
+
+/// What a compiler says of a text, with the place in our files.
+fn naga_error(kernel: &Kernel) -> Option<String> {
+    use wgpu::naga::{front::wgsl, valid};
+    let text = kernel.assemble();
+    let module = match wgsl::parse_str(&text.source) {
+        Ok(module) => module,
+        Err(error) => {
+            let line = error.location(&text.source).map_or(0, |location| location.line_number as usize);
+            return Some(format!("{}: {}", text.locate(line), error.message()));
+        }
+    };
+    for entry in entries(kernel) {
+        if !module.entry_points.iter().any(|point| point.name == entry.name()) {
+            return Some(format!("no entry point {}", entry.name()));
+        }
+    }
+    // Both are parts of WebGPU: subgroups where asked for, `unpack2x16float` always.
+    let capabilities = valid::Capabilities::SUBGROUP | valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
+    validator
+        .subgroup_stages(valid::ShaderStages::COMPUTE)
+        .subgroup_operations(valid::SubgroupOperationSet::all())
+        .validate(&module)
+        .err()
+        .map(|error| error.emit_to_string(&text.source))
+}
+
+fn entries(kernel: &Kernel) -> &'static [Entry] {
+    match kernel.pass {
+        Pass::Loss(_) => &[Entry::Measure, Entry::Evaluate],
+        Pass::Finalize => &[Entry::FinalizeDivisor, Entry::FinalizeLoss, Entry::FinalizeItems],
+    }
+}
+
+#[test]
+fn every_kernel_is_valid_for_naga() {
+    let kernels = kernels();
+    let errors: Vec<String> =
+        kernels.iter().filter_map(|(name, kernel)| Some(format!("{name}: {}", naga_error(kernel)?))).collect();
+    assert!(errors.is_empty(), "{} of {} kernels, the first: {}", errors.len(), kernels.len(), errors[0]);
+}
+
+/// Tint comes with the npm package that `make tint` installs; without it there is nothing to run, which only CI takes for a failure.
+#[test]
+fn every_kernel_is_valid_for_tint() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tint = root.join("tests/tint");
+    if !tint.join("node_modules/webgpu").exists() {
+        assert!(std::env::var_os("WGLOSS_CI").is_none(), "Tint is not installed: run `make tint`");
+        eprintln!("not checked with Tint: `make tint` installs it");
+        return;
+    }
+    let folder = root.join("target/tint");
+    // Kernels of an earlier run would be counted too.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("target/ can be written to");
+    let kernels = kernels();
+    for (name, kernel) in &kernels {
+        let file = folder.join(format!("{}.wgsl", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")));
+        std::fs::write(file, kernel.assemble().source).expect("target/ can be written to");
+    }
+    let output = Command::new("node").arg(tint.join("validate.mjs")).arg(&folder).output().expect("node runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors: String = said
+        .lines()
+        .chain(str::lines(&String::from_utf8_lossy(&output.stderr)))
+        .take(12)
+        .fold(String::new(), |text, line| text + line + "\n");
+    assert!(output.status.success(), "{errors}");
+    assert!(said.contains(&format!("{} shaders valid", kernels.len())), "{} kernels, but {errors}", kernels.len());
+}
+
+#[test]
+fn a_line_is_found_in_its_file() {
+    let spec = ALL.iter().find(|spec| spec.name == "huber").expect("huber is a loss");
+    let variant = variants(spec).remove(0);
+    let kernel = Kernel { pass: Pass::Loss(variant), workgroup_size: 8, reduce: Reduce::Workgroup };
+    let text = kernel.assemble();
+    let line = text.source.lines().position(|line| line.contains("fn loss_and_grad")).expect("the hook is there") + 1;
+    assert_eq!(text.locate(line), "losses/regression/huber.wgsl:1");
+    assert_eq!(text.locate_in(&format!("┌─ wgsl:{line}:4")), "losses/regression/huber.wgsl:1");
+    assert_eq!(text.locate(1), "generated header:1");
+}

@@ -1,0 +1,151 @@
+//! Calls larger than a binding, and lanes with more work than a driver's loops run.
+
+#[path = "common/adapters.rs"]
+mod adapters;
+
+use wgloss::{
+    Adapter, AnyLoss, DType, Error, Gpu, HostTensor, Loss, Mae, Named, Options, Reduction, losses,
+    parity::{self, TOLERANCE},
+    reference,
+};
+
+fn values(count: usize, scale: f64) -> Vec<f64> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    (0..count).map(|_| (rng.f64() - 0.5) * scale).collect()
+}
+
+fn labels(rows: usize, classes: usize) -> HostTensor<'static> {
+    let bytes = (0..rows).flat_map(|row| ((row * 7 % classes) as i32).to_le_bytes()).collect::<Vec<u8>>();
+    HostTensor::from_bytes(DType::I32, [rows], bytes).expect("one label a row")
+}
+
+/// Kernel and reference on the same inputs.
+fn agree(gpu: &Gpu, loss: &AnyLoss, inputs: &Named<HostTensor<'_>>, options: Options, what: &str) {
+    let found = loss.eval_with(gpu, inputs, options).expect(what);
+    let expected = reference::evaluate(loss, inputs, &options).expect(what);
+    let comparison = parity::compare(&expected, &found);
+    assert!(comparison.failures.is_empty(), "{} {what}: {:?}", gpu.adapter_id(), comparison.failures);
+}
+
+/// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver leaves a loop.
+#[test]
+fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroups = 1;
+        let gpu = gpu.with_tuning(tuning);
+
+        let count = 2 * tuning.workgroup_size as usize * 70_000;
+        let prediction = vec![1.0_f32; count];
+        let target = vec![0.0_f32; count];
+        let result = Mae.eval(&gpu, &prediction, &target, Reduction::Mean).expect("mae of many elements");
+        assert_eq!(result.items, count as u64, "{}", gpu.adapter_id());
+        assert!((result.loss.item() - 1.0).abs() <= TOLERANCE.loss, "{}: {}", gpu.adapter_id(), result.loss.item());
+        let gradient = result.gradients.get("prediction").expect("mae has a gradient").to_vec::<f32>().expect("f32");
+        let each = 1.0 / count as f32;
+        assert!(gradient.iter().all(|&g| (g / each - 1.0).abs() < 1e-6), "{}", gpu.adapter_id());
+    }
+}
+
+#[test]
+fn rows_are_as_long_as_they_like() {
+    let cross_entropy = AnyLoss::new("cross_entropy", &[]).expect("a loss");
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroups = 1;
+        let gpu = gpu.with_tuning(tuning);
+        // The first is more than 8 lanes walk twice in 65,535 iterations, the second more rows than fit one workgroup's iterations.
+        for (rows, classes) in [(1, 300_001), (80, 4099)] {
+            for dtype in [DType::F32, DType::F16] {
+                let logits =
+                    HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
+                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
+                agree(&gpu, &cross_entropy, &inputs, Reduction::Mean.into(), &format!("{dtype} [{rows}, {classes}]"));
+            }
+        }
+    }
+}
+
+/// The device with bindings of 64 KiB at most.
+fn with_small_bindings(gpu: &Gpu) -> Gpu {
+    let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).expect("it was found before");
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 64 << 10, ..adapter.limits() };
+    pollster::block_on(adapter.open_with_limits(limits)).expect("lower limits are granted")
+}
+
+#[test]
+fn what_is_larger_than_a_binding_is_split() {
+    for gpu in adapters::all() {
+        let gpu = with_small_bindings(gpu);
+        for dtype in DType::FLOATS {
+            for reduction in Reduction::ALL {
+                let options = Options { upstream: 0.5, ..Options::new(reduction) };
+                let what = format!("{dtype} {reduction}");
+
+                let mse = AnyLoss::new("mse", &[]).expect("a loss");
+                let count = 50_001;
+                let shape = [3, 16_667];
+                let tensor = |scale| HostTensor::rounded(&values(count, scale), dtype, shape).expect("floats");
+                let weight: Vec<f64> = values(count, 1.0).iter().map(|x| x + 0.5).collect();
+                let weight = HostTensor::rounded(&weight, dtype, shape).expect("floats");
+                let mut inputs = Named::<HostTensor>::new();
+                inputs = inputs.with("prediction", tensor(8.0)).with("target", tensor(2.0)).with("weight", weight);
+                if reduction == Reduction::None {
+                    inputs = inputs.with("upstream", tensor(1.0));
+                }
+                agree(&gpu, &mse, &inputs, options, &what);
+
+                // The position on the last axis goes on across chunks.
+                let bce = AnyLoss::new("bce_with_logits", &[]).expect("a loss");
+                let shape = [1000, 37];
+                let tensor = |scale, offset| {
+                    let values: Vec<f64> = values(37_000, scale).iter().map(|x| x + offset).collect();
+                    HostTensor::rounded(&values, dtype, shape).expect("floats")
+                };
+                let pos_weight: Vec<f64> = (0..37).map(|c| 0.25 * f64::from(c)).collect();
+                let pos_weight = HostTensor::rounded(&pos_weight, dtype, [37]).expect("floats");
+                let inputs = Named::<HostTensor>::new()
+                    .with("logits", tensor(8.0, 0.0))
+                    .with("target", tensor(1.0, 0.5))
+                    .with("pos_weight", pos_weight);
+                agree(&gpu, &bce, &inputs, options, &what);
+
+                let cross_entropy = AnyLoss::new("cross_entropy", &[("ignore_index", "3")]).expect("a loss");
+                let (rows, classes) = (4099, 7);
+                let logits =
+                    HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
+                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
+                agree(&gpu, &cross_entropy, &inputs, options, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_offender_is_found_in_a_later_chunk() {
+    for gpu in adapters::all() {
+        let gpu = with_small_bindings(gpu);
+        let logits = vec![0.5_f32; 50_000];
+        let mut target = vec![1.0_f32; 50_000];
+        for offender in [40_001, 40_002, 49_999] {
+            target[offender] = 0.5;
+        }
+        let error = losses::Hinge.eval(&gpu, &logits, &target, Reduction::Mean).expect_err("0.5 is no sign");
+        assert_eq!(error, Error::Target { loss: "hinge", count: 3, first: 40_001 }, "{}", gpu.adapter_id());
+    }
+}
+
+#[test]
+fn what_cannot_be_split_names_the_limit() {
+    for gpu in adapters::all() {
+        let gpu = with_small_bindings(gpu);
+        // One row of logits alone is larger than a binding.
+        let logits = HostTensor::rounded(&values(20_000, 1.0), DType::F32, [1, 20_000]).expect("floats");
+        let fits = losses::CrossEntropy::default().eval(&gpu, logits, labels(1, 20_000), Reduction::Mean);
+        assert!(
+            matches!(fits, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. })),
+            "{}: {fits:?}",
+            gpu.adapter_id()
+        );
+    }
+}

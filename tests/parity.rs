@@ -1,0 +1,59 @@
+//! Every loss against the reference, on every adapter. One test an adapter, so that they run side by side.
+
+#[path = "common/adapters.rs"]
+mod adapters;
+
+use wgloss::{
+    Gpu, losses,
+    parity::{self, Effort},
+};
+
+fn every_loss_agrees_with_the_reference(gpu: &Gpu) {
+    let mut failures = Vec::new();
+    for spec in losses::ALL {
+        let report = parity::check(gpu, spec, Effort::Quick, &mut |_, _| {}).expect("the device works");
+        assert!(report.cases > 100, "{}: only {} cases ran", spec.name, report.cases);
+        // What an adapter cannot run is listed, and on these it is one thing only.
+        for (what, why) in &report.skipped {
+            assert_eq!((what.as_str(), why.as_str()), ("subgroup operations", "the adapter has none"), "{}", spec.name);
+        }
+        failures.extend(report.failures.iter().map(|failure| format!("{}: {failure}", spec.name)));
+    }
+    assert!(failures.is_empty(), "{}: {} failures, the first: {}", gpu.adapter_id(), failures.len(), failures[0]);
+}
+
+/// Adapters that CI has; each gets a test of its own.
+const SOFTWARE: [&str; 3] = ["vulkan:llvmpipe", "gl:llvmpipe", "vulkan:swiftshader"];
+
+fn is(gpu: &Gpu, software: &str) -> bool {
+    gpu.adapter_id().to_lowercase().starts_with(software)
+}
+
+fn on(software: &str) {
+    match adapters::all().iter().find(|gpu| is(gpu, software)) {
+        Some(gpu) => every_loss_agrees_with_the_reference(gpu),
+        None => eprintln!("{software} is not on this machine"),
+    }
+}
+
+#[test]
+fn lavapipe() {
+    on(SOFTWARE[0]);
+}
+
+#[test]
+fn llvmpipe_gl() {
+    on(SOFTWARE[1]);
+}
+
+#[test]
+fn swiftshader() {
+    on(SOFTWARE[2]);
+}
+
+/// Whatever else the machine has: a GPU.
+#[test]
+fn other_adapters() {
+    let others = adapters::all().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
+    others.for_each(every_loss_agrees_with_the_reference);
+}
