@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint tint golden
+.PHONY: help setup demo test lint tint golden readme
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -14,15 +14,17 @@ target_dir := $(or $(CARGO_TARGET_DIR),target)
 golden_venv := .cache/golden
 tint_installed := tests/tint/node_modules/.package-lock.json
 
+# The profile and the features of `make test`, and one build for both programs, so that nothing is compiled twice.
+build_programs := cargo build --all-features --bin wgloss --example train_digits
+
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs a Vulkan driver where there is none
 	@scripts/setup.sh
 
-# The profile and the features of `make test`, and one build for both programs, so that nothing is compiled twice.
 demo: setup ## Lists the adapters, trains a classifier and plots it to target/demo/train_digits.svg
-	cargo build --all-features --bin wgloss --example train_digits
+	$(build_programs)
 	$(target_dir)/debug/wgloss adapters
 	mkdir -p target/demo
 	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
@@ -44,3 +46,9 @@ golden: ## Computes the golden values of the tests anew, with Python
 	python3 -m venv $(golden_venv)
 	$(golden_venv)/bin/pip install --quiet -r tests/golden/requirements.txt
 	$(golden_venv)/bin/python tests/golden/generate.py
+
+readme: ## Puts the table of losses into README.md anew
+	$(build_programs)
+	$(target_dir)/debug/wgloss list --markdown | \
+		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
+	rm README.md.bak

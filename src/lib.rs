@@ -1,4 +1,56 @@
-//! Fused GPU loss kernels.
+//! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
+//!
+//! Regression, binary and multi-class losses with f32, f16 or bf16 storage, weights, five reductions, upstream gradients and accumulation into
+//! shared gradient buffers. Every kernel has a reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
+//!
+//! # Quick start
+//!
+//! ```
+//! use wgloss::{Gpu, Huber, Loss, Reduction};
+//!
+//! let gpu = Gpu::new_blocking()?;
+//! let result = Huber { delta: 1.0 }.eval(&gpu, &[2.5_f32, 0.0, 4.0], &[3.0_f32, 0.0, 2.0], Reduction::Sum)?;
+//! assert_eq!(result.loss.item(), 0.125 + 1.5);
+//! assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [-0.5, 0.0, 1.0]);
+//! # Ok::<(), wgloss::Error>(())
+//! ```
+//!
+//! [`losses`] has them all; [`Loss`] is the trait with the methods used here.
+//!
+//! # Three levels
+//!
+//! 1. **Host slices.** [`Loss::eval`] takes slices, [`HostTensor`]s for other shapes and, by name, optional inputs
+//!    ([`Loss::eval_with`]). It waits for the result.
+//! 2. **Device tensors.** [`Loss::run`] takes [`Tensor`]s and gives an [`Output`] of tensors that stay on the device until
+//!    [`Output::read`].
+//! 3. **Plans.** A [`Plan`] is made once for a loss, types, shapes and [`Options`], and bound to the caller's own `wgpu::Buffer`s.
+//!    [`BoundPlan::record`] only records commands. [`Gpu::from_device`] takes the caller's device.
+//!
+//! On wasm32, where nothing can wait, [`Gpu::new`], [`Loss::eval_async`] and the `read` methods are futures; the `_blocking` ones, [`Loss::eval`]
+//! and [`Loss::eval_with`] do not exist there.
+//!
+//! # Conventions
+//!
+//! - A [`Reduction`] is always named, and gradients are those of the reduced loss. A mean over nothing is 0 with zero gradients.
+//! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input, multiplies gradients only.
+//! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
+//! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
+//! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].
+//! - The same call on the same device gives the same bits each time.
+//! - What can go wrong is one type, [`Error`], with what and where in its fields.
+//!
+//! # Features
+//!
+//! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
+//! - `cli`: the command `wgloss`, which lists, evaluates and checks losses. Includes `parity`.
+//!
+//! # Adapters
+//!
+//! [`Gpu::new`] opens the most capable adapter: GPUs come before CPU adapters, and GL serves only where there is nothing else.
+//! [`Gpu::find_blocking`] and [`Adapter::find`] choose by name. [`Adapter::tuning`] tells how kernels are laid out there, and
+//! [`Gpu::with_tuning`] changes it.
+
+#![warn(missing_docs)]
 
 mod chunk;
 mod dtype;
@@ -38,3 +90,8 @@ pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
 pub use tuning::{Reduce, Tuning};
+
+/// Runs the code in the README with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -15,9 +15,20 @@ const LOGITS_SIGN: &[Input] = &[
 
 /// Binary cross-entropy of probabilities.
 ///
-/// `−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]` for `prediction` p and `target` t, both in [0, 1];
-/// gradient (p − t)/max(p(1−p), 1e-12). From logits, [`BceWithLogits`] is more exact.
+/// `−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]`; gradient (p − t)/max(p(1−p), 1e-12). From logits, [`BceWithLogits`] is more
+/// exact.
+///
+/// Inputs `prediction` p ∂ `[*]` and `target` t `[*]`, both checked to be in [0, 1], optional `weight` `[*]`.
 /// Source: PyTorch BCELoss.
+///
+/// ```
+/// # use wgloss::{Bce, Gpu, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = Bce.eval(&gpu, &[0.5_f32, 0.5], &[1.0_f32, 0.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 2.0_f64.ln()).abs() < 1e-6);
+/// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [-1.0, 1.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Bce;
 
@@ -51,9 +62,21 @@ impl Loss for Bce {
 
 /// Binary cross-entropy of logits.
 ///
-/// `(1−t)x + (1+(w−1)t)·softplus(−x)` for `logits` x and `target` t in [0, 1]; w is `pos_weight`, times the optional input `pos_weight`
-/// of one value per position on the last axis. `label_smoothing` ε moves the target: t ← t(1−ε) + ε/2.
-/// Source: PyTorch BCEWithLogitsLoss.
+/// `(1−t)x + (1+(w−1)t)·softplus(−x)`; w is the parameter `pos_weight` times the input of that name. `label_smoothing` ε moves the
+/// target: t ← t(1−ε) + ε/2.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be in [0, 1], optional `pos_weight` `[C]`, one value for each position on
+/// the last axis, optional `weight` `[*]`. Source: PyTorch BCEWithLogitsLoss.
+///
+/// ```
+/// # use wgloss::{BceWithLogits, Gpu, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let loss = BceWithLogits { pos_weight: 3.0, label_smoothing: 0.0 };
+/// let result = loss.eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, 0.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 2.0 * 2.0_f64.ln()).abs() < 1e-6);
+/// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-0.75, 0.25]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BceWithLogits {
     /// The weight of the positive class; 0 or above.
@@ -106,9 +129,21 @@ impl Loss for BceWithLogits {
 
 /// Focal loss of independent logits, as in RetinaNet.
 ///
-/// `α_t·(1−p_t)^γ·bce_with_logits(x, t)` for `logits` x and `target` t in [0, 1], with p = σ(x), p_t = pt + (1−p)(1−t)
-/// and α_t = αt + (1−α)(1−t); `alpha` below 0 switches α_t off. Finite for every finite x and every γ ≥ 0.
+/// `α_t·(1−p_t)^γ·bce_with_logits(x, t)` with p = σ(x), p_t = pt + (1−p)(1−t) and α_t = αt + (1−α)(1−t); `alpha` below 0 switches
+/// α_t off. Finite for every finite x and every γ ≥ 0.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be in [0, 1], optional `weight` `[*]`.
 /// Source: Lin et al. 2017; torchvision sigmoid_focal_loss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Reduction, SigmoidFocal};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = SigmoidFocal::default().eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, 0.0], Reduction::None)?;
+/// let [positive, negative] = result.loss.to_f64()[..] else { panic!() };
+/// assert!((positive - 0.25 * 0.25 * 2.0_f64.ln()).abs() < 1e-6);
+/// assert!((negative - 0.75 * 0.25 * 2.0_f64.ln()).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SigmoidFocal {
     /// The weight of the positive class against the negative; below 0: off.
@@ -160,8 +195,19 @@ impl Loss for SigmoidFocal {
 
 /// Hinge loss of a linear classifier.
 ///
-/// `max(0, 1 − t·x)` for `logits` x and `target` t, −1 or 1; gradient 0 at the corner.
+/// `max(0, 1 − t·x)`; gradient 0 at the corner.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`.
 /// Source: Cortes & Vapnik 1995; Keras Hinge.
+///
+/// ```
+/// # use wgloss::{Gpu, Hinge, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = Hinge.eval(&gpu, &[0.5_f32, 2.0, -1.0], &[1.0_f32, 1.0, 1.0], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 2.5);
+/// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-1.0, 0.0, -1.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Hinge;
 
@@ -191,8 +237,18 @@ impl Loss for Hinge {
 
 /// Hinge loss, squared.
 ///
-/// `max(0, 1 − t·x)²` for `logits` x and `target` t, −1 or 1.
-/// Source: Keras SquaredHinge.
+/// `max(0, 1 − t·x)²`.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: Keras SquaredHinge.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Reduction, SquaredHinge};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = SquaredHinge.eval(&gpu, &[0.5_f32, 2.0, -1.0], &[1.0_f32, 1.0, 1.0], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 4.25);
+/// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-1.0, 0.0, -4.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SquaredHinge;
 
@@ -222,8 +278,18 @@ impl Loss for SquaredHinge {
 
 /// Logistic loss of a signed target.
 ///
-/// `softplus(−t·x)` for `logits` x and `target` t, −1 or 1.
-/// Source: PyTorch SoftMarginLoss.
+/// `softplus(−t·x)`.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: PyTorch SoftMarginLoss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Reduction, SoftMargin};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = SoftMargin.eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, -1.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 2.0_f64.ln()).abs() < 1e-6);
+/// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-0.25, 0.25]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SoftMargin;
 
@@ -253,9 +319,21 @@ impl Loss for SoftMargin {
 
 /// Kullback–Leibler divergence from log-probabilities.
 ///
-/// `t(ln t − p)`, 0 where t = 0, for log-probabilities `prediction` p and probabilities `target` t;
-/// with `log_target` the target holds log-probabilities too: `exp(t)(t − p)`. The usual reduction is `batch_mean`.
-/// Source: Kullback & Leibler 1951; PyTorch KLDivLoss.
+/// `t(ln t − p)`, 0 where t = 0; with `log_target` the target holds log-probabilities too: `exp(t)(t − p)`. The usual reduction is
+/// [`BatchMean`](crate::Reduction::BatchMean).
+///
+/// Inputs `prediction` p ∂ `[*]`, which holds log-probabilities, `target` t `[*]`, without `log_target` checked to be in [0, 1],
+/// optional `weight` `[*]`. Source: Kullback & Leibler 1951; PyTorch KLDivLoss.
+///
+/// ```
+/// # use wgloss::{Gpu, HostTensor, KlDiv, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let (prediction, target) = ([0.5_f32.ln(); 4], [1.0_f32, 0.0, 0.5, 0.5]);
+/// let (prediction, target) = (HostTensor::new(&prediction, [2, 2])?, HostTensor::new(&target, [2, 2])?);
+/// let result = KlDiv::default().eval(&gpu, prediction, target, Reduction::BatchMean)?;
+/// assert!((result.loss.item() - 0.5 * 2.0_f64.ln()).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct KlDiv {
     /// Whether the target holds log-probabilities.

@@ -8,9 +8,25 @@ use crate::{
 
 /// Cross-entropy of logits against class indices.
 ///
-/// `lse − x_y` for a row x of `logits` `[N, C]` and its class y in `target` `[N]`, with `lse = log Σ_c exp(x_c)`; gradient softmax(x) − onehot(y).
-/// Rows whose target is `ignore_index` count nowhere: `mean` divides by the number of the others. A logit of −∞ masks its class.
+/// `lse − x_y` for a row x of logits and its class y, with `lse = log Σ_c exp(x_c)`; gradient softmax(x) − onehot(y).
+/// Rows whose target is `ignore_index` count nowhere: a mean divides by the number of the others. A logit of −∞ masks its class.
+///
+/// Inputs `logits` x ∂ `[N, C]`, `target` y `[N]`, i32, checked to be `ignore_index` or from 0 to C − 1, optional `weight` `[N]`.
 /// Source: PyTorch CrossEntropyLoss.
+///
+/// ```
+/// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let logits = HostTensor::new(&[0.0_f32, 0.0, 0.0, 1.0, 2.0, 3.0], [2, 3])?;
+/// let result = CrossEntropy::default().eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
+/// assert_eq!(result.items, 1);
+/// assert!((result.loss.item() - 0.407606).abs() < 1e-6);
+///
+/// // Five is no class of three: the row contributes nothing, and reading the result tells.
+/// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);
+/// assert_eq!(result, Err(Error::Target { loss: "cross_entropy", count: 1, first: 0 }));
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropy {
     /// Rows with this target are left out.

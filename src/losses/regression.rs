@@ -15,8 +15,17 @@ const PREDICTION_TARGET: &[Input] = &[
 
 /// Mean squared error.
 ///
-/// `e²` with e = `prediction` − `target`; gradient 2e.
-/// Source: PyTorch MSELoss.
+/// `e²` with e = p − t; gradient 2e.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: PyTorch MSELoss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Mse, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = Mse.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 0.1375).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mse;
 
@@ -46,8 +55,17 @@ impl Loss for Mse {
 
 /// Mean absolute error.
 ///
-/// `|e|` with e = `prediction` − `target`; gradient sign(e), 0 at 0.
-/// Source: PyTorch L1Loss.
+/// `|e|` with e = p − t; gradient sign(e), 0 at 0.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: PyTorch L1Loss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Mae, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = Mae.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 0.325).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mae;
 
@@ -77,8 +95,18 @@ impl Loss for Mae {
 
 /// Huber loss: quadratic near 0, linear beyond `delta`.
 ///
-/// `½e²` if |e| ≤ δ, else `δ(|e| − ½δ)`, with e = `prediction` − `target`.
-/// Source: Huber 1964; PyTorch HuberLoss.
+/// `½e²` if |e| ≤ δ, else `δ(|e| − ½δ)`, with e = p − t.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: Huber 1964; PyTorch HuberLoss.
+///
+/// ```
+/// # use wgloss::{Gpu, Huber, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let huber = Huber { delta: 1.0 };
+/// let result = huber.eval(&gpu, &[2.5_f32, 0.0, 2.1, 10.0], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
+/// assert!((result.loss.item() - 0.43875).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
     /// Where the square turns into a line; above 0.
@@ -121,8 +149,17 @@ impl Loss for Huber {
 
 /// Smooth L1: Huber divided by `beta`.
 ///
-/// `½e²/β` if |e| < β, else `|e| − ½β`, with e = `prediction` − `target`. β = 0 is exactly [`Mae`].
-/// Source: Girshick 2015; PyTorch SmoothL1Loss.
+/// `½e²/β` if |e| < β, else `|e| − ½β`, with e = p − t. β = 0 is exactly [`Mae`].
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: Girshick 2015; PyTorch SmoothL1Loss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Reduction, SmoothL1};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = SmoothL1 { beta: 0.5 }.eval(&gpu, &[0.25_f32, 2.0], &[0.0_f32, 0.0], Reduction::Sum)?;
+/// assert!((result.loss.item() - (0.0625 + 1.75)).abs() < 1e-6);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SmoothL1 {
     /// Where the square turns into a line; 0 or above.
@@ -165,8 +202,18 @@ impl Loss for SmoothL1 {
 
 /// Log-cosh: a smooth absolute error.
 ///
-/// `|e| + log1p(exp(−2|e|)) − ln 2` with e = `prediction` − `target`; gradient tanh(e). Finite at |e| = 1e30.
-/// Source: the logarithm of cosh(e); Keras LogCosh.
+/// `|e| + log1p(exp(−2|e|)) − ln 2` with e = p − t; gradient tanh(e). Finite at |e| = 1e30.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: the logarithm of cosh(e); Keras LogCosh.
+///
+/// ```
+/// # use wgloss::{Gpu, LogCosh, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = LogCosh.eval(&gpu, &[0.0_f32, 1e30], &[0.0_f32, 0.0], Reduction::Sum)?;
+/// assert!((result.loss.item() / 1e30 - 1.0).abs() < 1e-6);
+/// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [0.0, 1.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LogCosh;
 
@@ -196,8 +243,17 @@ impl Loss for LogCosh {
 
 /// Quantile (pinball) loss.
 ///
-/// `max(q(t − p), (q − 1)(t − p))` for `prediction` p and `target` t; gradient 0 at p = t.
-/// Source: Koenker & Bassett 1978.
+/// `max(q(t − p), (q − 1)(t − p))`; gradient 0 at p = t.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: Koenker & Bassett 1978.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Quantile, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = Quantile { quantile: 0.75 }.eval(&gpu, &[1.0_f32, 3.0], &[2.0_f32, 2.0], Reduction::None)?;
+/// assert_eq!(result.loss.to_f64(), [0.75, 0.25]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quantile {
     /// The quantile to predict; between 0 and 1, both excluded.
@@ -240,8 +296,19 @@ impl Loss for Quantile {
 
 /// Squared error that weighs predictions above the target differently.
 ///
-/// `e²`, times `over_penalty` where e = `prediction` − `target` is positive.
-/// Source: expectile regression, Newey & Powell 1987.
+/// `e²`, times `over_penalty` where e = p − t is positive.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: expectile regression, Newey & Powell 1987.
+///
+/// ```
+/// # use wgloss::{AsymmetricMse, Gpu, Loss, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let loss = AsymmetricMse { over_penalty: 3.0 };
+/// let result = loss.eval(&gpu, &[1.0_f32, 3.0], &[2.0_f32, 2.0], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 4.0);
+/// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [-2.0, 6.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AsymmetricMse {
     /// The factor where the prediction is above the target; above 0.
@@ -284,9 +351,19 @@ impl Loss for AsymmetricMse {
 
 /// Negative log-likelihood of counts under a Poisson distribution.
 ///
-/// For `prediction` p and `target` t: `exp(p) − t·p` with `log_input`, else `p − t·ln(p + eps)`.
+/// `exp(p) − t·p` with `log_input`, else `p − t·ln(p + eps)`.
 /// `full` adds Stirling's approximation of ln t!, `t ln t − t + ½ln(2πt)`, where t > 1.
-/// Source: PyTorch PoissonNLLLoss.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: PyTorch PoissonNLLLoss.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, PoissonNll, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = PoissonNll::default().eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, 3.0], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 2.0);
+/// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [0.0, -2.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PoissonNll {
     /// Whether the prediction is the logarithm of the rate.
@@ -345,9 +422,22 @@ impl Loss for PoissonNll {
 
 /// Negative log-likelihood under a Gaussian whose variance is predicted too.
 ///
-/// `½(ln v + e²/v)` with e = `prediction` − `target` and v = max(`variance`, `eps`). `full` adds ½ln 2π.
-/// Inputs `prediction` ∂, `target`, `variance` ∂; the gradient of the variance is taken at v and passed through the clamp.
-/// Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
+/// `½(ln v + e²/v)` with e = p − t and v = max(`variance`, `eps`). `full` adds ½ln 2π.
+/// The gradient of the variance is taken at v and passed through the clamp.
+///
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, `variance` ∂ `[*]`, optional `weight` `[*]`; with three inputs it is called by
+/// name. Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
+///
+/// ```
+/// # use wgloss::{GaussianNll, Gpu, Loss, Named, Reduction};
+/// # let gpu = Gpu::new_blocking()?;
+/// let inputs = Named::new().with("prediction", &[1.0_f32]).with("target", &[3.0_f32]).with("variance", &[4.0_f32]);
+/// let result = GaussianNll::default().eval_with(&gpu, &inputs, Reduction::Mean)?;
+/// assert!((result.loss.item() - 0.5 * (4.0_f64.ln() + 1.0)).abs() < 1e-6);
+/// assert_eq!(result.gradients.get("prediction").unwrap().item(), -0.5);
+/// assert_eq!(result.gradients.get("variance").unwrap().item(), 0.0);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GaussianNll {
     /// Whether to add the constant ½ln 2π.
