@@ -83,7 +83,7 @@ pub use evaluation::{Evaluation, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::*;
+pub use losses::{binary::*, multiclass::*, regression::*};
 pub use named::Named;
 pub use options::{Gradients, Options};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};

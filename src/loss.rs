@@ -55,9 +55,7 @@ pub trait Loss {
         Self: Sized,
     {
         let (first, second) = (first.into(), second.into());
-        let names = self.spec().inputs;
-        let inputs = Named::new().with(names[0].name, first.view()).with(names[1].name, second.view());
-        self.eval_with(gpu, &inputs, options)
+        self.eval_with(gpu, &pair(self.spec(), first.view(), second.view()), options)
     }
 
     /// Loss and gradients of host tensors by name: every input of the loss, optional ones and `upstream` included.
@@ -102,9 +100,7 @@ pub trait Loss {
     where
         Self: Sized,
     {
-        let names = self.spec().inputs;
-        let inputs = Named::new().with(names[0].name, first.clone()).with(names[1].name, second.clone());
-        self.run_with(gpu, &inputs, options)
+        self.run_with(gpu, &pair(self.spec(), first.clone(), second.clone()), options)
     }
 
     /// [`Loss::run`] with every input by name.
@@ -117,6 +113,12 @@ pub trait Loss {
     {
         evaluation::run(gpu, self, inputs, options.into())
     }
+}
+
+/// Two inputs under the names of the first two; a loss that has only one refuses the second.
+fn pair<T>(spec: &LossSpec, first: T, second: T) -> Named<T> {
+    let name = |index: usize| spec.inputs.get(index).map_or("a second input", |input| input.name);
+    Named::new().with(name(0), first).with(name(1), second)
 }
 
 /// A loss chosen by its name, with parameters given as text: what the command line uses.

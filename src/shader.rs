@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use crate::{
     DType, Gradients,
-    spec::{Domain, Driver, Input, Kind, LossSpec, ShaderFile, Shape, shader_file},
+    spec::{Domain, Driver, Input, Kind, LossSpec, ShaderFile, Shape, WEIGHT, shader_file},
     tuning::Reduce,
 };
 
@@ -309,9 +309,8 @@ impl Header {
     /// Items are pairs of elements: `load_…` gives two values at once.
     fn elementwise(&mut self, variant: &LossVariant) {
         let spec = variant.loss.0;
-        // What the hook takes: every input that is not applied by the driver.
-        let hooked: Vec<&Input> =
-            spec.inputs.iter().filter(|input| input.shape != Shape::Items || !input.optional).collect();
+        // What the hook takes: every input but the weight, which the driver applies.
+        let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
         let differentiable: Vec<&Input> = spec.differentiable().collect();
 
         line!(self, "struct Item {{");

@@ -14,9 +14,9 @@
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
-mod binary;
-mod multiclass;
-mod regression;
+pub mod binary;
+pub mod multiclass;
+pub mod regression;
 
 pub use binary::*;
 pub use multiclass::*;
