@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use wgpu::{AdapterInfo, DeviceType, Features, Limits};
+use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 /// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is a matter of speed
 /// alone: results agree to rounding.
@@ -43,7 +43,9 @@ impl fmt::Display for Reduce {
 impl Tuning {
     /// The table's choice for an adapter with these properties.
     pub fn for_adapter(info: &AdapterInfo, features: Features, limits: &Limits) -> Self {
-        let has_subgroups = features.contains(Features::SUBGROUP);
+        // Browsers want a directive in front of subgroup operations that naga does not parse, so the kernels have none.
+        let has_subgroups = features.contains(Features::SUBGROUP) && info.backend != Backend::BrowserWebGpu;
+        let one_size = has_subgroups && info.subgroup_min_size == info.subgroup_max_size;
         let tuning = if info.device_type == DeviceType::Cpu {
             let cores = std::thread::available_parallelism().map_or(4, |cores| cores.get() as u32);
             Tuning {
@@ -54,8 +56,12 @@ impl Tuning {
                 // A few spans a core even out the cores' speeds. From 2 to 1024 workgroups the times differ by less than 10%.
                 workgroups: 8 * cores,
                 // Without barriers the driver keeps a shader's variables in registers: on lavapipe cross-entropy takes 1.8 times as long through
-                // workgroup memory. These adapters have one subgroup size, and a workgroup of that size is one subgroup.
-                reduce: if has_subgroups { Reduce::SingleSubgroup } else { Reduce::Workgroup },
+                // workgroup memory. Where there is one subgroup size, a workgroup of that size is one subgroup.
+                reduce: match (one_size, has_subgroups) {
+                    (true, _) => Reduce::SingleSubgroup,
+                    (false, true) => Reduce::Subgroup,
+                    (false, false) => Reduce::Workgroup,
+                },
                 // llvmpipe (of Mesa 22.3, and lavapipe with it) leaves every loop once a lane has run 65,535 iterations, and says nothing.
                 max_loop_iterations: if info.name.contains("llvmpipe") { 60_000 } else { u32::MAX },
             }
