@@ -13,7 +13,7 @@ use crate::{
 /// use wgloss::{Gpu, Loss, Mse, Reduction};
 /// let gpu = Gpu::new_blocking()?;
 /// let result = Mse.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 0.1375).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.1375, epsilon = 1e-6);
 /// println!("{:?}", result.gradients.get("prediction"));
 /// # Ok::<(), wgloss::Error>(())
 /// ```

@@ -1,5 +1,6 @@
 //! The `wgloss` command: results, files, messages and exit codes.
 
+use approx::assert_abs_diff_eq;
 use std::{
     collections::BTreeMap,
     fs,
@@ -251,10 +252,10 @@ fn labels_may_be_integers_of_several_types() {
     for labels in [tensor(I64, &[2], &[-100_i64, 2]), tensor(I32, &[2], &[-100_i32, 2])] {
         let report = cross_entropy(labels).eval("cross_entropy --reduction mean --json").json();
         assert_eq!(report["items"], 1);
-        assert!((report["loss"].as_f64().unwrap() - 0.407_605_96).abs() < 1e-6);
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), 0.407_605_96, epsilon = 1e-6);
     }
     let report = cross_entropy(tensor(U8, &[2], &[0_u8, 2])).eval("cross_entropy --reduction none --json").json();
-    assert!((report["loss"]["max"].as_f64().unwrap() - log_3).abs() < 1e-6);
+    assert_abs_diff_eq!(report["loss"]["max"].as_f64().unwrap(), log_3, epsilon = 1e-6);
 
     // A floating target takes them too, bytes of truth values among them.
     for labels in [
@@ -266,7 +267,7 @@ fn labels_may_be_integers_of_several_types() {
         let files = Files::new(&[("logits", tensor(F32, &[2], &[0.0_f32, 0.0])), ("target", labels)]);
         let run = files.eval("bce_with_logits --reduction mean --json");
         assert_eq!(run.stderr, "");
-        assert!((run.json()["loss"].as_f64().unwrap() - 2.0_f64.ln()).abs() < 1e-6);
+        assert_abs_diff_eq!(run.json()["loss"].as_f64().unwrap(), 2.0_f64.ln(), epsilon = 1e-6);
     }
 }
 

@@ -7,6 +7,7 @@ use wgloss::{Loss, Reduction, losses, reference};
 #[path = "common/golden.rs"]
 mod cases;
 
+use approx::relative_eq;
 use cases::{Case, cases};
 
 const TOLERANCE: f64 = 1e-12;
@@ -14,7 +15,7 @@ const TOLERANCE: f64 = 1e-12;
 fn assert_same(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
-        let close = (found - expected).abs() <= TOLERANCE * expected.abs();
+        let close = relative_eq!(*found, *expected, epsilon = 0.0, max_relative = TOLERANCE);
         assert!(close, "{what}[{index}]: found {found:e}, expected {expected:e}");
     }
 }

@@ -3,6 +3,7 @@
 #[path = "common/adapters.rs"]
 mod adapters;
 
+use approx::assert_abs_diff_eq;
 use wgloss::{BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, TensorType};
 
 const ELEMENTS: usize = 96;
@@ -90,7 +91,7 @@ fn a_thousand_recorded_losses_allocate_submit_and_wait_for_nothing() {
         gpu.queue().submit([encoder.finish()]);
         let [mse, cross_entropy] = training.read_losses(gpu);
         assert_eq!(mse, 1.0, "{}", gpu.adapter_id());
-        assert!((cross_entropy - 8_f64.ln()).abs() < 1e-6, "{}: {cross_entropy}", gpu.adapter_id());
+        assert_abs_diff_eq!(cross_entropy, 8_f64.ln(), epsilon = 1e-6);
         for (bound, items) in training.losses.iter().zip([96, 12]) {
             assert_eq!(bound.read_status_blocking().expect("targets are in range").items, items);
         }

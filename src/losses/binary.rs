@@ -25,7 +25,7 @@ const LOGITS_SIGN: &[Input] = &[
 /// # use wgloss::{Bce, Gpu, Loss, Reduction};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = Bce.eval(&gpu, &[0.5_f32, 0.5], &[1.0_f32, 0.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 2.0_f64.ln()).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 2.0_f64.ln(), epsilon = 1e-6);
 /// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [-1.0, 1.0]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
@@ -73,7 +73,7 @@ impl Loss for Bce {
 /// # let gpu = Gpu::new_blocking()?;
 /// let loss = BceWithLogits { pos_weight: 3.0, label_smoothing: 0.0 };
 /// let result = loss.eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, 0.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 2.0 * 2.0_f64.ln()).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 2.0 * 2.0_f64.ln(), epsilon = 1e-6);
 /// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-0.75, 0.25]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
@@ -140,8 +140,8 @@ impl Loss for BceWithLogits {
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = SigmoidFocal::default().eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, 0.0], Reduction::None)?;
 /// let [positive, negative] = result.loss.to_f64()[..] else { panic!() };
-/// assert!((positive - 0.25 * 0.25 * 2.0_f64.ln()).abs() < 1e-6);
-/// assert!((negative - 0.75 * 0.25 * 2.0_f64.ln()).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(positive, 0.25 * 0.25 * 2.0_f64.ln(), epsilon = 1e-6);
+/// approx::assert_abs_diff_eq!(negative, 0.75 * 0.25 * 2.0_f64.ln(), epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -286,7 +286,7 @@ impl Loss for SquaredHinge {
 /// # use wgloss::{Gpu, Loss, Reduction, SoftMargin};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = SoftMargin.eval(&gpu, &[0.0_f32, 0.0], &[1.0_f32, -1.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 2.0_f64.ln()).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 2.0_f64.ln(), epsilon = 1e-6);
 /// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-0.25, 0.25]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
@@ -331,7 +331,7 @@ impl Loss for SoftMargin {
 /// let (prediction, target) = ([0.5_f32.ln(); 4], [1.0_f32, 0.0, 0.5, 0.5]);
 /// let (prediction, target) = (HostTensor::new(&prediction, [2, 2])?, HostTensor::new(&target, [2, 2])?);
 /// let result = KlDiv::default().eval(&gpu, prediction, target, Reduction::BatchMean)?;
-/// assert!((result.loss.item() - 0.5 * 2.0_f64.ln()).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * 2.0_f64.ln(), epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]

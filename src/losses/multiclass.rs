@@ -20,7 +20,7 @@ use crate::{
 /// let logits = HostTensor::new(&[0.0_f32, 0.0, 0.0, 1.0, 2.0, 3.0], [2, 3])?;
 /// let result = CrossEntropy::default().eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
 /// assert_eq!(result.items, 1);
-/// assert!((result.loss.item() - 0.407606).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.407606, epsilon = 1e-6);
 ///
 /// // Five is no class of three: the row contributes nothing, and reading the result tells.
 /// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);

@@ -23,7 +23,7 @@ const PREDICTION_TARGET: &[Input] = &[
 /// # use wgloss::{Gpu, Loss, Mse, Reduction};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = Mse.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 0.1375).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.1375, epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -63,7 +63,7 @@ impl Loss for Mse {
 /// # use wgloss::{Gpu, Loss, Mae, Reduction};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = Mae.eval(&gpu, &[2.5_f32, 0.0, 2.1, 7.8], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 0.325).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.325, epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -104,7 +104,7 @@ impl Loss for Mae {
 /// # let gpu = Gpu::new_blocking()?;
 /// let huber = Huber { delta: 1.0 };
 /// let result = huber.eval(&gpu, &[2.5_f32, 0.0, 2.1, 10.0], &[3.0_f32, -0.5, 2.0, 8.0], Reduction::Mean)?;
-/// assert!((result.loss.item() - 0.43875).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.43875, epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,7 +157,7 @@ impl Loss for Huber {
 /// # use wgloss::{Gpu, Loss, Reduction, SmoothL1};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = SmoothL1 { beta: 0.5 }.eval(&gpu, &[0.25_f32, 2.0], &[0.0_f32, 0.0], Reduction::Sum)?;
-/// assert!((result.loss.item() - (0.0625 + 1.75)).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), (0.0625 + 1.75), epsilon = 1e-6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -210,7 +210,7 @@ impl Loss for SmoothL1 {
 /// # use wgloss::{Gpu, LogCosh, Loss, Reduction};
 /// # let gpu = Gpu::new_blocking()?;
 /// let result = LogCosh.eval(&gpu, &[0.0_f32, 1e30], &[0.0_f32, 0.0], Reduction::Sum)?;
-/// assert!((result.loss.item() / 1e30 - 1.0).abs() < 1e-6);
+/// approx::assert_relative_eq!(result.loss.item(), 1e30, max_relative = 1e-6);
 /// assert_eq!(result.gradients.get("prediction").unwrap().to_f64(), [0.0, 1.0]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
@@ -433,7 +433,7 @@ impl Loss for PoissonNll {
 /// # let gpu = Gpu::new_blocking()?;
 /// let inputs = Named::new().with("prediction", &[1.0_f32]).with("target", &[3.0_f32]).with("variance", &[4.0_f32]);
 /// let result = GaussianNll::default().eval_with(&gpu, &inputs, Reduction::Mean)?;
-/// assert!((result.loss.item() - 0.5 * (4.0_f64.ln() + 1.0)).abs() < 1e-6);
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * (4.0_f64.ln() + 1.0), epsilon = 1e-6);
 /// assert_eq!(result.gradients.get("prediction").unwrap().item(), -0.5);
 /// assert_eq!(result.gradients.get("variance").unwrap().item(), 0.0);
 /// # Ok::<(), wgloss::Error>(())
