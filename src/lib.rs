@@ -57,6 +57,7 @@ mod dtype;
 mod error;
 mod evaluation;
 mod gpu;
+mod header;
 mod host;
 mod loss;
 pub mod losses;

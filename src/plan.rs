@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::{
     Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType, Tuning,
     chunk::{self, Chunk},
+    header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
     readback::{self, Range},
-    shader::{Entry, FinalizeParams, FixedParams, Kernel, LossVariant, Pass, Role, SpecKey},
+    shader::{Entry, Kernel, LossVariant, Pass, Role, SpecKey},
     signature::Signature,
     spec::{Driver, Input, LossSpec, Shape, Values},
 };

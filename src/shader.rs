@@ -2,11 +2,9 @@
 //!
 //! The text is a function of the [`Kernel`] alone. A variant chooses files and header lines; it never edits a file.
 
-use std::fmt::Write as _;
-
 use crate::{
-    DType, Gradients,
-    spec::{Domain, Driver, Input, Kind, LossSpec, ShaderFile, Shape, WEIGHT, shader_file},
+    DType, Gradients, header,
+    spec::{Driver, Input, LossSpec, ShaderFile, shader_file},
     tuning::Reduce,
 };
 
@@ -165,7 +163,7 @@ impl Kernel {
         match &self.pass {
             Pass::Finalize => text.file(shader_file!("drivers/finalize.wgsl")),
             Pass::Loss(variant) => {
-                text.generated(&self.header(variant));
+                text.generated(&header::header(variant, &self.bindings()));
                 text.file(shader_file!("lib/storage.wgsl"));
                 text.file(shader_file!("lib/domain.wgsl"));
                 text.file(shader_file!("lib/scale.wgsl"));
@@ -181,19 +179,6 @@ impl Kernel {
         }
         text
     }
-
-    fn header(&self, variant: &LossVariant) -> String {
-        let mut header = Header::default();
-        header.params(variant.loss.0);
-        for (number, binding) in self.bindings().iter().enumerate() {
-            header.binding(number, binding);
-        }
-        match variant.loss.0.driver {
-            Driver::Elementwise => header.elementwise(variant),
-            Driver::Rows => header.rows(variant),
-        }
-        header.text
-    }
 }
 
 impl LossVariant {
@@ -203,7 +188,8 @@ impl LossVariant {
         all.filter_map(|(input, dtype)| dtype.map(|dtype| (input, dtype)))
     }
 
-    fn dtype(&self, name: &str) -> Option<DType> {
+    /// The type of that input, if it is given.
+    pub fn dtype(&self, name: &str) -> Option<DType> {
         self.given().find(|(input, _)| input.name == name).map(|(_, dtype)| dtype)
     }
 
@@ -215,292 +201,6 @@ impl LossVariant {
             Some(dtype) if dtype.is_half() => shader_file!("lib/store_row_half.wgsl"),
             _ => shader_file!("lib/store_row_f32.wgsl"),
         }
-    }
-}
-
-/// Declares the words of the `Params` uniform that every loss has, for the host and for WGSL.
-macro_rules! fixed_params {
-    ($($(#[$doc:meta])* $name:ident: $ty:ident,)*) => {
-        /// The words of the `Params` uniform before the loss's own parameters.
-        #[repr(C)]
-        #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct FixedParams {
-            $($(#[$doc])* pub $name: $ty,)*
-        }
-
-        const FIXED_PARAMS: &[(&str, &str)] = &[$((stringify!($name), stringify!($ty)),)*];
-    };
-}
-
-fixed_params! {
-    /// Items in this chunk.
-    length: u32,
-    /// Pairs or rows of one workgroup.
-    span: u32,
-    /// Elements of a row.
-    classes: u32,
-    /// Where this chunk's partials start.
-    first_partial: u32,
-    /// What gradients are multiplied with.
-    scale: f32,
-    /// 1 where the workspace holds the divisor.
-    measured: u32,
-    /// 1 where `measure` sums weights, 0 where it counts.
-    weighted: u32,
-    /// 0 where one upstream value is for all items, 1 where each has its own.
-    upstream_stride: u32,
-    /// The length of the first input's last axis.
-    last_axis: u32,
-    /// The position of the chunk's first item on it.
-    last_axis_start: u32,
-}
-
-/// The uniform of `shaders/drivers/finalize.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
-pub(crate) struct FinalizeParams {
-    pub partials: u32,
-    pub measured: u32,
-    pub divisor: f32,
-    pub reserved: u32,
-}
-
-/// The generated part of a kernel: bindings, the `Params` struct, accessors.
-#[derive(Default)]
-struct Header {
-    text: String,
-}
-
-/// Appends one formatted line.
-macro_rules! line {
-    ($header:expr, $($format:tt)*) => {{
-        let _ = writeln!($header.text, $($format)*);
-    }};
-}
-
-impl Header {
-    fn params(&mut self, spec: &LossSpec) {
-        line!(self, "struct Params {{");
-        for (name, ty) in FIXED_PARAMS {
-            line!(self, "    {name}: {ty},");
-        }
-        for param in spec.params {
-            line!(self, "    {}: {},", param.name, param.default.wgsl_type());
-        }
-        line!(self, "}}");
-    }
-
-    fn binding(&mut self, number: usize, binding: &Binding) {
-        let access = if binding.writable { "read_write" } else { "read" };
-        let (space, name, ty) = match binding.role {
-            Role::Params => ("uniform".to_string(), "params".to_string(), "Params"),
-            Role::Input { input, dtype } => {
-                (format!("storage, {access}"), format!("input_{input}"), stored_type(dtype))
-            }
-            Role::Gradient { input, dtype } => {
-                (format!("storage, {access}"), format!("grad_{input}"), stored_type(dtype))
-            }
-            Role::Loss => (format!("storage, {access}"), "loss_of_item".to_string(), "array<f32>"),
-            Role::Workspace => (format!("storage, {access}"), "workspace".to_string(), "Workspace"),
-        };
-        line!(self, "@group(0) @binding({number}) var<{space}> {name}: {ty};");
-    }
-
-    /// Items are pairs of elements: `load_…` gives two values at once.
-    fn elementwise(&mut self, variant: &LossVariant) {
-        let spec = variant.loss.0;
-        // What the hook takes: every input but the weight, which the driver applies.
-        let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
-        let differentiable: Vec<&Input> = spec.differentiable().collect();
-
-        line!(self, "struct Item {{");
-        for input in &hooked {
-            line!(self, "    {}_value: f32,", input.name);
-        }
-        line!(self, "}}");
-        line!(self, "struct Items {{\n    low: Item,\n    high: Item,\n}}");
-        line!(self, "const OUTCOMES: u32 = {}u;", differentiable.len() + 1);
-        line!(self, "alias Outcome = vec{}<f32>;", differentiable.len() + 1);
-
-        for input in spec.all_inputs() {
-            self.load_pair(input, variant.dtype(input.name));
-        }
-        line!(self, "fn load_items(pair: u32) -> Items {{");
-        for input in &hooked {
-            line!(self, "    let {0}_value = load_{0}(pair);", input.name);
-        }
-        let item = |half: &str| {
-            let values: Vec<String> = hooked.iter().map(|input| format!("{}_value.{half}", input.name)).collect();
-            format!("Item({})", values.join(", "))
-        };
-        line!(self, "    return Items({}, {});\n}}", item("x"), item("y"));
-
-        let each = |format: fn(&str) -> String, joint: &str| {
-            let terms: Vec<String> = hooked.iter().map(|input| format(&format!("item.{}_value", input.name))).collect();
-            terms.join(joint)
-        };
-        line!(self, "fn hook(item: Item) -> Outcome {{");
-        line!(self, "    return loss_and_grad({});\n}}", each(str::to_string, ", "));
-        line!(self, "fn any_nan(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", each(|value| format!("is_nan({value})"), " || "));
-        line!(self, "fn all_finite(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", each(|value| format!("is_finite({value})"), " && "));
-        let checks: Vec<String> = hooked
-            .iter()
-            .filter_map(|input| domain_check(input.domain, &format!("item.{}_value", input.name)))
-            .collect();
-        line!(self, "const CHECKED: bool = {};", !checks.is_empty());
-        line!(self, "fn in_domain(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", if checks.is_empty() { "true".to_string() } else { checks.join(" && ") });
-
-        line!(self, "fn store_losses(pair: u32, values: vec2<f32>) {{");
-        if variant.per_item {
-            self.store_pair_f32("loss_of_item", "=");
-        }
-        line!(self, "}}");
-        self.store_gradients(variant, &differentiable);
-    }
-
-    /// `load_<input>(pair)`: the two values of an input; 1 where it was left out.
-    fn load_pair(&mut self, input: &Input, dtype: Option<DType>) {
-        line!(self, "fn load_{}(pair: u32) -> vec2<f32> {{", input.name);
-        let name = format!("input_{}", input.name);
-        match dtype {
-            None => line!(self, "    return vec2<f32>(1.0);"),
-            Some(dtype) => match input.shape {
-                Shape::LastAxis => {
-                    let position = "(params.last_axis_start + 2u * pair";
-                    let value =
-                        |offset: &str| element(&name, dtype, &format!("{position}{offset}) % params.last_axis"));
-                    line!(self, "    return vec2<f32>({}, {});", value(""), value(" + 1u"));
-                }
-                Shape::OneOrItems => {
-                    let value = |index: &str| element(&name, dtype, &format!("({index}) * params.upstream_stride"));
-                    let last = "min(2u * pair + 1u, params.length - 1u)";
-                    line!(self, "    return vec2<f32>({}, {});", value("2u * pair"), value(last));
-                }
-                _ if dtype.is_half() => line!(self, "    return unpack_{dtype}({name}[pair]);"),
-                // The last pair of an odd length reads its only value twice.
-                _ => line!(
-                    self,
-                    "    return vec2<f32>({name}[2u * pair], {name}[min(2u * pair + 1u, params.length - 1u)]);"
-                ),
-            },
-        }
-        line!(self, "}}");
-    }
-
-    /// Statements that store `values` at a pair of elements of an f32 array.
-    fn store_pair_f32(&mut self, name: &str, operator: &str) {
-        line!(self, "    {name}[2u * pair] {operator} values.x;");
-        line!(self, "    if (2u * pair + 1u < params.length) {{");
-        line!(self, "        {name}[2u * pair + 1u] {operator} values.y;\n    }}");
-    }
-
-    fn store_gradients(&mut self, variant: &LossVariant, differentiable: &[&Input]) {
-        if variant.gradients != GradientStore::Skip {
-            for input in differentiable {
-                let name = format!("grad_{}", input.name);
-                line!(self, "fn store_{name}(pair: u32, values: vec2<f32>) {{");
-                match (variant.dtype(input.name), variant.gradients) {
-                    (Some(dtype), gradients) if dtype.is_half() => {
-                        if gradients == GradientStore::Add {
-                            line!(self, "    let word = pack_{dtype}(unpack_{dtype}({name}[pair]) + values);");
-                        } else {
-                            line!(self, "    let word = pack_{dtype}(values);");
-                        }
-                        line!(self, "    if (2u * pair + 1u < params.length) {{");
-                        line!(self, "        {name}[pair] = word;\n    }} else {{");
-                        line!(
-                            self,
-                            "        // The upper half of the last word of an odd length is not ours and stays."
-                        );
-                        line!(self, "        {name}[pair] = (word & 0xffffu) | ({name}[pair] & 0xffff0000u);\n    }}");
-                    }
-                    (_, GradientStore::Add) => self.store_pair_f32(&name, "+="),
-                    _ => self.store_pair_f32(&name, "="),
-                }
-                line!(self, "}}");
-            }
-        }
-        line!(self, "fn store_gradients(pair: u32, low: Outcome, high: Outcome, scale: vec2<f32>) {{");
-        if variant.gradients != GradientStore::Skip {
-            for (input, part) in differentiable.iter().zip(["y", "z", "w"]) {
-                line!(self, "    store_grad_{}(pair, scale * vec2<f32>(low.{part}, high.{part}));", input.name);
-            }
-        }
-        line!(self, "}}");
-    }
-
-    /// Items are rows: `load_…` gives one value, by element or by row.
-    fn rows(&mut self, variant: &LossVariant) {
-        for input in variant.loss.0.all_inputs() {
-            let name = format!("input_{}", input.name);
-            let ty = if input.kind == Kind::Index { "i32" } else { "f32" };
-            line!(self, "fn load_{}(index: u32) -> {ty} {{", input.name);
-            let index = if input.shape == Shape::OneOrItems { "(index * params.upstream_stride)" } else { "index" };
-            match variant.dtype(input.name) {
-                None => line!(self, "    return 1.0;"),
-                Some(dtype) => line!(self, "    return {};", element(&name, dtype, index)),
-            }
-            line!(self, "}}");
-        }
-        line!(self, "fn store_loss(index: u32, value: f32) {{");
-        if variant.per_item {
-            line!(self, "    loss_of_item[index] = value;");
-        }
-        line!(self, "}}");
-
-        let first = variant.loss.0.inputs[0].name;
-        let name = format!("grad_{first}");
-        let add = variant.gradients == GradientStore::Add;
-        match variant.dtype(first) {
-            _ if variant.gradients == GradientStore::Skip => {}
-            Some(dtype) if dtype.is_half() => {
-                let old = if add { format!(" + unpack_{dtype}({name}[word])") } else { String::new() };
-                line!(self, "fn put_gradients(word: u32, values: vec2<f32>) {{");
-                line!(self, "    {name}[word] = pack_{dtype}(values{old});\n}}");
-                line!(self, "fn put_low_gradient(word: u32, value: f32) {{");
-                line!(self, "    let low = pack_{dtype}(vec2<f32>(value, 0.0){old}) & 0xffffu;");
-                line!(self, "    {name}[word] = low | ({name}[word] & 0xffff0000u);\n}}");
-            }
-            _ => {
-                let operator = if add { "+=" } else { "=" };
-                line!(self, "fn put_gradient(index: u32, value: f32) {{\n    {name}[index] {operator} value;\n}}");
-            }
-        }
-    }
-}
-
-/// The WGSL type of a tensor's binding: halves are pairs in a word.
-fn stored_type(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 => "array<f32>",
-        DType::F16 | DType::BF16 => "array<u32>",
-        DType::I32 => "array<i32>",
-    }
-}
-
-/// An expression for one element of a tensor.
-fn element(name: &str, dtype: DType, index: &str) -> String {
-    if dtype.is_half() {
-        format!("unpack_{dtype}({name}[({index}) / 2u])[({index}) % 2u]")
-    } else {
-        format!("{name}[{index}]")
-    }
-}
-
-/// An expression that is false where a value is outside a checked domain.
-fn domain_check(domain: Domain, value: &str) -> Option<String> {
-    match domain {
-        Domain::Probability => Some(format!("is_probability({value})")),
-        Domain::Sign => Some(format!("is_sign({value})")),
-        Domain::Where(param, on, off) => {
-            let side = |domain: &Domain| domain_check(*domain, value).unwrap_or_else(|| "true".to_string());
-            let (on, off) = (side(on), side(off));
-            (on != "true" || off != "true").then(|| format!("select({off}, {on}, params.{param} != 0u)"))
-        }
-        _ => None,
     }
 }
 
