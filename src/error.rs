@@ -1,6 +1,6 @@
 //! The one error type.
 
-use crate::{DType, Reduction, spec::Rule};
+use crate::{DType, Reduction, losses, spec::Rule};
 
 /// Everything that can go wrong, with what and where in fields.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -111,7 +111,7 @@ pub enum Error {
         found: DType,
     },
     /// Targets that the loss does not allow. Their items contributed nothing.
-    #[error("{loss}: {count} item(s) with a value out of range, the first at index {first}")]
+    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {}", checked(loss))]
     Target {
         /// The loss.
         loss: &'static str,
@@ -251,6 +251,13 @@ fn listed<S: AsRef<str>>(names: &[S]) -> String {
         return "none".to_string();
     }
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
+/// What the checked inputs of a loss must be.
+fn checked(loss: &str) -> String {
+    let inputs =
+        losses::find(loss).map_or(&[][..], |spec| spec.inputs).iter().filter(|input| input.domain.is_checked());
+    inputs.map(|input| format!("`{}` must be {}", input.name, input.domain)).collect::<Vec<_>>().join(", ")
 }
 
 fn wanted(asked: &str) -> String {

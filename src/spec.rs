@@ -217,12 +217,38 @@ pub enum Domain {
 }
 
 impl Domain {
+    /// Whether kernels check values against the domain, under some parameter values at least.
+    pub fn is_checked(self) -> bool {
+        match self {
+            Domain::Probability | Domain::Sign | Domain::Class => true,
+            Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
+            _ => false,
+        }
+    }
+
     /// The domain under these parameter values: never [`Domain::Where`].
     pub fn resolve(self, values: &Values) -> Domain {
         match self {
             Domain::Where(param, on, off) => (if values.flag(param) { on } else { off }).resolve(values),
             domain => domain,
         }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Domain::Real => "any",
+            Domain::LogRate => "logarithms of rates",
+            Domain::Positive => "above 0",
+            Domain::Count => "counts, 0 or above",
+            Domain::Probability => "in [0, 1]",
+            Domain::LogProbability => "at most 0",
+            Domain::Sign => "−1 or 1",
+            Domain::Weight => "0 or above",
+            Domain::Class => "0 to C − 1 or ignore_index",
+            Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
+        })
     }
 }
 

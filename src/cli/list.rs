@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Domain, Driver, Family, Input, Kind, LossSpec, Param, Shape, Value},
+    spec::{Driver, Family, Input, Kind, LossSpec, Param, Shape, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -75,7 +75,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
     for input in spec.all_inputs() {
         let (gradient, required) = (yes(input.differentiable), yes(!input.optional));
         let shape = shape(spec.driver, input.shape);
-        inputs.add_row([input.name, kind(input), shape, gradient, required, &domain(input.domain)]);
+        inputs.add_row([input.name, kind(input), shape, gradient, required, &values(input)]);
     }
     output::print(inputs)?;
 
@@ -97,7 +97,7 @@ fn describe(spec: &LossSpec) -> Json {
             "shape": shape(spec.driver, input.shape),
             "differentiable": input.differentiable,
             "optional": input.optional,
-            "values": domain(input.domain),
+            "values": values(input),
         })
     });
     let parameters = spec.params.iter().map(
@@ -145,20 +145,8 @@ fn shape(driver: Driver, shape: Shape) -> &'static str {
     }
 }
 
-fn domain(domain: Domain) -> String {
-    let text = match domain {
-        Domain::Real => "any",
-        Domain::LogRate => "logarithms of rates",
-        Domain::Positive => "above 0",
-        Domain::Count => "counts, 0 or above",
-        Domain::Probability => "in [0, 1], checked",
-        Domain::LogProbability => "at most 0",
-        Domain::Sign => "−1 or 1, checked",
-        Domain::Weight => "0 or above",
-        Domain::Class => "0 to C − 1 or ignore_index, checked",
-        Domain::Where(flag, on, off) => {
-            return format!("{} with {flag}, else {}", self::domain(*on), self::domain(*off));
-        }
-    };
-    text.to_string()
+/// The values of an input, and whether kernels check them.
+fn values(input: &Input) -> String {
+    let checked = if input.domain.is_checked() { ", checked" } else { "" };
+    format!("{}{checked}", input.domain)
 }
