@@ -235,6 +235,47 @@ impl Loss for Hinge {
     }
 }
 
+/// Hinge loss, squared.
+///
+/// `max(0, 1 − t·x)²`.
+///
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: Keras SquaredHinge.
+///
+/// ```
+/// # use wgloss::{Gpu, Loss, Reduction, SquaredHinge};
+/// # let gpu = Gpu::new_blocking()?;
+/// let result = SquaredHinge.eval(&gpu, &[0.5_f32, 2.0, -1.0], &[1.0_f32, 1.0, 1.0], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 4.25);
+/// assert_eq!(result.gradients.get("logits").unwrap().to_f64(), [-1.0, 0.0, -4.0]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SquaredHinge;
+
+/// The entry of [`SquaredHinge`] in the catalogue.
+pub static SQUARED_HINGE: LossSpec = LossSpec {
+    name: "squared_hinge",
+    family: Family::Binary,
+    formula: "max(0, 1 − t·x)²",
+    notes: "t is −1 or 1",
+    source: "Keras SquaredHinge",
+    driver: Driver::Elementwise,
+    inputs: LOGITS_SIGN,
+    params: &[],
+    shader: shader_file!("losses/binary/squared_hinge.wgsl"),
+    reference: Reference::Elementwise(reference::squared_hinge),
+};
+
+impl Loss for SquaredHinge {
+    fn spec(&self) -> &'static LossSpec {
+        &SQUARED_HINGE
+    }
+
+    fn values(&self) -> Vec<Value> {
+        Vec::new()
+    }
+}
+
 /// Logistic loss of a signed target.
 ///
 /// `softplus(−t·x)`.

@@ -41,6 +41,7 @@ pub static ALL: &[&LossSpec] = &[
     &BCE_WITH_LOGITS,
     &SIGMOID_FOCAL,
     &HINGE,
+    &SQUARED_HINGE,
     &SOFT_MARGIN,
     &KL_DIV,
     // Multi-class classification

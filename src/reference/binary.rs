@@ -41,6 +41,12 @@ pub fn hinge(item: &Item<'_>, _: &Values) -> Term {
     Term::new(violation, [if violation > 0.0 { -t } else { 0.0 }])
 }
 
+/// [`SquaredHinge`](crate::losses::SquaredHinge).
+pub fn squared_hinge(item: &Item<'_>, _: &Values) -> Term {
+    let (violation, t) = margin_violation(item);
+    Term::new(violation * violation, [-2.0 * t * violation])
+}
+
 /// [`SoftMargin`](crate::losses::SoftMargin).
 pub fn soft_margin(item: &Item<'_>, _: &Values) -> Term {
     let (x, t) = (item["logits"], item["target"]);

@@ -131,6 +131,10 @@ def hinge(logits, target, *, reduction):
     return reduced((1 - target * logits).clamp(min=0), reduction)
 
 
+def squared_hinge(logits, target, *, reduction):
+    return reduced((1 - target * logits).clamp(min=0) ** 2, reduction)
+
+
 def regression():
     apart = {"prediction": normal(2.0), "target": normal()}
     # One error of exactly 0, where PyTorch's conventions are the catalogue's.
@@ -198,6 +202,7 @@ def binary():
             [{}, {"gamma": 0.0}, {"gamma": 0.5}, {"alpha": -1.0, "gamma": 1.0}, {"alpha": 0.9, "gamma": 3.5}],
         ),
         Cases("hinge", hinge, signs),
+        Cases("squared_hinge", squared_hinge, signs),
         Cases("soft_margin", F.soft_margin_loss, signs),
         Cases("kl_div", F.kl_div, {"prediction": log_probabilities, "target": soft}, reductions=kl),
         Cases(
