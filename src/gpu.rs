@@ -218,6 +218,8 @@ impl Gpu {
     }
 
     /// The caller's own device and queue. Its error and device-lost handlers stay the caller's.
+    ///
+    /// Call it once and clone the result: tensors of two calls cannot be used together, even where the device is the same.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
@@ -285,9 +287,9 @@ impl Gpu {
         &self.0.pipelines
     }
 
-    /// Whether both are the same device.
+    /// Whether both are the same device. wgpu's own comparison takes devices of two instances for one.
     pub(crate) fn is_same_device(&self, other: &Gpu) -> bool {
-        self.0.device == other.0.device
+        Arc::ptr_eq(&self.0.fault, &other.0.fault)
     }
 
     /// The error that made the device unusable, if one did.

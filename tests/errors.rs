@@ -461,6 +461,28 @@ fn an_output_that_overlaps_anything_is_refused() {
 }
 
 #[test]
+fn a_tensor_of_another_device_is_refused() {
+    for gpu in adapters::all() {
+        let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).unwrap();
+        let twins = [adapter.open_blocking().unwrap(), adapter.open_blocking().unwrap()];
+        // Devices of one instance of wgpu, and of two.
+        for (own, other) in [(&twins[0], &twins[1]), (&twins[0], gpu), (gpu, &twins[0])] {
+            let (ours, theirs) =
+                (Tensor::from_host(own, &[1.0_f32]).unwrap(), Tensor::from_host(other, &[2.0_f32]).unwrap());
+            let refused = |tensor: &str| Err(Error::OtherDevice { loss: "mse", tensor: tensor.to_string() });
+            assert_eq!(Mse.run(own, &theirs, &ours, Reduction::Sum).map(drop), refused("prediction"));
+            assert_eq!(Mse.run(own, &ours, &theirs, Reduction::Sum).map(drop), refused("target"));
+            // The same device with another layout of its kernels.
+            let same = own.with_tuning(own.tuning());
+            assert_eq!(Mse.run(&same, &ours, &ours, Reduction::Sum).map(drop), Ok(()));
+        }
+        let (own, foreign) = (buffer(&twins[0], 4096, STORAGE), buffer(&twins[1], 1024, STORAGE));
+        let found = bound(&twins[0], &own, "target", &foreign).unwrap_err();
+        assert!(matches!(found, Error::Refused { .. }), "{found:?}");
+    }
+}
+
+#[test]
 fn a_tensor_that_the_plan_was_not_made_for_is_refused() {
     for gpu in adapters::all() {
         let bind = |target: Tensor| {
