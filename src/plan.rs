@@ -116,6 +116,7 @@ impl Plan {
         inputs: &Named<TensorType>,
         options: impl Into<Options>,
     ) -> Result<Plan, Error> {
+        gpu.check()?;
         let (spec, options) = (loss.spec(), options.into());
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, inputs, &options)?;

@@ -610,11 +610,89 @@ fn the_status_of_a_bound_plan_is_that_of_its_last_run() {
     }
 }
 
+/// Everything that can be asked of a device, each as what came of it.
+fn everything(gpu: &Gpu) -> impl FnOnce() -> Vec<(&'static str, Result<(), Error>)> + use<> {
+    let gpu = gpu.clone();
+    let values = tensor(&[1.0, 2.0], DType::F32, &[2]);
+    let inputs: Inputs = Named::new().with("prediction", values.clone()).with("target", values.clone());
+    let types = inputs.map(|host| host.ty().clone());
+    let tensors = uploaded(&gpu, &inputs);
+    let [prediction, target] = ["prediction", "target"].map(|name| tensors.get(name).unwrap().clone());
+    let plan = Plan::new(&gpu, &Mse, &types, Reduction::Sum).unwrap();
+    let output = plan.bind_tensors(&tensors).unwrap();
+    let gradient = output.gradients.get("prediction").unwrap().clone();
+    let loss = output.loss.clone();
+    move || {
+        let places = Named::<BufferSlice>::new()
+            .with("prediction", &prediction)
+            .with("target", &target)
+            .with("grad.prediction", &gradient)
+            .with("loss", &loss);
+        let bound = plan.bind(&places);
+        submit(&gpu, |encoder| output.record(encoder));
+        vec![
+            ("eval", Mse.eval(&gpu, &values, &values, Reduction::Sum).map(drop)),
+            ("eval_async", pollster::block_on(Mse.eval_async(&gpu, &inputs, Reduction::Sum)).map(drop)),
+            ("run", Mse.run(&gpu, &prediction, &target, Reduction::Sum).map(drop)),
+            ("a known kernel", Plan::new(&gpu, &Mse, &types, Reduction::Sum).map(drop)),
+            ("a new kernel", Plan::new(&gpu, &Huber::default(), &types, Reduction::None).map(drop)),
+            ("bind", bound.map(drop)),
+            ("bind_tensors", plan.bind_tensors(&tensors).map(drop)),
+            ("Output::read", pollster::block_on(output.read()).map(drop)),
+            ("Output::read_blocking", output.read_blocking().map(drop)),
+            ("Tensor::read", pollster::block_on(loss.read()).map(drop)),
+            ("Tensor::read_blocking", loss.read_blocking().map(drop)),
+            ("Tensor::write", target.write(&values)),
+            ("Tensor::zeros", Tensor::zeros(&gpu, TensorType::new(DType::F32, [2])).map(drop)),
+        ]
+    }
+}
+
+#[test]
+fn a_lost_device_is_an_error_of_everything() {
+    for gpu in adapters::all() {
+        for (what, result) in everything(gpu)() {
+            assert_eq!(result, Ok(()), "{what} on {}", gpu.adapter_id());
+        }
+        let (ours, other) = (opened_again(gpu), opened_again(gpu));
+        let callers = Gpu::from_device(other.device().clone(), other.queue().clone());
+        for doomed in [ours, callers] {
+            let everything = everything(&doomed);
+            doomed.device().destroy();
+            for (what, result) in everything() {
+                let lost = matches!(result, Err(Error::DeviceLost { .. }));
+                assert!(lost, "{what} on {}: {result:?}", gpu.adapter_id());
+            }
+        }
+    }
+}
+
 /// Starts a future and does not wait for it.
 fn started<F: Future>(future: F) -> Pin<Box<F>> {
     let mut future = Box::pin(future);
     let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     future
+}
+
+#[test]
+fn a_device_lost_while_it_is_read_ends_the_reading() {
+    for gpu in adapters::all() {
+        let doomed = opened_again(gpu);
+        let output = Mse
+            .run(
+                &doomed,
+                &Tensor::from_host(&doomed, &[1.0_f32]).unwrap(),
+                &Tensor::from_host(&doomed, &[3.0_f32]).unwrap(),
+                Reduction::Sum,
+            )
+            .unwrap();
+        let reading = started(output.read());
+        doomed.device().destroy();
+        match pollster::block_on(reading) {
+            Ok(evaluation) => assert_eq!(evaluation.loss.item(), 4.0),
+            Err(error) => assert!(matches!(error, Error::DeviceLost { .. }), "{error:?}"),
+        }
+    }
 }
 
 #[test]
