@@ -1,10 +1,5 @@
 //! Every bad input gives its own error, with the fields that say what is wrong.
 
-use std::{
-    pin::Pin,
-    task::{Context, Waker},
-};
-
 use wgloss::{
     Adapter, AnyLoss, BceWithLogits, BoundPlan, BufferSlice, CrossEntropy, DType, Error, GaussianNll, Gpu, Gradients,
     Hinge, HostTensor, Huber, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Tensor, TensorType, losses,
@@ -20,7 +15,7 @@ mod device;
 #[path = "common/inputs.rs"]
 mod inputs;
 
-use device::{buffer, submit, uploaded};
+use device::{buffer, started, submit, uploaded};
 use inputs::{Inputs, changed, domain, sample, tensor};
 
 /// Zeros of the given types, by name.
@@ -665,13 +660,6 @@ fn a_lost_device_is_an_error_of_everything() {
             }
         }
     }
-}
-
-/// Starts a future and does not wait for it.
-fn started<F: Future>(future: F) -> Pin<Box<F>> {
-    let mut future = Box::pin(future);
-    let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    future
 }
 
 #[test]
