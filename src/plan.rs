@@ -160,7 +160,8 @@ impl Plan {
 
     /// Bytes of device memory that a binding of this plan takes besides inputs and outputs.
     pub fn workspace_size(&self) -> u64 {
-        WORKSPACE_HEADER + u64::from(self.partials()) * PARTIAL_SIZE
+        // The kernels declare one partial at least.
+        WORKSPACE_HEADER + u64::from(self.partials().max(1)) * PARTIAL_SIZE
     }
 
     fn partials(&self) -> u32 {

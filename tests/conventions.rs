@@ -60,6 +60,27 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 }
 
 #[test]
+fn nothing_in_gives_nothing_out() {
+    for gpu in adapters::all() {
+        for loss in every_loss() {
+            let shapes: &[&[usize]] =
+                if loss.spec().driver == Driver::Rows { &[&[0, 4]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
+                let inputs = sample(&loss, shape, DType::F32, optional);
+                for reduction in Reduction::ALL {
+                    let found = evaluated(gpu, &loss, &inputs, reduction);
+                    let expected = if reduction == Reduction::None { vec![] } else { vec![0.0] };
+                    assert_eq!((found.loss.to_f64(), found.items), (expected, 0), "{loss:?} {shape:?} {reduction}");
+                    for (name, gradient) in found.gradients.iter() {
+                        assert_eq!(gradient.ty(), inputs.get(name).unwrap().ty());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_mean_over_nothing_that_counts_is_zero() {
     let zero = |found: &Evaluation| {
         let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
