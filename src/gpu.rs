@@ -218,6 +218,8 @@ impl Gpu {
     }
 
     /// The caller's own device and queue. Its error and device-lost handlers stay the caller's.
+    ///
+    /// Call it once and clone the result: tensors of two calls cannot be used together, even where the device is the same.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
@@ -285,17 +287,37 @@ impl Gpu {
         &self.0.pipelines
     }
 
-    /// Whether both are the same device.
+    /// Whether both are the same device. wgpu's own comparison takes devices of two instances for one.
     pub(crate) fn is_same_device(&self, other: &Gpu) -> bool {
-        self.0.device == other.0.device
+        Arc::ptr_eq(&self.0.fault, &other.0.fault)
     }
 
     /// The error that made the device unusable, if one did.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        match &*self.0.fault.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error.clone()),
+        let fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match fault {
+            Some(error) => Err(error),
+            None if self.is_lost() => Err(Error::DeviceLost { reason: "it no longer answers".to_string() }),
             None => Ok(()),
         }
+    }
+
+    /// Whether the device was lost or destroyed. wgpu tells only a handler, which may be the caller's, and that one late; but a lost device
+    /// complains of nothing, not even of a buffer without a use.
+    fn is_lost(&self) -> bool {
+        // In a browser the answer would come later.
+        if cfg!(target_arch = "wasm32") {
+            return false;
+        }
+        let scope = self.0.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let usage = wgpu::BufferUsages::empty();
+        drop(self.0.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 0,
+            usage,
+            mapped_at_creation: false,
+        }));
+        pollster::block_on(scope.pop()).is_none()
     }
 
     /// Runs `operation` and gives the errors that wgpu reports during it as a value.

@@ -117,6 +117,7 @@ impl Plan {
         inputs: &Named<TensorType>,
         options: impl Into<Options>,
     ) -> Result<Plan, Error> {
+        gpu.check()?;
         let (spec, options) = (loss.spec(), options.into());
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, inputs, &options)?;
@@ -160,7 +161,8 @@ impl Plan {
 
     /// Bytes of device memory that a binding of this plan takes besides inputs and outputs.
     pub fn workspace_size(&self) -> u64 {
-        WORKSPACE_HEADER + u64::from(self.partials()) * PARTIAL_SIZE
+        // The kernels declare one partial at least.
+        WORKSPACE_HEADER + u64::from(self.partials().max(1)) * PARTIAL_SIZE
     }
 
     fn partials(&self) -> u32 {

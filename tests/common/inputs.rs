@@ -1,0 +1,71 @@
+//! Inputs for every loss of the catalogue.
+
+use fastrand::Rng;
+use wgloss::{
+    DType, HostTensor, Loss, Named,
+    spec::{Domain, Driver, Input, Kind, Shape, Values},
+};
+
+pub type Inputs = Named<HostTensor<'static>>;
+
+/// The values that an input may have, for the loss's own parameters.
+pub fn domain(loss: &dyn Loss, input: &Input) -> Domain {
+    input.domain.resolve(&Values::new(loss.spec(), loss.values()).unwrap())
+}
+
+/// Inputs for a loss whose first input has this shape; the optional ones too if asked, except `upstream`. Their values are within their
+/// domains, and none is special.
+pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) -> Inputs {
+    let mut rng = Rng::with_seed(7);
+    let (spec, last_axis) = (loss.spec(), shape.last().copied().unwrap_or(1));
+    let given = spec.inputs.iter().filter(|input| optional || !input.optional);
+    given
+        .map(|input| {
+            let shape = match (input.shape, spec.driver) {
+                (Shape::Items | Shape::OneOrItems, Driver::Rows) => &shape[..1],
+                (Shape::LastAxis, _) => &[last_axis],
+                _ => shape,
+            };
+            let domain = domain(loss, input);
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(domain, last_axis, &mut rng)).collect();
+            let dtype = if input.kind == Kind::Index { DType::I32 } else { dtype };
+            (input.name.to_string(), tensor(&values, dtype, shape))
+        })
+        .collect()
+}
+
+/// The inputs with some values of one of them changed.
+pub fn changed(inputs: &Inputs, name: &str, changes: &[(usize, f64)]) -> Inputs {
+    let change = |(known, given): (&str, &HostTensor<'static>)| {
+        let mut values = given.to_f64();
+        for &(index, value) in changes.iter().filter(|_| known == name) {
+            values[index] = value;
+        }
+        (known.to_string(), tensor(&values, given.dtype(), given.shape()))
+    };
+    inputs.iter().map(change).collect()
+}
+
+/// A tensor of any storage type, each value rounded to it.
+pub fn tensor(values: &[f64], dtype: DType, shape: &[usize]) -> HostTensor<'static> {
+    if dtype.is_float() {
+        return HostTensor::rounded(values, dtype, shape).unwrap();
+    }
+    let bytes: Vec<u8> = values.iter().flat_map(|&value| (value as i32).to_le_bytes()).collect();
+    HostTensor::from_bytes(dtype, shape, bytes).unwrap()
+}
+
+fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
+    let mut between = |low: f64, high: f64| low + (high - low) * rng.f64();
+    match domain {
+        Domain::Real => between(-3.0, 3.0),
+        Domain::LogRate => between(-2.0, 2.0),
+        Domain::Positive | Domain::Weight => between(0.5, 2.0),
+        Domain::Count => between(0.0, 6.0).floor(),
+        Domain::Probability => between(0.05, 0.95),
+        Domain::LogProbability => between(-3.0, -0.05),
+        Domain::Sign => between(-1.0, 1.0).signum(),
+        Domain::Class => between(0.0, classes as f64).floor(),
+        Domain::Where(..) => unreachable!("resolved"),
+    }
+}

@@ -1,0 +1,455 @@
+//! What the catalogue promises of every loss, on every adapter.
+
+use wgloss::{
+    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, DType, Evaluation, GaussianNll, Gpu, Gradients, HostTensor,
+    Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin, Tensor, TensorType,
+    losses, parity, reference,
+    spec::{Domain, Driver},
+};
+
+#[path = "common/adapters.rs"]
+mod adapters;
+#[path = "common/device.rs"]
+mod device;
+#[path = "common/golden.rs"]
+mod golden;
+#[path = "common/inputs.rs"]
+mod inputs;
+
+use device::{buffer, started, submit, uploaded};
+use inputs::{Inputs, changed, domain, sample, tensor};
+
+/// Every loss with its defaults.
+fn every_loss() -> impl Iterator<Item = AnyLoss> {
+    losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
+}
+
+/// The shape of a first input with this many items.
+fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
+    if loss.spec().driver == Driver::Rows { vec![items, 5] } else { vec![items] }
+}
+
+#[track_caller]
+fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
+    let failures = parity::compare(expected, found).failures;
+    assert!(failures.is_empty(), "{what}: {failures:?}\nexpected {expected:?}\nfound {found:?}");
+}
+
+/// The evaluation on the adapter, after comparing it with the reference's.
+#[track_caller]
+fn evaluated(gpu: &Gpu, loss: &impl Loss, inputs: &Inputs, options: impl Into<Options>) -> Evaluation {
+    let options = options.into();
+    let expected = reference::evaluate(loss, inputs, &options).unwrap();
+    let found = loss.eval_with(gpu, inputs, options).unwrap();
+    assert_agree(&expected, &found, &format!("{} {options:?} on {}", loss.spec().name, gpu.adapter_id()));
+    found
+}
+
+fn pair(prediction: &[f64], target: &[f64]) -> Inputs {
+    let tensor = |values: &[f64]| tensor(values, DType::F32, &[values.len()]);
+    Named::new().with("prediction", tensor(prediction)).with("target", tensor(target))
+}
+
+fn rows(logits: &[f64], dtype: DType, target: &[f64]) -> Inputs {
+    let shape = [target.len(), logits.len() / target.len()];
+    Named::new().with("logits", tensor(logits, dtype, &shape)).with("target", tensor(target, DType::I32, &shape[..1]))
+}
+
+fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'static> {
+    evaluation.gradients.get(input).unwrap()
+}
+
+#[test]
+fn nothing_in_gives_nothing_out() {
+    for gpu in adapters::all() {
+        for loss in every_loss() {
+            let shapes: &[&[usize]] =
+                if loss.spec().driver == Driver::Rows { &[&[0, 4]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
+                let inputs = sample(&loss, shape, DType::F32, optional);
+                for reduction in Reduction::ALL {
+                    let found = evaluated(gpu, &loss, &inputs, reduction);
+                    let expected = if reduction == Reduction::None { vec![] } else { vec![0.0] };
+                    assert_eq!((found.loss.to_f64(), found.items), (expected, 0), "{loss:?} {shape:?} {reduction}");
+                    for (name, gradient) in found.gradients.iter() {
+                        assert_eq!(gradient.ty(), inputs.get(name).unwrap().ty());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mean_over_nothing_that_counts_is_zero() {
+    let zero = |found: &Evaluation| {
+        let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
+        found.loss.item() == 0.0 && gradients.into_iter().all(|x| x == 0.0)
+    };
+    for gpu in adapters::all() {
+        for loss in every_loss() {
+            let weightless: Vec<_> = (0..7).map(|item| (item, 0.0)).collect();
+            let inputs = changed(&sample(&loss, &shape_of(&loss, 7), DType::F32, true), "weight", &weightless);
+            assert!(zero(&evaluated(gpu, &loss, &inputs, Reduction::WeightedMean)), "{loss:?}");
+        }
+        for dtype in DType::FLOATS {
+            let ignored = rows(&[1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0, 3.0], dtype, &[-100.0; 3]);
+            for reduction in [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean] {
+                let found = evaluated(gpu, &CrossEntropy::default(), &ignored, reduction);
+                assert!(zero(&found) && found.items == 0, "{reduction}: {found:?}");
+            }
+        }
+    }
+}
+
+/// Items that get a NaN, infinity and minus infinity.
+const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64::NEG_INFINITY)];
+
+#[test]
+fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
+    for loss in every_loss() {
+        for dtype in DType::FLOATS {
+            let ones = tensor(&[1.0; 17], dtype, &[17]);
+            let good = sample(&loss, &shape_of(&loss, 17), dtype, true).with("upstream", ones);
+            for input in loss.spec().all_inputs().filter(|input| input.domain != Domain::Class) {
+                let given = good.get(input.name).unwrap().to_f64().len();
+                // An infinity that is out of range is refused instead.
+                let checked = matches!(domain(&loss, input), Domain::Probability | Domain::Sign);
+                let poisons = &POISONED[..if checked { 1 } else { 3 }];
+                let places: Vec<_> = poisons.iter().map(|&(item, poison)| (item * given / 17, poison)).collect();
+                for gpu in adapters::all() {
+                    evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reduction_hides_no_nan() {
+    for loss in every_loss() {
+        let good = sample(&loss, &shape_of(&loss, 17), DType::F32, true);
+        let bad = changed(&good, loss.spec().inputs[0].name, &[(0, f64::NAN)]);
+        for gpu in adapters::all() {
+            for reduction in [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean] {
+                assert!(evaluated(gpu, &loss, &bad, reduction).loss.item().is_nan(), "{loss:?} {reduction}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_logit_of_minus_infinity_masks_its_class() {
+    const MASK: f64 = f64::NEG_INFINITY;
+    for gpu in adapters::all() {
+        for dtype in DType::FLOATS {
+            let logits = [0.0, MASK, 0.0, 1.0, MASK, 1.0, MASK, MASK, MASK, MASK, 2.0, MASK];
+            let inputs = rows(&logits, dtype, &[0.0, 1.0, 2.0, 1.0]);
+            let found = evaluated(gpu, &CrossEntropy::default(), &inputs, Reduction::None);
+            let loss = found.loss.to_f64();
+            assert!((loss[0] - 2_f64.ln()).abs() < 1e-6);
+            assert_eq!(loss[1..], [f64::INFINITY, f64::INFINITY, 0.0]);
+            let expected = [-0.5, 0.0, 0.5, 0.5, -1.0, 0.5, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0];
+            for (found, expected) in gradient(&found, "logits").to_f64().into_iter().zip(expected) {
+                let exact = expected == 0.0 || expected == -1.0;
+                assert!((found - expected).abs() <= if exact { 0.0 } else { 1e-6 }, "{found} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn huge_inputs_stay_finite_and_exact() {
+    let finite = |found: Evaluation| {
+        let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
+        assert!(found.loss.to_f64().into_iter().chain(gradients).all(f64::is_finite), "{found:?}");
+    };
+    let against = |x: f64, targets: &[f64]| {
+        let (logits, targets): (Vec<_>, Vec<_>) = targets.iter().flat_map(|&t| [(x, t), (-x, t)]).unzip();
+        let tensor = |values: &[f64]| tensor(values, DType::F32, &[values.len()]);
+        Named::new().with("logits", tensor(&logits)).with("target", tensor(&targets))
+    };
+    for gpu in adapters::all() {
+        finite(evaluated(gpu, &LogCosh, &pair(&[1e30, -1e30, 0.0], &[0.0, 0.0, 1e30]), Reduction::None));
+        for x in [100.0, 1e4] {
+            let soft = against(x, &[0.0, 0.25, 1.0]);
+            finite(evaluated(gpu, &BceWithLogits::default(), &soft, Reduction::None));
+            finite(evaluated(gpu, &SoftMargin, &against(x, &[-1.0, 1.0]), Reduction::None));
+            for gamma in [0.0, 0.5, 2.0] {
+                let focal = SigmoidFocal { gamma, ..SigmoidFocal::default() };
+                finite(evaluated(gpu, &focal, &soft, Reduction::None));
+            }
+        }
+    }
+}
+
+#[test]
+fn worked_values() {
+    let target = [3.0, -0.5, 2.0, 8.0];
+    for gpu in adapters::all() {
+        let check = |loss: &AnyLoss, last: f64, expected: f64| {
+            let found = evaluated(gpu, loss, &pair(&[2.5, 0.0, 2.1, last], &target), Reduction::Mean).loss.item();
+            assert!((found - expected).abs() < 1e-6, "{loss:?}: {found}");
+        };
+        let loss = |name| AnyLoss::new(name, &[]).unwrap();
+        check(&loss("mse"), 7.8, 0.1375);
+        check(&loss("mae"), 7.8, 0.325);
+        check(&loss("huber"), 10.0, 0.43875);
+    }
+}
+
+#[test]
+fn kernels_give_what_pytorch_gives() {
+    for golden::Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in golden::cases() {
+        // Count and magnitude are the reference's, which has a test of its own against the same values.
+        let mut expected = reference::evaluate(&loss, &inputs, &reduction.into()).unwrap();
+        expected.loss = expected_loss;
+        for (input, gradient) in &mut expected.gradients {
+            gradient.clone_from(expected_gradients.get(input).unwrap());
+        }
+        for gpu in adapters::all() {
+            let found = loss.eval_with(gpu, &inputs, reduction).unwrap();
+            assert_agree(&expected, &found, &format!("{name} on {}", gpu.adapter_id()));
+        }
+    }
+}
+
+#[test]
+fn every_run_gives_the_same_bits() {
+    let mse = AnyLoss::new("mse", &[]).unwrap();
+    let cross_entropy = AnyLoss::new("cross_entropy", &[]).unwrap();
+    for (loss, shape) in [(mse, vec![50_001]), (cross_entropy, vec![257, 33])] {
+        for dtype in [DType::F32, DType::F16] {
+            let inputs = sample(&loss, &shape, dtype, true);
+            for gpu in adapters::all() {
+                let output = loss.run_with(gpu, &uploaded(gpu, &inputs), Reduction::WeightedMean).unwrap();
+                let first = output.read_blocking().unwrap();
+                for _ in 0..100 {
+                    submit(gpu, |encoder| output.record(encoder));
+                    let again = output.read_blocking().unwrap();
+                    assert!(again.loss.bytes() == first.loss.bytes(), "{loss:?} {dtype} on {}", gpu.adapter_id());
+                    assert!(again == first, "{loss:?} {dtype} on {}", gpu.adapter_id());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn losses_add_their_gradients_into_one_buffer() {
+    let inputs = sample(&Mse, &[1001], DType::F32, false);
+    let add = Options { gradients: Gradients::Add { weight: 0.5 }, ..Options::new(Reduction::Sum) };
+    let first = reference::evaluate(&Mse, &inputs, &Reduction::Sum.into()).unwrap();
+    let mut expected = reference::evaluate(&Huber::default(), &inputs, &add).unwrap();
+    for (sum, first) in expected.gradients[0].1.iter_mut().zip(&first.gradients[0].1) {
+        *sum += first;
+    }
+    for gpu in adapters::all() {
+        let tensors = uploaded(gpu, &inputs);
+        let types = inputs.map(|host| host.ty().clone());
+        let gradient = Tensor::zeros(gpu, types.get("prediction").unwrap().clone()).unwrap();
+        let loss = Tensor::from_host(gpu, &[0.0_f32]).unwrap();
+        let places: Named<BufferSlice> = tensors
+            .iter()
+            .chain([("grad.prediction", &gradient), ("loss", &loss)])
+            .map(|(name, tensor)| (name.to_string(), tensor.slice()))
+            .collect();
+        let mse = Plan::new(gpu, &Mse, &types, Reduction::Sum).unwrap().bind(&places).unwrap();
+        let huber = Plan::new(gpu, &Huber::default(), &types, add).unwrap().bind(&places).unwrap();
+        submit(gpu, |encoder| {
+            mse.record(encoder);
+            huber.record(encoder);
+        });
+        let found = Evaluation {
+            loss: HostTensor::rounded(&loss.read_blocking().unwrap().to_f64(), DType::F32, []).unwrap(),
+            items: huber.read_status_blocking().unwrap().items,
+            gradients: Named::new().with("prediction", gradient.read_blocking().unwrap()),
+        };
+        assert_agree(&expected, &found, &gpu.adapter_id());
+    }
+}
+
+#[test]
+fn skipped_gradients_change_nothing_else() {
+    for loss in every_loss() {
+        let inputs = sample(&loss, &shape_of(&loss, 101), DType::F32, true);
+        for gpu in adapters::all() {
+            let skip = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+            let found = evaluated(gpu, &loss, &inputs, skip);
+            assert_eq!(found.gradients, Named::new());
+            let with = evaluated(gpu, &loss, &inputs, Reduction::Mean);
+            assert_eq!(found.loss.bytes(), with.loss.bytes(), "{loss:?} on {}", gpu.adapter_id());
+            let plan = Plan::new(gpu, &loss, &inputs.map(|host| host.ty().clone()), skip).unwrap();
+            assert_eq!(plan.outputs().iter().map(|(name, _)| name).collect::<Vec<_>>(), ["loss"]);
+        }
+    }
+}
+
+#[test]
+fn the_upstream_of_the_options_and_that_on_the_device_multiply() {
+    for loss in [AnyLoss::new("mse", &[]).unwrap(), AnyLoss::new("cross_entropy", &[]).unwrap()] {
+        let inputs = sample(&loss, &shape_of(&loss, 3), DType::F32, false);
+        let options = |upstream, reduction| Options { upstream, ..Options::new(reduction) };
+        for gpu in adapters::all() {
+            for reduction in Reduction::ALL {
+                let one = inputs.clone().with("upstream", &[4.0_f32]);
+                let found = evaluated(gpu, &loss, &one, options(-0.5, reduction));
+                let plain = evaluated(gpu, &loss, &inputs, options(-2.0, reduction));
+                assert_eq!(found, plain, "{loss:?} {reduction} on {}", gpu.adapter_id());
+            }
+            let each = inputs.clone().with("upstream", &[4.0_f32, 0.0, -1.0]);
+            evaluated(gpu, &loss, &each, options(-0.5, Reduction::None));
+        }
+    }
+}
+
+#[test]
+fn storage_types_may_differ_from_input_to_input() {
+    use DType::{BF16, F16, F32, I32};
+    let cast = |inputs: &Inputs, dtypes: &[DType]| -> Inputs {
+        let cast = inputs.iter().zip(dtypes);
+        cast.map(|((name, host), &dtype)| (name.to_string(), tensor(&host.to_f64(), dtype, host.shape()))).collect()
+    };
+    let gaussian = GaussianNll::default();
+    for gpu in adapters::all() {
+        for reduction in [Reduction::None, Reduction::WeightedMean] {
+            // Prediction, target, weight; logits, target, pos_weight, weight; prediction, target, variance, weight.
+            let of = |loss: &dyn Loss, shape: &[usize], dtypes: &[DType]| cast(&sample(loss, shape, F32, true), dtypes);
+            evaluated(gpu, &Mse, &of(&Mse, &[33], &[F16, F32, BF16]), reduction);
+            evaluated(gpu, &Mse, &of(&Mse, &[33], &[F32, BF16, F16]), reduction);
+            let bce = BceWithLogits::default();
+            evaluated(gpu, &bce, &of(&bce, &[7, 3], &[BF16, F16, F32, F16]), reduction);
+            evaluated(gpu, &gaussian, &of(&gaussian, &[33], &[F32, F32, F16, BF16]), reduction);
+            let ce = CrossEntropy::default();
+            let upstream = tensor(&[-2.0], F16, &[1]);
+            evaluated(gpu, &ce, &of(&ce, &[9, 5], &[BF16, I32, F16]).with("upstream", upstream), reduction);
+        }
+    }
+}
+
+/// What buffers of the caller hold beforehand.
+const FILLING: u8 = 0x3c;
+
+/// The evaluation by a plan bound to the caller's buffers, one for all tensors or one for each, with room behind each tensor that must stay
+/// as it was.
+fn evaluated_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: Options, one_buffer: bool) -> Evaluation {
+    // More than the alignment of any adapter, and than any tensor here needs.
+    const SLOT: u64 = 512;
+    let filled = |slots: usize| {
+        let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = buffer(gpu, SLOT * slots as u64, usages);
+        gpu.queue().write_buffer(&buffer, 0, &vec![FILLING; buffer.size() as usize]);
+        buffer
+    };
+    let types = inputs.map(|host| host.ty().clone());
+    let plan = Plan::new(gpu, loss, &types, options).unwrap();
+    let outputs = plan.outputs();
+    let types: Vec<_> = types.iter().chain(outputs.iter()).collect();
+    let shared = filled(types.len());
+    let place = |(slot, (name, ty)): (usize, &(&str, &TensorType))| {
+        let (buffer, offset) = if one_buffer { (shared.clone(), SLOT * slot as u64) } else { (filled(1), 0) };
+        (name.to_string(), Tensor::from_buffer(gpu, buffer, offset, (*ty).clone()))
+    };
+    let tensors: Named<Tensor> = types.iter().enumerate().map(place).collect();
+    for (name, host) in inputs.iter() {
+        tensors.get(name).unwrap().write(host).unwrap();
+    }
+    let bound = plan.bind(&tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.slice())).collect()).unwrap();
+    submit(gpu, |encoder| bound.record(encoder));
+
+    for (name, _) in outputs.iter() {
+        let tensor = tensors.get(name).unwrap();
+        let whole = TensorType::new(DType::I32, [SLOT as usize / 4]);
+        let slot = Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), whole).read_blocking().unwrap();
+        let own = tensor.ty().elements() as usize * tensor.dtype().size();
+        assert!(slot.bytes()[own..].iter().all(|&byte| byte == FILLING), "{loss:?} wrote behind {name}");
+    }
+    let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
+    let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
+    Evaluation {
+        loss: read("loss"),
+        items: bound.read_status_blocking().unwrap().items,
+        gradients: gradients.collect(),
+    }
+}
+
+#[test]
+fn outputs_in_the_callers_buffers_touch_nothing_else() {
+    let mse = AnyLoss::new("mse", &[]).unwrap();
+    let cross_entropy = AnyLoss::new("cross_entropy", &[]).unwrap();
+    // Odd numbers of elements: halves fill the last word to one half.
+    for (loss, shape) in [(mse, vec![37]), (cross_entropy, vec![9, 5])] {
+        for dtype in DType::FLOATS {
+            let inputs = sample(&loss, &shape, dtype, true);
+            let filling = HostTensor::from_bytes(dtype, [], vec![FILLING; dtype.size()]).unwrap().item();
+            for (gradients, before) in [(Gradients::Write, 0.0), (Gradients::Add { weight: 2.0 }, filling)] {
+                let options = Options { gradients, ..Options::new(Reduction::None) };
+                let mut expected = reference::evaluate(&loss, &inputs, &options).unwrap();
+                expected.gradients[0].1.iter_mut().for_each(|gradient| *gradient += before);
+                for (gpu, one_buffer) in adapters::all().iter().flat_map(|gpu| [(gpu, false), (gpu, true)]) {
+                    let found = evaluated_in_place(gpu, &loss, &inputs, options, one_buffer);
+                    let what = format!("{loss:?} {dtype} {gradients:?} {one_buffer} on {}", gpu.adapter_id());
+                    assert_agree(&expected, &found, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_changed_parameter_reduction_or_length_compiles_nothing() {
+    const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean];
+    for gpu in adapters::all() {
+        // With no kernels yet.
+        let gpu = gpu.with_tuning(gpu.tuning());
+        assert_eq!(gpu.compiled_kernels(), 0);
+        let compiled = |delta, ignore_index, items, options: Options| {
+            let (huber, cross_entropy) = (Huber { delta }, CrossEntropy { ignore_index });
+            huber.eval_with(&gpu, &sample(&huber, &[items], DType::F32, true), options).unwrap();
+            let rows = sample(&cross_entropy, &[items, 7], DType::F32, true);
+            cross_entropy.eval_with(&gpu, &rows, options).unwrap();
+            gpu.compiled_kernels()
+        };
+        let first = compiled(1.0, -100, 10, Options::new(Reduction::WeightedMean));
+        assert!(first > 0);
+        for (reduction, items) in REDUCTIONS.into_iter().flat_map(|reduction| [(reduction, 1), (reduction, 5000)]) {
+            let options = Options { upstream: 0.25, ..Options::new(reduction) };
+            assert_eq!(compiled(0.5, 1, items, options), first, "{reduction} {items}");
+        }
+        let other = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+        assert!(compiled(1.0, -100, 10, other) > first);
+    }
+}
+
+#[test]
+fn futures_of_several_threads_read_their_own_results() {
+    for gpu in adapters::all() {
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                scope.spawn(move || {
+                    for round in 0..10 {
+                        let x = f64::from(thread * 10 + round);
+                        let inputs = pair(&[x; 128], &[0.0; 128]);
+                        let evaluation = Mse.eval_async(gpu, &inputs, Reduction::Mean);
+                        let evaluation = pollster::block_on(evaluation).unwrap();
+                        assert_eq!((evaluation.loss.item(), evaluation.items), (x * x, 128));
+                        assert_eq!(gradient(&evaluation, "prediction").to_f64(), [x / 64.0; 128]);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn several_readings_may_be_under_way_at_once() {
+    for gpu in adapters::all() {
+        let outputs: Vec<_> = (0..8)
+            .map(|x| Mae.run_with(gpu, &uploaded(gpu, &pair(&[f64::from(x); 3], &[0.0; 3])), Reduction::Sum).unwrap())
+            .collect();
+        let readings: Vec<_> = outputs.iter().map(|output| started(output.read())).collect();
+        for (x, reading) in readings.into_iter().enumerate().rev() {
+            assert_eq!(pollster::block_on(reading).unwrap().loss.item(), 3.0 * x as f64);
+        }
+    }
+}
