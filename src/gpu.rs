@@ -152,9 +152,12 @@ impl Adapter {
 
 type Fault = Arc<Mutex<Option<Error>>>;
 
-/// The first fault is the cause of the later ones.
+/// Keeps an error that no call of ours caused for the next one to report. The first is the cause of the later ones, but for a lost device.
 fn record_fault(fault: &Fault, error: Error) {
-    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
+    if fault.is_none() || matches!(error, Error::DeviceLost { .. }) {
+        *fault = Some(error);
+    }
 }
 
 fn adapter_id(info: &AdapterInfo) -> String {
@@ -292,10 +295,15 @@ impl Gpu {
         Arc::ptr_eq(&self.0.fault, &other.0.fault)
     }
 
-    /// The error that made the device unusable, if one did.
+    /// What went wrong on the device outside our calls: a loss each time, anything else once.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match fault {
+        let mut fault = self.0.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let error = match &*fault {
+            Some(Error::DeviceLost { .. }) => fault.clone(),
+            _ => fault.take(),
+        };
+        drop(fault);
+        match error {
             Some(error) => Err(error),
             None if self.is_lost() => Err(Error::DeviceLost { reason: "it no longer answers".to_string() }),
             None => Ok(()),

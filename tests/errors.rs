@@ -725,3 +725,17 @@ fn running_out_of_memory_is_an_error_after_which_the_device_still_works() {
         assert!(half_a_gib().is_ok());
     }
 }
+
+#[test]
+fn an_error_of_the_callers_own_on_our_device_is_reported_once() {
+    for gpu in adapters::all() {
+        let gpu = opened_again(gpu);
+        // A buffer needs a usage.
+        let _ = buffer(&gpu, 4, wgpu::BufferUsages::empty());
+        let values = HostTensor::from(&[1.0_f32, 2.0]);
+        let first = Tensor::from_host(&gpu, &values);
+        assert!(matches!(first, Err(Error::Refused { .. })), "{}: {first:?}", gpu.adapter_id());
+        let second = Tensor::from_host(&gpu, &values).expect("the device is well");
+        assert_eq!(second.read_blocking(), Ok(values), "{}", gpu.adapter_id());
+    }
+}
