@@ -176,11 +176,13 @@ impl Plan {
         let loss = kernel(Pass::Loss(LossVariant { shared_buffers, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
         let last = if variant.per_item { Entry::FinalizeItems } else { Entry::FinalizeLoss };
-        let mut passes = vec![(&loss, Entry::Evaluate, Dispatch::Chunks), (&finalize, last, Dispatch::Once)];
+        let mut passes = Vec::new();
         if let Divisor::Measured = divisor {
-            passes.insert(0, (&loss, Entry::Measure, Dispatch::Chunks));
-            passes.insert(1, (&finalize, Entry::FinalizeDivisor, Dispatch::Once));
+            passes.push((&loss, Entry::Measure, Dispatch::Chunks));
+            passes.push((&finalize, Entry::FinalizeDivisor, Dispatch::Once));
         }
+        passes.push((&loss, Entry::Evaluate, Dispatch::Chunks));
+        passes.push((&finalize, last, Dispatch::Once));
         let compiled = passes.into_iter();
         compiled.map(|(kernel, entry, dispatch)| Ok((gpu.pipelines().get(gpu, kernel, entry)?, dispatch))).collect()
     }

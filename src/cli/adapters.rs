@@ -28,8 +28,7 @@ fn describe(adapter: &Adapter) -> Json {
         "driver": info.driver,
         "driver_info": info.driver_info,
         "kind": kind(adapter),
-        "subgroup_min_size": info.subgroup_min_size,
-        "subgroup_max_size": info.subgroup_max_size,
+        "subgroup_sizes": subgroup_sizes(adapter),
         "f16": has_f16(adapter),
         "limits": {
             "max_storage_buffer_binding_size": limits.max_storage_buffer_binding_size,
@@ -52,7 +51,7 @@ fn block(adapter: &Adapter) -> String {
     let rows = [
         ("driver", format!("{} {}", info.driver, info.driver_info)),
         ("kind", kind(adapter).to_string()),
-        ("subgroup sizes", format!("{} to {}", info.subgroup_min_size, info.subgroup_max_size)),
+        ("subgroup sizes", subgroup_sizes(adapter).map_or("none".to_string(), |[min, max]| format!("{min} to {max}"))),
         ("f16 arithmetic", if has_f16(adapter) { "yes" } else { "no" }.to_string()),
         ("storage binding", bytes(limits.max_storage_buffer_binding_size)),
         ("buffer", bytes(limits.max_buffer_size)),
@@ -65,6 +64,12 @@ fn block(adapter: &Adapter) -> String {
         ),
     ];
     format!("{}\n{}", adapter.id(), output::properties(rows))
+}
+
+/// The smallest and the largest subgroup, where the adapter has subgroup operations.
+fn subgroup_sizes(adapter: &Adapter) -> Option<[u32; 2]> {
+    let has_subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+    has_subgroups.then_some([adapter.info().subgroup_min_size, adapter.info().subgroup_max_size])
 }
 
 fn has_f16(adapter: &Adapter) -> bool {
