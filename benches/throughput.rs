@@ -1,7 +1,7 @@
 //! How much of an adapter's memory speed the kernels reach, and what a recorded loss costs the host.
 //!
-//! `cargo bench --bench throughput -- [ADAPTER]`. All figures are medians of one run on one adapter; ratios are to a copy kernel that moves the
-//! same bytes in the same run.
+//! `cargo bench --bench throughput -- [ADAPTER]`. All figures are medians of one run on one adapter; ratios are to a
+//! copy kernel that moves the same bytes in the same run.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Trains a small classifier of handwritten digits. Every step's loss, and its gradient with respect to the network's outputs,
-//! comes from one fused GPU kernel; the network itself is plain Rust.
+//! Trains a small classifier of handwritten digits. Every step's loss, and its gradient with respect to the network's
+//! outputs, comes from one fused GPU kernel; the network itself is plain Rust.
 //!
 //! ```sh
 //! cargo run --example train_digits -- --loss sigmoid_focal
@@ -161,7 +161,8 @@ impl GpuLoss {
             Kind::Float => per_class.clone(),
         };
 
-        // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the batch size.
+        // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
+        // batch size.
         let types = Named::new().with(first.name, per_class.clone()).with(second.name, target_type.clone());
         let plan = Plan::new(gpu, loss, &types, Reduction::BatchMean)?;
 
@@ -183,7 +184,8 @@ impl GpuLoss {
             DType::I32 => self.target.write(labels)?,
             _ => self.target.write(&one_hot(labels))?,
         }
-        // If the network ran on the GPU too, its passes would go into this encoder, and the gradient would never be read.
+        // If the network ran on the GPU too, its passes would go into this encoder, and the gradient would never be
+        // read.
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         self.output.record(&mut encoder);
         self.gpu.queue().submit([encoder.finish()]);

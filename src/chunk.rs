@@ -77,7 +77,8 @@ pub(crate) fn chunks(
     Ok(chunks)
 }
 
-/// The layout of a call's kernels: the adapter's, with more lanes where a single row has more columns than a lane may visit.
+/// The layout of a call's kernels: the adapter's, with more lanes where a single row has more columns than a lane may
+/// visit.
 pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Result<Tuning, Error> {
     let mut tuning = gpu.tuning();
     let limits = gpu.limits();
@@ -93,7 +94,8 @@ pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Resul
     Ok(tuning)
 }
 
-/// How many loop iterations a lane runs for one pair or row: two walks over the columns, and the blocks around one of them.
+/// How many loop iterations a lane runs for one pair or row: two walks over the columns, and the blocks around one of
+/// them.
 fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
     match driver {
         Driver::Elementwise => 1,
@@ -107,8 +109,8 @@ fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
 /// The span of a workgroup and the number of workgroups.
 fn split(spec: &LossSpec, signature: &Signature, tuning: Tuning, items: u32) -> (u32, u32) {
     let (units, least, most) = match spec.driver {
-        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the pairs, and run the blocks
-        // around them.
+        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the
+        // pairs, and run the blocks around them.
         Driver::Elementwise => {
             let most = tuning.max_loop_iterations - tuning.max_loop_iterations.div_ceil(BLOCK);
             (items.div_ceil(2), 4 * tuning.workgroup_size, most.saturating_mul(tuning.workgroup_size))

@@ -28,7 +28,8 @@ pub struct Output {
 }
 
 impl Plan {
-    /// Binds the plan to input tensors and to new tensors, zeroed, for its outputs: for those who bring no buffers of their own.
+    /// Binds the plan to input tensors and to new tensors, zeroed, for its outputs: for those who bring no buffers of
+    /// their own.
     ///
     /// ```
     /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
@@ -48,7 +49,8 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is not what the plan was made for.
+    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is
+    /// not what the plan was made for.
     pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
         for (name, tensor) in inputs.iter() {
             self.expect(name, tensor)?;
@@ -110,7 +112,8 @@ pub(crate) fn upload(gpu: &Gpu, inputs: &Named<HostTensor<'_>>) -> Result<Named<
 }
 
 impl Output {
-    /// Records loss and gradients of what the input tensors hold when the commands run. Allocates nothing, submits nothing, waits for nothing.
+    /// Records loss and gradients of what the input tensors hold when the commands run. Allocates nothing, submits
+    /// nothing, waits for nothing.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
         self.bound.record(encoder);
     }

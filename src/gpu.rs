@@ -31,13 +31,14 @@ impl Adapter {
         pollster::block_on(Adapter::all())
     }
 
-    /// The most capable adapter that matches `selector`: a case-insensitive part of the name, optionally with the backend in front
-    /// (`llvmpipe`, `vulkan:llvmpipe`, `gl:`); empty for any.
+    /// The most capable adapter that matches `selector`: a case-insensitive part of the name, optionally with the
+    /// backend in front (`llvmpipe`, `vulkan:llvmpipe`, `gl:`); empty for any.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] with the adapters there are.
     pub async fn find(selector: &str) -> Result<Adapter, Error> {
-        // GL comes second: starting it takes long and it serves only machines without anything better, or those who ask for it.
+        // GL comes second: starting it takes long and it serves only machines without anything better, or those who ask
+        // for it.
         for backends in [Backends::PRIMARY, Backends::SECONDARY] {
             if let Some(adapter) =
                 Adapter::of_backends(backends).await.into_iter().find(|found| found.matches(selector))
@@ -152,7 +153,8 @@ impl Adapter {
 
 type Fault = Arc<Mutex<Option<Error>>>;
 
-/// Keeps an error that no call of ours caused for the next one to report. The first is the cause of the later ones, but for a lost device.
+/// Keeps an error that no call of ours caused for the next one to report. The first is the cause of the later ones, but
+/// for a lost device.
 fn record_fault(fault: &Fault, error: Error) {
     let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
     if fault.is_none() || matches!(error, Error::DeviceLost { .. }) {
@@ -222,7 +224,8 @@ impl Gpu {
 
     /// The caller's own device and queue. Its error and device-lost handlers stay the caller's.
     ///
-    /// Call it once and clone the result: tensors of two calls cannot be used together, even where the device is the same.
+    /// Call it once and clone the result: tensors of two calls cannot be used together, even where the device is the
+    /// same.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
@@ -310,8 +313,8 @@ impl Gpu {
         }
     }
 
-    /// Whether the device was lost or destroyed. wgpu tells only a handler, which may be the caller's, and that one late; but a lost device
-    /// complains of nothing, not even of a buffer without a use.
+    /// Whether the device was lost or destroyed. wgpu tells only a handler, which may be the caller's, and that one
+    /// late; but a lost device complains of nothing, not even of a buffer without a use.
     fn is_lost(&self) -> bool {
         // In a browser the answer would come later.
         if cfg!(target_arch = "wasm32") {
@@ -332,7 +335,8 @@ impl Gpu {
     pub(crate) fn catching<T>(&self, what: &str, operation: impl FnOnce(&wgpu::Device) -> T) -> Result<T, Error> {
         self.check()?;
         let device = &self.0.device;
-        // In a browser the scopes report later, when nothing of ours runs: there the device's own handler keeps the error.
+        // In a browser the scopes report later, when nothing of ours runs: there the device's own handler keeps the
+        // error.
         if cfg!(target_arch = "wasm32") {
             return Ok(operation(device));
         }

@@ -1,7 +1,8 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses with f32, f16 or bf16 storage, weights, five reductions, upstream gradients and accumulation into
-//! shared gradient buffers. Every kernel has a reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
+//! Regression, binary and multi-class losses with f32, f16 or bf16 storage, weights, five reductions, upstream
+//! gradients and accumulation into shared gradient buffers. Every kernel has a reference in f64
+//! ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
 //! # Quick start
 //!
@@ -26,8 +27,8 @@
 //! 3. **Plans.** A [`Plan`] is made once for a loss, types, shapes and [`Options`], and bound to the caller's own `wgpu::Buffer`s.
 //!    [`BoundPlan::record`] only records commands. [`Gpu::from_device`] takes the caller's device.
 //!
-//! On wasm32, where nothing can wait, [`Gpu::new`], [`Loss::eval_async`] and the `read` methods are futures; the `_blocking` ones, [`Loss::eval`]
-//! and [`Loss::eval_with`] do not exist there.
+//! On wasm32, where nothing can wait, [`Gpu::new`], [`Loss::eval_async`] and the `read` methods are futures; the
+//! `_blocking` ones, [`Loss::eval`] and [`Loss::eval_with`] do not exist there.
 //!
 //! # Conventions
 //!
@@ -46,9 +47,9 @@
 //!
 //! # Adapters
 //!
-//! [`Gpu::new`] opens the most capable adapter: GPUs come before CPU adapters, and GL serves only where there is nothing else.
-//! [`Gpu::find_blocking`] and [`Adapter::find`] choose by name. [`Adapter::tuning`] tells how kernels are laid out there, and
-//! [`Gpu::with_tuning`] changes it.
+//! [`Gpu::new`] opens the most capable adapter: GPUs come before CPU adapters, and GL serves only where there is
+//! nothing else. [`Gpu::find_blocking`] and [`Adapter::find`] choose by name. [`Adapter::tuning`] tells how kernels are
+//! laid out there, and [`Gpu::with_tuning`] changes it.
 
 #![warn(missing_docs)]
 

@@ -92,7 +92,8 @@ pub trait Loss {
         async { output?.read().await }
     }
 
-    /// Submits loss and gradients of device tensors, for a loss with two required inputs; the results stay on the device.
+    /// Submits loss and gradients of device tensors, for a loss with two required inputs; the results stay on the
+    /// device.
     ///
     /// # Errors
     /// Those of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].

@@ -2,7 +2,8 @@
 
 use crate::{Error, spec::LossSpec};
 
-/// Values (host tensors, device tensors, types, buffers) by the names that the catalogue gives to a loss's inputs and outputs.
+/// Values (host tensors, device tensors, types, buffers) by the names that the catalogue gives to a loss's inputs and
+/// outputs.
 ///
 /// ```
 /// use wgloss::{HostTensor, Named};

@@ -12,8 +12,8 @@ use crate::{Error, Reduction, spec::LossSpec};
 pub struct Options {
     /// How the item losses become the result.
     pub reduction: Reduction,
-    /// Multiplies every gradient, not the loss. An upstream gradient that is on the device is the input `upstream` instead;
-    /// with both, they multiply.
+    /// Multiplies every gradient, not the loss. An upstream gradient that is on the device is the input `upstream`
+    /// instead; with both, they multiply.
     pub upstream: f32,
     /// What becomes of the gradients.
     pub gradients: Gradients,

@@ -1,8 +1,8 @@
 //! Does a kernel compute what the reference says? One harness for the tests, the command line and losses of one's own.
 //!
-//! Every case draws inputs of the kind the spec names, runs the kernel over dtype × reduction × weights × subgroup operations × size ×
-//! parameters, and compares loss, count and gradients with the f64 reference. Outputs start as garbage, so that what a
-//! kernel leaves out shows.
+//! Every case draws inputs of the kind the spec names, runs the kernel over dtype × reduction × weights × subgroup
+//! operations × size × parameters, and compares loss, count and gradients with the f64 reference. Outputs start as
+//! garbage, so that what a kernel leaves out shows.
 //!
 //! ```
 //! use wgloss::{Gpu, losses, parity};
@@ -26,7 +26,8 @@ use crate::{
 pub struct Tolerance {
     /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items.
     pub loss: f64,
-    /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a unit in the last place.
+    /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a
+    /// unit in the last place.
     pub gradient: f64,
 }
 
@@ -241,7 +242,8 @@ impl fmt::Display for Case {
     }
 }
 
-/// The cases of a loss: every dtype with every size, every reduction with and without weights, every parameter; the rest goes round.
+/// The cases of a loss: every dtype with every size, every reduction with and without weights, every parameter; the
+/// rest goes round.
 fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -> Vec<Case> {
     let settings = settings(spec);
     let shapes = shapes(spec.driver, workgroup, effort);
@@ -489,8 +491,8 @@ fn largest_of(values: &[f64]) -> f64 {
     values.iter().map(|value| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max)
 }
 
-/// How far apart two values are, besides rounding to storage: 0 for two NaNs, infinite where only one of both is finite.
-/// What overflows the storage type counts as infinite.
+/// How far apart two values are, besides rounding to storage: 0 for two NaNs, infinite where only one of both is
+/// finite. What overflows the storage type counts as infinite.
 fn distance(expected: f64, found: f64, dtype: DType) -> f64 {
     let stored = HostTensor::rounded(&[expected], dtype, []).map_or(f64::NAN, |tensor| tensor.item());
     if stored.is_nan() && found.is_nan() || stored == found {

@@ -40,8 +40,8 @@ impl<'a> From<(&'a wgpu::Buffer, u64)> for BufferSlice<'a> {
 
 /// A loss prepared for given shapes, types and options: checked, split and compiled.
 ///
-/// Made once, bound to buffers with [`Plan::bind`], recorded every step. A changed parameter or upstream value needs another plan, but compiles
-/// nothing.
+/// Made once, bound to buffers with [`Plan::bind`], recorded every step. A changed parameter or upstream value needs
+/// another plan, but compiles nothing.
 ///
 /// ```
 /// use wgloss::{BufferSlice, DType, Gpu, Huber, Named, Plan, Reduction, TensorType};
@@ -109,8 +109,9 @@ impl Plan {
     /// Prepares a loss for inputs of these types.
     ///
     /// # Errors
-    /// [`Error::Parameter`], [`Error::Option`], [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
-    /// [`Error::UpstreamReduction`], [`Error::Limit`], [`Error::Shader`], [`Error::DeviceLost`].
+    /// [`Error::Parameter`], [`Error::Option`], [`Error::MissingTensor`], [`Error::UnexpectedTensor`],
+    /// [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`], [`Error::Limit`], [`Error::Shader`],
+    /// [`Error::DeviceLost`].
     pub fn new(
         gpu: &Gpu,
         loss: &dyn Loss,
@@ -192,8 +193,9 @@ impl Plan {
     /// Buffers may be parts of one buffer. Outputs must not overlap anything. The buffers need the usage `STORAGE`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::BufferTooSmall`], [`Error::BufferUsage`], [`Error::BufferAlignment`],
-    /// [`Error::BufferOverlap`], [`Error::OutOfMemory`], [`Error::DeviceLost`], [`Error::Refused`].
+    /// [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::BufferTooSmall`], [`Error::BufferUsage`],
+    /// [`Error::BufferAlignment`], [`Error::BufferOverlap`], [`Error::OutOfMemory`], [`Error::DeviceLost`],
+    /// [`Error::Refused`].
     pub fn bind(&self, buffers: &Named<BufferSlice<'_>>) -> Result<BoundPlan, Error> {
         let Inner { gpu, spec, signature, variant, chunks, .. } = &*self.0;
         let places = self.places(buffers)?;
@@ -357,7 +359,8 @@ impl<'a> Place<'a> {
         self.slice.buffer == other.slice.buffer && self.slice.offset < end(other) && other.slice.offset < end(self)
     }
 
-    /// The part of the tensor that a chunk takes. The sums over all chunks take the whole of a scalar; items' own losses they leave alone.
+    /// The part of the tensor that a chunk takes. The sums over all chunks take the whole of a scalar; items' own
+    /// losses they leave alone.
     fn binding(&self, chunk: Option<&Chunk>) -> wgpu::BindingResource<'a> {
         let ty = &self.operand.ty;
         let (first, elements) = match (chunk, self.operand.per_item) {

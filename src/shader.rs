@@ -8,7 +8,8 @@ use crate::{
     tuning::Reduce,
 };
 
-/// Kernels sum this many values a lane before they add the sum to a total, so that rounding does not grow with the length.
+/// Kernels sum this many values a lane before they add the sum to a total, so that rounding does not grow with the
+/// length.
 pub(crate) const BLOCK: u32 = 64;
 
 /// Everything a kernel's text depends on: the key of the pipeline cache.
@@ -38,7 +39,8 @@ pub(crate) struct LossVariant {
     pub gradients: GradientStore,
     /// Whether each item's loss is stored.
     pub per_item: bool,
-    /// Whether an input shares a buffer with an output: then all are bound for writing, because wgpu tracks whole buffers.
+    /// Whether an input shares a buffer with an output: then all are bound for writing, because wgpu tracks whole
+    /// buffers.
     pub shared_buffers: bool,
 }
 
@@ -121,7 +123,8 @@ pub(crate) enum Role {
 }
 
 impl Kernel {
-    /// The bindings of group 0, in order: the one source of the WGSL declarations, the bind-group layout and the bind groups.
+    /// The bindings of group 0, in order: the one source of the WGSL declarations, the bind-group layout and the bind
+    /// groups.
     pub fn bindings(&self) -> Vec<Binding> {
         let read = |role| Binding { role, writable: false };
         let write = |role| Binding { role, writable: true };

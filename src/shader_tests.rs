@@ -19,8 +19,8 @@ const LAYOUTS: [(u32, Reduce); 5] = [
     (256, Reduce::Workgroup),
 ];
 
-/// Every kernel by a name of its own. The layout goes round, because it stands in files of its own that all variants share; each file is
-/// joined to each loss.
+/// Every kernel by a name of its own. The layout goes round, because it stands in files of its own that all variants
+/// share; each file is joined to each loss.
 fn kernels() -> BTreeMap<String, Kernel> {
     let kernel = |pass, (workgroup_size, reduce)| Kernel { pass, workgroup_size, reduce };
     let mut kernels: BTreeMap<_, _> =
@@ -98,7 +98,8 @@ fn every_kernel_is_valid_for_naga() {
     assert!(errors.is_empty(), "{} of {} kernels, the first: {}", errors.len(), kernels.len(), errors[0]);
 }
 
-/// Tint comes with the npm package that `make tint` installs; without it there is nothing to run, which only CI takes for a failure.
+/// Tint comes with the npm package that `make tint` installs; without it there is nothing to run, which only CI takes
+/// for a failure.
 #[test]
 fn every_kernel_is_valid_for_tint() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,5 @@
-//! What the shapes and types of a call amount to, checked against the spec. Kernels and reference start from the same signature.
+//! What the shapes and types of a call amount to, checked against the spec. Kernels and reference start from the same
+//! signature.
 
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType,

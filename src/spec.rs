@@ -1,7 +1,7 @@
 //! What a loss is, as plain data.
 //!
-//! A [`LossSpec`] states once everything that is particular to a loss. The bindings and the WGSL header, the bind-group layout,
-//! the command line, the table of losses, the CPU reference and the parity test all come from it.
+//! A [`LossSpec`] states once everything that is particular to a loss. The bindings and the WGSL header, the bind-group
+//! layout, the command line, the table of losses, the CPU reference and the parity test all come from it.
 
 use std::fmt;
 
@@ -51,7 +51,8 @@ impl LossSpec {
     /// The values of the parameters with `settings` in place of defaults.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks its rule.
+    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks
+    /// its rule.
     pub fn values(&'static self, settings: &[(&str, &str)]) -> Result<Values, Error> {
         let mut values = Values::new(self, self.params.iter().map(|param| param.default).collect())?;
         for &(name, text) in settings {
@@ -160,8 +161,8 @@ impl Input {
     }
 }
 
-/// The gradient of what comes after the loss: one value, or (with [`Reduction::None`](crate::Reduction::None)) one per item.
-/// Every loss takes it; it multiplies every gradient, not the loss.
+/// The gradient of what comes after the loss: one value, or (with [`Reduction::None`](crate::Reduction::None)) one per
+/// item. Every loss takes it; it multiplies every gradient, not the loss.
 pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("upstream", Shape::OneOrItems) };
 
 /// One weight per item: multiplies the item's loss and gradient.
@@ -189,9 +190,9 @@ pub enum Shape {
     OneOrItems,
 }
 
-/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign) and [`Class`](Domain::Class)
-/// are checked by the kernels: an item outside contributes nothing, is counted, and reading the result is an error.
-/// The others say what parity checks draw.
+/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign) and
+/// [`Class`](Domain::Class) are checked by the kernels: an item outside contributes nothing, is counted, and reading
+/// the result is an error. The others say what parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.

@@ -39,11 +39,12 @@ impl Tensor {
         Ok(tensor)
     }
 
-    /// Replaces the values by those of a host tensor of the same type and number of elements, before anything that is submitted later.
-    /// An odd number of halves is filled up to a whole word with zeros.
+    /// Replaces the values by those of a host tensor of the same type and number of elements, before anything that is
+    /// submitted later. An odd number of halves is filled up to a whole word with zeros.
     ///
     /// # Errors
-    /// [`Error::DType`], [`Error::Length`], [`Error::DeviceLost`], or [`Error::Refused`] for a caller's buffer that cannot be copied to.
+    /// [`Error::DType`], [`Error::Length`], [`Error::DeviceLost`], or [`Error::Refused`] for a caller's buffer that
+    /// cannot be copied to.
     pub fn write<'a>(&self, host: impl Into<HostTensor<'a>>) -> Result<(), Error> {
         let host = host.into();
         if host.dtype() != self.dtype() {
@@ -120,7 +121,8 @@ impl Tensor {
     /// Its values, once the device has done what was submitted.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], or [`Error::Refused`] for a caller's buffer that cannot be copied from.
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`], or [`Error::Refused`] for a caller's buffer that cannot be copied
+    /// from.
     pub async fn read(&self) -> Result<HostTensor<'static>, Error> {
         let read = readback::read(&self.gpu, &[self.range()]).await?;
         self.host(read.concat())

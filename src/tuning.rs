@@ -4,8 +4,8 @@ use std::fmt;
 
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
-/// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is a matter of speed
-/// alone: results agree to rounding.
+/// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is
+/// a matter of speed alone: results agree to rounding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Tuning {
@@ -49,28 +49,32 @@ impl Tuning {
         let tuning = if info.device_type == DeviceType::Cpu {
             let cores = std::thread::available_parallelism().map_or(4, |cores| cores.get() as u32);
             Tuning {
-                // One SIMD register is one workgroup: a CPU runs wider workgroups as loops around every barrier. Cross-entropy 4096×1000 takes 11
-                // times as long with 256 lanes as with this choice on lavapipe (whose width is 8), 14 times on SwiftShader (4), 5 times
-                // on llvmpipe's GL. Where the driver does not tell the width (GL), 8 is that of AVX.
+                // One SIMD register is one workgroup: a CPU runs wider workgroups as loops around every barrier.
+                // Cross-entropy 4096×1000 takes 11 times as long with 256 lanes as with this choice on lavapipe (whose
+                // width is 8), 14 times on SwiftShader (4), 5 times on llvmpipe's GL. Where the driver does not tell
+                // the width (GL), 8 is that of AVX.
                 workgroup_size: if has_subgroups { info.subgroup_max_size.next_power_of_two() } else { 8 },
-                // A few spans a core even out the cores' speeds. From 2 to 1024 workgroups the times differ by less than 10%.
+                // A few spans a core even out the cores' speeds. From 2 to 1024 workgroups the times differ by less
+                // than 10%.
                 workgroups: 8 * cores,
-                // Without barriers the driver keeps a shader's variables in registers: on lavapipe cross-entropy takes 1.8 times as long through
-                // workgroup memory. Where there is one subgroup size, a workgroup of that size is one subgroup.
+                // Without barriers the driver keeps a shader's variables in registers: on lavapipe cross-entropy takes
+                // 1.8 times as long through workgroup memory. Where there is one subgroup size, a workgroup of that
+                // size is one subgroup.
                 reduce: match (one_size, has_subgroups) {
                     (true, _) => Reduce::SingleSubgroup,
                     (false, true) => Reduce::Subgroup,
                     (false, false) => Reduce::Workgroup,
                 },
-                // llvmpipe (of Mesa 22.3, and lavapipe with it) leaves every loop once a lane has run 65,535 iterations, and says nothing.
+                // llvmpipe (of Mesa 22.3, and lavapipe with it) leaves every loop once a lane has run 65,535
+                // iterations, and says nothing.
                 max_loop_iterations: if info.name.contains("llvmpipe") { 60_000 } else { u32::MAX },
             }
         } else {
             Tuning {
                 // Not measured on a GPU yet: enough lanes to hide memory latency on every generation.
                 workgroup_size: 256,
-                // Enough for the largest GPUs (a few hundred compute units, several workgroups each), yet few enough that one workgroup adds up
-                // their partials at once.
+                // Enough for the largest GPUs (a few hundred compute units, several workgroups each), yet few enough
+                // that one workgroup adds up their partials at once.
                 workgroups: 2048,
                 reduce: if has_subgroups { Reduce::Subgroup } else { Reduce::Workgroup },
                 max_loop_iterations: u32::MAX,

@@ -330,8 +330,8 @@ fn storage_types_may_differ_from_input_to_input() {
 /// What buffers of the caller hold beforehand.
 const FILLING: u8 = 0x3c;
 
-/// The evaluation by a plan bound to the caller's buffers, one for all tensors or one for each, with room behind each tensor that must stay
-/// as it was.
+/// The evaluation by a plan bound to the caller's buffers, one for all tensors or one for each, with room behind each
+/// tensor that must stay as it was.
 fn evaluated_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: Options, one_buffer: bool) -> Evaluation {
     // More than the alignment of any adapter, and than any tensor here needs.
     const SLOT: u64 = 512;

@@ -27,7 +27,8 @@ fn agree(gpu: &Gpu, loss: &AnyLoss, inputs: &Named<HostTensor<'_>>, options: Opt
     assert!(comparison.failures.is_empty(), "{} {what}: {:?}", gpu.adapter_id(), comparison.failures);
 }
 
-/// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver leaves a loop.
+/// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver
+/// leaves a loop.
 #[test]
 fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
     for gpu in adapters::all() {
@@ -54,7 +55,8 @@ fn rows_are_as_long_as_they_like() {
         let mut tuning = gpu.tuning();
         tuning.workgroups = 1;
         let gpu = gpu.with_tuning(tuning);
-        // The first is more than 8 lanes walk twice in 65,535 iterations, the second more rows than fit one workgroup's iterations.
+        // The first is more than 8 lanes walk twice in 65,535 iterations, the second more rows than fit one workgroup's
+        // iterations.
         for (rows, classes) in [(1, 300_001), (80, 4099)] {
             for dtype in [DType::F32, DType::F16] {
                 let logits =

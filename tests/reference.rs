@@ -90,7 +90,8 @@ fn shape_of(spec: &LossSpec, input: &Input, reduction: Reduction) -> Vec<usize> 
     }
 }
 
-/// A value of the input's domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the kinks, lie on.
+/// A value of the input's domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the
+/// kinks, lie on.
 fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input) -> f64 {
     let values = values_of(loss);
     let off_grid = if input.differentiable { 1.0 / 128.0 } else { 0.0 };
@@ -181,7 +182,8 @@ fn every_parameter_has_settings() {
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
-    // A power of two, so that every point of the stencil is exact in f32; its error is h⁴/30 times the fifth derivative.
+    // A power of two, so that every point of the stencil is exact in f32; its error is h⁴/30 times the fifth
+    // derivative.
     const H: f64 = 1.0 / 4096.0;
     for (case, loss) in every_setting().enumerate() {
         for reduction in Reduction::ALL {

@@ -1,8 +1,8 @@
-// Elementwise losses: one item an element. A workgroup owns a contiguous span of pairs of elements, its lanes interleave inside it, and a lane
-// owns whole pairs, so that two halves of a word are never written by two lanes.
+// Elementwise losses: one item an element. A workgroup owns a contiguous span of pairs of elements, its lanes
+// interleave inside it, and a lane owns whole pairs, so that two halves of a word are never written by two lanes.
 //
-// The header gives: Item and Items (a pair), load_items, load_weight, load_upstream, in_domain, any_nan, all_finite, Outcome (loss, then
-// gradients), hook, store_gradients, store_losses.
+// The header gives: Item and Items (a pair), load_items, load_weight, load_upstream, in_domain, any_nan, all_finite,
+// Outcome (loss, then gradients), hook, store_gradients, store_losses.
 
 // One element's loss and gradients, before weights.
 fn outcome_of(item: Item) -> Outcome {

@@ -1,8 +1,9 @@
-// Row losses: one item a row of `params.classes` logits, with a class index as its target. A workgroup owns a contiguous span of rows and works
-// on one row at a time, its lanes interleaved along the classes.
+// Row losses: one item a row of `params.classes` logits, with a class index as its target. A workgroup owns a
+// contiguous span of rows and works on one row at a time, its lanes interleaved along the classes.
 //
-// The header gives: load_logits, load_target, load_weight, load_upstream (by element or row), store_loss; the hook gives row_loss,
-// target_gradient and logit_gradient (of the other classes); a store_row file gives store_row and finish_span.
+// The header gives: load_logits, load_target, load_weight, load_upstream (by element or row), store_loss; the hook
+// gives row_loss, target_gradient and logit_gradient (of the other classes); a store_row file gives store_row and
+// finish_span.
 
 struct Row {
     // The indices of its first logit and of its target's logit within the chunk.
@@ -27,7 +28,8 @@ fn is_counted(label: i32) -> bool {
 // Below every logit: compilers may assume that infinities do not occur.
 const LOWEST: f32 = -3.4028234e38;
 
-// Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident row keeps its small loss.
+// Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident
+// row keeps its small loss.
 struct Softmax {
     // +∞ where a logit is NaN.
     maximum: f32,
@@ -36,7 +38,8 @@ struct Softmax {
     others: f32,
 }
 
-// Both together, `a` before `b`. The smaller maximum becomes one of the others; nothing at all, whose maximum is LOWEST, adds 0.
+// Both together, `a` before `b`. The smaller maximum becomes one of the others; nothing at all, whose maximum is
+// LOWEST, adds 0.
 fn join(a: Softmax, b: Softmax) -> Softmax {
     let factor = exp_nonpositive(-abs(a.maximum - b.maximum));
     if (b.maximum > a.maximum) {
@@ -143,7 +146,8 @@ fn gradient_of(row: Row, index: u32) -> f32 {
     return select(0.0, row.scale * gradient, row.counts);
 }
 
-// The number of rows that count, or with `params.weighted` the sum of their weights: what `mean` and `weighted_mean` divide by.
+// The number of rows that count, or with `params.weighted` the sum of their weights: what `mean` and `weighted_mean`
+// divide by.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;

@@ -1,8 +1,8 @@
 // Elementary functions in f32, accurate to a few units in the last place on every adapter.
 //
-// WGSL's own exp, log and tanh promise too little (an absolute error near log 1, an error that grows with the argument of exp), and some drivers
-// break even that. The polynomials are least-maximum fits to the Taylor remainders; no step cancels, so nothing depends on the
-// compiler keeping the order of operations.
+// WGSL's own exp, log and tanh promise too little (an absolute error near log 1, an error that grows with the argument
+// of exp), and some drivers break even that. The polynomials are least-maximum fits to the Taylor remainders; no step
+// cancels, so nothing depends on the compiler keeping the order of operations.
 
 const LN2_HIGH: f32 = 0.693359375; // 355/512: products with an exponent are exact
 const LN2_LOW: f32 = -2.12194440e-4;
@@ -30,7 +30,8 @@ struct ReducedExponential {
     exponent: i32,
 }
 
-// Added to a small number, the lowest bits of the sum's fraction are the nearest integer: cheaper than a rounding and a checked conversion.
+// Added to a small number, the lowest bits of the sum's fraction are the nearest integer: cheaper than a rounding and a
+// checked conversion.
 const ROUNDER: f32 = 12582912.0; // 1.5·2^23
 const ROUNDER_BITS: i32 = 0x4b400000;
 
@@ -64,14 +65,15 @@ fn expf(x: f32) -> f32 {
     return scale_by_power_of_two(1.0 + reduced.expm1, reduced.exponent);
 }
 
-// exp(x) for x ≤ 0, in one step: the bound gives 2^-127, which is 0 here. Results below the smallest normal float are 0 too.
+// exp(x) for x ≤ 0, in one step: the bound gives 2^-127, which is 0 here. Results below the smallest normal float are 0
+// too.
 fn exp_nonpositive(x: f32) -> f32 {
     let reduced = reduce_exponential(max(x, -88.0));
     return (1.0 + reduced.expm1) * power_of_two(reduced.exponent);
 }
 
-// The same by WGSL's own exp, off by up to 3 + 2|x| units in the last place: enough, and much cheaper, where the error is measured against
-// exp(0), as in a probability of a softmax.
+// The same by WGSL's own exp, off by up to 3 + 2|x| units in the last place: enough, and much cheaper, where the error
+// is measured against exp(0), as in a probability of a softmax.
 fn coarse_exp_nonpositive(x: f32) -> f32 {
     return select(exp(max(x, -87.0)), 0.0, x < -87.0);
 }

@@ -6,7 +6,8 @@ struct Thread {
 
 var<workgroup> shared_words: array<u32, WORKGROUP_SIZE>;
 
-// The barriers around a reduction: one before lane 0's word is read by all, one before the next reduction overwrites it.
+// The barriers around a reduction: one before lane 0's word is read by all, one before the next reduction overwrites
+// it.
 fn share(thread: Thread, word: u32) {
     workgroupBarrier();
     shared_words[thread.lane] = word;

@@ -1,5 +1,5 @@
-// Gradients of a row stored as f16 or bf16: two a word. A row of odd length shares a word with the next one; `carry` takes its last gradient there.
-// Spans have an even number of rows, so no word is shared between workgroups.
+// Gradients of a row stored as f16 or bf16: two a word. A row of odd length shares a word with the next one; `carry`
+// takes its last gradient there. Spans have an even number of rows, so no word is shared between workgroups.
 
 fn store_row(thread: Thread, row: Row, carry: f32) -> f32 {
     let end = row.base + params.classes;

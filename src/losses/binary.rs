@@ -1,4 +1,5 @@
-//! Binary and multi-label classification: elementwise; inputs `logits` or `prediction` ∂, `target` and optional `weight`, all of one shape.
+//! Binary and multi-label classification: elementwise; inputs `logits` or `prediction` ∂, `target` and optional
+//! `weight`, all of one shape.
 
 use crate::{
     Loss,
@@ -15,8 +16,8 @@ const LOGITS_SIGN: &[Input] = &[
 
 /// Binary cross-entropy of probabilities.
 ///
-/// `−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]`; gradient (p − t)/max(p(1−p), 1e-12). From logits, [`BceWithLogits`] is more
-/// exact.
+/// `−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]`; gradient (p − t)/max(p(1−p), 1e-12). From logits,
+/// [`BceWithLogits`] is more exact.
 ///
 /// Inputs `prediction` p ∂ `[*]` and `target` t `[*]`, both checked to be in [0, 1], optional `weight` `[*]`.
 /// Source: PyTorch BCELoss.
@@ -62,11 +63,11 @@ impl Loss for Bce {
 
 /// Binary cross-entropy of logits.
 ///
-/// `(1−t)x + (1+(w−1)t)·softplus(−x)`; w is the parameter `pos_weight` times the input of that name. `label_smoothing` ε moves the
-/// target: t ← t(1−ε) + ε/2.
+/// `(1−t)x + (1+(w−1)t)·softplus(−x)`; w is the parameter `pos_weight` times the input of that name. `label_smoothing`
+/// ε moves the target: t ← t(1−ε) + ε/2.
 ///
-/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be in [0, 1], optional `pos_weight` `[C]`, one value for each position on
-/// the last axis, optional `weight` `[*]`. Source: PyTorch BCEWithLogitsLoss.
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be in [0, 1], optional `pos_weight` `[C]`, one value for
+/// each position on the last axis, optional `weight` `[*]`. Source: PyTorch BCEWithLogitsLoss.
 ///
 /// ```
 /// # use wgloss::{BceWithLogits, Gpu, Loss, Reduction};
@@ -129,8 +130,8 @@ impl Loss for BceWithLogits {
 
 /// Focal loss of independent logits, as in RetinaNet.
 ///
-/// `α_t·(1−p_t)^γ·bce_with_logits(x, t)` with p = σ(x), p_t = pt + (1−p)(1−t) and α_t = αt + (1−α)(1−t); `alpha` below 0 switches
-/// α_t off. Finite for every finite x and every γ ≥ 0.
+/// `α_t·(1−p_t)^γ·bce_with_logits(x, t)` with p = σ(x), p_t = pt + (1−p)(1−t) and α_t = αt + (1−α)(1−t); `alpha` below
+/// 0 switches α_t off. Finite for every finite x and every γ ≥ 0.
 ///
 /// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be in [0, 1], optional `weight` `[*]`.
 /// Source: Lin et al. 2017; torchvision sigmoid_focal_loss.
@@ -239,7 +240,8 @@ impl Loss for Hinge {
 ///
 /// `max(0, 1 − t·x)²`.
 ///
-/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: Keras SquaredHinge.
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: Keras
+/// SquaredHinge.
 ///
 /// ```
 /// # use wgloss::{Gpu, Loss, Reduction, SquaredHinge};
@@ -280,7 +282,8 @@ impl Loss for SquaredHinge {
 ///
 /// `softplus(−t·x)`.
 ///
-/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: PyTorch SoftMarginLoss.
+/// Inputs `logits` x ∂ `[*]`, `target` t `[*]`, checked to be −1 or 1, optional `weight` `[*]`. Source: PyTorch
+/// SoftMarginLoss.
 ///
 /// ```
 /// # use wgloss::{Gpu, Loss, Reduction, SoftMargin};
@@ -319,11 +322,11 @@ impl Loss for SoftMargin {
 
 /// Kullback–Leibler divergence from log-probabilities.
 ///
-/// `t(ln t − p)`, 0 where t = 0; with `log_target` the target holds log-probabilities too: `exp(t)(t − p)`. The usual reduction is
-/// [`BatchMean`](crate::Reduction::BatchMean).
+/// `t(ln t − p)`, 0 where t = 0; with `log_target` the target holds log-probabilities too: `exp(t)(t − p)`. The usual
+/// reduction is [`BatchMean`](crate::Reduction::BatchMean).
 ///
-/// Inputs `prediction` p ∂ `[*]`, which holds log-probabilities, `target` t `[*]`, without `log_target` checked to be in [0, 1],
-/// optional `weight` `[*]`. Source: Kullback & Leibler 1951; PyTorch KLDivLoss.
+/// Inputs `prediction` p ∂ `[*]`, which holds log-probabilities, `target` t `[*]`, without `log_target` checked to be
+/// in [0, 1], optional `weight` `[*]`. Source: Kullback & Leibler 1951; PyTorch KLDivLoss.
 ///
 /// ```
 /// # use wgloss::{Gpu, HostTensor, KlDiv, Loss, Reduction};

@@ -9,10 +9,11 @@ use crate::{
 /// Cross-entropy of logits against class indices.
 ///
 /// `lse − x_y` for a row x of logits and its class y, with `lse = log Σ_c exp(x_c)`; gradient softmax(x) − onehot(y).
-/// Rows whose target is `ignore_index` count nowhere: a mean divides by the number of the others. A logit of −∞ masks its class.
+/// Rows whose target is `ignore_index` count nowhere: a mean divides by the number of the others. A logit of −∞ masks
+/// its class.
 ///
-/// Inputs `logits` x ∂ `[N, C]`, `target` y `[N]`, i32, checked to be `ignore_index` or from 0 to C − 1, optional `weight` `[N]`.
-/// Source: PyTorch CrossEntropyLoss.
+/// Inputs `logits` x ∂ `[N, C]`, `target` y `[N]`, i32, checked to be `ignore_index` or from 0 to C − 1, optional
+/// `weight` `[N]`. Source: PyTorch CrossEntropyLoss.
 ///
 /// ```
 /// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};

@@ -151,7 +151,8 @@ impl Loss for Huber {
 ///
 /// `½e²/β` if |e| < β, else `|e| − ½β`, with e = p − t. β = 0 is exactly [`Mae`].
 ///
-/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: Girshick 2015; PyTorch SmoothL1Loss.
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: Girshick 2015; PyTorch
+/// SmoothL1Loss.
 ///
 /// ```
 /// # use wgloss::{Gpu, Loss, Reduction, SmoothL1};
@@ -204,7 +205,8 @@ impl Loss for SmoothL1 {
 ///
 /// `|e| + log1p(exp(−2|e|)) − ln 2` with e = p − t; gradient tanh(e). Finite at |e| = 1e30.
 ///
-/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: the logarithm of cosh(e); Keras LogCosh.
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: the logarithm of cosh(e); Keras
+/// LogCosh.
 ///
 /// ```
 /// # use wgloss::{Gpu, LogCosh, Loss, Reduction};
@@ -298,7 +300,8 @@ impl Loss for Quantile {
 ///
 /// `e²`, times `over_penalty` where e = p − t is positive.
 ///
-/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: expectile regression, Newey & Powell 1987.
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, optional `weight` `[*]`. Source: expectile regression, Newey &
+/// Powell 1987.
 ///
 /// ```
 /// # use wgloss::{AsymmetricMse, Gpu, Loss, Reduction};
@@ -425,8 +428,8 @@ impl Loss for PoissonNll {
 /// `½(ln v + e²/v)` with e = p − t and v = max(`variance`, `eps`). `full` adds ½ln 2π.
 /// The gradient of the variance is taken at v and passed through the clamp.
 ///
-/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, `variance` ∂ `[*]`, optional `weight` `[*]`; with three inputs it is called by
-/// name. Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
+/// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, `variance` ∂ `[*]`, optional `weight` `[*]`; with three inputs it
+/// is called by name. Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
 ///
 /// ```
 /// # use wgloss::{GaussianNll, Gpu, Loss, Named, Reduction};

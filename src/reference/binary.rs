@@ -64,7 +64,8 @@ pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
     }
 }
 
-/// Cross-entropy of σ(x) against the masses of the positive and the negative class: −positive·ln σ(x) − negative·ln σ(−x).
+/// Cross-entropy of σ(x) against the masses of the positive and the negative class: −positive·ln σ(x) − negative·ln
+/// σ(−x).
 fn logistic(x: f64, positive: f64, negative: f64) -> Term {
     let loss = positive * softplus(-x) + negative * softplus(x);
     Term::new(loss, [negative * sigmoid(x) - positive * sigmoid(-x)])

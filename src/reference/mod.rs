@@ -1,7 +1,8 @@
 //! The CPU reference: every loss in f64, in the form a textbook gives it, written independently of the kernels.
 //!
-//! It is the truth that kernels are checked against, and what `--adapter cpu` runs. One short function per loss, of the loss's own
-//! name, gives the loss and the gradients of one item; [`evaluate`] does what all losses share: checks, weights, reductions, upstream.
+//! It is the truth that kernels are checked against, and what `--adapter cpu` runs. One short function per loss, of the
+//! loss's own name, gives the loss and the gradients of one item; [`evaluate`] does what all losses share: checks,
+//! weights, reductions, upstream.
 //!
 //! ```
 //! use wgloss::{HostTensor, Named, Reduction, losses::Mse, reference};
@@ -40,7 +41,8 @@ pub enum Reference {
     Rows(fn(&Item<'_>, &Values) -> Term),
 }
 
-/// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was left out is 1.
+/// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
+/// left out is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     inputs: &'a [Column],
@@ -74,7 +76,8 @@ impl Item<'_> {
 pub struct Term {
     /// The loss.
     pub loss: f64,
-    /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per class for a row.
+    /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
+    /// class for a row.
     pub gradients: Vec<f64>,
 }
 
@@ -111,14 +114,15 @@ pub struct Evaluation {
 
 /// The loss and its gradients in f64.
 ///
-/// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the GPU. An item with
-/// a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what the formula gives, or NaN where
-/// that would be finite: infinity is never hidden. Rows differ in that a logit of −∞ masks its class; +∞ or NaN makes the row NaN.
+/// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
+/// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
+/// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
+/// masks its class; +∞ or NaN makes the row NaN.
 ///
 /// # Errors
-/// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the loss's parameters;
-/// [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`]
-/// and [`Error::Option`] if inputs or options do not fit the loss.
+/// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
+/// loss's parameters; [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
+/// [`Error::UpstreamReduction`] and [`Error::Option`] if inputs or options do not fit the loss.
 pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let call = Call::new(loss, inputs, options)?;
     let counted = call.counted()?;
@@ -170,8 +174,8 @@ struct Call {
     upstream: Column,
 }
 
-/// The values of one input. Every item has a part of `width` of them; where there are fewer parts than items they repeat, as a value per
-/// position on the last axis does, or a single value.
+/// The values of one input. Every item has a part of `width` of them; where there are fewer parts than items they
+/// repeat, as a value per position on the last axis does, or a single value.
 #[derive(Debug)]
 struct Column {
     name: &'static str,

@@ -17,7 +17,8 @@ pub fn cross_entropy(item: &Item<'_>, _: &Values) -> Term {
 fn log_softmax(logits: &[f64]) -> Vec<f64> {
     // The lowest finite value to start from, so that −∞ minus the maximum is −∞ even where every class is masked.
     let max = logits.iter().copied().fold(f64::MIN, f64::max);
-    // The maximum itself adds exp 0 = 1 to the sum, which ln_1p supplies: accurate also where the rest is next to nothing.
+    // The maximum itself adds exp 0 = 1 to the sum, which ln_1p supplies: accurate also where the rest is next to
+    // nothing.
     let top = logits.iter().position(|&x| x == max);
     let rest: f64 = logits.iter().enumerate().filter(|&(c, _)| Some(c) != top).map(|(_, x)| (x - max).exp()).sum();
     logits.iter().map(|x| x - max - rest.ln_1p()).collect()

@@ -13,8 +13,8 @@ pub fn domain(loss: &dyn Loss, input: &Input) -> Domain {
     input.domain.resolve(&Values::new(loss.spec(), loss.values()).unwrap())
 }
 
-/// Inputs for a loss whose first input has this shape; the optional ones too if asked, except `upstream`. Their values are within their
-/// domains, and none is special.
+/// Inputs for a loss whose first input has this shape; the optional ones too if asked, except `upstream`. Their values
+/// are within their domains, and none is special.
 pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) -> Inputs {
     let mut rng = Rng::with_seed(7);
     let (spec, last_axis) = (loss.spec(), shape.last().copied().unwrap_or(1));

@@ -4,7 +4,8 @@ fn loss_and_grad(x: f32, t: f32) -> vec2<f32> {
     let e = exp_nonpositive(-abs(x));
     let log_norm = log1pf(e);
     let likelier = select(1.0 - t, t, x >= 0.0);
-    // 1 − p_t = mixed/(1 + e). Where the target is the likelier label alone, mixed is e, whose logarithm is known and whose ratio to e is 1.
+    // 1 − p_t = mixed/(1 + e). Where the target is the likelier label alone, mixed is e, whose logarithm is known and
+    // whose ratio to e is 1.
     let mixed = (1.0 - likelier) + likelier * e;
     let certain = likelier == 1.0;
     let log_mixed = select(logf(mixed), -abs(x), certain);
