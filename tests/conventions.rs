@@ -138,6 +138,23 @@ fn a_reduction_hides_no_nan() {
     }
 }
 
+/// Masks are often the lowest finite value instead: it is a value like any other, and alone in a row all classes are equal.
+#[test]
+fn the_lowest_finite_logit_is_a_value_like_any_other() {
+    let lowest = f64::from(f32::MIN);
+    for gpu in adapters::all() {
+        // More classes than lanes, and a single one.
+        for classes in [1, 3, 1000] {
+            let mut logits = vec![lowest; 2 * classes];
+            logits[classes] = 0.0;
+            let inputs = rows(&logits, DType::F32, &[0.0, 0.0]);
+            let found = evaluated(gpu, &CrossEntropy::default(), &inputs, Reduction::None);
+            let equal = (classes as f64).ln();
+            assert!((found.loss.to_f64()[0] - equal).abs() <= 1e-6 * equal, "{}", gpu.adapter_id());
+        }
+    }
+}
+
 #[test]
 fn a_logit_of_minus_infinity_masks_its_class() {
     const MASK: f64 = f64::NEG_INFINITY;

@@ -25,7 +25,7 @@ fn is_counted(label: i32) -> bool {
     return label >= 0 && u32(label) < params.classes && label != params.ignore_index;
 }
 
-// Below every logit: compilers may assume that infinities do not occur.
+// The lowest finite value: compilers may assume that infinities do not occur.
 const LOWEST: f32 = -3.4028234e38;
 
 // Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident
@@ -33,14 +33,16 @@ const LOWEST: f32 = -3.4028234e38;
 struct Softmax {
     // +∞ where a logit is NaN.
     maximum: f32,
-    // The first column that has the maximum.
+    // The first column that has the maximum; NOWHERE for no logits at all.
     column: u32,
     others: f32,
 }
 
-// Both together, `a` before `b`. The smaller maximum becomes one of the others; nothing at all, whose maximum is
-// LOWEST, adds 0.
+// Both together, `a` before `b`, which is not empty. The smaller maximum becomes one of the others.
 fn join(a: Softmax, b: Softmax) -> Softmax {
+    if (a.column == NOWHERE) {
+        return b;
+    }
     let factor = exp_nonpositive(-abs(a.maximum - b.maximum));
     if (b.maximum > a.maximum) {
         return Softmax(b.maximum, b.column, b.others + (a.others + 1.0) * factor);
@@ -54,13 +56,17 @@ fn row_softmax(thread: Thread, base: u32, columns: u32) -> Softmax {
     var total = Softmax(LOWEST, NOWHERE, 0.0);
     // The largest bits without their sign: those of a NaN are above all others.
     var unsigned = 0u;
-    for (var start = 0u; start < columns; start += BLOCK * stride) {
+    for (var start = thread.lane; start < columns; start += BLOCK * stride) {
         let end = min(start + BLOCK * stride, columns);
-        var block = Softmax(LOWEST, NOWHERE, 0.0);
-        for (var column = start + thread.lane; column < end; column += stride) {
-            let logit = load_logits(base + column);
-            unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
+        let first = load_logits(base + start);
+        unsigned = max(unsigned, bitcast<u32>(first) << 1u);
+        // A masked class, −∞, becomes so low a logit that it adds nothing.
+        var block = Softmax(max(first, LOWEST), start, 0.0);
+        for (var column = start + stride; column < end; column += stride) {
+            let raw = load_logits(base + column);
+            unsigned = max(unsigned, bitcast<u32>(raw) << 1u);
             // `join` for one logit: with or without a new maximum it is the same exponential.
+            let logit = max(raw, LOWEST);
             let larger = logit > block.maximum;
             let factor = exp_nonpositive(-abs(logit - block.maximum));
             block.others = select(block.others + factor, (block.others + 1.0) * factor, larger);
@@ -75,7 +81,8 @@ fn row_softmax(thread: Thread, base: u32, columns: u32) -> Softmax {
 
     let maximum = reduce_max(thread, total.maximum);
     let column = reduce_min_u32(thread, select(NOWHERE, total.column, total.maximum == maximum));
-    let own = select(1.0, 0.0, total.column == column);
+    // The other lanes' maxima are among the others; a lane without a column has none.
+    let own = select(1.0, 0.0, total.column == column || total.column == NOWHERE);
     let others = reduce_add(thread, (total.others + own) * exp_nonpositive(total.maximum - maximum));
     return Softmax(maximum, column, others);
 }
