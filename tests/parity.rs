@@ -4,13 +4,14 @@
 mod adapters;
 
 use wgloss::{
-    Gpu, losses,
+    Gpu, Reduce, losses,
     parity::{self, Effort},
+    spec::LossSpec,
 };
 
-fn every_loss_agrees_with_the_reference(gpu: &Gpu) {
+fn agree_with_the_reference(gpu: &Gpu, specs: &[&'static LossSpec]) {
     let mut failures = Vec::new();
-    for spec in losses::ALL {
+    for spec in specs {
         let report = parity::check(gpu, spec, Effort::Quick, &mut |_, _| {}).expect("the device works");
         assert!(report.cases > 100, "{}: only {} cases ran", spec.name, report.cases);
         // What an adapter cannot run is listed, and on these it is one thing only.
@@ -31,7 +32,7 @@ fn is(gpu: &Gpu, software: &str) -> bool {
 
 fn on(software: &str) {
     match adapters::all().iter().find(|gpu| is(gpu, software)) {
-        Some(gpu) => every_loss_agrees_with_the_reference(gpu),
+        Some(gpu) => agree_with_the_reference(gpu, losses::ALL),
         None => eprintln!("{software} is not on this machine"),
     }
 }
@@ -55,5 +56,21 @@ fn swiftshader() {
 #[test]
 fn other_adapters() {
     let others = adapters::all().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
-    others.for_each(every_loss_agrees_with_the_reference);
+    others.for_each(|gpu| agree_with_the_reference(gpu, losses::ALL));
+}
+
+/// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because reductions are all that differs.
+#[test]
+fn workgroups_may_be_wider_than_a_subgroup() {
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroup_size = 64;
+        if tuning.reduce == Reduce::SingleSubgroup {
+            tuning.reduce = Reduce::Subgroup;
+        }
+        agree_with_the_reference(
+            &gpu.with_tuning(tuning),
+            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY],
+        );
+    }
 }
