@@ -1,0 +1,250 @@
+//! Inputs, parameters and options that do not fit the loss.
+
+use wgloss::{
+    AnyLoss, BceWithLogits, CrossEntropy, DType, Error, GaussianNll, Gradients, HostTensor, Huber, Loss, Mse, Named,
+    Options, Plan, Quantile, Reduction, Tensor, losses, reference,
+    spec::{LossSpec, Rule, Value},
+};
+
+use super::{adapters, device::uploaded, inputs::Inputs, pair, zeros};
+
+/// The error of the reference, which every way of evaluating these inputs gives too, on every adapter.
+#[track_caller]
+fn refusal(loss: &impl Loss, inputs: &Inputs, options: impl Into<Options>) -> Error {
+    let options = options.into();
+    let expected = reference::evaluate(loss, inputs, &options).unwrap_err();
+    for gpu in adapters::all() {
+        let types = inputs.map(|host| host.ty().clone());
+        let found = [
+            loss.eval_with(gpu, inputs, options).unwrap_err(),
+            pollster::block_on(loss.eval_async(gpu, inputs, options)).unwrap_err(),
+            loss.run_with(gpu, &uploaded(gpu, inputs), options).unwrap_err(),
+            Plan::new(gpu, loss, &types, options).unwrap_err(),
+        ];
+        for found in found {
+            // Not the errors themselves: a NaN in a field differs from itself.
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{}", gpu.adapter_id());
+        }
+    }
+    expected
+}
+
+#[test]
+fn a_shape_that_does_not_fit_is_refused() {
+    use DType::{F32, I32};
+    #[track_caller]
+    fn check(loss: &impl Loss, inputs: &[(&str, DType, &[usize])], tensor: &'static str, expected: &str) {
+        let given = zeros(inputs);
+        let found = given.get(tensor).unwrap().shape().to_vec();
+        let expected = Error::Shape { loss: loss.spec().name, tensor, expected: expected.to_string(), found };
+        assert_eq!(refusal(loss, &given, Reduction::None), expected);
+    }
+    let ce = CrossEntropy::default();
+    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[3])], "target", "[4]");
+    check(&Mse, &[("prediction", F32, &[2, 2]), ("target", F32, &[4])], "target", "[2, 2]");
+    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("weight", F32, &[1])], "weight", "[4]");
+    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("upstream", F32, &[3])], "upstream", "[1] or [4]");
+    check(
+        &GaussianNll::default(),
+        &[("prediction", F32, &[4]), ("target", F32, &[4]), ("variance", F32, &[1])],
+        "variance",
+        "[4]",
+    );
+    check(
+        &BceWithLogits::default(),
+        &[("logits", F32, &[2, 3]), ("target", F32, &[2, 3]), ("pos_weight", F32, &[2])],
+        "pos_weight",
+        "[3]",
+    );
+    for shape in [&[][..], &[4], &[2, 0], &[2, 3, 4]] {
+        check(&ce, &[("logits", F32, shape), ("target", I32, &[2])], "logits", "[N, C] with C ≥ 1");
+    }
+    check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[3])], "target", "[2]");
+    check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), ("weight", F32, &[2, 3])], "weight", "[2]");
+}
+
+#[test]
+fn a_storage_type_that_does_not_fit_is_refused() {
+    use DType::{F16, F32, I32};
+    #[track_caller]
+    fn check(loss: &impl Loss, inputs: &[(&str, DType, &[usize])], tensor: &str, expected: &str) {
+        let given = zeros(inputs);
+        let found = given.get(tensor).unwrap().dtype();
+        let tensor = format!("{}: `{tensor}`", loss.spec().name);
+        let expected = Error::DType { tensor, expected: expected.to_string(), found };
+        assert_eq!(refusal(loss, &given, Reduction::Sum), expected);
+    }
+    let floats = "f32, f16 or bf16";
+    check(&Mse, &[("prediction", I32, &[4]), ("target", F32, &[4])], "prediction", floats);
+    check(&Mse, &[("prediction", F32, &[4]), ("target", I32, &[4])], "target", floats);
+    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("weight", I32, &[4])], "weight", floats);
+    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("upstream", I32, &[1])], "upstream", floats);
+    check(&CrossEntropy::default(), &[("logits", F32, &[2, 3]), ("target", F32, &[2])], "target", "i32");
+    check(&CrossEntropy::default(), &[("logits", F32, &[2, 3]), ("target", F16, &[2])], "target", "i32");
+    check(&CrossEntropy::default(), &[("logits", I32, &[2, 3]), ("target", I32, &[2])], "logits", floats);
+}
+
+#[test]
+fn a_missing_input_is_named() {
+    let all = [("prediction", DType::F32, &[4][..]), ("target", DType::F32, &[4]), ("variance", DType::F32, &[4])];
+    for (index, (name, ..)) in all.iter().enumerate() {
+        let mut given = all.to_vec();
+        given.remove(index);
+        let expected = Error::MissingTensor { loss: "gaussian_nll", tensor: name.to_string() };
+        assert_eq!(refusal(&GaussianNll::default(), &zeros(&given), Reduction::Mean), expected);
+    }
+}
+
+#[test]
+fn an_unexpected_or_repeated_input_is_named() {
+    for tensor in ["wieght", "variance", "target", ""] {
+        let given = [("prediction", DType::F32, &[4][..]), ("target", DType::F32, &[4]), (tensor, DType::F32, &[4])];
+        let known = ["prediction", "target", "weight", "upstream"].map(str::to_string).to_vec();
+        let expected = Error::UnexpectedTensor { loss: "mse", tensor: tensor.to_string(), known };
+        assert_eq!(refusal(&Mse, &zeros(&given), Reduction::Mean), expected);
+    }
+}
+
+#[test]
+fn an_upstream_per_item_needs_the_reduction_none() {
+    let given = [("prediction", DType::F32, &[4][..]), ("target", DType::F32, &[4]), ("upstream", DType::F32, &[4])];
+    for reduction in Reduction::ALL.into_iter().filter(|&reduction| reduction != Reduction::None) {
+        assert_eq!(refusal(&Mse, &zeros(&given), reduction), Error::UpstreamReduction { loss: "mse", reduction });
+    }
+}
+
+#[test]
+fn an_upstream_or_gradient_weight_that_is_not_finite_is_refused() {
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let with = |upstream, weight| Options {
+            upstream,
+            gradients: Gradients::Add { weight },
+            ..Options::new(Reduction::Sum)
+        };
+        for (option, options) in [("upstream", with(wrong, 1.0)), ("gradients.weight", with(1.0, wrong))] {
+            let expected = Error::Option { loss: "mse", option, found: wrong };
+            assert_eq!(format!("{:?}", refusal(&Mse, &pair(), options)), format!("{expected:?}"));
+        }
+    }
+}
+
+/// A loss with parameters that nothing has checked.
+struct Unchecked(&'static LossSpec, Vec<Value>);
+
+impl Loss for Unchecked {
+    fn spec(&self) -> &'static LossSpec {
+        self.0
+    }
+
+    fn values(&self) -> Vec<Value> {
+        self.1.clone()
+    }
+}
+
+/// Numbers that break a rule.
+fn forbidden(rule: Rule) -> Vec<f32> {
+    let finite: &[f32] = match rule {
+        Rule::Positive => &[0.0, -0.5],
+        Rule::NonNegative => &[-0.5],
+        Rule::OpenUnit => &[0.0, 1.0, -0.5, 1.5],
+        Rule::HalfOpenUnit => &[1.0, -0.5],
+        Rule::Finite | Rule::Flag | Rule::Integer => &[],
+    };
+    [finite, &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]].concat()
+}
+
+#[test]
+fn a_parameter_outside_its_rule_is_refused() {
+    for spec in losses::ALL {
+        for (index, param) in spec.params.iter().enumerate() {
+            let refused = |found| Error::Parameter { loss: spec.name, parameter: param.name, rule: param.rule, found };
+            for wrong in forbidden(param.rule) {
+                let mut values: Vec<Value> = spec.params.iter().map(|param| param.default).collect();
+                values[index] = wrong.into();
+                let expected = refused(Value::Number(wrong).to_string());
+                assert_eq!(refusal(&Unchecked(spec, values), &Named::new(), Reduction::Sum), expected);
+                let text = wrong.to_string();
+                assert_eq!(AnyLoss::new(spec.name, &[(param.name, &text)]).unwrap_err(), refused(text));
+            }
+            for text in ["", "one", "1,5", "0x1"] {
+                let found = AnyLoss::new(spec.name, &[(param.name, text)]).unwrap_err();
+                assert_eq!(found, refused(text.to_string()));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_parameters_of_a_typed_loss_are_checked() {
+    let refused = |loss, parameter, rule, found: &str| Error::Parameter { loss, parameter, rule, found: found.into() };
+    assert_eq!(
+        refusal(&Huber { delta: -1.0 }, &pair(), Reduction::Mean),
+        refused("huber", "delta", Rule::Positive, "-1")
+    );
+    assert_eq!(
+        refusal(&Quantile { quantile: f32::NAN }, &pair(), Reduction::Mean),
+        refused("quantile", "quantile", Rule::OpenUnit, "NaN")
+    );
+    assert_eq!(
+        refusal(&GaussianNll { eps: f32::INFINITY, full: false }, &pair(), Reduction::Mean),
+        refused("gaussian_nll", "eps", Rule::Positive, "inf")
+    );
+}
+
+#[test]
+fn as_many_parameter_values_as_parameters_are_needed() {
+    for values in [vec![], vec![Value::Number(1.0); 2]] {
+        let expected = Error::ParameterCount { loss: "huber", expected: 1, found: values.len() };
+        assert_eq!(refusal(&Unchecked(&losses::HUBER, values), &pair(), Reduction::Sum), expected);
+    }
+}
+
+#[test]
+fn unknown_names_are_refused() {
+    let (loss, parameter) = ("sigmoid_focal", "beta".to_string());
+    let expected = Error::UnknownParameter { loss, parameter, known: vec!["alpha", "gamma"] };
+    assert_eq!(AnyLoss::new(loss, &[("gamma", "1"), ("beta", "1")]).unwrap_err(), expected);
+    assert_eq!(AnyLoss::new("mqe", &[]).unwrap_err(), Error::UnknownLoss { found: "mqe".to_string() });
+    assert_eq!("Mean".parse::<Reduction>(), Err(Error::UnknownReduction { found: "Mean".to_string() }));
+}
+
+#[test]
+fn as_many_values_as_the_shape_holds_are_needed() {
+    let length = |shape: &[usize], expected, found| Error::Length { shape: shape.to_vec(), expected, found };
+    assert_eq!(HostTensor::new(&[0.0_f32; 5], [2, 3]).unwrap_err(), length(&[2, 3], 6, 5));
+    assert_eq!(HostTensor::new(&[0.0_f32; 1], [0, 3]).unwrap_err(), length(&[0, 3], 0, 1));
+    assert_eq!(HostTensor::new::<f32>(&[], []).unwrap_err(), length(&[], 1, 0));
+    assert_eq!(HostTensor::from_bytes(DType::F16, [3], vec![0; 4]).unwrap_err(), length(&[3], 3, 2));
+    assert_eq!(HostTensor::rounded(&[0.0; 4], DType::BF16, [3]).unwrap_err(), length(&[3], 3, 4));
+    // More elements than can be counted.
+    let huge = [usize::MAX, usize::MAX];
+    assert_eq!(HostTensor::new(&[0_i32], huge).unwrap_err(), length(&huge, usize::MAX, 1));
+}
+
+#[test]
+fn values_are_neither_read_nor_rounded_as_another_type() {
+    let wrong = |tensor: &str, expected: &str, found| Error::DType {
+        tensor: tensor.to_string(),
+        expected: expected.to_string(),
+        found,
+    };
+    let halves = HostTensor::rounded(&[1.0], DType::F16, [1]).unwrap();
+    assert_eq!(halves.to_vec::<f32>(), Err(wrong("the tensor to read", "f32", DType::F16)));
+    let rounded = HostTensor::rounded(&[1.0], DType::I32, [1]);
+    assert_eq!(rounded, Err(wrong("rounded values", "a floating type", DType::I32)));
+}
+
+#[test]
+fn a_tensor_takes_only_values_of_its_type_and_length() {
+    for gpu in adapters::all() {
+        let tensor = Tensor::from_host(gpu, &[1.0_f32, 2.0, 3.0]).unwrap();
+        let wrong_type = tensor.write(&[1_i32, 2, 3]).unwrap_err();
+        let what = "what is written to a tensor".to_string();
+        assert_eq!(wrong_type, Error::DType { tensor: what, expected: "f32".to_string(), found: DType::I32 });
+        for length in [2, 4] {
+            let wrong_length = tensor.write(&vec![0.0_f32; length]).unwrap_err();
+            assert_eq!(wrong_length, Error::Length { shape: vec![3], expected: 3, found: length });
+        }
+        assert_eq!(tensor.read_blocking().unwrap().to_vec(), Ok(vec![1.0_f32, 2.0, 3.0]));
+    }
+}
