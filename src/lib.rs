@@ -78,6 +78,7 @@ mod signature;
 pub mod spec;
 mod tensor;
 mod tuning;
+mod workspace;
 
 pub use dtype::{DType, Element};
 pub use error::Error;

@@ -11,11 +11,8 @@ use crate::{
     shader::{Entry, Kernel, LossVariant, Pass, Role, SpecKey},
     signature::Signature,
     spec::{Driver, Input, LossSpec, Shape, Values},
+    workspace::{self, WorkspaceHeader},
 };
-
-/// Bytes of the workspace before the partials, and of one partial: `shaders/lib/workspace.wgsl`.
-const WORKSPACE_HEADER: u64 = 32;
-const PARTIAL_SIZE: u64 = 16;
 
 /// A place in a buffer: the buffer and an offset in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -162,8 +159,7 @@ impl Plan {
 
     /// Bytes of device memory that a binding of this plan takes besides inputs and outputs.
     pub fn workspace_size(&self) -> u64 {
-        // The kernels declare one partial at least.
-        WORKSPACE_HEADER + u64::from(self.partials().max(1)) * PARTIAL_SIZE
+        workspace::size(self.partials())
     }
 
     fn partials(&self) -> u32 {
@@ -500,20 +496,18 @@ impl BoundPlan {
     }
 
     pub(crate) fn status_range(&self) -> Range<'_> {
-        Range { buffer: &self.workspace, offset: 0, size: WORKSPACE_HEADER }
+        Range { buffer: &self.workspace, offset: 0, size: WorkspaceHeader::SIZE }
     }
 
-    /// The status in the workspace's header: `shaders/lib/workspace.wgsl`.
+    /// The status in the bytes of [`BoundPlan::status_range`].
     pub(crate) fn status(&self, bytes: &[u8]) -> Result<Status, Error> {
-        let words: Vec<u32> = bytemuck::pod_collect_to_vec(bytes);
-        let count = |low: usize| u64::from(words[low]) + (u64::from(words[low + 1]) << 16);
-        let (items, invalid) = (count(1), count(3));
-        if invalid == 0 {
+        let found: WorkspaceHeader = bytemuck::pod_read_unaligned(bytes);
+        let (items, count) = (found.items(), found.invalid());
+        if count == 0 {
             return Ok(Status { items });
         }
-        let [partial, item] = [words[5], words[6]];
-        let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= partial);
-        let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(item);
-        Err(Error::Target { loss: self.plan.spec().name, count: invalid, first })
+        let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
+        let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);
+        Err(Error::Target { loss: self.plan.spec().name, count, first })
     }
 }

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 
 use crate::{
     DType,
+    header::{FinalizeParams, FixedParams},
     losses::ALL,
     shader::{Entry, GradientStore, Kernel, LossVariant, Pass, SpecKey},
     spec::{Kind, LossSpec},
     tuning::Reduce,
+    workspace::{Partial, WorkspaceHeader},
 };
 
 /// Workgroup sizes and reductions as `tuning.rs` pairs them, and as a caller may.
@@ -127,6 +129,47 @@ fn every_kernel_is_valid_for_tint() {
         .fold(String::new(), |text, line| text + line + "\n");
     assert!(output.status.success(), "{errors}");
     assert!(said.contains(&format!("{} shaders valid", kernels.len())), "{} kernels, but {errors}", kernels.len());
+}
+
+/// Names and offsets of a struct's members in a kernel's text.
+fn members(kernel: &Kernel, name: &str) -> Vec<(String, u32)> {
+    let module = wgpu::naga::front::wgsl::parse_str(&kernel.assemble().source).expect("the kernel is valid");
+    let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));
+    let Some((_, wgpu::naga::Type { inner: wgpu::naga::TypeInner::Struct { members, .. }, .. })) = found else {
+        panic!("no struct is called {name}");
+    };
+    members.iter().map(|member| (member.name.clone().unwrap_or_default(), member.offset)).collect()
+}
+
+/// The members that a host struct must have, in order, each a word.
+macro_rules! words {
+    ($ty:ty: $($name:ident),*) => {
+        [$((stringify!($name).to_string(), std::mem::offset_of!($ty, $name) as u32)),*]
+    };
+}
+
+#[test]
+fn structs_are_the_same_on_host_and_device() {
+    let finalize = Kernel { pass: Pass::Finalize, workgroup_size: 8, reduce: Reduce::Workgroup };
+    let partial = words!(Partial: loss, items, invalid, first_invalid);
+    assert_eq!(members(&finalize, "Partial"), partial);
+    let header = words!(
+        WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, reserved
+    );
+    let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);
+    assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());
+    let params = words!(FinalizeParams: partials, measured, divisor, reserved);
+    assert_eq!(members(&finalize, "FinalizeParams"), params);
+
+    // A loss's own parameters follow the fixed ones, a word each.
+    for &spec in ALL {
+        let pass = Pass::Loss(variants(spec).remove(0));
+        let found = members(&Kernel { pass, ..finalize.clone() }, "Params");
+        let own = &found[found.len() - spec.params.len()..];
+        let first = size_of::<FixedParams>() as u32;
+        let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.name.to_string(), first + 4 * index));
+        assert_eq!(own, expected.collect::<Vec<_>>(), "{}", spec.name);
+    }
 }
 
 #[test]
