@@ -99,7 +99,7 @@ pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Resul
 fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
     match driver {
         Driver::Elementwise => 1,
-        Driver::Rows => {
+        Driver::Rows(_) => {
             let walk = signature.row.div_ceil(u64::from(tuning.workgroup_size));
             walk.saturating_mul(2).saturating_add(walk.div_ceil(BLOCK.into()) + 1)
         }
@@ -115,14 +115,14 @@ fn split(spec: &LossSpec, signature: &Signature, tuning: Tuning, items: u32) -> 
             let most = tuning.max_loop_iterations - tuning.max_loop_iterations.div_ceil(BLOCK);
             (items.div_ceil(2), 4 * tuning.workgroup_size, most.saturating_mul(tuning.workgroup_size))
         }
-        Driver::Rows => {
+        Driver::Rows(_) => {
             let most = u64::from(tuning.max_loop_iterations) / iterations(spec.driver, signature, tuning);
             (items, 1, most as u32)
         }
     };
     let span = units.div_ceil(tuning.workgroups).max(least).min(most);
     // An even number of rows keeps each word of halves in one workgroup; `layout` left room for two.
-    let span = if spec.driver == Driver::Rows { span.next_multiple_of(2).min((most / 2 * 2).max(2)) } else { span };
+    let span = if matches!(spec.driver, Driver::Rows(_)) { span.next_multiple_of(2).min((most / 2 * 2).max(2)) } else { span };
     (span, units.div_ceil(span))
 }
 

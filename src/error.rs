@@ -90,6 +90,18 @@ pub enum Error {
         /// Its shape.
         found: Vec<usize>,
     },
+    /// A tensor has a row stride that it cannot have.
+    #[error("{loss}: `{tensor}` cannot have a row stride of {found}: only rows [N, C] can, of at least {least}")]
+    RowStride {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: &'static str,
+        /// Its row stride.
+        found: usize,
+        /// The length of a row.
+        least: usize,
+    },
     /// The number of elements given does not fill the shape given.
     #[error("shape {shape:?} holds {expected} elements, found {found}")]
     Length {
@@ -127,6 +139,22 @@ pub enum Error {
         loss: &'static str,
         /// The reduction asked for.
         reduction: Reduction,
+    },
+    /// The loss has one value per class, which only the reduction `none` gives.
+    #[error("{loss}: its values are per class and need the reduction `none`, found `{reduction}`")]
+    PerClassReduction {
+        /// The loss.
+        loss: &'static str,
+        /// The reduction asked for.
+        reduction: Reduction,
+    },
+    /// A statistic was asked for that the loss does not have.
+    #[error("{loss}: it has no `{statistic}` of its rows")]
+    Statistic {
+        /// The loss.
+        loss: &'static str,
+        /// The statistic.
+        statistic: &'static str,
     },
     /// A caller's buffer ends before the tensor bound to it does.
     #[error("{loss}: the buffer for `{tensor}` needs {needed} bytes from offset {offset}, it has {available}")]

@@ -64,7 +64,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     }
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
-        Driver::Rows => header.rows(variant),
+        Driver::Rows(_) => header.rows(variant),
     }
     header.text
 }

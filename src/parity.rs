@@ -303,6 +303,8 @@ fn settings(spec: &'static LossSpec) -> Vec<(&'static str, String)> {
         let values: &[&str] = match param.rule {
             Rule::Flag => &["false", "true"],
             Rule::Integer => &["-1", "1"],
+            Rule::OneOf(_) => &["1", "2"],
+            Rule::Word(words) => words,
             Rule::Finite => &["-1", "0", "0.75"],
             Rule::Positive => &["0.01", "3.5"],
             Rule::NonNegative => &["0", "0.5", "1", "3"],
@@ -329,7 +331,7 @@ fn shapes(driver: Driver, workgroup: usize, effort: Effort) -> Vec<Vec<usize>> {
             }
             shapes
         }
-        Driver::Rows => {
+        Driver::Rows(_) => {
             let mut shapes: Vec<Vec<usize>> =
                 [(1, 1), (1, 2), (2, 1), (3, 3), (17, w), (16, w + 1), (5, 10), (33, w.max(2) - 1), (2, 257), (65, 2)]
                     .map(|(n, c)| vec![n, c])
@@ -366,11 +368,11 @@ impl Case {
         let mut rng = fastrand::Rng::with_seed(seed);
         let items: usize = match spec.driver {
             Driver::Elementwise => self.shape.iter().product(),
-            Driver::Rows => self.shape[0],
+            Driver::Rows(_) => self.shape[0],
         };
         let item_shape = match spec.driver {
             Driver::Elementwise => self.shape.clone(),
-            Driver::Rows => vec![items],
+            Driver::Rows(_) => vec![items],
         };
         let classes = self.shape.last().copied().unwrap_or(1);
         let mut inputs = Named::<HostTensor<'static>>::new();
@@ -387,7 +389,7 @@ impl Case {
             let shape = match input.shape {
                 Shape::Items | Shape::OneOrItems => item_shape.clone(),
                 Shape::Rows => self.shape.clone(),
-                Shape::LastAxis => vec![classes],
+                Shape::LastAxis | Shape::Classes => vec![classes],
             };
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
@@ -475,7 +477,7 @@ fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut fastrand::
         },
         Domain::LogProbability => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
         Domain::Sign => f64::from(2 * i8::from(rng.bool()) - 1),
-        Domain::Weight => {
+        Domain::Weight | Domain::ClassWeight => {
             if rng.u8(..8) == 0 {
                 0.0
             } else {

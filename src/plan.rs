@@ -118,7 +118,7 @@ impl Plan {
         gpu.check()?;
         let (spec, options) = (loss.spec(), options.into());
         let values = Values::new(spec, loss.values())?;
-        let signature = Signature::new(spec, inputs, &options)?;
+        let signature = Signature::new(spec, &values, inputs, &options)?;
         let variant = LossVariant {
             loss: SpecKey(spec),
             inputs: spec.all_inputs().map(|input| signature.input(input.name).map(|ty| ty.dtype)).collect(),
@@ -289,7 +289,7 @@ impl Plan {
                 last_axis_start: (chunk.first % signature.last_axis) as u32,
             };
             let mut block = bytemuck::bytes_of(&fixed).to_vec();
-            block.extend(values.iter().flat_map(|(_, value)| value.word().to_le_bytes()));
+            block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
             blocks.push(block);
         }
         let finalize = FinalizeParams { partials: self.partials(), measured, divisor: divisor as f32, reserved: 0 };
@@ -305,7 +305,7 @@ fn operands(signature: &Signature, options: &Options) -> Vec<Operand> {
         let per_item = match input.shape {
             Shape::Items => Some(1),
             Shape::Rows => Some(signature.row),
-            Shape::LastAxis => None,
+            Shape::LastAxis | Shape::Classes => None,
             Shape::OneOrItems => (ty.elements() != 1).then_some(1),
         };
         operands.push(Operand { name: input.name.to_string(), ty: ty.clone(), is_output: false, per_item });
@@ -330,7 +330,7 @@ impl Divisor {
             (Reduction::None | Reduction::Sum, _) => Divisor::Known(1.0),
             (Reduction::BatchMean, _) => Divisor::Known(signature.batch as f64),
             // Rows may be ignored, weights are on the device.
-            (Reduction::Mean | Reduction::WeightedMean, Driver::Rows) => Divisor::Measured,
+            (Reduction::Mean | Reduction::WeightedMean, Driver::Rows(_)) => Divisor::Measured,
             (Reduction::WeightedMean, _) if signature.input("weight").is_some() => Divisor::Measured,
             (Reduction::Mean | Reduction::WeightedMean, Driver::Elementwise) => Divisor::Known(signature.items as f64),
         }

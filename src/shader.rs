@@ -72,7 +72,7 @@ pub(crate) enum GradientStore {
 impl From<Gradients> for GradientStore {
     fn from(gradients: Gradients) -> Self {
         match gradients {
-            Gradients::Write => GradientStore::Write,
+            Gradients::Write | Gradients::InPlace => GradientStore::Write,
             Gradients::Add { .. } => GradientStore::Add,
             Gradients::Skip => GradientStore::Skip,
         }
@@ -173,7 +173,7 @@ impl Kernel {
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
-                    Driver::Rows => {
+                    Driver::Rows(_) => {
                         text.file(variant.store_row());
                         text.file(shader_file!("drivers/rows.wgsl"));
                     }

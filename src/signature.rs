@@ -3,7 +3,7 @@
 
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType,
-    spec::{Driver, Input, Kind, LossSpec, Shape},
+    spec::{Driver, Input, Kind, LossSpec, Rows, Shape, Values},
 };
 
 /// A checked call: which inputs are there, with which types, and how many items they make.
@@ -11,12 +11,16 @@ use crate::{
 pub(crate) struct Signature {
     /// The inputs given, in the order of the spec.
     pub inputs: Vec<(&'static Input, TensorType)>,
-    /// The shape of a per-item result.
+    /// The shape of an input with one value per item.
     pub item_shape: Vec<usize>,
+    /// The shape of an unreduced result: that of the items, or of the first input for functions of a value per class.
+    pub result_shape: Vec<usize>,
     /// How many items there are.
     pub items: u64,
     /// Elements of one item in the first input: 1, or the number of classes.
     pub row: u64,
+    /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
+    pub class_stride: u64,
     /// The length of the first input's last axis.
     pub last_axis: u64,
     /// The length of the first input's first axis, which `batch_mean` divides by.
@@ -24,7 +28,12 @@ pub(crate) struct Signature {
 }
 
 impl Signature {
-    pub fn new(spec: &'static LossSpec, given: &Named<TensorType>, options: &Options) -> Result<Self, Error> {
+    pub fn new(
+        spec: &'static LossSpec,
+        values: &Values,
+        given: &Named<TensorType>,
+        options: &Options,
+    ) -> Result<Self, Error> {
         options.check(spec)?;
         let known: Vec<String> = spec.all_inputs().map(|input| input.name.to_string()).collect();
         given.expect_only(spec, &known)?;
@@ -32,7 +41,7 @@ impl Signature {
         let first = &spec.inputs[0];
         let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
-        let mut signature = Signature::of_shape(spec, first, shape)?;
+        let mut signature = Signature::of_shape(spec, values, first, shape)?;
         for input in spec.all_inputs() {
             match given.get(input.name) {
                 Some(ty) => {
@@ -46,21 +55,29 @@ impl Signature {
         Ok(signature)
     }
 
-    fn of_shape(spec: &LossSpec, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
+    fn of_shape(spec: &LossSpec, values: &Values, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
         let axis = |index: usize| shape.get(index).map_or(1, |&length| length as u64);
         let (batch, last_axis) = (axis(0), axis(shape.len().saturating_sub(1)));
-        let (item_shape, row) = match spec.driver {
-            Driver::Elementwise => (shape, 1),
-            Driver::Rows => match shape[..] {
-                [rows, classes] if classes > 0 => (vec![rows], classes as u64),
-                _ => {
-                    let (tensor, expected) = (first.name, "[N, C] with C ≥ 1".to_string());
-                    return Err(Error::Shape { loss: spec.name, tensor, expected, found: shape });
+        let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();
+        let (item_shape, result_shape, row, class_stride) = match spec.driver {
+            Driver::Elementwise => (shape.clone(), shape, 1, 1),
+            Driver::Rows(Rows { per_class, least_classes, .. }) => {
+                let least = least_classes(values);
+                match shape[..] {
+                    [rows, classes, ref inner @ ..] if classes >= least => {
+                        let items = [&[rows], inner].concat();
+                        let inner = elements(inner);
+                        (items.clone(), if per_class { shape } else { items }, classes as u64, inner)
+                    }
+                    _ => {
+                        let (tensor, expected) = (first.name, format!("[N, C] or [N, C, d1, …] with C ≥ {least}"));
+                        return Err(Error::Shape { loss: spec.name, tensor, expected, found: shape });
+                    }
                 }
-            },
+            }
         };
-        let items = TensorType::new(DType::F32, item_shape.clone()).elements();
-        Ok(Signature { inputs: Vec::new(), item_shape, items, row, last_axis, batch })
+        let items = elements(&item_shape);
+        Ok(Signature { inputs: Vec::new(), item_shape, result_shape, items, row, class_stride, last_axis, batch })
     }
 
     fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
@@ -72,16 +89,24 @@ impl Signature {
             let tensor = format!("{}: `{}`", spec.name, input.name);
             return Err(Error::DType { tensor, expected: kind.to_string(), found: ty.dtype });
         }
-        let per_item = ty.shape == self.item_shape;
+        let is = |shape: &[usize]| (ty.shape == shape, format!("{shape:?}"));
         let (fits, expected) = match input.shape {
-            Shape::Items => (per_item, format!("{:?}", self.item_shape)),
-            // The first input's own shape, from which the rest follows.
-            Shape::Rows => (true, String::new()),
-            Shape::LastAxis => (ty.shape == [self.last_axis as usize], format!("[{}]", self.last_axis)),
-            Shape::OneOrItems => (per_item || ty.elements() == 1, format!("[1] or {:?}", self.item_shape)),
+            Shape::Items => is(&self.item_shape),
+            Shape::Rows => is(&self.rows_shape()),
+            Shape::Classes => is(&[self.row as usize]),
+            Shape::LastAxis => is(&[self.last_axis as usize]),
+            Shape::OneOrItems => {
+                (ty.shape == self.result_shape || ty.elements() == 1, format!("[1] or {:?}", self.result_shape))
+            }
         };
         if !fits {
             return Err(Error::Shape { loss: spec.name, tensor: input.name, expected, found: ty.shape.clone() });
+        }
+        if let Some(found) = ty.row_stride {
+            let least = self.row as usize;
+            if input.shape != Shape::Rows || ty.shape.len() != 2 || found < least {
+                return Err(Error::RowStride { loss: spec.name, tensor: input.name, found, least });
+            }
         }
         if input.shape == Shape::OneOrItems && ty.elements() != 1 && reduction != Reduction::None {
             return Err(Error::UpstreamReduction { loss: spec.name, reduction });
@@ -94,9 +119,15 @@ impl Signature {
         self.inputs.iter().find(|(input, _)| input.name == name).map(|(_, ty)| ty)
     }
 
+    /// The shape of a tensor of rows: that of the items with the classes as its second axis.
+    fn rows_shape(&self) -> Vec<usize> {
+        let (batch, inner) = self.item_shape.split_at(1);
+        [batch, &[self.row as usize], inner].concat()
+    }
+
     /// The type of `loss`.
     pub fn loss_type(&self, reduction: Reduction) -> TensorType {
-        let shape = if reduction == Reduction::None { self.item_shape.clone() } else { Vec::new() };
+        let shape = if reduction == Reduction::None { self.result_shape.clone() } else { Vec::new() };
         TensorType::new(DType::F32, shape)
     }
 

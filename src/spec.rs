@@ -48,6 +48,14 @@ impl LossSpec {
         self.inputs.iter().filter(|input| input.differentiable)
     }
 
+    /// What is particular to a row loss; `None` for others.
+    pub fn rows(&self) -> Option<Rows> {
+        match self.driver {
+            Driver::Rows(rows) => Some(rows),
+            Driver::Elementwise => None,
+        }
+    }
+
     /// The values of the parameters with `settings` in place of defaults.
     ///
     /// # Errors
@@ -77,11 +85,13 @@ pub enum Family {
     Binary,
     /// Multi-class classification.
     Multiclass,
+    /// Functions of rows of logits.
+    Rows,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 3] = [Family::Regression, Family::Binary, Family::Multiclass];
+    pub const ALL: [Family; 4] = [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows];
 
     /// The family's heading.
     pub const fn title(self) -> &'static str {
@@ -89,17 +99,51 @@ impl Family {
             Family::Regression => "Regression",
             Family::Binary => "Binary and multi-label classification",
             Family::Multiclass => "Multi-class classification",
+            Family::Rows => "Functions of rows",
         }
     }
 }
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub enum Driver {
     /// One item per element; every input has the same shape.
     Elementwise,
     /// One item per row of classes.
+    Rows(Rows),
+}
+
+/// What row losses differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// The inputs whose softmax it needs: the first one, that and the second, or none.
+    pub softmax_of: &'static [&'static str],
+    /// What a mean divides by.
+    pub mean_over: MeanOver,
+    /// Whether the result is one value per class, which no reduction reduces, rather than one per row.
+    pub per_class: bool,
+    /// The least number of classes.
+    pub least_classes: fn(&Values) -> usize,
+}
+
+impl Rows {
+    /// A loss that needs the softmax of `logits`; a mean divides by the rows that count.
+    pub const SOFTMAX: Self =
+        Rows { softmax_of: &["logits"], mean_over: MeanOver::Rows, per_class: false, least_classes: |_| 1 };
+
+    /// Whether kernels know the log-sum-exp of the logits.
+    pub(crate) fn has_log_sum_exp(self) -> bool {
+        !self.softmax_of.is_empty()
+    }
+}
+
+/// What the mean of a row loss divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeanOver {
+    /// The rows that count.
     Rows,
+    /// The sum of the target classes' weights over the rows that count.
+    ClassWeights,
 }
 
 /// A WGSL file that is part of the crate.
@@ -168,6 +212,10 @@ pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("ups
 /// One weight per item: multiplies the item's loss and gradient.
 pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
 
+/// One weight per class.
+pub const CLASS_WEIGHT: Input =
+    Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
+
 /// What an input holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -182,17 +230,19 @@ pub enum Kind {
 pub enum Shape {
     /// Elementwise: the shape of the first input. Rows: one per row.
     Items,
-    /// `[N, C]`: a row of C classes per item.
+    /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
+    /// `[C]`: one per class.
+    Classes,
     /// `[C]`: one per position on the last axis of the first input.
     LastAxis,
     /// `[1]`, or one per item.
     OneOrItems,
 }
 
-/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign) and
-/// [`Class`](Domain::Class) are checked by the kernels: an item outside contributes nothing, is counted, and reading
-/// the result is an error. The others say what parity checks draw.
+/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
+/// [`Class`](Domain::Class) and [`ClassWeight`](Domain::ClassWeight) are checked by the kernels: an item outside
+/// contributes nothing, is counted, and reading the result is an error. The others say what parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.
@@ -213,6 +263,8 @@ pub enum Domain {
     Weight,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
+    ClassWeight,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
 }
@@ -221,7 +273,7 @@ impl Domain {
     /// Whether kernels check values against the domain, under some parameter values at least.
     pub fn is_checked(self) -> bool {
         match self {
-            Domain::Probability | Domain::Sign | Domain::Class => true,
+            Domain::Probability | Domain::Sign | Domain::Class | Domain::ClassWeight => true,
             Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
         }
@@ -246,7 +298,7 @@ impl fmt::Display for Domain {
             Domain::Probability => "in [0, 1]",
             Domain::LogProbability => "at most 0",
             Domain::Sign => "−1 or 1",
-            Domain::Weight => "0 or above",
+            Domain::Weight | Domain::ClassWeight => "0 or above",
             Domain::Class => "0 to C − 1 or ignore_index",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
@@ -262,33 +314,66 @@ pub struct Param {
     pub default: Value,
     /// What it may be.
     pub rule: Rule,
+    /// Whether kernels are compiled for its value, or for a number's being 0 or not: for what would cost every kernel
+    /// too much.
+    pub compiled: bool,
 }
 
 impl Param {
     /// A number.
     pub const fn number(name: &'static str, default: f32, rule: Rule) -> Self {
-        Param { name, default: Value::Number(default), rule }
+        Param { name, default: Value::Number(default), rule, compiled: false }
     }
 
     /// True or false.
     pub const fn flag(name: &'static str, default: bool) -> Self {
-        Param { name, default: Value::Flag(default), rule: Rule::Flag }
+        Param { name, default: Value::Flag(default), rule: Rule::Flag, compiled: false }
     }
 
     /// An integer.
-    pub const fn integer(name: &'static str, default: i32) -> Self {
-        Param { name, default: Value::Integer(default), rule: Rule::Integer }
+    pub const fn integer(name: &'static str, default: i32, rule: Rule) -> Self {
+        Param { name, default: Value::Integer(default), rule, compiled: false }
+    }
+
+    /// One of several words.
+    pub const fn word(name: &'static str, default: &'static str, words: &'static [&'static str]) -> Self {
+        Param { name, default: Value::Word(default), rule: Rule::Word(words), compiled: false }
+    }
+
+    /// The same, with kernels of their own for its values.
+    pub const fn compiled(self) -> Self {
+        Param { compiled: true, ..self }
     }
 
     fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
         let parsed = match self.rule {
             Rule::Flag => text.parse().ok().map(Value::Flag),
-            Rule::Integer => text.parse().ok().map(Value::Integer),
+            Rule::Integer | Rule::OneOf(_) => text.parse().ok().map(Value::Integer),
+            Rule::Word(words) => words.iter().find(|word| **word == text).map(|word| Value::Word(word)),
             _ => text.parse().ok().map(Value::Number),
         };
         match parsed {
             Some(value) if self.rule.allows(value) => Ok(value),
             _ => Err(self.refused(spec, text)),
+        }
+    }
+
+    /// The 32-bit word that stands for a value in the `Params` uniform.
+    pub(crate) fn uniform(&self, value: Value) -> u32 {
+        match (value, self.rule) {
+            (Value::Number(x), _) => x.to_bits(),
+            (Value::Integer(i), _) => i.cast_unsigned(),
+            (Value::Flag(flag), _) => u32::from(flag),
+            (Value::Word(word), Rule::Word(words)) => words.iter().take_while(|other| **other != word).count() as u32,
+            (Value::Word(word), rule) => unreachable!("{word} does not keep the rule {rule}"),
+        }
+    }
+
+    /// What a kernel is compiled for: the value, or for a number whether it is 0 (0) or not (1).
+    pub(crate) fn compiled_value(&self, value: Value) -> u32 {
+        match value {
+            Value::Number(x) => u32::from(x != 0.0),
+            other => self.uniform(other),
         }
     }
 
@@ -314,6 +399,10 @@ pub enum Rule {
     Flag,
     /// A whole number that an i32 holds.
     Integer,
+    /// One of these whole numbers.
+    OneOf(&'static [i32]),
+    /// One of these words.
+    Word(&'static [&'static str]),
 }
 
 impl Rule {
@@ -321,7 +410,10 @@ impl Rule {
     pub fn allows(self, value: Value) -> bool {
         match (self, value) {
             (Rule::Flag, Value::Flag(_)) | (Rule::Integer, Value::Integer(_)) => true,
-            (Rule::Flag | Rule::Integer, _) | (_, Value::Flag(_) | Value::Integer(_)) => false,
+            (Rule::OneOf(allowed), Value::Integer(i)) => allowed.contains(&i),
+            (Rule::Word(words), Value::Word(word)) => words.contains(&word),
+            (Rule::Flag | Rule::Integer | Rule::OneOf(_) | Rule::Word(_), _)
+            | (_, Value::Flag(_) | Value::Integer(_) | Value::Word(_)) => false,
             (rule, Value::Number(x)) => {
                 x.is_finite()
                     && match rule {
@@ -346,7 +438,18 @@ impl fmt::Display for Rule {
             Rule::HalfOpenUnit => "a number of at least 0 and below 1",
             Rule::Flag => "true or false",
             Rule::Integer => "a 32-bit whole number",
+            Rule::OneOf(allowed) => return f.write_str(&alternatives(allowed)),
+            Rule::Word(words) => return f.write_str(&alternatives(words)),
         })
+    }
+}
+
+/// The items as text, `or` before the last.
+fn alternatives<T: fmt::Display>(items: &[T]) -> String {
+    let texts: Vec<String> = items.iter().map(T::to_string).collect();
+    match texts.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => texts.concat(),
     }
 }
 
@@ -359,24 +462,17 @@ pub enum Value {
     Integer(i32),
     /// True or false.
     Flag(bool),
+    /// One of the words of its rule.
+    Word(&'static str),
 }
 
 impl Value {
-    /// The 32-bit word that stands for the value in the `Params` uniform.
-    pub(crate) fn word(self) -> u32 {
-        match self {
-            Value::Number(x) => x.to_bits(),
-            Value::Integer(i) => i.cast_unsigned(),
-            Value::Flag(flag) => u32::from(flag),
-        }
-    }
-
     /// The WGSL type of the value.
     pub(crate) const fn wgsl_type(self) -> &'static str {
         match self {
             Value::Number(_) => "f32",
             Value::Integer(_) => "i32",
-            Value::Flag(_) => "u32",
+            Value::Flag(_) | Value::Word(_) => "u32",
         }
     }
 }
@@ -389,6 +485,7 @@ impl fmt::Display for Value {
             Value::Number(x) => write!(f, "{x}"),
             Value::Integer(i) => write!(f, "{i}"),
             Value::Flag(flag) => write!(f, "{flag}"),
+            Value::Word(word) => f.write_str(word),
         }
     }
 }
@@ -408,6 +505,12 @@ impl From<i32> for Value {
 impl From<bool> for Value {
     fn from(flag: bool) -> Self {
         Value::Flag(flag)
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(word: &'static str) -> Self {
+        Value::Word(word)
     }
 }
 
@@ -467,6 +570,20 @@ impl Values {
             Value::Flag(flag) => flag,
             other => unreachable!("{name} is {other:?}, not true or false"),
         }
+    }
+
+    /// The word of that name.
+    pub(crate) fn word(&self, name: &str) -> &'static str {
+        match self.value(name) {
+            Value::Word(word) => word,
+            other => unreachable!("{name} is {other:?}, not a word"),
+        }
+    }
+
+    /// The values that kernels are compiled for.
+    pub(crate) fn compiled(&self) -> Vec<u32> {
+        let compiled = self.iter().filter(|(param, _)| param.compiled);
+        compiled.map(|(param, value)| param.compiled_value(value)).collect()
     }
 
     fn value(&self, name: &str) -> Value {

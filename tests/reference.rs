@@ -79,7 +79,7 @@ const SHAPE: [usize; 2] = [4, 5];
 fn shape_of(spec: &LossSpec, input: &Input, reduction: Reduction) -> Vec<usize> {
     let items = match spec.driver {
         Driver::Elementwise => SHAPE.to_vec(),
-        Driver::Rows => vec![SHAPE[0]],
+        Driver::Rows(_) => vec![SHAPE[0]],
     };
     match input.shape {
         Shape::Items => items,

@@ -121,6 +121,7 @@ pub fn json_value(value: Value) -> Json {
         Value::Number(_) => value.to_string().parse::<f64>().map_or(Json::Null, output::json_number),
         Value::Integer(i) => i.into(),
         Value::Flag(flag) => flag.into(),
+        Value::Word(word) => word.into(),
     }
 }
 
@@ -138,8 +139,9 @@ fn kind(input: &Input) -> &'static str {
 fn shape(driver: Driver, shape: Shape) -> &'static str {
     match (shape, driver) {
         (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows) => "[N]",
-        (Shape::Rows, _) => "[N, C]",
+        (Shape::Items, Driver::Rows(_)) => "[N, d…]",
+        (Shape::Rows, _) => "[N, C, d…]",
+        (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, _) => "[1] or per item",
     }

@@ -17,10 +17,12 @@
 pub mod binary;
 pub mod multiclass;
 pub mod regression;
+pub mod rows;
 
 pub use binary::*;
 pub use multiclass::*;
 pub use regression::*;
+pub use rows::*;
 
 use crate::{Error, spec::LossSpec};
 
@@ -46,6 +48,16 @@ pub static ALL: &[&LossSpec] = &[
     &KL_DIV,
     // Multi-class classification
     &CROSS_ENTROPY,
+    &CROSS_ENTROPY_SOFT,
+    &FOCAL,
+    &NLL,
+    &DISTILLATION,
+    &MULTI_MARGIN,
+    &MULTILABEL_SOFT_MARGIN,
+    // Functions of rows
+    &LOG_SUM_EXP,
+    &SOFTMAX,
+    &LOG_SOFTMAX,
 ];
 
 /// The entry of the loss with this name.

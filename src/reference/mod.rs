@@ -19,10 +19,12 @@
 mod binary;
 mod multiclass;
 mod regression;
+mod rows;
 
 pub use binary::*;
 pub use multiclass::*;
 pub use regression::*;
+pub use rows::*;
 
 use std::ops::{Index, Range};
 
@@ -140,7 +142,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     let (mut sum, mut magnitude) = (0.0, 0.0);
     let mut gradients: Vec<_> = match options.gradients {
         Gradients::Skip => Vec::new(),
-        Gradients::Write | Gradients::Add { .. } => {
+        Gradients::Write | Gradients::InPlace | Gradients::Add { .. } => {
             call.signature.differentiable().map(|(input, ty)| (input.name, vec![0.0; ty.elements() as usize])).collect()
         }
     };
@@ -211,7 +213,7 @@ impl Call {
     fn new(loss: &dyn Loss, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
         let spec = loss.spec();
         let values = Values::new(spec, loss.values())?;
-        let signature = Signature::new(spec, &given.map(|tensor| tensor.ty().clone()), options)?;
+        let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
         let column = |input: &Input| Column {
             name: input.name,
             domain: input.domain.resolve(&values),

@@ -22,7 +22,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     given
         .map(|input| {
             let shape = match (input.shape, spec.driver) {
-                (Shape::Items | Shape::OneOrItems, Driver::Rows) => &shape[..1],
+                (Shape::Items | Shape::OneOrItems, Driver::Rows(_)) => &shape[..1],
                 (Shape::LastAxis, _) => &[last_axis],
                 _ => shape,
             };

@@ -149,6 +149,7 @@ fn forbidden(rule: Rule) -> Vec<f32> {
         Rule::OpenUnit => &[0.0, 1.0, -0.5, 1.5],
         Rule::HalfOpenUnit => &[1.0, -0.5],
         Rule::Finite | Rule::Flag | Rule::Integer => &[],
+        Rule::OneOf(_) | Rule::Word(_) => &[],
     };
     [finite, &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]].concat()
 }
