@@ -1,11 +1,15 @@
 //! How a call is split where it is larger than a binding may be, and how a chunk is split into workgroups.
+//!
+//! Workgroups get the same items however a call is split, wherever a chunk holds a workgroup's items: so the sums, and
+//! their bits, are the same too.
 
 use crate::{
     Error, Gpu, Tuning,
     plan::Operand,
     shader::BLOCK,
     signature::Signature,
-    spec::{Driver, LossSpec},
+    spec::LossSpec,
+    tuning::{RowLayout, RowShape, walk_iterations},
 };
 
 /// A part of the items that one dispatch takes.
@@ -15,12 +19,79 @@ pub(crate) struct Chunk {
     pub first: u64,
     /// How many items.
     pub items: u32,
-    /// Pairs (elementwise) or rows of one workgroup.
-    pub span: u32,
     /// How many workgroups.
     pub workgroups: u32,
-    /// The first workgroup's partial.
+    /// How many of them leave a partial: all, or of rows by parts those that join the parts.
+    pub partials: u32,
+    /// The first one's partial.
     pub first_partial: u32,
+}
+
+/// What each workgroup gets of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    /// Pairs (elementwise) or rows of one workgroup.
+    pub span: u32,
+    /// Pairs or rows of a workgroup that leaves a partial.
+    pub tally_span: u32,
+    /// Workgroups that share a row.
+    pub parts: u32,
+    /// Columns of one of them.
+    pub part_columns: u32,
+}
+
+/// At most so many elements of the first input go to one workgroup, if an item has not more: so that a chunk has many.
+const MOST_ELEMENTS: u64 = 1 << 18;
+
+impl Split {
+    /// How the items of a call go to workgroups.
+    pub fn new(signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
+        let lanes = u64::from(tuning.workgroup_size);
+        let (loops, workgroups) = (u64::from(tuning.max_loop_iterations), u64::from(tuning.workgroups));
+        // The items of a workgroup: a power of two, so that spans end where chunks do.
+        let span = |items: u64, least: u64, most: u64| {
+            let even = floor_power_of_two(items.div_ceil(workgroups));
+            even.max(least).min(floor_power_of_two(most)) as u32
+        };
+        let Some((layout, shape)) = rows else {
+            // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share
+            // the pairs, and run the blocks around them.
+            let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 2);
+            let span = span(signature.items.div_ceil(2), 4 * lanes, most);
+            return Split { span, tally_span: span, parts: 1, part_columns: 0 };
+        };
+        let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
+        let one = |span: u32| Split { span, tally_span: span, parts: 1, part_columns: 0 };
+        match layout {
+            RowLayout::Workgroup { .. } => {
+                one(span(shape.rows, 1, most_rows.min(loops / tuning.workgroup_iterations(shape)).max(1)))
+            }
+            RowLayout::Lane { .. } => {
+                // Two rows a lane where they are paired, one otherwise; a power of two covers both.
+                let most = (loops / tuning.lane_iterations(shape)).max(1).saturating_mul(2 * lanes);
+                one(span(shape.rows, 2 * lanes, most.min(most_rows.max(2 * lanes))))
+            }
+            RowLayout::Parts { contiguous } => {
+                // The lanes of a workgroup run along the columns of one row after the other, or along rows.
+                let (rows_at_once, columns_at_once) = if contiguous { (1, lanes) } else { (lanes, 1) };
+                let groups = shape.rows.div_ceil(rows_at_once).max(1);
+                let wanted = shape.classes.div_ceil(workgroups.div_ceil(groups));
+                // A tenth of the iterations, so that a workgroup may have several rows.
+                let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
+                let part_columns =
+                    wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(2).max(2);
+                let parts = shape.classes.div_ceil(part_columns);
+                let iterations = walk_iterations(part_columns.div_ceil(columns_at_once)) + 1;
+                let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);
+                Split {
+                    span: span(shape.rows.saturating_mul(parts), rows_at_once, most_rows),
+                    tally_span: span(shape.rows, lanes, (loops / (2 * parts + 2)).max(1).saturating_mul(lanes)),
+                    parts: parts as u32,
+                    part_columns: part_columns as u32,
+                }
+            }
+        }
+    }
 }
 
 /// Splits the items of a call.
@@ -29,7 +100,7 @@ pub(crate) fn chunks(
     spec: &LossSpec,
     signature: &Signature,
     operands: &[Operand],
-    tuning: Tuning,
+    split: Split,
 ) -> Result<Vec<Chunk>, Error> {
     let limits = gpu.limits();
     let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
@@ -39,91 +110,65 @@ pub(crate) fn chunks(
         Err(gpu.limit(&what, limit, needed, available))
     };
 
-    // Indices of elements are u32, and kernels look one pair ahead.
-    let mut most = u64::from(u32::MAX) / 2 / signature.row;
-    // Chunks start where every binding is aligned. An even number of items keeps each word of halves in one chunk.
+    // A chunk has whole units: as many items as lie between two rows of one class, or one.
+    let unit = if spec.rows().is_some() { signature.class_stride.max(1) } else { 1 };
+    let units = signature.items / unit;
+    // Indices of elements are u32, and kernels look a little ahead.
+    let mut most = u64::from(u32::MAX) / 2 / unit;
+    // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk.
     let mut step = 2;
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
             return too_large(operand, "", "max_buffer_size", size, buffer);
         }
-        match operand.per_item {
+        match operand.unit {
             None if size > binding => return too_large(operand, "", "max_storage_buffer_binding_size", size, binding),
             None => {}
             Some(elements) => {
                 let bytes = elements * operand.ty.dtype.size() as u64;
-                most = most.min(binding / bytes);
+                most = most.min(binding / bytes).min(u64::from(u32::MAX) / 2 / elements);
                 step = lcm(step, alignment / gcd(alignment, bytes));
             }
         }
     }
-    if signature.items > most && most < step {
-        let part = format!(" in chunks of {step} items");
-        let needed = step * signature.row * operands[0].ty.dtype.size() as u64;
+    if units > most && most < step {
+        let items = step * unit;
+        let part = format!(" in chunks of {items} items");
+        let needed = step * operands[0].unit.unwrap_or(1) * operands[0].ty.dtype.size() as u64;
         return too_large(&operands[0], &part, "max_storage_buffer_binding_size", needed, binding);
     }
-    let per_chunk = if signature.items <= most { signature.items } else { most / step * step };
+    // Pairs or rows: both spans in units.
+    let (per_unit, per_span) = if spec.rows().is_some() { (unit, 1) } else { (1, 2) };
+    let in_units = |span: u32| {
+        let items = u64::from(span) * per_span;
+        items / gcd(items, per_unit)
+    };
+    let whole_spans = lcm(step, lcm(in_units(split.span), in_units(split.tally_span)));
+    let step = if whole_spans <= most { whole_spans } else { step };
+    let per_chunk = unit * if units <= most { units } else { most / step * step };
 
     let mut chunks = Vec::new();
     let (mut first, mut first_partial) = (0, 0);
     while first < signature.items {
         let items = per_chunk.min(signature.items - first) as u32;
-        let (span, workgroups) = split(spec, signature, tuning, items);
-        chunks.push(Chunk { first, items, span, workgroups, first_partial });
+        let spanned = if spec.rows().is_some() { items } else { items.div_ceil(2) };
+        let partials = spanned.div_ceil(split.tally_span);
+        let workgroups = spanned.div_ceil(split.span) * split.parts;
+        let available = limits.max_compute_workgroups_per_dimension;
+        if workgroups.max(partials) > available {
+            let needed = u64::from(workgroups.max(partials));
+            return Err(gpu.limit(spec.name, "max_compute_workgroups_per_dimension", needed, available.into()));
+        }
+        chunks.push(Chunk { first, items, workgroups, partials, first_partial });
         first += u64::from(items);
-        first_partial += workgroups;
+        first_partial += partials;
     }
     Ok(chunks)
 }
 
-/// The layout of a call's kernels: the adapter's, with more lanes where a single row has more columns than a lane may
-/// visit.
-pub(crate) fn layout(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Result<Tuning, Error> {
-    let mut tuning = gpu.tuning();
-    let limits = gpu.limits();
-    let available = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
-    while iterations(spec.driver, signature, tuning) > u64::from(tuning.max_loop_iterations) / 2 {
-        tuning = tuning.doubled();
-        if tuning.workgroup_size > available {
-            let what = format!("{}: rows of {} columns", spec.name, signature.row);
-            let needed = u64::from(tuning.workgroup_size);
-            return Err(gpu.limit(&what, "max_compute_invocations_per_workgroup", needed, available.into()));
-        }
-    }
-    Ok(tuning)
-}
-
-/// How many loop iterations a lane runs for one pair or row: two walks over the columns, and the blocks around one of
-/// them.
-fn iterations(driver: Driver, signature: &Signature, tuning: Tuning) -> u64 {
-    match driver {
-        Driver::Elementwise => 1,
-        Driver::Rows(_) => {
-            let walk = signature.row.div_ceil(u64::from(tuning.workgroup_size));
-            walk.saturating_mul(2).saturating_add(walk.div_ceil(BLOCK.into()) + 1)
-        }
-    }
-}
-
-/// The span of a workgroup and the number of workgroups.
-fn split(spec: &LossSpec, signature: &Signature, tuning: Tuning, items: u32) -> (u32, u32) {
-    let (units, least, most) = match spec.driver {
-        // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share the
-        // pairs, and run the blocks around them.
-        Driver::Elementwise => {
-            let most = tuning.max_loop_iterations - tuning.max_loop_iterations.div_ceil(BLOCK);
-            (items.div_ceil(2), 4 * tuning.workgroup_size, most.saturating_mul(tuning.workgroup_size))
-        }
-        Driver::Rows(_) => {
-            let most = u64::from(tuning.max_loop_iterations) / iterations(spec.driver, signature, tuning);
-            (items, 1, most as u32)
-        }
-    };
-    let span = units.div_ceil(tuning.workgroups).max(least).min(most);
-    // An even number of rows keeps each word of halves in one workgroup; `layout` left room for two.
-    let span = if matches!(spec.driver, Driver::Rows(_)) { span.next_multiple_of(2).min((most / 2 * 2).max(2)) } else { span };
-    (span, units.div_ceil(span))
+fn floor_power_of_two(x: u64) -> u64 {
+    if x == 0 { 1 } else { 1 << x.ilog2() }
 }
 
 fn gcd(a: u64, b: u64) -> u64 {

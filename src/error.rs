@@ -102,6 +102,14 @@ pub enum Error {
         /// The length of a row.
         least: usize,
     },
+    /// Values were written to a tensor whose rows have gaps between them.
+    #[error("shape {shape:?} with a row stride of {row_stride} has gaps: write to the tensor that it is a part of")]
+    Strided {
+        /// The tensor's shape.
+        shape: Vec<usize>,
+        /// Its row stride.
+        row_stride: usize,
+    },
     /// The number of elements given does not fill the shape given.
     #[error("shape {shape:?} holds {expected} elements, found {found}")]
     Length {

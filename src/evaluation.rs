@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Gpu, HostTensor, Loss, Named, Options, Tensor,
-    plan::{BoundPlan, Plan},
+    plan::{BoundPlan, Plan, Status, gradient_name},
     readback,
 };
 
@@ -15,6 +15,13 @@ pub struct Evaluation {
     pub items: u64,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
     pub gradients: Named<HostTensor<'static>>,
+    /// How many of the items that counted have their target as the predicted class; `None` for losses without class
+    /// indices as targets.
+    pub correct: Option<u64>,
+    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
+    pub log_sum_exp: Option<HostTensor<'static>>,
+    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
+    pub argmax: Option<HostTensor<'static>>,
 }
 
 /// Loss and gradients in device memory: nothing is read back until [`Output::read`].
@@ -23,7 +30,12 @@ pub struct Output {
     /// The loss: a scalar, or one value per item with [`Reduction::None`](crate::Reduction::None). Always f32.
     pub loss: Tensor,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
+    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) it is the input's own tensor.
     pub gradients: Named<Tensor>,
+    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
+    pub log_sum_exp: Option<Tensor>,
+    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
+    pub argmax: Option<Tensor>,
     bound: BoundPlan,
 }
 
@@ -61,17 +73,16 @@ impl Plan {
         }
         let tensors = inputs.iter().chain(outputs.iter());
         let bound = self.bind(&tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect())?;
-        let (mut loss, mut gradients) = (None, Named::new());
-        for (name, tensor) in outputs.iter() {
-            match name.strip_prefix("grad.") {
-                Some(input) => gradients = gradients.with(input, tensor.clone()),
-                None => loss = Some(tensor.clone()),
+        let output = |name: &str| outputs.get(name).cloned();
+        let Some(loss) = output("loss") else { unreachable!("every plan has the output `loss`") };
+        let mut gradients = Named::new();
+        for (input, _) in self.differentiable() {
+            let tensor = if self.is_in_place() { inputs.get(input.name) } else { outputs.get(&gradient_name(input.name)) };
+            if let Some(tensor) = tensor {
+                gradients = gradients.with(input.name, tensor.clone());
             }
         }
-        match loss {
-            Some(loss) => Ok(Output { loss, gradients, bound }),
-            None => unreachable!("every plan has the output `loss`"),
-        }
+        Ok(Output { loss, gradients, log_sum_exp: output("log_sum_exp"), argmax: output("argmax"), bound })
     }
 
     fn expect(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
@@ -138,17 +149,20 @@ impl Output {
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        std::iter::once(&self.loss).chain(self.gradients.iter().map(|(_, tensor)| tensor))
+        let gradients = self.gradients.iter().map(|(_, tensor)| tensor);
+        std::iter::once(&self.loss).chain(gradients).chain(&self.log_sum_exp).chain(&self.argmax)
     }
 
     /// The evaluation from the bytes of the tensors and the status.
     fn evaluation(&self, read: Vec<Vec<u8>>) -> Result<Evaluation, Error> {
         let mut read = read.into_iter();
-        let mut next = || read.next().unwrap_or_default();
-        let loss = self.loss.host(next())?;
+        let mut host = |tensor: &Tensor| tensor.host(read.next().unwrap_or_default());
+        let loss = host(&self.loss)?;
         let gradients: Result<Named<_>, Error> =
-            self.gradients.iter().map(|(name, tensor)| Ok((name.to_string(), tensor.host(next())?))).collect();
-        let status = self.bound.status(&next())?;
-        Ok(Evaluation { loss, items: status.items, gradients: gradients? })
+            self.gradients.iter().map(|(name, tensor)| Ok((name.to_string(), host(tensor)?))).collect();
+        let (log_sum_exp, argmax) = (self.log_sum_exp.as_ref().map(&mut host), self.argmax.as_ref().map(&mut host));
+        let Status { items, correct } = self.bound.status(&read.next().unwrap_or_default())?;
+        let (log_sum_exp, argmax) = (log_sum_exp.transpose()?, argmax.transpose()?);
+        Ok(Evaluation { loss, items, gradients: gradients?, correct, log_sum_exp, argmax })
     }
 }

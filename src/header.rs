@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::{
     DType,
     shader::{Binding, GradientStore, LossVariant, Role},
-    spec::{Domain, Driver, Input, Kind, LossSpec, Shape, WEIGHT},
+    spec::{CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Rows, Rule, Shape, UPSTREAM, WEIGHT},
+    tuning::RowLayout,
 };
 
 /// Declares the words of the `Params` uniform that every loss has, for the host and for WGSL.
@@ -27,10 +28,24 @@ fixed_params! {
     length: u32,
     /// Pairs or rows of one workgroup.
     span: u32,
-    /// Elements of a row.
-    classes: u32,
+    /// Rows of a workgroup that leaves a partial.
+    tally_span: u32,
     /// Where this chunk's partials start.
     first_partial: u32,
+    /// Elements of a row.
+    classes: u32,
+    /// From one of them to the next.
+    class_stride: u32,
+    /// From one row, or with axes after the classes one sample, to the next in the first input.
+    row_stride: u32,
+    /// The same in the second.
+    second_stride: u32,
+    /// Workgroups that share a row.
+    parts: u32,
+    /// Columns of one of them.
+    part_columns: u32,
+    /// Where this chunk's records start.
+    first_record: u32,
     /// What gradients are multiplied with.
     scale: f32,
     /// 1 where the workspace holds the divisor.
@@ -59,12 +74,13 @@ pub(crate) struct FinalizeParams {
 pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     let mut header = Header::default();
     header.params(variant.loss.0);
+    header.compiled(variant);
     for (number, binding) in bindings.iter().enumerate() {
-        header.binding(number, binding);
+        header.binding(number, binding, variant.stores_atomically());
     }
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
-        Driver::Rows(_) => header.rows(variant),
+        Driver::Rows(rows) => header.rows(variant, rows),
     }
     header.text
 }
@@ -94,17 +110,38 @@ impl Header {
         line!(self, "}}");
     }
 
-    fn binding(&mut self, number: usize, binding: &Binding) {
+    /// What the kernel is compiled for, and the numbers that stand for words.
+    fn compiled(&mut self, variant: &LossVariant) {
+        let spec = variant.loss.0;
+        for (param, value) in spec.params.iter().filter(|param| param.compiled).zip(&variant.compiled) {
+            line!(self, "const COMPILED_{}: u32 = {value}u;", param.name.to_uppercase());
+        }
+        for param in spec.params {
+            if let Rule::Word(words) = param.rule {
+                for (number, word) in words.iter().enumerate() {
+                    line!(self, "const {}_{}: u32 = {number}u;", param.name.to_uppercase(), word.to_uppercase());
+                }
+            }
+        }
+    }
+
+    fn binding(&mut self, number: usize, binding: &Binding, atomic_gradients: bool) {
         let access = if binding.writable { "read_write" } else { "read" };
         let (space, name, ty) = match binding.role {
             Role::Params => ("uniform".to_string(), "params".to_string(), "Params"),
             Role::Input { input, dtype } => {
                 (format!("storage, {access}"), format!("input_{input}"), stored_type(dtype))
             }
+            Role::Gradient { input, .. } if atomic_gradients => {
+                (format!("storage, {access}"), format!("grad_{input}"), "array<atomic<u32>>")
+            }
             Role::Gradient { input, dtype } => {
                 (format!("storage, {access}"), format!("grad_{input}"), stored_type(dtype))
             }
             Role::Loss => (format!("storage, {access}"), "loss_of_item".to_string(), "array<f32>"),
+            Role::LogSumExp => (format!("storage, {access}"), "log_sum_exp_of_row".to_string(), "array<f32>"),
+            Role::Argmax => (format!("storage, {access}"), "argmax_of_row".to_string(), "array<i32>"),
+            Role::Rows => (format!("storage, {access}"), "rows".to_string(), "array<Row>"),
             Role::Workspace => (format!("storage, {access}"), "workspace".to_string(), "Workspace"),
         };
         line!(self, "@group(0) @binding({number}) var<{space}> {name}: {ty};");
@@ -127,7 +164,7 @@ impl Header {
         line!(self, "alias Outcome = vec{}<f32>;", differentiable.len() + 1);
 
         for input in spec.all_inputs() {
-            self.load_pair(input, variant.dtype(input.name));
+            self.load_pair(input, &variant.stored_name(input), variant.dtype(input.name));
         }
         line!(self, "fn load_items(pair: u32) -> Items {{");
         for input in &hooked {
@@ -166,20 +203,19 @@ impl Header {
     }
 
     /// `load_<input>(pair)`: the two values of an input; 1 where it was left out.
-    fn load_pair(&mut self, input: &Input, dtype: Option<DType>) {
+    fn load_pair(&mut self, input: &Input, name: &str, dtype: Option<DType>) {
         line!(self, "fn load_{}(pair: u32) -> vec2<f32> {{", input.name);
-        let name = format!("input_{}", input.name);
         match dtype {
             None => line!(self, "    return vec2<f32>(1.0);"),
             Some(dtype) => match input.shape {
                 Shape::LastAxis => {
                     let position = "(params.last_axis_start + 2u * pair";
                     let value =
-                        |offset: &str| element(&name, dtype, &format!("{position}{offset}) % params.last_axis"));
+                        |offset: &str| element(name, dtype, &format!("{position}{offset}) % params.last_axis"));
                     line!(self, "    return vec2<f32>({}, {});", value(""), value(" + 1u"));
                 }
                 Shape::OneOrItems => {
-                    let value = |index: &str| element(&name, dtype, &format!("({index}) * params.upstream_stride"));
+                    let value = |index: &str| element(name, dtype, &format!("({index}) * params.upstream_stride"));
                     let last = "min(2u * pair + 1u, params.length - 1u)";
                     line!(self, "    return vec2<f32>({}, {});", value("2u * pair"), value(last));
                 }
@@ -236,43 +272,131 @@ impl Header {
         line!(self, "}}");
     }
 
-    /// Items are rows: `load_…` gives one value, by element or by row.
-    fn rows(&mut self, variant: &LossVariant) {
-        for input in variant.loss.0.all_inputs() {
-            let name = format!("input_{}", input.name);
-            let ty = if input.kind == Kind::Index { "i32" } else { "f32" };
-            line!(self, "fn load_{}(index: u32) -> {ty} {{", input.name);
-            let index = if input.shape == Shape::OneOrItems { "(index * params.upstream_stride)" } else { "index" };
-            match variant.dtype(input.name) {
-                None => line!(self, "    return 1.0;"),
-                Some(dtype) => line!(self, "    return {};", element(&name, dtype, index)),
-            }
-            line!(self, "}}");
+    /// Items are rows: what `shaders/lib/rows.wgsl` lists.
+    fn rows(&mut self, variant: &LossVariant, rows: Rows) {
+        let spec = variant.loss.0;
+        let first = &spec.inputs[0];
+        let labels = spec.inputs.iter().find(|input| input.kind == Kind::Index);
+        let second = spec.inputs[1..].iter().find(|input| input.shape == Shape::Rows);
+        let layout = variant.rows;
+
+        let checks_classes = second.is_some() || variant.dtype(CLASS_WEIGHT.name).is_some();
+        for (name, value) in [
+            ("SOFTMAX", !rows.softmax_of.is_empty()),
+            ("SECOND_SOFTMAX", rows.softmax_of.len() > 1),
+            ("HAS_TARGET", labels.is_some()),
+            ("PER_CLASS", rows.per_class),
+            ("CHECKS_CLASSES", checks_classes),
+            ("STATISTICS", variant.statistics.log_sum_exp || variant.statistics.argmax),
+            ("CONTIGUOUS", layout.is_some_and(RowLayout::is_contiguous)),
+            ("STORES", variant.stores_classes()),
+            ("IN_PLACE", variant.gradients == GradientStore::InPlace),
+            ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
+        ] {
+            line!(self, "const {name}: bool = {value};");
         }
-        line!(self, "fn store_loss(index: u32, value: f32) {{");
-        if variant.per_item {
-            line!(self, "    loss_of_item[index] = value;");
+        if let Some(RowLayout::Workgroup { cache }) = layout {
+            line!(self, "const ROW_CACHE: u32 = {cache}u;");
+        }
+
+        let is_atomic = variant.stores_atomically() && variant.gradients == GradientStore::InPlace;
+        let value = match variant.dtype(first.name) {
+            Some(dtype) if is_atomic => {
+                format!("unpack_{dtype}(atomicLoad(&grad_{}[index / 2u]))[index % 2u]", first.name)
+            }
+            Some(dtype) => element(&variant.stored_name(first), dtype, "index"),
+            None => "0.0".to_string(),
+        };
+        line!(self, "fn load_first(index: u32) -> f32 {{\n    return {value};\n}}");
+        self.load_element("second", "f32", second, variant, "index", "1.0");
+        self.load_element("class_weight", "f32", Some(&CLASS_WEIGHT), variant, "index", "1.0");
+        self.load_element("target", "i32", labels, variant, "index", "0");
+        self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
+        self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+
+        let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
+        let ignored = if ignores { "label == params.ignore_index" } else { "false" };
+        line!(self, "fn is_ignored(label: i32) -> bool {{\n    return {ignored};\n}}");
+        let standing = match second.map(|input| input.domain) {
+            Some(Domain::Probability) => {
+                "select(select(FINE, SPOILT, is_nan(value)), OUT_OF_RANGE, !is_probability(value))"
+            }
+            Some(_) => "select(FINE, SPOILT, is_nan(value) || bitcast<u32>(value) == 0x7f800000u)",
+            None => "FINE",
+        };
+        line!(self, "fn standing_of_second(value: f32) -> u32 {{\n    return {standing};\n}}");
+        line!(self, "fn standing_of_weight(value: f32) -> u32 {{");
+        line!(self, "    return select(select(SPOILT, FINE, is_finite(value)), OUT_OF_RANGE, value < 0.0);\n}}");
+
+        let statistics = variant.statistics;
+        self.store("loss", "f32", "loss_of_item", variant.per_item && !rows.per_class);
+        self.store("value", "f32", "loss_of_item", variant.per_item && rows.per_class);
+        self.store("log_sum_exp", "f32", "log_sum_exp_of_row", statistics.log_sum_exp);
+        self.store("argmax", "i32", "argmax_of_row", statistics.argmax);
+        self.put_gradients(variant, first);
+    }
+
+    /// `load_<name>(index)`: one value of an input, or a default where it was left out.
+    fn load_element(
+        &mut self,
+        name: &str,
+        ty: &str,
+        input: Option<&Input>,
+        variant: &LossVariant,
+        index: &str,
+        default: &str,
+    ) {
+        let given = input.and_then(|input| Some((input, variant.dtype(input.name)?)));
+        let value = match given {
+            Some((input, dtype)) => element(&variant.stored_name(input), dtype, index),
+            None => default.to_string(),
+        };
+        line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {value};\n}}");
+    }
+
+    /// `store_<name>(index, value)`, which does nothing unless it is wanted.
+    fn store(&mut self, name: &str, ty: &str, array: &str, wanted: bool) {
+        line!(self, "fn store_{name}(index: u32, value: {ty}) {{");
+        if wanted {
+            line!(self, "    {array}[index] = value;");
         }
         line!(self, "}}");
+    }
 
-        let first = variant.loss.0.inputs[0].name;
-        let name = format!("grad_{first}");
+    /// `put_gradient(index, value)` for one element and, of halves, `put_gradients(word, values)` for two.
+    fn put_gradients(&mut self, variant: &LossVariant, first: &Input) {
+        let name = format!("grad_{}", first.name);
         let add = variant.gradients == GradientStore::Add;
-        match variant.dtype(first) {
+        line!(self, "fn put_gradient(index: u32, value: f32) {{");
+        match variant.dtype(first.name) {
             _ if variant.gradients == GradientStore::Skip => {}
             Some(dtype) if dtype.is_half() => {
-                let old = if add { format!(" + unpack_{dtype}({name}[word])") } else { String::new() };
-                line!(self, "fn put_gradients(word: u32, values: vec2<f32>) {{");
-                line!(self, "    {name}[word] = pack_{dtype}(values{old});\n}}");
-                line!(self, "fn put_low_gradient(word: u32, value: f32) {{");
-                line!(self, "    let low = pack_{dtype}(vec2<f32>(value, 0.0){old}) & 0xffffu;");
-                line!(self, "    {name}[word] = low | ({name}[word] & 0xffff0000u);\n}}");
+                let atomic = variant.stores_atomically();
+                let (load, store) = match atomic {
+                    true => (format!("atomicLoad(&{name}[word])"), format!("atomicStore(&{name}[word], packed)")),
+                    false => (format!("{name}[word]"), format!("{name}[word] = packed")),
+                };
+                let old_half = if add { format!(" + unpack_{dtype}(old)[index % 2u]") } else { String::new() };
+                let old_word = if add { format!(" + unpack_{dtype}({load})") } else { String::new() };
+                line!(self, "    let word = index / 2u;");
+                line!(self, "    let shift = 16u * (index % 2u);");
+                line!(self, "    let old = {load};");
+                line!(self, "    let half = pack_{dtype}(vec2<f32>(value{old_half}, 0.0)) & 0xffffu;");
+                if atomic {
+                    // Whatever becomes of the other half meanwhile.
+                    line!(self, "    atomicXor(&{name}[word], (half ^ ((old >> shift) & 0xffffu)) << shift);");
+                } else {
+                    line!(self, "    {name}[word] = (old & ~(0xffffu << shift)) | (half << shift);");
+                }
+                line!(self, "}}\nfn put_gradients(word: u32, values: vec2<f32>) {{");
+                line!(self, "    let packed = pack_{dtype}(values{old_word});\n    {store};");
             }
             _ => {
                 let operator = if add { "+=" } else { "=" };
-                line!(self, "fn put_gradient(index: u32, value: f32) {{\n    {name}[index] {operator} value;\n}}");
+                line!(self, "    {name}[index] {operator} value;");
             }
         }
+        line!(self, "}}");
     }
 }
 

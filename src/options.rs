@@ -38,7 +38,7 @@ pub struct Options {
 /// assert_eq!(result.correct, Some(1));
 /// # Ok::<(), wgloss::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Statistics {
     /// log Σ exp(x) of the row's logits as the loss sees them, f32: for losses that need the softmax. NaN for a row with
     /// NaN or +∞.

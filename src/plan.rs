@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType, Tuning,
-    chunk::{self, Chunk},
+    DType, Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType, Tuning,
+    chunk::{self, Chunk, Split},
     header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
     readback::{self, Range},
     shader::{Entry, Kernel, LossVariant, Pass, Role, SpecKey},
     signature::Signature,
-    spec::{Driver, Input, LossSpec, Shape, Values},
+    spec::{Domain, Input, LossSpec, Shape, Values},
+    tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
 
@@ -80,6 +81,7 @@ struct Inner {
     variant: LossVariant,
     operands: Vec<Operand>,
     tuning: Tuning,
+    split: Split,
     chunks: Vec<Chunk>,
     divisor: Divisor,
 }
@@ -89,9 +91,19 @@ struct Inner {
 pub(crate) struct Operand {
     pub name: String,
     pub ty: TensorType,
-    pub is_output: bool,
-    /// Elements that belong to one item; `None` where every item needs the whole tensor.
-    pub per_item: Option<u64>,
+    pub access: Access,
+    /// Elements from one unit of a chunk to the next, those between rows included; `None` where every item needs the
+    /// whole tensor.
+    pub unit: Option<u64>,
+}
+
+/// What is done with an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    /// Read, then overwritten by its gradient.
+    Overwrite,
 }
 
 /// What the reduction divides by.
@@ -119,20 +131,41 @@ impl Plan {
         let (spec, options) = (loss.spec(), options.into());
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, inputs, &options)?;
+        let (row_layout, tuning) = match row_shape(spec, &signature) {
+            Some(shape) => {
+                let (layout, tuning) = gpu.tuning().row_layout(shape);
+                (Some((layout, shape)), tuning)
+            }
+            None => (None, gpu.tuning()),
+        };
         let variant = LossVariant {
             loss: SpecKey(spec),
             inputs: spec.all_inputs().map(|input| signature.input(input.name).map(|ty| ty.dtype)).collect(),
+            compiled: values.compiled(),
             gradients: options.gradients.into(),
+            rows: row_layout.map(|(layout, _)| layout),
+            statistics: options.statistics,
             per_item: options.reduction == Reduction::None,
             shared_buffers: false,
         };
         let divisor = Divisor::of(spec, &signature, options.reduction);
-        let operands = operands(&signature, &options);
-        let tuning = chunk::layout(gpu, spec, &signature)?;
-        let chunks = chunk::chunks(gpu, spec, &signature, &operands, tuning)?;
-        let inner =
-            Inner { gpu: gpu.clone(), spec, values, signature, options, variant, operands, tuning, chunks, divisor };
-        let plan = Plan(Arc::new(inner));
+        let operands = operands(spec, &signature, &options);
+        let split = Split::new(&signature, tuning, row_layout);
+        let chunks = chunk::chunks(gpu, spec, &signature, &operands, split)?;
+        let gpu = gpu.clone();
+        let plan = Plan(Arc::new(Inner {
+            gpu,
+            spec,
+            values,
+            signature,
+            options,
+            variant,
+            operands,
+            tuning,
+            split,
+            chunks,
+            divisor,
+        }));
         plan.pipelines(false)?;
         Ok(plan)
     }
@@ -151,34 +184,68 @@ impl Plan {
         self.0.signature.inputs.iter().find(|(input, _)| input.name == name).map(|(input, ty)| (*input, ty))
     }
 
-    /// The outputs to bind, by name: `loss`, and `grad.<input>` for each input with a gradient.
+    /// The inputs that have a gradient.
+    pub(crate) fn differentiable(&self) -> impl Iterator<Item = (&'static Input, &TensorType)> {
+        self.0.signature.differentiable()
+    }
+
+    /// Whether gradients overwrite the inputs they belong to.
+    pub(crate) fn is_in_place(&self) -> bool {
+        self.0.options.gradients == Gradients::InPlace
+    }
+
+    /// The outputs to bind, by name: `loss`, `grad.<input>` for each input with a gradient, unless it overwrites that
+    /// input, and the statistics asked for, `log_sum_exp` and `argmax`.
     pub fn outputs(&self) -> Named<TensorType> {
-        let outputs = self.0.operands.iter().filter(|operand| operand.is_output);
+        let outputs = self.0.operands.iter().filter(|operand| operand.access == Access::Write);
         outputs.map(|operand| (operand.name.clone(), operand.ty.clone())).collect()
     }
 
-    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs.
+    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows at most a few
+    /// hundred a row and a workgroup, however many classes there are.
     pub fn workspace_size(&self) -> u64 {
-        workspace::size(self.partials())
+        workspace::size(self.partials()) + self.records_size()
     }
 
     fn partials(&self) -> u32 {
-        self.0.chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.workgroups)
+        self.0.chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials)
+    }
+
+    /// Bytes of the records of rows by parts.
+    fn records_size(&self) -> u64 {
+        match self.0.variant.rows {
+            Some(RowLayout::Parts { .. }) => {
+                self.0.signature.items.max(1) * (u64::from(self.0.split.parts) + 1) * workspace::RECORD_SIZE
+            }
+            _ => 0,
+        }
     }
 
     /// The passes, in order, compiled: each for every chunk, or once.
     fn pipelines(&self, shared_buffers: bool) -> Result<Vec<(Arc<Pipeline>, Dispatch)>, Error> {
-        let Inner { gpu, variant, tuning, divisor, .. } = &*self.0;
+        let Inner { gpu, spec, variant, tuning, divisor, .. } = &*self.0;
         let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, reduce: tuning.reduce };
         let loss = kernel(Pass::Loss(LossVariant { shared_buffers, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
         let last = if variant.per_item { Entry::FinalizeItems } else { Entry::FinalizeLoss };
         let mut passes = Vec::new();
         if let Divisor::Measured = divisor {
-            passes.push((&loss, Entry::Measure, Dispatch::Chunks));
+            passes.push((&loss, Entry::Measure, Dispatch::Partials));
             passes.push((&finalize, Entry::FinalizeDivisor, Dispatch::Once));
         }
-        passes.push((&loss, Entry::Evaluate, Dispatch::Chunks));
+        if let Some(RowLayout::Parts { .. }) = variant.rows {
+            passes.push((&loss, Entry::EvaluateParts, Dispatch::Workgroups));
+            passes.push((&loss, Entry::JoinRows, Dispatch::Partials));
+            if spec.shader.defines("MIDDLE") {
+                passes.push((&loss, Entry::EvaluateMiddles, Dispatch::Workgroups));
+                passes.push((&loss, Entry::JoinMiddles, Dispatch::Partials));
+            }
+            if variant.stores_classes() {
+                passes.push((&loss, Entry::EvaluateGradients, Dispatch::Workgroups));
+            }
+        } else {
+            passes.push((&loss, Entry::Evaluate, Dispatch::Workgroups));
+        }
         passes.push((&finalize, last, Dispatch::Once));
         let compiled = passes.into_iter();
         compiled.map(|(kernel, entry, dispatch)| Ok((gpu.pipelines().get(gpu, kernel, entry)?, dispatch))).collect()
@@ -196,35 +263,57 @@ impl Plan {
         let Inner { gpu, spec, signature, variant, chunks, .. } = &*self.0;
         let places = self.places(buffers)?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-        let workspace = gpu.buffer("workspace", self.workspace_size(), usage)?;
+        let workspace = gpu.buffer("workspace", workspace::size(self.partials()), usage)?;
+        let records = match self.records_size() {
+            0 => None,
+            size => Some(gpu.buffer("the records of rows", size, wgpu::BufferUsages::STORAGE)?),
+        };
         let mut steps = Vec::new();
         // Where there are no items to have a loss each, there is nothing to write and nothing that could be bound.
         if signature.items > 0 || !variant.per_item {
             let uniforms = self.uniforms()?;
             let pipelines = self.pipelines(shares_buffers(&places))?;
+            let unit = self.unit();
+            let binding = |name: &str, chunk: Option<&Chunk>| place(&places, name).binding(chunk, unit);
             gpu.catching(&format!("{}: binding", spec.name), |device| {
-                let step = |pipeline: &Pipeline, uniform: usize, chunk: Option<&Chunk>| Step {
+                let step = |pipeline: &Pipeline, uniform: usize, chunk: Option<&Chunk>, workgroups: u32| Step {
                     pipeline: pipeline.pipeline.clone(),
                     bind_group: bind_group(device, spec, pipeline, |role| match role {
                         Role::Params => uniforms.binding(uniform),
                         Role::Workspace => workspace.as_entire_binding(),
-                        Role::Input { input, .. } => place(&places, input).binding(chunk),
-                        Role::Gradient { input, .. } => place(&places, &gradient_name(input)).binding(chunk),
-                        Role::Loss => place(&places, "loss").binding(chunk),
+                        Role::Input { input, .. } => binding(input, chunk),
+                        Role::Gradient { input, .. } if self.is_in_place() => binding(input, chunk),
+                        Role::Gradient { input, .. } => binding(&gradient_name(input), chunk),
+                        Role::Loss => binding("loss", chunk),
+                        Role::LogSumExp => binding("log_sum_exp", chunk),
+                        Role::Argmax => binding("argmax", chunk),
+                        Role::Rows => match &records {
+                            Some(records) => records.as_entire_binding(),
+                            None => unreachable!("only rows by parts bind records"),
+                        },
                     }),
-                    workgroups: chunk.map_or(1, |chunk| chunk.workgroups),
+                    workgroups,
                 };
                 for (pipeline, dispatch) in &pipelines {
-                    match dispatch {
-                        Dispatch::Chunks => {
-                            steps.extend(chunks.iter().enumerate().map(|(i, chunk)| step(pipeline, i, Some(chunk))));
+                    for (index, chunk) in chunks.iter().enumerate() {
+                        match dispatch {
+                            Dispatch::Workgroups => steps.push(step(pipeline, index, Some(chunk), chunk.workgroups)),
+                            Dispatch::Partials => steps.push(step(pipeline, index, Some(chunk), chunk.partials)),
+                            Dispatch::Once => {}
                         }
-                        Dispatch::Once => steps.push(step(pipeline, chunks.len(), None)),
+                    }
+                    if let Dispatch::Once = dispatch {
+                        steps.push(step(pipeline, chunks.len(), None, 1));
                     }
                 }
             })?;
         }
         Ok(BoundPlan { plan: self.clone(), steps, workspace })
+    }
+
+    /// Items of a unit: chunks have whole ones.
+    fn unit(&self) -> u64 {
+        if self.0.spec.rows().is_some() { self.0.signature.class_stride.max(1) } else { 1 }
     }
 
     /// Where each input and output lies, checked.
@@ -253,7 +342,7 @@ impl Plan {
             }
             places.push(Place { operand, slice });
         }
-        for output in places.iter().filter(|place| place.operand.is_output) {
+        for output in places.iter().filter(|place| place.operand.access != Access::Read) {
             for other in places.iter().filter(|other| other.operand.name != output.operand.name) {
                 if output.overlaps(other) {
                     let (loss, output, other) = (spec.name, output.operand.name.clone(), other.operand.name.clone());
@@ -266,7 +355,7 @@ impl Plan {
 
     /// The parameters of each chunk, then those of the sums over all of them.
     fn uniforms(&self) -> Result<Uniforms, Error> {
-        let Inner { gpu, signature, options, values, chunks, divisor, .. } = &*self.0;
+        let Inner { gpu, signature, options, values, split, chunks, divisor, .. } = &*self.0;
         let (measured, divisor) = match *divisor {
             Divisor::Known(divisor) => (0, divisor),
             Divisor::Measured => (1, 1.0),
@@ -278,9 +367,16 @@ impl Plan {
         for chunk in chunks {
             let fixed = FixedParams {
                 length: chunk.items,
-                span: chunk.span,
-                classes: signature.row as u32,
+                span: split.span,
+                tally_span: split.tally_span,
                 first_partial: chunk.first_partial,
+                classes: signature.row as u32,
+                class_stride: signature.class_stride as u32,
+                row_stride: signature.row_stride(0) as u32,
+                second_stride: signature.row_stride(1) as u32,
+                parts: split.parts,
+                part_columns: split.part_columns,
+                first_record: chunk.first as u32,
                 scale: scale as f32,
                 measured,
                 weighted: u32::from(options.reduction == Reduction::WeightedMean),
@@ -298,24 +394,49 @@ impl Plan {
     }
 }
 
+/// The rows of a call of a row loss.
+fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
+    spec.rows()?;
+    let Signature { items: rows, row: classes, class_stride, .. } = *signature;
+    let dense = signature.row_stride(0) == classes * class_stride;
+    let walks = if spec.shader.defines("MIDDLE") { 3 } else { 2 };
+    Some(RowShape { rows, classes, class_stride: class_stride.max(1), dense, walks })
+}
+
 /// The inputs given and the outputs.
-fn operands(signature: &Signature, options: &Options) -> Vec<Operand> {
+fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Operand> {
     let mut operands = Vec::new();
+    let mut add = |name: String, ty: &TensorType, access, unit| {
+        operands.push(Operand { name, ty: ty.clone(), access, unit });
+    };
+    let items = if spec.rows().is_some() { signature.class_stride } else { 1 };
+    let results = if spec.rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
     for (input, ty) in &signature.inputs {
-        let per_item = match input.shape {
-            Shape::Items => Some(1),
-            Shape::Rows => Some(signature.row),
+        let unit = match input.shape {
+            Shape::Items => Some(items),
+            Shape::Rows => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
             Shape::LastAxis | Shape::Classes => None,
-            Shape::OneOrItems => (ty.elements() != 1).then_some(1),
+            Shape::OneOrItems => (ty.elements() != 1).then_some(results),
         };
-        operands.push(Operand { name: input.name.to_string(), ty: ty.clone(), is_output: false, per_item });
-        if input.differentiable && options.gradients != Gradients::Skip {
-            operands.push(Operand { name: gradient_name(input.name), ty: ty.clone(), is_output: true, per_item });
+        match options.gradients {
+            Gradients::InPlace if input.differentiable => add(input.name.to_string(), ty, Access::Overwrite, unit),
+            _ => add(input.name.to_string(), ty, Access::Read, unit),
+        }
+        if input.differentiable && matches!(options.gradients, Gradients::Write | Gradients::Add { .. }) {
+            add(gradient_name(input.name), ty, Access::Write, unit);
         }
     }
-    let per_item = (options.reduction == Reduction::None).then_some(1);
-    let ty = signature.loss_type(options.reduction);
-    operands.push(Operand { name: "loss".to_string(), ty, is_output: true, per_item });
+    let unit = (options.reduction == Reduction::None).then_some(results);
+    add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit);
+    let statistics = options.statistics;
+    for (name, dtype, wanted) in
+        [("log_sum_exp", DType::F32, statistics.log_sum_exp), ("argmax", DType::I32, statistics.argmax)]
+    {
+        if wanted {
+            let ty = TensorType::new(dtype, signature.item_shape.clone());
+            add(name.to_string(), &ty, Access::Write, Some(items));
+        }
+    }
     operands
 }
 
@@ -326,20 +447,31 @@ pub(crate) fn gradient_name(input: &str) -> String {
 
 impl Divisor {
     fn of(spec: &LossSpec, signature: &Signature, reduction: Reduction) -> Self {
-        match (reduction, spec.driver) {
-            (Reduction::None | Reduction::Sum, _) => Divisor::Known(1.0),
-            (Reduction::BatchMean, _) => Divisor::Known(signature.batch as f64),
-            // Rows may be ignored, weights are on the device.
-            (Reduction::Mean | Reduction::WeightedMean, Driver::Rows(_)) => Divisor::Measured,
-            (Reduction::WeightedMean, _) if signature.input("weight").is_some() => Divisor::Measured,
-            (Reduction::Mean | Reduction::WeightedMean, Driver::Elementwise) => Divisor::Known(signature.items as f64),
-        }
+        let is_given = |name| signature.input(name).is_some();
+        // Rows may be ignored, weights are on the device.
+        let is_measured = match reduction {
+            Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
+            Reduction::BatchMean => return Divisor::Known(signature.batch as f64),
+            Reduction::Mean => false,
+            Reduction::WeightedMean => is_given("weight"),
+        } || has_labels(spec);
+        if is_measured { Divisor::Measured } else { Divisor::Known(signature.items as f64) }
     }
 }
 
+/// Whether each item has a class index, of which some may be ignored.
+fn has_labels(spec: &LossSpec) -> bool {
+    spec.inputs.iter().any(|input| input.domain == Domain::Class)
+}
+
+/// For what a pass has workgroups.
 #[derive(Clone, Copy, Debug)]
 enum Dispatch {
-    Chunks,
+    /// For the spans of every chunk.
+    Workgroups,
+    /// For the partials of every chunk.
+    Partials,
+    /// One for the whole call.
     Once,
 }
 
@@ -357,10 +489,15 @@ impl<'a> Place<'a> {
 
     /// The part of the tensor that a chunk takes. The sums over all chunks take the whole of a scalar; items' own
     /// losses they leave alone.
-    fn binding(&self, chunk: Option<&Chunk>) -> wgpu::BindingResource<'a> {
+    fn binding(&self, chunk: Option<&Chunk>, items_of_unit: u64) -> wgpu::BindingResource<'a> {
         let ty = &self.operand.ty;
-        let (first, elements) = match (chunk, self.operand.per_item) {
-            (Some(chunk), Some(per_item)) => (chunk.first * per_item, u64::from(chunk.items) * per_item),
+        let (first, elements) = match (chunk, self.operand.unit) {
+            (Some(chunk), Some(elements)) => {
+                let units = u64::from(chunk.items) / items_of_unit;
+                let first = chunk.first / items_of_unit * elements;
+                // The last row has no gap behind it.
+                (first, (units * elements).min(ty.extent() - first))
+            }
             (None, Some(_)) => (0, 1),
             (_, None) => (0, ty.elements()),
         };
@@ -374,7 +511,7 @@ impl<'a> Place<'a> {
 
 /// Whether an input lies in the same buffer as an output.
 fn shares_buffers(places: &[Place<'_>]) -> bool {
-    let (outputs, inputs): (Vec<_>, Vec<_>) = places.iter().partition(|place| place.operand.is_output);
+    let (outputs, inputs): (Vec<_>, Vec<_>) = places.iter().partition(|place| place.operand.access != Access::Read);
     inputs.iter().any(|input| outputs.iter().any(|output| input.slice.buffer == output.slice.buffer))
 }
 
@@ -453,6 +590,9 @@ struct Step {
 pub struct Status {
     /// Items that counted.
     pub items: u64,
+    /// How many of them have their target as the predicted class, the first of the largest logits; `None` for losses
+    /// without class indices as targets.
+    pub correct: Option<u64>,
 }
 
 impl BoundPlan {
@@ -504,7 +644,8 @@ impl BoundPlan {
         let found: WorkspaceHeader = bytemuck::pod_read_unaligned(bytes);
         let (items, count) = (found.items(), found.invalid());
         if count == 0 {
-            return Ok(Status { items });
+            let correct = has_labels(self.plan.spec()).then(|| found.correct());
+            return Ok(Status { items, correct });
         }
         let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
         let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);

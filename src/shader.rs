@@ -3,9 +3,9 @@
 //! The text is a function of the [`Kernel`] alone. A variant chooses files and header lines; it never edits a file.
 
 use crate::{
-    DType, Gradients, header,
+    DType, Gradients, Statistics, header,
     spec::{Driver, Input, LossSpec, ShaderFile, shader_file},
-    tuning::Reduce,
+    tuning::{Reduce, RowLayout},
 };
 
 /// Kernels sum this many values a lane before they add the sum to a total, so that rounding does not grow with the
@@ -24,7 +24,7 @@ pub(crate) struct Kernel {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Pass {
-    /// `evaluate` or `measure` of a loss.
+    /// The entry points of a loss's driver.
     Loss(LossVariant),
     /// The sum over workgroups.
     Finalize,
@@ -36,7 +36,13 @@ pub(crate) struct LossVariant {
     pub loss: SpecKey,
     /// The storage type of each input given, in the order of `LossSpec::all_inputs`.
     pub inputs: Vec<Option<DType>>,
+    /// The values of the parameters that kernels are compiled for.
+    pub compiled: Vec<u32>,
     pub gradients: GradientStore,
+    /// How a row loss's rows are shared out; `None` for other losses.
+    pub rows: Option<RowLayout>,
+    /// What else is stored of each row.
+    pub statistics: Statistics,
     /// Whether each item's loss is stored.
     pub per_item: bool,
     /// Whether an input shares a buffer with an output: then all are bound for writing, because wgpu tracks whole
@@ -66,26 +72,36 @@ impl std::hash::Hash for SpecKey {
 pub(crate) enum GradientStore {
     Write,
     Add,
+    InPlace,
     Skip,
 }
 
 impl From<Gradients> for GradientStore {
     fn from(gradients: Gradients) -> Self {
         match gradients {
-            Gradients::Write | Gradients::InPlace => GradientStore::Write,
+            Gradients::Write => GradientStore::Write,
             Gradients::Add { .. } => GradientStore::Add,
+            Gradients::InPlace => GradientStore::InPlace,
             Gradients::Skip => GradientStore::Skip,
         }
     }
 }
 
-/// The entry points.
+/// The entry points: each is a function of that name in a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Entry {
     /// Sums what a mean divides by, where only the device knows it.
     Measure,
     /// Loss and gradients.
     Evaluate,
+    /// Of rows by parts, in place of `Evaluate`: the states of the parts, the rows made of them,
+    EvaluateParts,
+    JoinRows,
+    /// for losses with a second walk its sums,
+    EvaluateMiddles,
+    JoinMiddles,
+    /// and the gradients.
+    EvaluateGradients,
     /// The divisor from the sums of `Measure`.
     FinalizeDivisor,
     /// The loss from the sums of `Evaluate`.
@@ -99,6 +115,11 @@ impl Entry {
         match self {
             Entry::Measure => "measure",
             Entry::Evaluate => "evaluate",
+            Entry::EvaluateParts => "evaluate_parts",
+            Entry::JoinRows => "join_rows",
+            Entry::EvaluateMiddles => "evaluate_middles",
+            Entry::JoinMiddles => "join_middles",
+            Entry::EvaluateGradients => "evaluate_gradients",
             Entry::FinalizeDivisor => "finalize_divisor",
             Entry::FinalizeLoss => "finalize_loss",
             Entry::FinalizeItems => "finalize_items",
@@ -116,10 +137,21 @@ pub(crate) struct Binding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Params,
-    Input { input: &'static str, dtype: DType },
-    Gradient { input: &'static str, dtype: DType },
+    Input {
+        input: &'static str,
+        dtype: DType,
+    },
+    /// Of an input; where gradients overwrite their inputs, the input itself.
+    Gradient {
+        input: &'static str,
+        dtype: DType,
+    },
     Loss,
+    LogSumExp,
+    Argmax,
     Workspace,
+    /// The records of rows by parts.
+    Rows,
 }
 
 impl Kernel {
@@ -132,7 +164,8 @@ impl Kernel {
         match &self.pass {
             Pass::Finalize => bindings.push(write(Role::Loss)),
             Pass::Loss(variant) => {
-                for (input, dtype) in variant.given() {
+                let is_overwritten = |input: &Input| variant.gradients == GradientStore::InPlace && input.differentiable;
+                for (input, dtype) in variant.given().filter(|(input, _)| !is_overwritten(input)) {
                     let role = Role::Input { input: input.name, dtype };
                     bindings.push(Binding { role, writable: variant.shared_buffers });
                 }
@@ -143,6 +176,15 @@ impl Kernel {
                 }
                 if variant.per_item {
                     bindings.push(write(Role::Loss));
+                }
+                if variant.statistics.log_sum_exp {
+                    bindings.push(write(Role::LogSumExp));
+                }
+                if variant.statistics.argmax {
+                    bindings.push(write(Role::Argmax));
+                }
+                if let Some(RowLayout::Parts { .. }) = variant.rows {
+                    bindings.push(write(Role::Rows));
                 }
             }
         }
@@ -173,10 +215,7 @@ impl Kernel {
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
-                    Driver::Rows(_) => {
-                        text.file(variant.store_row());
-                        text.file(shader_file!("drivers/rows.wgsl"));
-                    }
+                    Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
                 }
             }
         }
@@ -196,14 +235,61 @@ impl LossVariant {
         self.given().find(|(input, _)| input.name == name).map(|(_, dtype)| dtype)
     }
 
-    fn store_row(&self) -> ShaderFile {
-        if self.gradients == GradientStore::Skip {
-            return shader_file!("lib/store_row_skip.wgsl");
-        }
-        match self.dtype(self.loss.0.inputs[0].name) {
-            Some(dtype) if dtype.is_half() => shader_file!("lib/store_row_half.wgsl"),
-            _ => shader_file!("lib/store_row_f32.wgsl"),
-        }
+    /// Whether a row loss stores anything for each class.
+    pub fn stores_classes(&self) -> bool {
+        self.gradients != GradientStore::Skip || self.loss.0.rows().is_some_and(|rows| rows.per_class)
+    }
+
+    /// What the kernel calls the tensor of an input.
+    pub fn stored_name(&self, input: &Input) -> String {
+        let overwritten = self.gradients == GradientStore::InPlace && input.differentiable;
+        format!("{}_{}", if overwritten { "grad" } else { "input" }, input.name)
+    }
+
+    /// Whether several lanes may write to one word of the gradients at a time: halves of rows that share words but not
+    /// a lane or a workgroup.
+    pub fn stores_atomically(&self) -> bool {
+        let shared = matches!(self.rows, Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { .. }));
+        shared && self.first_dtype().is_some_and(DType::is_half)
+    }
+
+    /// The storage type of the first input.
+    pub fn first_dtype(&self) -> Option<DType> {
+        self.dtype(self.loss.0.inputs[0].name)
+    }
+
+    /// What a row loss is joined to besides its own hooks.
+    fn row_files(&self) -> Vec<ShaderFile> {
+        let hooks = self.loss.0.shader;
+        let optional = [
+            ("SEES", shader_file!("lib/hooks/logits.wgsl")),
+            ("SUMS", shader_file!("lib/hooks/sums.wgsl")),
+            ("MIDDLE", shader_file!("lib/hooks/middle.wgsl")),
+            ("VALUES", shader_file!("lib/hooks/values.wgsl")),
+        ];
+        let mut files: Vec<ShaderFile> =
+            optional.into_iter().filter(|(hook, _)| !hooks.defines(hook)).map(|(_, file)| file).collect();
+        files.push(shader_file!("lib/rows.wgsl"));
+        files.push(match self.rows {
+            Some(RowLayout::Workgroup { cache }) if cache > 0 => shader_file!("lib/row_cache.wgsl"),
+            _ => shader_file!("lib/no_row_cache.wgsl"),
+        });
+        let stores_halves = self.gradients != GradientStore::Skip && self.first_dtype().is_some_and(DType::is_half);
+        let store_row = match stores_halves {
+            true => shader_file!("lib/store_row_half.wgsl"),
+            false => shader_file!("lib/store_row.wgsl"),
+        };
+        files.extend(match self.rows {
+            Some(RowLayout::Lane { pairs: true, .. }) if stores_halves => {
+                [shader_file!("lib/store_lane_pairs.wgsl"), shader_file!("drivers/rows_by_lane.wgsl")]
+            }
+            Some(RowLayout::Lane { .. }) => {
+                [shader_file!("lib/store_lane.wgsl"), shader_file!("drivers/rows_by_lane.wgsl")]
+            }
+            Some(RowLayout::Workgroup { .. }) => [store_row, shader_file!("drivers/rows_by_workgroup.wgsl")],
+            Some(RowLayout::Parts { .. }) | None => [store_row, shader_file!("drivers/rows_by_parts.wgsl")],
+        });
+        files
     }
 }
 

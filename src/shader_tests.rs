@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 use crate::{
-    DType,
+    DType, Statistics,
     header::{FinalizeParams, FixedParams},
     losses::ALL,
     shader::{Entry, GradientStore, Kernel, LossVariant, Pass, SpecKey},
-    spec::{Kind, LossSpec},
-    tuning::Reduce,
-    workspace::{Partial, WorkspaceHeader},
+    spec::{Kind, LossSpec, Rule},
+    tuning::{Reduce, RowLayout},
+    workspace::{Partial, RECORD_SIZE, WorkspaceHeader},
 };
 
 /// Workgroup sizes and reductions as `tuning.rs` pairs them, and as a caller may.
@@ -36,26 +36,80 @@ fn kernels() -> BTreeMap<String, Kernel> {
     kernels
 }
 
-/// Every storage type, subset of the optional inputs, treatment of gradients, per-item loss and sharing of buffers.
+/// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
+/// elementwise losses, with every subset of the optional inputs, per-item loss and sharing of buffers. Of row losses these
+/// go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
+    let subsets: Vec<u32> = (0..1_u32 << optional).collect();
+    let gradient_stores = [GradientStore::Write, GradientStore::Add, GradientStore::InPlace, GradientStore::Skip];
+    let outputs = [(false, false), (false, true), (true, false), (true, true)];
     let mut variants = Vec::new();
     for dtype in DType::FLOATS {
-        for subset in 0..1_u32 << optional {
-            for gradients in [GradientStore::Write, GradientStore::Add, GradientStore::Skip] {
-                for (per_item, shared_buffers) in [(false, false), (false, true), (true, false), (true, true)] {
-                    let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
-                    let inputs = spec.all_inputs().map(|input| {
-                        let given = !input.optional || bits.next() == Some(true);
-                        given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
-                    });
-                    let inputs = inputs.collect();
-                    variants.push(LossVariant { loss: SpecKey(spec), inputs, gradients, per_item, shared_buffers });
+        for gradients in gradient_stores {
+            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics| {
+                let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
+                let inputs = spec.all_inputs().map(|input| {
+                    let given = !input.optional || bits.next() == Some(true);
+                    given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
+                });
+                variants.push(LossVariant {
+                    loss: SpecKey(spec),
+                    inputs: inputs.collect(),
+                    compiled: compiled.to_vec(),
+                    gradients,
+                    rows,
+                    statistics,
+                    per_item,
+                    shared_buffers,
+                });
+            };
+            let none = Statistics::default();
+            match spec.rows() {
+                None => {
+                    for (&subset, output) in subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output))) {
+                        add(subset, output, &[], None, none);
+                    }
+                }
+                Some(rows) => {
+                    let mut rounds = 0..;
+                    let choices = compiled_choices(spec);
+                    for (layout, compiled) in
+                        ROW_LAYOUTS.iter().flat_map(|layout| choices.iter().map(move |choice| (layout, choice)))
+                    {
+                        let round: usize = rounds.next().unwrap_or_default();
+                        let (per_item, shared) = outputs[round % outputs.len()];
+                        let argmax = round % 3 != 0;
+                        let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
+                        let statistics = Statistics { log_sum_exp, argmax };
+                        let output = (per_item || rows.per_class, shared);
+                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics);
+                    }
                 }
             }
         }
     }
     variants
+}
+
+const ROW_LAYOUTS: [RowLayout; 8] = [
+    RowLayout::Lane { contiguous: true, pairs: true },
+    RowLayout::Lane { contiguous: true, pairs: false },
+    RowLayout::Lane { contiguous: false, pairs: true },
+    RowLayout::Lane { contiguous: false, pairs: false },
+    RowLayout::Workgroup { cache: 0 },
+    RowLayout::Workgroup { cache: 1024 },
+    RowLayout::Parts { contiguous: true },
+    RowLayout::Parts { contiguous: false },
+];
+
+/// Every combination of what kernels are compiled for.
+fn compiled_choices(spec: &LossSpec) -> Vec<Vec<u32>> {
+    let compiled = spec.params.iter().filter(|param| param.compiled);
+    compiled.fold(vec![Vec::new()], |choices, param| {
+        let values = if let Rule::Word(words) = param.rule { words.len() as u32 } else { 2 };
+        choices.iter().flat_map(|choice| (0..values).map(move |value| [choice.as_slice(), &[value]].concat())).collect()
+    })
 }
 
 /// What a compiler says of a text, with the place in our files.
@@ -86,7 +140,15 @@ fn naga_error(kernel: &Kernel) -> Option<String> {
 }
 
 fn entries(kernel: &Kernel) -> &'static [Entry] {
-    match kernel.pass {
+    match &kernel.pass {
+        Pass::Loss(LossVariant { rows: Some(RowLayout::Parts { .. }), .. }) => &[
+            Entry::Measure,
+            Entry::EvaluateParts,
+            Entry::JoinRows,
+            Entry::EvaluateMiddles,
+            Entry::JoinMiddles,
+            Entry::EvaluateGradients,
+        ],
         Pass::Loss(_) => &[Entry::Measure, Entry::Evaluate],
         Pass::Finalize => &[Entry::FinalizeDivisor, Entry::FinalizeLoss, Entry::FinalizeItems],
     }
@@ -151,10 +213,11 @@ macro_rules! words {
 #[test]
 fn structs_are_the_same_on_host_and_device() {
     let finalize = Kernel { pass: Pass::Finalize, workgroup_size: 8, reduce: Reduce::Workgroup };
-    let partial = words!(Partial: loss, items, invalid, first_invalid);
+    let partial = words!(Partial: loss, items, invalid, first_invalid, correct);
     assert_eq!(members(&finalize, "Partial"), partial);
     let header = words!(
-        WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, reserved
+        WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, correct_low,
+        correct_high
     );
     let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);
     assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());

@@ -125,6 +125,13 @@ impl Signature {
         [batch, &[self.row as usize], inner].concat()
     }
 
+    /// Elements from one row, or with axes after the classes one sample, to the next in the input of that place, if it
+    /// is there.
+    pub fn row_stride(&self, place: usize) -> u64 {
+        let given = self.inputs.get(place).and_then(|(_, ty)| ty.row_stride);
+        given.map_or(self.row * self.class_stride, |stride| stride as u64)
+    }
+
     /// The type of `loss`.
     pub fn loss_type(&self, reduction: Reduction) -> TensorType {
         let shape = if reduction == Reduction::None { self.result_shape.clone() } else { Vec::new() };

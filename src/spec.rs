@@ -155,6 +155,13 @@ pub struct ShaderFile {
     pub source: &'static str,
 }
 
+impl ShaderFile {
+    /// Whether it defines a constant of that name.
+    pub(crate) fn defines(&self, name: &str) -> bool {
+        self.source.contains(&format!("const {name}:"))
+    }
+}
+
 /// Includes a WGSL file by its path below `shaders/`.
 macro_rules! shader_file {
     ($path:literal) => {

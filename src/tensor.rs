@@ -43,10 +43,13 @@ impl Tensor {
     /// submitted later. An odd number of halves is filled up to a whole word with zeros.
     ///
     /// # Errors
-    /// [`Error::DType`], [`Error::Length`], [`Error::DeviceLost`], or [`Error::Refused`] for a caller's buffer that
-    /// cannot be copied to.
+    /// [`Error::DType`], [`Error::Length`], [`Error::Strided`] for rows with gaps, [`Error::DeviceLost`], or
+    /// [`Error::Refused`] for a caller's buffer that cannot be copied to.
     pub fn write<'a>(&self, host: impl Into<HostTensor<'a>>) -> Result<(), Error> {
         let host = host.into();
+        if let Some(found) = self.ty.row_stride {
+            return Err(Error::Strided { shape: self.ty.shape.clone(), row_stride: found });
+        }
         if host.dtype() != self.dtype() {
             let tensor = "what is written to a tensor".to_string();
             return Err(Error::DType { tensor, expected: self.dtype().to_string(), found: host.dtype() });
@@ -114,6 +117,10 @@ impl Tensor {
 
     /// The host tensor of bytes read from [`Tensor::range`].
     pub(crate) fn host(&self, mut bytes: Vec<u8>) -> Result<HostTensor<'static>, Error> {
+        if let (Some(stride), &[_, columns]) = (self.ty.row_stride, self.shape()) {
+            let (stride, columns) = (stride * self.dtype().size(), columns * self.dtype().size());
+            bytes = bytes.chunks(stride.max(1)).flat_map(|row| &row[..columns.min(row.len())]).copied().collect();
+        }
         bytes.truncate((self.ty.elements() as usize) * self.dtype().size());
         HostTensor::from_bytes(self.dtype(), self.ty.shape.clone(), bytes)
     }

@@ -1,7 +1,8 @@
-//! Which workgroup size, how many workgroups and which reduction an adapter gets, and why.
+//! Which workgroup size, how many workgroups, which reduction and which row kernels an adapter gets, and why.
 
 use std::fmt;
 
+use crate::shader::BLOCK;
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 /// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is
@@ -17,6 +18,78 @@ pub struct Tuning {
     pub reduce: Reduce,
     /// How many iterations one lane may run in all its loops together.
     pub max_loop_iterations: u32,
+    /// How rows are shared out.
+    pub rows: RowKernel,
+    /// Rows of up to so many classes take a lane each.
+    pub lane_classes: u32,
+    /// So many rows or fewer, where they are long, take several workgroups each.
+    pub few_rows: u32,
+    /// Rows of up to so many classes are kept in workgroup memory between the walks over them.
+    pub cached_classes: u32,
+}
+
+/// How rows of classes are shared out; each is a file `shaders/drivers/rows_by_….wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowKernel {
+    /// As the number of rows and classes asks for.
+    BySize,
+    /// A lane takes a row, where its loops may run that long.
+    Lane,
+    /// A workgroup takes a row, where its classes lie side by side and its loops may run that long.
+    Workgroup,
+    /// Several workgroups take a row.
+    Parts,
+}
+
+impl fmt::Display for RowKernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RowKernel::BySize => "by size",
+            RowKernel::Lane => "a lane a row",
+            RowKernel::Workgroup => "a workgroup a row",
+            RowKernel::Parts => "several workgroups a row",
+        })
+    }
+}
+
+/// How the rows of one call are shared out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RowLayout {
+    Lane {
+        contiguous: bool,
+        /// Two rows whose halves make whole words.
+        pairs: bool,
+    },
+    /// Classes side by side; room for so many in workgroup memory.
+    Workgroup {
+        cache: u32,
+    },
+    Parts {
+        contiguous: bool,
+    },
+}
+
+impl RowLayout {
+    /// Whether the classes of a row lie side by side.
+    pub fn is_contiguous(self) -> bool {
+        match self {
+            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous } => contiguous,
+            RowLayout::Workgroup { .. } => true,
+        }
+    }
+}
+
+/// The rows of one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowShape {
+    pub rows: u64,
+    pub classes: u64,
+    /// From one class to the next.
+    pub class_stride: u64,
+    /// Whether rows follow each other without a gap.
+    pub dense: bool,
+    /// How often a kernel walks over a row.
+    pub walks: u64,
 }
 
 /// How the lanes of a workgroup add up what they have; each is a file `shaders/lib/reduce_….wgsl`.
@@ -68,6 +141,11 @@ impl Tuning {
                 // llvmpipe (of Mesa 22.3, and lavapipe with it) leaves every loop once a lane has run 65,535
                 // iterations, and says nothing.
                 max_loop_iterations: if info.name.contains("llvmpipe") { 60_000 } else { u32::MAX },
+                rows: RowKernel::BySize,
+                lane_classes: CPU_LANE_CLASSES,
+                few_rows: 2 * cores,
+                // Its caches keep a row anyway.
+                cached_classes: 0,
             }
         } else {
             Tuning {
@@ -78,6 +156,14 @@ impl Tuning {
                 workgroups: 2048,
                 reduce: if has_subgroups { Reduce::Subgroup } else { Reduce::Workgroup },
                 max_loop_iterations: u32::MAX,
+                // The rest is not measured on a GPU yet either. A lane's own rows are read with large strides, which
+                // caches make up for while a few hundred bytes a row are enough.
+                rows: RowKernel::BySize,
+                lane_classes: 32,
+                // Fewer rows than this leave compute units without work.
+                few_rows: 256,
+                // What reductions leave of workgroup memory.
+                cached_classes: (limits.max_compute_workgroup_storage_size / 4).saturating_sub(1024),
             }
         };
         let largest = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x).max(1);
@@ -103,9 +189,74 @@ impl Tuning {
         }
     }
 
-    /// The same layout with twice the lanes; a workgroup is then more than one subgroup.
-    pub(crate) fn doubled(self) -> Self {
-        let reduce = if self.reduce == Reduce::SingleSubgroup { Reduce::Subgroup } else { self.reduce };
-        Tuning { workgroup_size: 2 * self.workgroup_size, reduce, ..self }
+    /// The layout for rows of this shape, and the tuning with the workgroup that they get.
+    pub(crate) fn row_layout(self, shape: RowShape) -> (RowLayout, Tuning) {
+        let contiguous = shape.class_stride == 1;
+        let parts = (RowLayout::Parts { contiguous }, self);
+        // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
+        let pairs = if contiguous { shape.dense } else { shape.class_stride % 2 == 0 };
+        let lane = (RowLayout::Lane { contiguous, pairs }, self);
+        let by_workgroup = self.for_classes(shape.classes);
+        let cached = contiguous && shape.classes <= u64::from(self.cached_classes);
+        let cache = if cached { (shape.classes as u32).next_multiple_of(1024).min(self.cached_classes) } else { 0 };
+        let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
+
+        let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
+        let workgroup_fits =
+            contiguous && by_workgroup.workgroup_iterations(shape) <= self.max_loop_iterations.into();
+        let is_few = shape.rows <= u64::from(self.few_rows);
+        match self.rows {
+            RowKernel::Lane if lane_fits => lane,
+            RowKernel::Workgroup if workgroup_fits => workgroup,
+            RowKernel::BySize if contiguous => {
+                if shape.classes <= u64::from(self.lane_classes) && lane_fits {
+                    lane
+                } else if workgroup_fits && !(is_few && shape.classes >= self.long_row()) {
+                    workgroup
+                } else {
+                    parts
+                }
+            }
+            // Lanes run along rows whichever way: there only have to be enough of them.
+            RowKernel::BySize => {
+                let lanes = u64::from(self.few_rows) * u64::from(self.workgroup_size);
+                if lane_fits && (shape.rows >= lanes || shape.classes <= u64::from(self.lane_classes)) {
+                    lane
+                } else {
+                    parts
+                }
+            }
+            RowKernel::Lane | RowKernel::Workgroup | RowKernel::Parts => parts,
+        }
+    }
+
+    /// The least classes that are worth several workgroups.
+    fn long_row(self) -> u64 {
+        64 * u64::from(self.workgroup_size)
+    }
+
+    /// The same with no more lanes than a row of so many classes keeps busy.
+    fn for_classes(self, classes: u64) -> Self {
+        let most = self.workgroup_size;
+        let lanes = u32::try_from(classes.div_ceil(8)).map_or(most, |lanes| lanes.next_power_of_two().clamp(32, most.max(32)));
+        Tuning { workgroup_size: lanes.min(most), ..self }
+    }
+
+    /// Iterations of a lane that has a row for itself, two where they are paired.
+    pub(crate) fn lane_iterations(self, shape: RowShape) -> u64 {
+        2 * shape.walks * walk_iterations(shape.classes) + 2
+    }
+
+    /// Iterations of a lane for each row of its workgroup.
+    pub(crate) fn workgroup_iterations(self, shape: RowShape) -> u64 {
+        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into())) + 1
     }
 }
+
+/// Iterations over so many classes, with the blocks around them.
+pub(crate) fn walk_iterations(classes: u64) -> u64 {
+    classes.saturating_add(classes.div_ceil(BLOCK.into())).saturating_add(1)
+}
+
+/// On CPU adapters, up to how many classes a lane of its own is the faster for a row.
+const CPU_LANE_CLASSES: u32 = 16;

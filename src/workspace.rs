@@ -11,6 +11,7 @@ pub(crate) struct Partial {
     pub items: u32,
     pub invalid: u32,
     pub first_invalid: u32,
+    pub correct: u32,
 }
 
 /// The workspace before its partials.
@@ -24,7 +25,8 @@ pub(crate) struct WorkspaceHeader {
     pub invalid_high: u32,
     pub invalid_partial: u32,
     pub invalid_item: u32,
-    pub reserved: u32,
+    pub correct_low: u32,
+    pub correct_high: u32,
 }
 
 impl WorkspaceHeader {
@@ -39,12 +41,20 @@ impl WorkspaceHeader {
     pub fn invalid(&self) -> u64 {
         count(self.invalid_low, self.invalid_high)
     }
+
+    /// Items whose target is the predicted class.
+    pub fn correct(&self) -> u64 {
+        count(self.correct_low, self.correct_high)
+    }
 }
 
 /// Bytes of a workspace with room for so many partials; the kernels declare one at least.
 pub(crate) fn size(partials: u32) -> u64 {
     WorkspaceHeader::SIZE + u64::from(partials.max(1)) * size_of::<Partial>() as u64
 }
+
+/// Bytes of a record of rows by parts: `Row` in `shaders/lib/rows.wgsl`.
+pub(crate) const RECORD_SIZE: u64 = 128;
 
 /// A count from the sums of its lower and of its upper 16 bits.
 fn count(low: u32, high: u32) -> u64 {

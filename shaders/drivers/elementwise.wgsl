@@ -66,7 +66,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     if (thread.lane == 0u) {
         let items = min(2u * end, params.length) - min(2u * first, params.length);
-        workspace.partials[params.first_partial + workgroup.x] = Partial(loss, items - invalid, invalid, first_invalid);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(loss, items - invalid, invalid, first_invalid, 0u);
     }
 }
 
@@ -88,6 +88,6 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     total = reduce_add(thread, total);
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE);
+        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
     }
 }

@@ -29,15 +29,16 @@ fn finalize_divisor(thread: Thread) {
     }
 }
 
-// How many items counted, and which were out of range.
+// How many items counted and were predicted right, and which were out of range.
 fn count_items(thread: Thread) {
-    var low = vec2<u32>();
-    var high = vec2<u32>();
+    var low = vec3<u32>();
+    var high = vec3<u32>();
     var first = NOWHERE;
     for (var i = thread.lane; i < params.partials; i += WORKGROUP_SIZE) {
-        let counts = vec2<u32>(workspace.partials[i].items, workspace.partials[i].invalid);
-        low += counts & vec2<u32>(0xffffu);
-        high += counts >> vec2<u32>(16u);
+        let partial = workspace.partials[i];
+        let counts = vec3<u32>(partial.items, partial.invalid, partial.correct);
+        low += counts & vec3<u32>(0xffffu);
+        high += counts >> vec3<u32>(16u);
         if (counts.y > 0u) {
             first = min(first, i);
         }
@@ -46,12 +47,16 @@ fn count_items(thread: Thread) {
     let items_high = reduce_add_u32(thread, high.x);
     let invalid_low = reduce_add_u32(thread, low.y);
     let invalid_high = reduce_add_u32(thread, high.y);
+    let correct_low = reduce_add_u32(thread, low.z);
+    let correct_high = reduce_add_u32(thread, high.z);
     first = reduce_min_u32(thread, first);
     if (thread.lane == 0u) {
         workspace.items_low = items_low;
         workspace.items_high = items_high;
         workspace.invalid_low = invalid_low;
         workspace.invalid_high = invalid_high;
+        workspace.correct_low = correct_low;
+        workspace.correct_high = correct_high;
         workspace.invalid_partial = first;
         if (first != NOWHERE) {
             workspace.invalid_item = workspace.partials[first].first_invalid;

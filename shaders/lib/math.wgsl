@@ -7,6 +7,7 @@
 const LN2_HIGH: f32 = 0.693359375; // 355/512: products with an exponent are exact
 const LN2_LOW: f32 = -2.12194440e-4;
 const LOG2_E: f32 = 1.44269504;
+const LN2: f32 = 0.693147181;
 
 // Bit tests: compilers may assume that a comparison sees no NaN.
 fn is_nan(x: f32) -> bool {
@@ -35,17 +36,22 @@ struct ReducedExponential {
 const ROUNDER: f32 = 12582912.0; // 1.5·2^23
 const ROUNDER_BITS: i32 = 0x4b400000;
 
+// exp(x) − 1 − x for |x| ≤ ½ ln 2, to its relative precision.
+fn exp_excess(x: f32) -> f32 {
+    var p = 0.00139475986;
+    p = p * x + 0.00836724695;
+    p = p * x + 0.0416662656;
+    p = p * x + 0.166665375;
+    p = p * x + 0.5;
+    return x * x * p;
+}
+
 // For x in [-110, 90].
 fn reduce_exponential(x: f32) -> ReducedExponential {
     let exponent = bitcast<i32>(x * LOG2_E + ROUNDER) - ROUNDER_BITS;
     let n = f32(exponent);
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
-    var p = 0.00139475986;
-    p = p * r + 0.00836724695;
-    p = p * r + 0.0416662656;
-    p = p * r + 0.166665375;
-    p = p * r + 0.5;
-    return ReducedExponential(r + r * r * p, exponent);
+    return ReducedExponential(r + exp_excess(r), exponent);
 }
 
 // 2^n for n in [-127, 127]; 0 for -127.
@@ -85,8 +91,8 @@ fn expm1f(x: f32) -> f32 {
     return power * reduced.expm1 + (power - 1.0);
 }
 
-// log(1 + f) + k·ln 2 for f in [√½ − 1, √2 − 1].
-fn log1p_reduced(f: f32, k: f32) -> f32 {
+// f − log(1 + f) for f in [√½ − 1, √2 − 1], to its relative precision.
+fn log_excess(f: f32) -> f32 {
     var p = -0.0787291974;
     p = p * f + 0.129001677;
     p = p * f - 0.131322175;
@@ -95,8 +101,12 @@ fn log1p_reduced(f: f32, k: f32) -> f32 {
     p = p * f + 0.200023741;
     p = p * f - 0.250008255;
     p = p * f + 0.333333164;
-    let f2 = f * f;
-    return (k * LN2_HIGH + f) + (k * LN2_LOW + f2 * (f * p - 0.5));
+    return f * f * (0.5 - f * p);
+}
+
+// log(1 + f) + k·ln 2 for f in [√½ − 1, √2 − 1].
+fn log1p_reduced(f: f32, k: f32) -> f32 {
+    return (k * LN2_HIGH + f) + (k * LN2_LOW - log_excess(f));
 }
 
 // The natural logarithm; −∞ at 0, NaN below.

@@ -19,3 +19,6 @@ fn reduce_add_u32(thread: Thread, value: u32) -> u32 {
 fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
     return subgroupMin(value);
 }
+
+// The lanes run in step: only CPU adapters use this.
+fn before_overwriting() {}

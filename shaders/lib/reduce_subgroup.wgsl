@@ -55,3 +55,8 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
     }
     return smallest;
 }
+
+// Where lanes overwrite what other lanes have read.
+fn before_overwriting() {
+    storageBarrier();
+}

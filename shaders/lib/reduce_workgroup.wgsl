@@ -59,3 +59,8 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
     }
     return shared_words[0];
 }
+
+// Where lanes overwrite what other lanes have read.
+fn before_overwriting() {
+    storageBarrier();
+}

@@ -1,25 +1,23 @@
-// Gradients of a row stored as f16 or bf16: two a word. A row of odd length shares a word with the next one; `carry`
-// takes its last gradient there. Spans have an even number of rows, so no word is shared between workgroups.
+// A row's gradients, by all lanes of a workgroup: two halves a word. What else is in a word that a row begins or ends in
+// the middle of stays: it is another row's, or none of ours. One lane writes those words, so that a later row finds what
+// an earlier one left.
 
-fn store_row(thread: Thread, row: Row, carry: f32) -> f32 {
-    let end = row.base + params.classes;
-    for (var word = row.base / 2u + thread.lane; word < end / 2u; word += WORKGROUP_SIZE) {
-        var gradients = vec2<f32>(carry, gradient_of(row, 2u * word + 1u));
-        if (2u * word >= row.base) {
-            gradients.x = gradient_of(row, 2u * word);
+fn store_row(thread: Thread, row: Row, first_column: u32, end_column: u32) {
+    // A part begins with a whole word, apart from the first.
+    let odd = row.base % 2u;
+    let first = select(first_column + odd, 0u, first_column == 0u);
+    let end = select(end_column + odd, end_column, end_column == params.classes);
+    let inner = first + (row.base + first) % 2u;
+    for (var column = inner + 2u * thread.lane; column + 1u < end; column += 2u * WORKGROUP_SIZE) {
+        let values = vec2<f32>(evaluate_class(row, column), evaluate_class(row, column + 1u));
+        put_gradients((row.base + column) / 2u, values);
+    }
+    if (thread.lane == 0u && first < end) {
+        if (inner > first) {
+            store_class(row, first);
         }
-        put_gradients(word, gradients);
-    }
-    if (end % 2u == 1u) {
-        return gradient_of(row, end - 1u);
-    }
-    return 0.0;
-}
-
-// The last word of an odd number of gradients; what its upper half holds is not ours and stays.
-fn finish_span(thread: Thread, end: u32, carry: f32) {
-    let elements = end * params.classes;
-    if (thread.lane == 0u && elements % 2u == 1u) {
-        put_low_gradient(elements / 2u, carry);
+        if ((row.base + end) % 2u == 1u && end > inner) {
+            store_class(row, end - 1u);
+        }
     }
 }

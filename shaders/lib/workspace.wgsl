@@ -8,6 +8,8 @@ struct Partial {
     // Items with a value out of range, and the first of them within its chunk.
     invalid: u32,
     first_invalid: u32,
+    // Items whose target is the predicted class.
+    correct: u32,
 }
 
 // Counts are sums of their lower and of their upper 16 bits, so that the total of all workgroups fits.
@@ -21,7 +23,8 @@ struct Workspace {
     // The first partial with an invalid item, and the item's index within its chunk.
     invalid_partial: u32,
     invalid_item: u32,
-    reserved: u32,
+    correct_low: u32,
+    correct_high: u32,
     partials: array<Partial>,
 }
 

@@ -1,14 +1,82 @@
-// lse − x_y; log_norm keeps its relative accuracy where one class is nearly certain.
-fn row_loss(row: Row) -> f32 {
-    return (row.maximum - row.target_logit) + row.log_norm;
+// Σ_c q_c·(lse − x_c) + z·lse², where q_y has what smoothing keeps and every class what it spreads, each times the
+// class's weight. The sums over the classes are Σ q_c and Σ q_c·(maximum − x_c) of the spread part.
+const SUMS: bool = COMPILED_LABEL_SMOOTHING != 0u;
+
+fn spread() -> f32 {
+    if (!SUMS) {
+        return 0.0;
+    }
+    return params.label_smoothing / f32(params.classes - select(0u, 1u, params.smoothing == SMOOTHING_OTHERS));
 }
 
-// softmax(x)_y − 1 as expm1(log p), because 1 − p cancels where p is nearly 1.
-fn target_gradient(row: Row) -> f32 {
-    return expm1f((row.target_logit - row.maximum) - row.log_norm);
+fn kept() -> f32 {
+    return (1.0 - params.label_smoothing) - select(0.0, spread(), params.smoothing == SMOOTHING_OTHERS);
 }
 
-// softmax(x)_c.
-fn logit_gradient(row: Row, logit: f32) -> f32 {
-    return coarse_exp_nonpositive(logit - row.maximum) * row.inverse_norm;
+fn spread_of(weight: f32, logit: f32) -> f32 {
+    return select(spread() * weight, 0.0, is_masked(logit));
+}
+
+fn class_sums(row: Row, cell: Cell) -> vec2<f32> {
+    return vec2<f32>(spread_of(cell.weight, cell.logit), 0.0);
+}
+
+fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
+    return vec2<f32>(sums.x, sums.y + sums.x * rise);
+}
+
+// The factor of every probability in the gradient, and the gradient of the target's logit: its probability less 1 is
+// expm1(log p), because 1 − p cancels where p is nearly 1.
+fn row_outcome(row: Row) -> Outcome {
+    let share = kept() * row.target_weight;
+    let gap = distance_of(row.target_logit, row.state.first.maximum);
+    let sums = row.state.sums;
+    let lse = seen_logit(row.state.first.maximum) + row.log_norm;
+    let loss = share * (gap + row.log_norm) + (sums.y + sums.x * row.log_norm) + params.z_loss * lse * lse;
+    let mass = share + sums.x;
+    let log_p = -gap - row.log_norm;
+    let z_factor = 2.0 * params.z_loss * lse;
+    let others = sums.x - spread_of(row.target_weight, row.target_logit);
+    let target_gradient = mass * expm1f(log_p) + others + z_factor * expf(log_p);
+    return Outcome(loss, vec3<f32>(mass + z_factor, target_gradient, 0.0));
+}
+
+fn class_gradient(row: Row, cell: Cell) -> f32 {
+    let gradient = row.factors.x * probability_of(row, cell) - spread_of(cell.weight, cell.logit);
+    return select(gradient, row.factors.y, cell.column == row.label);
+}
+
+// softcap: s·tanh(x/s). Differences are formed from exponentials that do not cancel, because the difference of two
+// capped logits would keep the rounding of each. With a = |x|/s, b = |y|/s: tanh(x/s) − tanh(y/s) is
+// sinh(x/s − y/s) / (cosh a · cosh b).
+const SEES: bool = true;
+
+fn distance_of(x: f32, y: f32) -> f32 {
+    if (COMPILED_SOFTCAP == 0u) {
+        return abs(x - y);
+    }
+    let low = min(x, y) / params.softcap;
+    let high = max(x, y) / params.softcap;
+    let power = min(0.0, min(2.0 * high, -2.0 * low));
+    let decays = (1.0 + exp_nonpositive(-2.0 * abs(low))) * (1.0 + exp_nonpositive(-2.0 * abs(high)));
+    let difference = -expm1f(-2.0 * abs(x - y) / params.softcap);
+    let capped = 2.0 * params.softcap * exp_nonpositive(power) * difference / decays;
+    // A masked class stays so; the lowest number stands for it too.
+    return select(capped, abs(x - y), min(x, y) <= LOWEST);
+}
+
+fn seen_logit(x: f32) -> f32 {
+    if (COMPILED_SOFTCAP == 0u) {
+        return x;
+    }
+    return params.softcap * tanhf(x / params.softcap);
+}
+
+fn slope_of(x: f32) -> f32 {
+    if (COMPILED_SOFTCAP == 0u) {
+        return 1.0;
+    }
+    // 1 − tanh², from the same exponential.
+    let decay = exp_nonpositive(-2.0 * abs(x) / params.softcap);
+    return 4.0 * decay / ((1.0 + decay) * (1.0 + decay));
 }
