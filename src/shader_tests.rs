@@ -193,14 +193,23 @@ fn every_kernel_is_valid_for_tint() {
     assert!(said.contains(&format!("{} shaders valid", kernels.len())), "{} kernels, but {errors}", kernels.len());
 }
 
-/// Names and offsets of a struct's members in a kernel's text.
-fn members(kernel: &Kernel, name: &str) -> Vec<(String, u32)> {
+/// Names and offsets of the members of a struct in a kernel's text, and its size.
+fn layout_of(kernel: &Kernel, name: &str) -> (Vec<(String, u32)>, u32) {
     let module = wgpu::naga::front::wgsl::parse_str(&kernel.assemble().source).expect("the kernel is valid");
     let found = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some(name));
-    let Some((_, wgpu::naga::Type { inner: wgpu::naga::TypeInner::Struct { members, .. }, .. })) = found else {
+    let Some((_, wgpu::naga::Type { inner: wgpu::naga::TypeInner::Struct { members, span }, .. })) = found else {
         panic!("no struct is called {name}");
     };
-    members.iter().map(|member| (member.name.clone().unwrap_or_default(), member.offset)).collect()
+    let members = members.iter().map(|member| (member.name.clone().unwrap_or_default(), member.offset));
+    (members.collect(), *span)
+}
+
+fn members(kernel: &Kernel, name: &str) -> Vec<(String, u32)> {
+    layout_of(kernel, name).0
+}
+
+fn size_of_struct(kernel: &Kernel, name: &str) -> u32 {
+    layout_of(kernel, name).1
 }
 
 /// The members that a host struct must have, in order, each a word.
@@ -223,6 +232,13 @@ fn structs_are_the_same_on_host_and_device() {
     assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());
     let params = words!(FinalizeParams: partials, measured, divisor, reserved);
     assert_eq!(members(&finalize, "FinalizeParams"), params);
+
+    let rows = Some(RowLayout::Parts { contiguous: true });
+    let losses = ALL.iter().filter(|spec| spec.rows().is_some());
+    for variant in losses.map(|&spec| variants(spec).into_iter().find(|variant| variant.rows == rows)) {
+        let kernel = Kernel { pass: Pass::Loss(variant.expect("rows may be by parts")), ..finalize.clone() };
+        assert_eq!(size_of_struct(&kernel, "Row"), RECORD_SIZE as u32);
+    }
 
     // A loss's own parameters follow the fixed ones, a word each.
     for &spec in ALL {

@@ -63,5 +63,9 @@ fn stored(evaluation: &reference::Evaluation, inputs: &Named<HostTensor<'_>>) ->
         loss: HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?,
         items: evaluation.items,
         gradients: evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?,
+        correct: evaluation.correct,
+        // The command asks for no statistics.
+        log_sum_exp: None,
+        argmax: None,
     })
 }

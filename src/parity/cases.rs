@@ -1,0 +1,478 @@
+//! The calls that kernels are checked with.
+
+use std::fmt;
+
+use super::{Effort, Report, compare};
+use crate::{
+    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
+    TensorType, reference,
+    spec::{Domain, Driver, Input, Kind, LossSpec, Rule, Shape},
+};
+
+/// How large the values are. Errors are measured against the largest, so small ones need cases of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Regime {
+    Small,
+    Medium,
+    /// Up to ±1e4.
+    Large,
+    /// For rows: small differences at ±1e4.
+    Shifted,
+}
+
+impl Regime {
+    fn all(driver: Driver) -> &'static [Regime] {
+        match driver {
+            Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
+            Driver::Rows(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
+        }
+    }
+
+    fn pick(self, [small, medium, large]: [f64; 3]) -> f64 {
+        match self {
+            Regime::Small | Regime::Shifted => small,
+            Regime::Medium => medium,
+            Regime::Large => large,
+        }
+    }
+}
+
+/// The shape of a call, and of rows what lies between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Layout {
+    shape: Vec<usize>,
+    /// Elements between one row and the next.
+    gap: usize,
+}
+
+impl From<&[usize]> for Layout {
+    fn from(shape: &[usize]) -> Self {
+        Layout { shape: shape.to_vec(), gap: 0 }
+    }
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    settings: Vec<(&'static str, String)>,
+    dtype: DType,
+    layout: Layout,
+    reduction: Reduction,
+    weighted: bool,
+    /// Whether the optional inputs of the loss itself are given.
+    optional: bool,
+    upstream: Upstream,
+    gradients: Gradients,
+    statistics: Statistics,
+    regime: Regime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upstream {
+    One,
+    Scalar,
+    PerItem,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Case { dtype, layout, reduction, regime, .. } = self;
+        write!(f, "{dtype} {:?} {reduction}", layout.shape)?;
+        for (name, value) in &self.settings {
+            write!(f, " {name}={value}")?;
+        }
+        for (text, given) in [
+            (" with gaps", layout.gap > 0),
+            (" weighted", self.weighted),
+            (" with optional inputs", self.optional),
+            (" added", matches!(self.gradients, Gradients::Add { .. })),
+            (" in place", self.gradients == Gradients::InPlace),
+            (" without gradients", self.gradients == Gradients::Skip),
+            (" with statistics", self.statistics != Statistics::default()),
+        ] {
+            f.write_str(if given { text } else { "" })?;
+        }
+        write!(f, " upstream {:?}, {regime:?} values", self.upstream)
+    }
+}
+
+type Setting = (&'static str, String);
+
+/// Which inputs, gradients and statistics a case has. Few, because each is a kernel to compile.
+struct Profile {
+    weighted: bool,
+    /// Whether the optional inputs of the loss itself are given.
+    optional: bool,
+    gradients: Gradients,
+    statistics: bool,
+}
+
+const PROFILES: [Profile; 7] = {
+    const fn profile(weighted: bool, optional: bool, gradients: Gradients, statistics: bool) -> Profile {
+        Profile { weighted, optional, gradients, statistics }
+    }
+    const ADD: Gradients = Gradients::Add { weight: 0.25 };
+    [
+        profile(false, false, Gradients::Write, false),
+        profile(true, true, Gradients::InPlace, false),
+        profile(false, true, ADD, true),
+        profile(true, false, Gradients::Write, true),
+        profile(false, true, Gradients::Skip, false),
+        profile(true, true, ADD, false),
+        profile(false, false, Gradients::InPlace, true),
+    ]
+};
+
+/// The cases of a loss: every dtype with every size, every reduction in every profile, every parameter alone and several
+/// together. Values go round.
+pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -> Vec<Case> {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (settings, layouts) = (settings(spec), layouts(spec, workgroup, effort));
+    let mut cases: Vec<Case> = Vec::new();
+    for (turn, dtype) in DType::FLOATS.into_iter().enumerate() {
+        let mut add = |layout: &Layout, reduction, settings: &[Setting]| {
+            let round = cases.len();
+            // Other profiles meet the layouts of kernels, which go round too, in each dtype.
+            let profile = &PROFILES[(round + 2 * turn) % PROFILES.len()];
+            cases.push(Case::new(spec, round, dtype, layout, reduction, profile, settings));
+        };
+        for (round, layout) in layouts.iter().enumerate() {
+            add(layout, Reduction::ALL[round % Reduction::ALL.len()], &[]);
+            if effort == Effort::Full {
+                Reduction::ALL.into_iter().for_each(|reduction| add(layout, reduction, &[]));
+            }
+        }
+        let middle = &layouts[layouts.len() / 2];
+        for reduction in Reduction::ALL {
+            PROFILES.iter().for_each(|_| add(middle, reduction, &[]));
+        }
+        for setting in &settings {
+            for round in 0..4 {
+                add(middle, [Reduction::None, Reduction::Mean][round % 2], std::slice::from_ref(setting));
+            }
+        }
+        if spec.params.len() > 1 {
+            for round in 0..21 {
+                let mut choose = |name| {
+                    let choices: Vec<&Setting> = settings.iter().filter(|(param, _)| *param == name).collect();
+                    choices.get(rng.usize(..=choices.len())).copied().cloned()
+                };
+                let together: Vec<Setting> = spec.params.iter().filter_map(|param| choose(param.name)).collect();
+                add(middle, Reduction::ALL[round % Reduction::ALL.len()], &together);
+            }
+        }
+    }
+    cases
+}
+
+/// Each parameter at values of its rule other than the default.
+fn settings(spec: &'static LossSpec) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    for param in spec.params {
+        let values: &[&str] = match param.rule {
+            Rule::Flag => &["false", "true"],
+            Rule::Integer => &["-1", "1"],
+            Rule::OneOf(_) => &["1", "2"],
+            Rule::Word(words) => words,
+            Rule::Finite => &["-1", "0", "0.75"],
+            Rule::Positive => &["0.01", "3.5"],
+            Rule::NonNegative => &["0", "0.5", "1", "3"],
+            Rule::OpenUnit => &["0.1", "0.9"],
+            Rule::HalfOpenUnit => &["0", "0.1", "0.9"],
+        };
+        let others = values.iter().filter(|value| **value != param.default.to_string());
+        settings.extend(others.map(|value| (param.name, (*value).to_string())));
+    }
+    settings
+}
+
+/// Sizes around the workgroup and the span of one workgroup, odd ones, and some that fill many workgroups. In the middle
+/// one for all reductions and parameters.
+fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
+    let w = workgroup;
+    let mut layouts: Vec<Layout> = Vec::new();
+    let mut add = |shape: &[usize]| layouts.push(Layout::from(shape));
+    match spec.driver {
+        Driver::Elementwise => {
+            for n in [1, 2, 3, w - 1, w] {
+                add(&[n]);
+            }
+            add(&[7, 3, 5]);
+            for n in [w + 1, 2 * w + 1, 8 * w - 1, 8 * w, 8 * w + 1] {
+                add(&[n]);
+            }
+            add(&[131, 77]);
+            if effort == Effort::Full {
+                add(&[2 * 64 * w + 1]);
+                add(&[100_003]);
+                add(&[4, 64, 1031]);
+            }
+        }
+        Driver::Rows(_) => {
+            for (n, c) in [(1, 1), (1, 2), (2, 1), (3, 3), (65, 2), (17, w), (5, 10), (33, w.max(2) - 1)] {
+                add(&[n, c]);
+            }
+            // Classes apart, with odd and even distances.
+            for shape in [&[2, 3, 5][..], &[1, 4, 2], &[3, 7, 4, 4], &[2, 5, 1], &[2, 21, 9, 7]] {
+                add(shape);
+            }
+            add(&[16, w + 1]);
+            for (n, c) in [(2, 257), (257, 3), (3, 20 * w + 1)] {
+                add(&[n, c]);
+            }
+            if effort == Effort::Full {
+                for (n, c) in [(64, 1000), (3, 4099), (4099, 7), (7, 64 * w + 1), (2, 32_000), (3, 50_257)] {
+                    add(&[n, c]);
+                }
+                for shape in [&[2, 10, 33, 31][..], &[2, 257, 6, 5], &[1, 4099, 3]] {
+                    add(shape);
+                }
+                add(&[2, 128_256]);
+                add(&[1, 262_144]);
+            }
+            // Rows with gaps, of either parity.
+            for (shape, gap) in [([5, 10], 6), ([6, 7], 4), ([6, 7], 1), ([9, 64], 3), ([3, 300], 1), ([4, 301], 7)] {
+                layouts.push(Layout { shape: shape.to_vec(), gap });
+            }
+        }
+    }
+    layouts
+}
+
+/// Optional inputs apart from `weight`, which every loss has.
+fn is_own_optional(input: &Input) -> bool {
+    input.optional && input.name != "weight"
+}
+
+impl Case {
+    /// The case of that number: what is not given goes round with it.
+    fn new(
+        spec: &'static LossSpec,
+        round: usize,
+        dtype: DType,
+        layout: &Layout,
+        reduction: Reduction,
+        profile: &Profile,
+        settings: &[Setting],
+    ) -> Self {
+        let rows = spec.rows();
+        let per_class = rows.is_some_and(|rows| rows.per_class);
+        let reduction = if per_class { Reduction::None } else { reduction };
+        let upstream = match reduction {
+            // Without one per class, the gradient of a softmax is 0.
+            _ if per_class => Upstream::PerItem,
+            Reduction::None => [Upstream::PerItem, Upstream::Scalar][round % 2],
+            _ => [Upstream::One, Upstream::Scalar][round % 2],
+        };
+        let statistics = match rows {
+            Some(rows) if profile.statistics => Statistics { log_sum_exp: rows.has_log_sum_exp(), argmax: true },
+            _ => Statistics::default(),
+        };
+        Case {
+            settings: settings.to_vec(),
+            dtype,
+            layout: layout.clone(),
+            reduction,
+            weighted: profile.weighted && spec.input("weight").is_some(),
+            optional: profile.optional && spec.inputs.iter().any(is_own_optional),
+            upstream,
+            gradients: profile.gradients,
+            statistics,
+            regime: Regime::all(spec.driver)[(round / 2) % Regime::all(spec.driver).len()],
+        }
+    }
+
+    fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
+        let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        AnyLoss::new(spec.name, &settings)
+    }
+
+    fn options(&self) -> Options {
+        let upstream = if self.upstream == Upstream::One { 1.0 } else { -0.5 };
+        let Case { gradients, statistics, .. } = *self;
+        Options { upstream, gradients, statistics, ..Options::new(self.reduction) }
+    }
+
+    /// Inputs drawn from their domains, and rounded to storage.
+    pub fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
+        let values = spec.values(&self.settings.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>())?;
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let shape = &self.layout.shape;
+        let (item_shape, classes) = match spec.driver {
+            Driver::Elementwise => (shape.clone(), 1),
+            Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+        };
+        let result_shape = if spec.rows().is_some_and(|rows| rows.per_class) { shape } else { &item_shape };
+        let mut inputs = Named::<HostTensor<'static>>::new();
+        let mut first: Vec<f64> = Vec::new();
+        for input in spec.all_inputs() {
+            let given = match input.name {
+                "weight" => self.weighted,
+                "upstream" => self.upstream == Upstream::PerItem,
+                _ => !input.optional || self.optional,
+            };
+            if !given {
+                continue;
+            }
+            let shape = match input.shape {
+                Shape::Items => item_shape.clone(),
+                Shape::OneOrItems => result_shape.clone(),
+                Shape::Rows => shape.clone(),
+                Shape::Classes => vec![classes],
+                Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
+            };
+            let length: usize = shape.iter().product();
+            let host = if input.kind == Kind::Index {
+                let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
+                let labels: Vec<i32> = (0..length)
+                    .map(|_| match ignored {
+                        Some(crate::spec::Value::Integer(index)) if rng.u8(..8) == 0 => index,
+                        _ => rng.i32(0..classes as i32),
+                    })
+                    .collect();
+                HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
+            } else {
+                let domain = input.domain.resolve(&values);
+                let drawn: Vec<f64> =
+                    (0..length).map(|i| draw(domain, self.regime, first.get(i).copied(), &mut rng)).collect();
+                HostTensor::rounded(&drawn, self.dtype, shape)?
+            };
+            if first.is_empty() {
+                first = host.to_f64();
+            }
+            inputs = inputs.with(input.name, host);
+        }
+        Ok(inputs)
+    }
+
+    pub fn expected(
+        &self,
+        spec: &'static LossSpec,
+        inputs: &Named<HostTensor<'_>>,
+    ) -> Result<reference::Evaluation, Error> {
+        let mut expected = reference::evaluate(&self.loss(spec)?, inputs, &self.options())?;
+        if let Gradients::Add { .. } = self.gradients {
+            for (_, gradients) in &mut expected.gradients {
+                gradients.iter_mut().for_each(|gradient| *gradient += GARBAGE);
+            }
+        }
+        Ok(expected)
+    }
+
+    /// Loss, gradients and count of the kernel, over buffers that held garbage; and whether the gaps between rows are
+    /// as they were.
+    pub fn run(
+        &self,
+        gpu: &Gpu,
+        spec: &'static LossSpec,
+        inputs: &Named<HostTensor<'_>>,
+    ) -> Result<(Evaluation, bool), Error> {
+        let uploaded = inputs.iter().map(|(name, host)| {
+            let has_gaps = self.layout.gap > 0 && spec.input(name).is_some_and(|input| input.shape == Shape::Rows);
+            let tensor = if has_gaps { self.with_gaps(gpu, host) } else { Tensor::from_host(gpu, host) };
+            Ok((name.to_string(), tensor?))
+        });
+        let uploaded = uploaded.collect::<Result<Named<Tensor>, Error>>()?;
+        let plan = Plan::new(gpu, &self.loss(spec)?, &uploaded.map(|tensor| tensor.ty().clone()), self.options())?;
+        let output = plan.bind_tensors(&uploaded)?;
+        let gradients: Vec<&Tensor> = output.gradients.iter().map(|(_, gradient)| gradient).collect();
+        let in_place = self.gradients == Gradients::InPlace;
+        for tensor in std::iter::once(&output.loss).chain(gradients.iter().copied().filter(|_| !in_place)) {
+            let flat = flat(gpu, tensor);
+            let garbage = vec![GARBAGE; flat.ty().elements() as usize];
+            flat.write(HostTensor::rounded(&garbage, flat.dtype(), flat.shape())?)?;
+        }
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        output.record(&mut encoder);
+        gpu.queue().submit([encoder.finish()]);
+        let evaluation = output.read_blocking()?;
+
+        let mut gaps_stay = true;
+        for gradient in gradients {
+            let Some(stride) = gradient.ty().row_stride else { continue };
+            let columns = gradient.shape()[1];
+            let left = if in_place { f64::NAN } else { GARBAGE };
+            for row in flat(gpu, gradient).read_blocking()?.to_f64().chunks(stride) {
+                let gap = row.get(columns..).unwrap_or_default();
+                gaps_stay &= gap.iter().all(|&x| x == left || x.is_nan() && left.is_nan());
+            }
+        }
+        Ok((evaluation, gaps_stay))
+    }
+
+    /// A tensor in a buffer with NaNs between its rows.
+    fn with_gaps(&self, gpu: &Gpu, host: &HostTensor<'_>) -> Result<Tensor, Error> {
+        let stride = self.layout.shape[1] + self.layout.gap;
+        let ty = host.ty().clone().with_row_stride(stride);
+        let mut values = Vec::new();
+        for row in host.to_f64().chunks(self.layout.shape[1]) {
+            values.extend_from_slice(row);
+            values.resize(values.len() + self.layout.gap, f64::NAN);
+        }
+        values.truncate(ty.extent() as usize);
+        let dense = Tensor::from_host(gpu, HostTensor::rounded(&values, host.dtype(), [values.len()])?)?;
+        Ok(Tensor::from_buffer(gpu, dense.buffer().clone(), 0, ty))
+    }
+
+    pub fn compare(
+        &self,
+        gpu: &Gpu,
+        expected: &reference::Evaluation,
+        (found, gaps_stay): &(Evaluation, bool),
+        report: &mut Report,
+    ) {
+        let mut comparison = compare(expected, found);
+        if !gaps_stay {
+            comparison.failures.push("a gap between rows was written to".to_string());
+        }
+        let (reduce, rows) = (gpu.tuning().reduce, gpu.tuning().rows);
+        report.cases += 1;
+        report.loss_error = report.loss_error.or_larger(comparison.loss_error);
+        report.gradient_error = report.gradient_error.or_larger(comparison.gradient_error);
+        let failures = comparison.failures.iter();
+        report.failures.extend(failures.map(|what| format!("{self}, {reduce} reduction, rows {rows}: {what}")));
+    }
+}
+
+/// All elements of a tensor, those in gaps included.
+fn flat(gpu: &Gpu, tensor: &Tensor) -> Tensor {
+    let ty = TensorType::new(tensor.dtype(), [tensor.ty().extent() as usize]);
+    Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), ty)
+}
+
+/// What outputs hold before a run; exact in every storage type.
+const GARBAGE: f64 = 0.375;
+
+/// A value of the domain, sometimes at or next to the first input's, where kinks are.
+fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut fastrand::Rng) -> f64 {
+    let signed = |rng: &mut fastrand::Rng, scale: f64| (2.0 * rng.f64() - 1.0) * scale;
+    match domain {
+        Domain::Real => match (first, rng.u8(..8)) {
+            (Some(first), 0) => first,
+            (Some(first), 1) => first * (1.0 + signed(rng, 1e-2)),
+            (None, 0) if regime != Regime::Shifted => 0.0,
+            _ if regime == Regime::Shifted => 1e4 + signed(rng, 3.0),
+            _ => signed(rng, regime.pick([3.0, 100.0, 1e4])),
+        },
+        Domain::LogRate => signed(rng, regime.pick([2.0, 20.0, 80.0])),
+        Domain::Positive => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
+        Domain::Count => (rng.f64() * regime.pick([4.0, 100.0, 1e4])).floor(),
+        Domain::Probability => match (rng.u8(..4), regime) {
+            // Certain values: for a prediction their gradient dwarfs all others, hence the regime of their own.
+            (0, Regime::Large) => 0.0,
+            (1, Regime::Large) => 1.0,
+            _ => rng.f64(),
+        },
+        Domain::LogProbability => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
+        Domain::Sign => f64::from(2 * i8::from(rng.bool()) - 1),
+        Domain::Weight | Domain::ClassWeight => {
+            if rng.u8(..8) == 0 {
+                0.0
+            } else {
+                2.0 * rng.f64()
+            }
+        }
+        Domain::Class | Domain::Where(..) => unreachable!("labels are drawn apart, and domains are resolved"),
+    }
+}
+
