@@ -1,6 +1,6 @@
 //! Binary and multi-label classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term};
+use super::{Item, Term, weighed};
 use crate::spec::Values;
 
 /// [`Bce`](crate::losses::Bce).
@@ -32,7 +32,7 @@ pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
     let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
 
     let Term { loss, gradients } = logistic(x, t, 1.0 - t);
-    Term::new(modulation * loss, [modulation * (gradients[0] + gamma * ln_miss_slope * loss)])
+    Term::new(modulation * loss[0], [modulation * (gradients[0] + gamma * ln_miss_slope * loss[0])])
 }
 
 /// [`Hinge`](crate::losses::Hinge).
@@ -66,8 +66,8 @@ pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
 
 /// Cross-entropy of σ(x) against the masses of the positive and the negative class: −positive·ln σ(x) − negative·ln
 /// σ(−x).
-fn logistic(x: f64, positive: f64, negative: f64) -> Term {
-    let loss = positive * softplus(-x) + negative * softplus(x);
+pub(super) fn logistic(x: f64, positive: f64, negative: f64) -> Term {
+    let loss = weighed(positive, softplus(-x)) + weighed(negative, softplus(x));
     Term::new(loss, [negative * sigmoid(x) - positive * sigmoid(-x)])
 }
 

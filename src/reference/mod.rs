@@ -20,6 +20,7 @@ mod binary;
 mod multiclass;
 mod regression;
 mod rows;
+mod softmax;
 
 pub use binary::*;
 pub use multiclass::*;
@@ -29,9 +30,9 @@ pub use rows::*;
 use std::ops::{Index, Range};
 
 use crate::{
-    Error, Gradients, HostTensor, Loss, Named, Options, Reduction,
+    Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics,
     signature::Signature,
-    spec::{Domain, Input, Shape, UPSTREAM, Values, WEIGHT},
+    spec::{Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
 
 /// The reference of one loss, by driver.
@@ -48,6 +49,7 @@ pub enum Reference {
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     inputs: &'a [Column],
+    upstream: &'a Column,
     index: usize,
 }
 
@@ -68,6 +70,16 @@ impl Item<'_> {
         }
     }
 
+    /// The class that the item's `target` names.
+    pub fn class(&self) -> usize {
+        self["target"] as usize
+    }
+
+    /// The upstream gradient of the item: of a function with a value per class, one per class.
+    pub fn upstream(&self) -> &[f64] {
+        self.upstream.part(self.index)
+    }
+
     fn any(&self, is: fn(f64) -> bool) -> bool {
         self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
     }
@@ -76,8 +88,8 @@ impl Item<'_> {
 /// The loss of one item and its gradients.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
-    /// The loss.
-    pub loss: f64,
+    /// The loss: one value, or one per class for a function that has as many.
+    pub loss: Vec<f64>,
     /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
     /// class for a row.
     pub gradients: Vec<f64>,
@@ -86,13 +98,17 @@ pub struct Term {
 impl Term {
     /// A loss and its gradients.
     pub fn new(loss: f64, gradients: impl Into<Vec<f64>>) -> Self {
-        Term { loss, gradients: gradients.into() }
+        Term { loss: vec![loss], gradients: gradients.into() }
+    }
+
+    /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
+    pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
+        Term { loss: values, gradients }
     }
 
     /// `f` of the loss and of every gradient.
     fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
-        self.loss = f(self.loss);
-        self.gradients.iter_mut().for_each(|gradient| *gradient = f(*gradient));
+        self.loss.iter_mut().chain(&mut self.gradients).for_each(|x| *x = f(*x));
         self
     }
 }
@@ -100,7 +116,7 @@ impl Term {
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// The loss: one value, or with [`Reduction::None`] one per item.
+    /// The loss: one value, or with [`Reduction::None`] one per item, or one per class of every item.
     pub loss: Vec<f64>,
     /// The shape of `loss`; empty for one value.
     pub shape: Vec<usize>,
@@ -112,6 +128,12 @@ pub struct Evaluation {
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to.
     pub magnitude: f64,
+    /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
+    pub log_sum_exp: Vec<f64>,
+    /// The class that every item predicts, −1 for none; empty unless asked for.
+    pub argmax: Vec<i32>,
+    /// How many items that count predict their target's class; `None` for losses without such a target.
+    pub correct: Option<u64>,
 }
 
 /// The loss and its gradients in f64.
@@ -124,21 +146,22 @@ pub struct Evaluation {
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
 /// loss's parameters; [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
-/// [`Error::UpstreamReduction`] and [`Error::Option`] if inputs or options do not fit the loss.
+/// [`Error::RowStride`], [`Error::UpstreamReduction`], [`Error::PerClassReduction`], [`Error::Statistic`] and
+/// [`Error::Option`] if inputs or options do not fit the loss.
 pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let call = Call::new(loss, inputs, options)?;
     let counted = call.counted()?;
 
     let divisor = match options.reduction {
         Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => counted.len() as f64,
-        Reduction::WeightedMean => counted.iter().map(|&item| call.weight.at(item)).sum(),
+        Reduction::Mean => counted.iter().map(|&item| call.mass(item)).sum(),
+        Reduction::WeightedMean => counted.iter().map(|&item| call.mass(item) * call.weight.at(item)).sum(),
         Reduction::BatchMean => call.signature.batch as f64,
     };
     // A factor rather than a quotient: where there is nothing to divide by, the result is 0, but what is NaN stays NaN.
     let scale = if divisor == 0.0 { 0.0 } else { divisor.recip() };
 
-    let mut losses = vec![0.0; call.signature.items as usize];
+    let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
     let (mut sum, mut magnitude) = (0.0, 0.0);
     let mut gradients: Vec<_> = match options.gradients {
         Gradients::Skip => Vec::new(),
@@ -148,21 +171,27 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     };
     for &item in &counted {
         let term = call.term(item).map(|x| call.weight.at(item) * x);
-        losses[item] = term.loss;
-        sum += term.loss;
-        magnitude += term.loss.abs();
-        let factor = scale * call.upstream.at(item) * options.gradient_scale();
+        call.put(&term.loss, item, &mut losses);
+        sum += term.loss.iter().sum::<f64>();
+        magnitude += term.loss.iter().map(|x| x.abs()).sum::<f64>();
+        let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
         let parts = term.gradients.chunks(call.signature.row as usize);
         for ((_, gradient), part) in gradients.iter_mut().zip(parts) {
-            for (slot, x) in gradient[span(item, part.len())].iter_mut().zip(part) {
-                *slot = factor * x;
-            }
+            call.put(part, item, gradient);
         }
     }
 
-    let loss = if options.reduction == Reduction::None { losses } else { vec![scale * sum] };
-    let shape = call.signature.loss_type(options.reduction).shape;
-    Ok(Evaluation { loss, shape, items: counted.len() as u64, gradients, magnitude: scale.abs() * magnitude })
+    let Statistics { log_sum_exp, argmax } = options.statistics;
+    Ok(Evaluation {
+        loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
+        shape: call.signature.loss_type(options.reduction).shape,
+        items: counted.len() as u64,
+        gradients,
+        magnitude: scale.abs() * magnitude,
+        log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
+        argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
+        correct: call.correct(&counted),
+    })
 }
 
 /// A checked call with its inputs' values.
@@ -177,7 +206,7 @@ struct Call {
 }
 
 /// The values of one input. Every item has a part of `width` of them; where there are fewer parts than items they
-/// repeat, as a value per position on the last axis does, or a single value.
+/// repeat, as a value per position on the last axis or a row of class weights does, or a single value.
 #[derive(Debug)]
 struct Column {
     name: &'static str,
@@ -187,19 +216,31 @@ struct Column {
 }
 
 impl Column {
+    fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
+        let per_class = match input.shape {
+            Shape::Rows | Shape::Classes => true,
+            Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
+            Shape::Items | Shape::LastAxis => false,
+        };
+        let width = if per_class { signature.row as usize } else { 1 };
+        let given = given.map_or(vec![1.0], HostTensor::to_f64);
+        let by_item = |index| given[place(index / width, index % width, width, signature)];
+        let values_by_item = match input.shape {
+            _ if given.len() == 1 => vec![given[0]; width],
+            Shape::Classes => given,
+            _ => (0..given.len()).map(by_item).collect(),
+        };
+        Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }
+    }
+
     fn part(&self, item: usize) -> &[f64] {
         let parts = self.values.len() / self.width;
-        &self.values[span(item % parts, self.width)]
+        &self.values[item % parts * self.width..][..self.width]
     }
 
     fn at(&self, item: usize) -> f64 {
         self.part(item)[0]
     }
-}
-
-/// Where the part of an item lies among parts of equal width.
-fn span(item: usize, width: usize) -> Range<usize> {
-    item * width..(item + 1) * width
 }
 
 /// Whether an item takes part.
@@ -214,12 +255,7 @@ impl Call {
         let spec = loss.spec();
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
-        let column = |input: &Input| Column {
-            name: input.name,
-            domain: input.domain.resolve(&values),
-            width: if input.shape == Shape::Rows { signature.row as usize } else { 1 },
-            values: given.get(input.name).map_or(vec![1.0], HostTensor::to_f64),
-        };
+        let column = |input: &Input| Column::new(input, given.get(input.name), &values, &signature);
         let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column).collect();
         let (weight, upstream) = (column(&WEIGHT), column(&UPSTREAM));
         Ok(Call { reference: spec.reference, values, signature, inputs, weight, upstream })
@@ -228,7 +264,7 @@ impl Call {
     /// The indices of the items that count.
     fn counted(&self) -> Result<Vec<usize>, Error> {
         let (mut counted, mut out_of_range) = (Vec::new(), Vec::new());
-        for item in 0..self.signature.items as usize {
+        for item in self.items() {
             match self.standing(item) {
                 Standing::Counts => counted.push(item),
                 Standing::Ignored => {}
@@ -245,26 +281,34 @@ impl Call {
     }
 
     fn standing(&self, item: usize) -> Standing {
-        for input in &self.inputs {
-            let x = input.at(item);
-            // NaN is not out of range: it flows through to the loss.
-            let in_range = match input.domain {
-                Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
-                Domain::Sign => x.abs() == 1.0 || x.is_nan(),
-                Domain::Class if x == f64::from(self.values.integer("ignore_index")) => return Standing::Ignored,
-                Domain::Class => (0.0..self.signature.row as f64).contains(&x),
-                _ => true,
-            };
-            if !in_range {
-                return Standing::OutOfRange;
-            }
+        let item = self.item(item);
+        let ignored = has(&self.values, "ignore_index").then(|| f64::from(self.values.integer("ignore_index")));
+        if ignored.is_some_and(|ignored| item["target"] == ignored) {
+            return Standing::Ignored;
         }
-        Standing::Counts
+        let in_range = |domain, x: f64| match domain {
+            // NaN is not out of range: it flows through to the loss.
+            Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
+            Domain::Sign => x.abs() == 1.0 || x.is_nan(),
+            Domain::Class => (0.0..self.signature.row as f64).contains(&x),
+            Domain::ClassWeight => x >= 0.0 || x.is_nan(),
+            _ => true,
+        };
+        let all_in_range = |input: &Column| input.part(item.index).iter().all(|&x| in_range(input.domain, x));
+        if self.inputs.iter().all(all_in_range) { Standing::Counts } else { Standing::OutOfRange }
+    }
+
+    fn items(&self) -> Range<usize> {
+        0..self.signature.items as usize
+    }
+
+    fn item(&self, index: usize) -> Item<'_> {
+        Item { inputs: &self.inputs, upstream: &self.upstream, index }
     }
 
     /// Loss and gradients of an item that counts, apart from weight, reduction and upstream.
     fn term(&self, index: usize) -> Term {
-        let item = Item { inputs: &self.inputs, index };
+        let item = self.item(index);
         match self.reference {
             Reference::Elementwise(loss) => {
                 let term = loss(&item, &self.values);
@@ -278,8 +322,78 @@ impl Call {
             }
             Reference::Rows(loss) => {
                 let term = loss(&item, &self.values);
-                if item.any(|x| x.is_nan() || x == f64::INFINITY) { term.map(|_| f64::NAN) } else { term }
+                if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
             }
         }
     }
+
+    /// What an item that counts adds to the divisor of a mean, apart from its weight.
+    fn mass(&self, item: usize) -> f64 {
+        match self.rows() {
+            Some(Rows { mean_over: MeanOver::ClassWeights, .. }) => {
+                let item = self.item(item);
+                item.row("class_weight")[item.class()]
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// What the gradients of an item are multiplied with; those of a function per class have it in them.
+    fn upstream(&self, item: usize) -> f64 {
+        if self.rows().is_some_and(|rows| rows.per_class) { 1.0 } else { self.upstream.at(item) }
+    }
+
+    /// Puts what an item has of a tensor, one value or one per class, where it belongs.
+    fn put(&self, part: &[f64], item: usize, tensor: &mut [f64]) {
+        for (class, &x) in part.iter().enumerate() {
+            tensor[place(item, class, part.len(), &self.signature)] = x;
+        }
+    }
+
+    fn log_sum_exp(&self, item: usize) -> f64 {
+        let logits = self.inputs[0].part(item);
+        let seen = multiclass::seen(logits, &self.values);
+        if logits.iter().copied().any(is_poison) { f64::NAN } else { softmax::ln_sum_exp(&seen) }
+    }
+
+    fn argmax(&self, item: usize) -> i32 {
+        argmax(self.inputs[0].part(item)).map_or(-1, |class| class as i32)
+    }
+
+    fn correct(&self, counted: &[usize]) -> Option<u64> {
+        let has_classes = self.values.spec().inputs.iter().any(|input| input.kind == Kind::Index);
+        let is_correct = |item| argmax(self.inputs[0].part(item)) == Some(self.item(item).class());
+        has_classes.then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
+    }
+
+    fn rows(&self) -> Option<Rows> {
+        self.values.spec().rows()
+    }
+}
+
+/// Where an item's value for a class lies in a tensor with an axis of classes, `[N, classes, d…]`.
+fn place(item: usize, class: usize, classes: usize, signature: &Signature) -> usize {
+    let inner = signature.class_stride as usize;
+    (item / inner * classes + class) * inner + item % inner
+}
+
+/// The first of the largest values of a row without NaN and +∞.
+fn argmax(row: &[f64]) -> Option<usize> {
+    let first_largest = (0..row.len()).reduce(|best, class| if row[class] > row[best] { class } else { best });
+    first_largest.filter(|_| !row.iter().copied().any(is_poison))
+}
+
+/// Whether a value in a row leaves nothing of it: −∞ only masks a class.
+fn is_poison(x: f64) -> bool {
+    x.is_nan() || x == f64::INFINITY
+}
+
+/// mass·x, where no mass is nothing, also of what is infinite.
+fn weighed(mass: f64, x: f64) -> f64 {
+    if mass == 0.0 { 0.0 } else { mass * x }
+}
+
+/// Whether the loss has a parameter of that name.
+fn has(values: &Values, name: &str) -> bool {
+    values.iter().any(|(param, _)| param.name == name)
 }

@@ -1,32 +1,211 @@
 //! Multi-class classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term};
-use crate::spec::Values;
+use super::{Item, Term, binary::logistic, has, softmax::*, weighed};
+use crate::{
+    losses::{Divergence, Smoothing},
+    spec::Values,
+};
 
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
-pub fn cross_entropy(item: &Item<'_>, _: &Values) -> Term {
-    let class = item["target"] as usize;
-    let ln_p = log_softmax(item.row("logits"));
-    // p − onehot: exp(ln p) − 1 for the true class, without the cancellation.
-    let gradient = |(c, ln_p): (usize, &f64)| if c == class { ln_p.exp_m1() } else { ln_p.exp() };
-    let gradients: Vec<f64> = ln_p.iter().enumerate().map(gradient).collect();
-    Term::new(-ln_p[class], gradients)
+pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
+    let (class, smoothing) = (item.class(), values.number("label_smoothing"));
+    let logits = seen(item.row("logits"), values);
+    let classes = logits.len() as f64;
+    let others = values.word("smoothing") == Smoothing::Others.name();
+    let target = |(c, x): (usize, &f64)| {
+        let share = match others {
+            true if c == class => 0.0,
+            true => smoothing / (classes - 1.0),
+            false => smoothing / classes,
+        };
+        (if c == class { 1.0 - smoothing } else { 0.0 }) + unless_masked(*x, share)
+    };
+    let targets = logits.iter().enumerate().map(target);
+    let term = entropy(&logits, targets.zip(item.row("class_weight")).map(|(t, w)| w * t).collect());
+
+    let (z, lse) = (values.number("z_loss"), ln_sum_exp(&logits));
+    let z_gradients = ln_softmax(&logits).into_iter().map(|ln_p| weighed(ln_p.exp(), 2.0 * z * lse));
+    let slopes = item.row("logits").iter().map(|x| softcap_slope(*x, values.number("softcap")));
+    let gradients = term.gradients.iter().zip(z_gradients).zip(slopes).map(|((g, z_g), slope)| (g + z_g) * slope);
+    Term::new(term.loss[0] + weighed(z, lse * lse), gradients.collect::<Vec<_>>())
 }
 
-/// x − ln Σ exp(x), the logarithms of the classes' probabilities; −∞ for a masked class.
-fn log_softmax(logits: &[f64]) -> Vec<f64> {
-    // The lowest finite value to start from, so that −∞ minus the maximum is −∞ even where every class is masked.
-    let max = logits.iter().copied().fold(f64::MIN, f64::max);
-    // The maximum itself adds exp 0 = 1 to the sum, which ln_1p supplies: accurate also where the rest is next to
-    // nothing.
-    let top = logits.iter().position(|&x| x == max);
-    let rest: f64 = logits.iter().enumerate().filter(|&(c, _)| Some(c) != top).map(|(_, x)| (x - max).exp()).sum();
-    logits.iter().map(|x| x - max - rest.ln_1p()).collect()
+/// [`CrossEntropySoft`](crate::losses::CrossEntropySoft).
+pub fn cross_entropy_soft(item: &Item<'_>, values: &Values) -> Term {
+    let (logits, smoothing) = (item.row("logits"), values.number("label_smoothing"));
+    let share = smoothing / logits.len() as f64;
+    let targets = item.row("target_probabilities").iter().zip(logits);
+    let targets = targets.map(|(t, x)| t * (1.0 - smoothing) + unless_masked(*x, share));
+    entropy(logits, targets.zip(item.row("class_weight")).map(|(t, w)| w * t).collect())
 }
 
-pub fn cross_entropy_soft(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn focal(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn nll(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn distillation(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn multi_margin(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn multilabel_soft_margin(_: &Item<'_>, _: &Values) -> Term { todo!() }
+/// [`Focal`](crate::losses::Focal).
+pub fn focal(item: &Item<'_>, values: &Values) -> Term {
+    let (class, gamma) = (item.class(), values.number("gamma"));
+    let ln_p = ln_softmax(item.row("logits"));
+    let (p, miss, loss) = (ln_p[class].exp(), -ln_p[class].exp_m1(), -ln_p[class]);
+    let factor = values.number("alpha") * item.row("class_weight")[class] * miss.powf(gamma);
+    // Where nothing is missed, −ln p is 1 − p.
+    let ratio = if miss == 0.0 { 1.0 } else { loss / miss };
+    let slope = factor * (1.0 + gamma * weighed(p, ratio));
+    let gradients = ln_softmax_pullback(&ln_p, &one_hot(ln_p.len(), class, -slope));
+    Term::new(weighed(factor, loss), gradients)
+}
+
+/// [`Nll`](crate::losses::Nll).
+pub fn nll(item: &Item<'_>, _: &Values) -> Term {
+    let (class, ln_p) = (item.class(), item.row("log_probabilities"));
+    let weight = item.row("class_weight")[class];
+    Term::new(weighed(weight, -ln_p[class]), one_hot(ln_p.len(), class, -weight))
+}
+
+/// [`Distillation`](crate::losses::Distillation).
+pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
+    let shares = shares(item, values);
+    let swapped = || shares.iter().map(|share| share.swapped());
+    let divergence = values.word("divergence");
+    let (loss, gradients) = if divergence == Divergence::Forward.name() {
+        (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect())
+    } else if divergence == Divergence::Reverse.name() {
+        kl_and_gradients(swapped())
+    } else {
+        // The share that M has in the gradient sums to 0.
+        let (student, gradients) = kl_and_gradients(swapped().map(Share::midpoint));
+        let teacher = kl(shares.iter().map(|share| share.midpoint()));
+        (0.5 * (teacher + student), gradients.iter().map(|g| 0.5 * g).collect())
+    };
+    let temperature = values.number("temperature");
+    // T² of the loss, of which the logits' division takes one T from the gradient.
+    Term::new(temperature.powi(2) * loss, gradients.iter().map(|g| temperature * g).collect::<Vec<_>>())
+}
+
+/// [`MultiMargin`](crate::losses::MultiMargin).
+pub fn multi_margin(item: &Item<'_>, values: &Values) -> Term {
+    let (class, logits) = (item.class(), item.row("logits"));
+    let (margin, p) = (values.number("margin"), values.integer("p"));
+    let factor = item.row("class_weight")[class] / logits.len() as f64;
+    let violation = |(c, x): (usize, &f64)| {
+        if c == class { 0.0 } else { unless_masked(*x, (margin - logits[class] + x).max(0.0)) }
+    };
+    let violations: Vec<f64> = logits.iter().enumerate().map(violation).collect();
+    let loss = violations.iter().map(|v| v.powi(p)).sum();
+
+    let slope = |v: &f64| if *v > 0.0 { weighed(factor, f64::from(p) * v.powi(p - 1)) } else { 0.0 };
+    let mut gradients: Vec<f64> = violations.iter().map(slope).collect();
+    gradients[class] = -gradients.iter().sum::<f64>();
+    Term::new(weighed(factor, loss), gradients)
+}
+
+/// [`MultilabelSoftMargin`](crate::losses::MultilabelSoftMargin).
+pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
+    let logits = item.row("logits");
+    let classes = logits.iter().zip(item.row("target_probabilities")).zip(item.row("class_weight"));
+    let factor = 1.0 / logits.len() as f64;
+    let terms: Vec<Term> = classes.map(|((x, t), w)| logistic(*x, factor * w * t, factor * w * (1.0 - t))).collect();
+    let gradients: Vec<f64> = terms.iter().map(|term| term.gradients[0]).collect();
+    Term::new(terms.iter().map(|term| term.loss[0]).sum(), gradients)
+}
+
+/// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
+/// masked class stays masked.
+pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
+    let softcap = if has(values, "softcap") { values.number("softcap") } else { 0.0 };
+    let temperature = if has(values, "temperature") { values.number("temperature") } else { 1.0 };
+    let capped = |x: f64| if softcap > 0.0 && x != f64::NEG_INFINITY { softcap * (x / softcap).tanh() } else { x };
+    logits.iter().map(|&x| capped(x) / temperature).collect()
+}
+
+/// The derivative of softcap·tanh(x/softcap), or of x without a softcap.
+fn softcap_slope(x: f64, softcap: f64) -> f64 {
+    if softcap > 0.0 { (x / softcap).cosh().recip().powi(2) } else { 1.0 }
+}
+
+/// The value, or 0 for the class of a masked logit.
+fn unless_masked(logit: f64, value: f64) -> f64 {
+    if logit == f64::NEG_INFINITY { 0.0 } else { value }
+}
+
+/// −Σ mass·ln p with p = softmax(logits): what has no mass adds nothing.
+fn entropy(logits: &[f64], masses: Vec<f64>) -> Term {
+    let ln_p = ln_softmax(logits);
+    let loss = masses.iter().zip(&ln_p).map(|(&mass, ln_p)| weighed(mass, -ln_p)).sum();
+    let upstream: Vec<f64> = masses.iter().map(|mass| -mass).collect();
+    Term::new(loss, ln_softmax_pullback(&ln_p, &upstream))
+}
+
+fn one_hot(classes: usize, class: usize, value: f64) -> Vec<f64> {
+    (0..classes).map(|c| if c == class { value } else { 0.0 }).collect()
+}
+
+/// A class's shares of two distributions: p and q, and the logarithm of their ratio, which holds digits that p and q
+/// have lost where they nearly agree.
+#[derive(Clone, Copy)]
+struct Share {
+    p: f64,
+    q: f64,
+    ln_ratio: f64,
+}
+
+impl Share {
+    /// p − q.
+    fn gap(self) -> f64 {
+        if self.ln_ratio < 0.0 { self.q * self.ln_ratio.exp_m1() } else { -self.p * (-self.ln_ratio).exp_m1() }
+    }
+
+    /// p·ln(p/q) − p + q: never below 0, and over all classes −p + q adds nothing.
+    fn divergence(self) -> f64 {
+        let d = self.ln_ratio;
+        if d.abs() < 0.5 {
+            // p·(exp(−d) − 1 + d) as a series: d²/2·(1 − d/3·(1 − d/4·(…))).
+            let series = (3..=16).rev().fold(1.0, |rest, k| 1.0 - d / f64::from(k) * rest);
+            self.p * 0.5 * d * d * series
+        } else {
+            weighed(self.p, d) - self.p + self.q
+        }
+    }
+
+    fn swapped(self) -> Self {
+        Share { p: self.q, q: self.p, ln_ratio: -self.ln_ratio }
+    }
+
+    /// With ½·(p + q) in place of q.
+    fn midpoint(self) -> Self {
+        // ln ½·(1 + q/p), with the larger of p and q taken out.
+        let d = self.ln_ratio;
+        let ln_midpoint = (-d).max(0.0) + (0.5 * (-d.abs()).exp_m1()).ln_1p();
+        Share { p: self.p, q: 0.5 * (self.p + self.q), ln_ratio: -ln_midpoint }
+    }
+}
+
+/// The shares of every class in the teacher's softmax and in the student's.
+fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
+    let rows = [item.row("teacher_logits"), item.row("logits")];
+    let [teacher, student] = rows.map(|logits| seen(logits, values));
+    let [ln_p, ln_q] = [&teacher, &student].map(|logits| ln_softmax(logits));
+    let shift = ln_sum_exp(&teacher) - ln_sum_exp(&student);
+    let share = |c: usize| {
+        let ln_ratio = if ln_p[c].is_finite() && ln_q[c].is_finite() {
+            (rows[0][c] - rows[1][c]) / values.number("temperature") - shift
+        } else if ln_p[c] == ln_q[c] {
+            0.0
+        } else {
+            ln_p[c] - ln_q[c]
+        };
+        Share { p: ln_p[c].exp(), q: ln_q[c].exp(), ln_ratio }
+    };
+    let shares: Vec<Share> = (0..teacher.len()).map(share).collect();
+    // Both sum to 1: what their differences sum to is the rounding error of the shift.
+    let error: f64 = shares.iter().map(|share| share.gap()).sum();
+    shares.into_iter().map(|share| Share { ln_ratio: share.ln_ratio - error, ..share }).collect()
+}
+
+/// KL(P ‖ Q).
+fn kl(shares: impl Iterator<Item = Share>) -> f64 {
+    shares.map(Share::divergence).sum()
+}
+
+/// KL(P ‖ Q), and its gradient with respect to the logits of P.
+fn kl_and_gradients(shares: impl Iterator<Item = Share> + Clone) -> (f64, Vec<f64>) {
+    let kl = kl(shares.clone());
+    (kl, shares.map(|share| weighed(share.p, share.ln_ratio - kl)).collect())
+}

@@ -1,8 +1,30 @@
 //! Functions of rows, as in [`losses`](crate::losses).
 
-use super::{Item, Term};
+use super::{Item, Term, argmax, softmax::*};
 use crate::spec::Values;
 
-pub fn log_sum_exp(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn softmax(_: &Item<'_>, _: &Values) -> Term { todo!() }
-pub fn log_softmax(_: &Item<'_>, _: &Values) -> Term { todo!() }
+/// [`LogSumExp`](crate::losses::LogSumExp).
+pub fn log_sum_exp(item: &Item<'_>, _: &Values) -> Term {
+    let logits = item.row("logits");
+    let p: Vec<f64> = ln_softmax(logits).iter().map(|ln_p| ln_p.exp()).collect();
+    Term::new(ln_sum_exp(logits), p)
+}
+
+/// [`Softmax`](crate::losses::Softmax).
+pub fn softmax(item: &Item<'_>, _: &Values) -> Term {
+    let (logits, upstream) = (item.row("logits"), item.upstream());
+    let p: Vec<f64> = ln_softmax(logits).iter().map(|ln_p| ln_p.exp()).collect();
+    // The same amount added to every upstream value changes nothing. Without that of the likeliest class, the mean has
+    // no large term that would cancel.
+    let base = argmax(logits).map_or(f64::NAN, |top| upstream[top]);
+    let mean: f64 = p.iter().zip(upstream).map(|(p, g)| p * (g - base)).sum();
+    let gradients: Vec<f64> = p.iter().zip(upstream).map(|(p, g)| p * ((g - base) - mean)).collect();
+    Term::per_class(p, gradients)
+}
+
+/// [`LogSoftmax`](crate::losses::LogSoftmax).
+pub fn log_softmax(item: &Item<'_>, _: &Values) -> Term {
+    let ln_p = ln_softmax(item.row("logits"));
+    let gradients = ln_softmax_pullback(&ln_p, item.upstream());
+    Term::per_class(ln_p, gradients)
+}
