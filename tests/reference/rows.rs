@@ -323,8 +323,8 @@ fn a_divergence_weighs_masked_classes_as_the_formula_says() {
     assert_eq!(both("reverse", &all, &some).loss, [f64::INFINITY]);
     for (student, teacher) in [(some, all), (all, some)] {
         let found = both("jensen_shannon", &student, &teacher);
-        let [half, third, mid] = [0.5, 1.0 / 3.0, 5.0 / 12.0];
-        let kl = 2.0 * half * (half / mid as f64).ln() + 2.0 * third * (third / mid as f64).ln() + third * 2_f64.ln();
+        let [half, third, mid]: [f64; 3] = [0.5, 1.0 / 3.0, 5.0 / 12.0];
+        let kl = 2.0 * half * (half / mid).ln() + 2.0 * third * (third / mid).ln() + third * 2_f64.ln();
         assert_close(found.loss[0], 0.5 * kl, 1e-15, "jensen_shannon");
         assert!(found.gradients[0].1.iter().all(|x| x.is_finite()));
     }
