@@ -127,6 +127,24 @@ fn logf(x: f32) -> f32 {
     return select(value, x, bits >= 0x7f800000u);
 }
 
+// x^y for x ≥ 0 and y ≥ 0 whose result is not above 2^126. With x = m·2^k, exp(y·log x) would keep the rounding of a
+// product as large as k·y; its whole part is taken as an exponent instead, exactly: y's upper half times k is exact.
+fn powf(x: f32, y: f32) -> f32 {
+    if (x == 0.0) {
+        return select(0.0, 1.0, y == 0.0);
+    }
+    let tiny = bitcast<u32>(x) < 0x00800000u;
+    let bits = bitcast<u32>(select(x, x * 8388608.0, tiny));
+    let shift = bitcast<i32>(bits - 0x3f3504f3u) >> 23u;
+    let fraction = bitcast<f32>(bits - (bitcast<u32>(shift) << 23u));
+    let k = f32(shift) - select(0.0, 23.0, tiny);
+    let upper = bitcast<f32>(bitcast<u32>(y) & 0xfffff000u);
+    let product = max(k * upper, -1000.0);
+    let whole = round(product);
+    let rest = (product - whole) + k * (y - upper);
+    return expf(y * log1p_reduced(fraction - 1.0, 0.0) + rest * LN2) * power_of_two(i32(clamp(whole, -127.0, 126.0)));
+}
+
 // log(1 + x), exact to the relative precision of x near 0.
 fn log1pf(x: f32) -> f32 {
     if (x > -0.29289 && x < 0.41421) {

@@ -76,6 +76,11 @@ fn is_masked(logit: f32) -> bool {
     return bitcast<u32>(logit) == 0xff800000u;
 }
 
+// A factor of 0 leaves nothing, of infinity either: what has no weight does not count.
+fn times(factor: f32, x: f32) -> f32 {
+    return select(factor * x, 0.0, factor == 0.0);
+}
+
 // A row of `ignore_index` is neither counted nor an error, even where that is a class.
 fn is_counted(label: i32) -> bool {
     return !HAS_TARGET || (label >= 0 && u32(label) < params.classes && !is_ignored(label));
@@ -115,7 +120,7 @@ fn address(base: u32, column: u32) -> u32 {
     return base + column * params.class_stride;
 }
 
-fn load_class(row: Row, column: u32, logit: f32) -> Cell {
+fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
     var second = 1.0;
     if (PER_CLASS) {
         second = load_upstream(address(row.value_base, column));
@@ -191,12 +196,12 @@ fn walk(row: Row, start: u32, end: u32, step: u32) -> State {
         let logit = load_first(address(row.base, block_start));
         unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
         keep_logit(block_start, logit);
-        var block = state_of(row, load_class(row, block_start, logit));
+        var block = state_of(row, load_cell(row, block_start, logit));
         for (var column = block_start + step; column < block_end; column += step) {
             let logit = load_first(address(row.base, column));
             unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
             keep_logit(column, logit);
-            block = merge(block, state_of(row, load_class(row, column, logit)));
+            block = merge(block, state_of(row, load_cell(row, column, logit)));
         }
         total = join(total, block);
     }
@@ -265,7 +270,7 @@ fn walk_middle(row: Row, start: u32, end: u32, step: u32) -> vec3<f32> {
         let block_end = min(block_start + BLOCK * step, end);
         var block = vec3<f32>();
         for (var column = block_start; column < block_end; column += step) {
-            block += middle_sums(row, load_class(row, column, kept_logit(row, column)));
+            block += middle_sums(row, load_cell(row, column, kept_logit(row, column)));
         }
         total += block;
     }
@@ -359,15 +364,25 @@ fn reduce_tally(thread: Thread) -> Partial {
     return Partial(loss, items, invalid, first_invalid, correct);
 }
 
-// softmax(x) of one class.
+// softmax(x) of one class, to a precision relative to 1.
 fn probability_of(row: Row, cell: Cell) -> f32 {
     return coarse_exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+}
+
+// The same to its own relative precision.
+fn exact_probability_of(row: Row, cell: Cell) -> f32 {
+    return exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+}
+
+// The cell of the largest logit, which may be overwritten already.
+fn largest_of(row: Row) -> Cell {
+    return load_cell(row, row.state.first.column, row.state.first.maximum);
 }
 
 // The gradient of one logit, 0 where the row does not count, whatever its logits; and where the loss has a value per
 // class, its value stored.
 fn evaluate_class(row: Row, column: u32) -> f32 {
-    let cell = load_class(row, column, kept_logit(row, column));
+    let cell = load_cell(row, column, kept_logit(row, column));
     if (PER_CLASS) {
         let maximum = row.state.first.maximum;
         let value = select(nan_from(maximum), class_value(row, cell), is_finite(maximum));

@@ -333,8 +333,13 @@ impl Case {
                 HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
             } else {
                 let domain = input.domain.resolve(&values);
+                // Only logits are shifted: what comes after them knows nothing of it.
+                let regime = match self.regime {
+                    Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
+                    regime => regime,
+                };
                 let drawn: Vec<f64> =
-                    (0..length).map(|i| draw(domain, self.regime, first.get(i).copied(), &mut rng)).collect();
+                    (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect();
                 HostTensor::rounded(&drawn, self.dtype, shape)?
             };
             if first.is_empty() {

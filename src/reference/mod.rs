@@ -388,9 +388,9 @@ fn is_poison(x: f64) -> bool {
     x.is_nan() || x == f64::INFINITY
 }
 
-/// mass·x, where no mass is nothing, also of what is infinite.
-fn weighed(mass: f64, x: f64) -> f64 {
-    if mass == 0.0 { 0.0 } else { mass * x }
+/// factor·x, where 0 of what is infinite is 0.
+fn weighed(factor: f64, x: f64) -> f64 {
+    if factor == 0.0 { 0.0 } else { factor * x }
 }
 
 /// Whether the loss has a parameter of that name.

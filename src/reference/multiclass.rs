@@ -8,26 +8,11 @@ use crate::{
 
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
 pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
-    let (class, smoothing) = (item.class(), values.number("label_smoothing"));
     let logits = seen(item.row("logits"), values);
-    let classes = logits.len() as f64;
-    let others = values.word("smoothing") == Smoothing::Others.name();
-    let target = |(c, x): (usize, &f64)| {
-        let share = match others {
-            true if c == class => 0.0,
-            true => smoothing / (classes - 1.0),
-            false => smoothing / classes,
-        };
-        (if c == class { 1.0 - smoothing } else { 0.0 }) + unless_masked(*x, share)
-    };
-    let targets = logits.iter().enumerate().map(target);
-    let term = entropy(&logits, targets.zip(item.row("class_weight")).map(|(t, w)| w * t).collect());
-
-    let (z, lse) = (values.number("z_loss"), ln_sum_exp(&logits));
-    let z_gradients = ln_softmax(&logits).into_iter().map(|ln_p| weighed(ln_p.exp(), 2.0 * z * lse));
-    let slopes = item.row("logits").iter().map(|x| softcap_slope(*x, values.number("softcap")));
-    let gradients = term.gradients.iter().zip(z_gradients).zip(slopes).map(|((g, z_g), slope)| (g + z_g) * slope);
-    Term::new(term.loss[0] + weighed(z, lse * lse), gradients.collect::<Vec<_>>())
+    let (main, z_term) = (entropy(item, &logits, &smoothed(item, &logits, values)), z_term(&logits, values));
+    let slopes = item.row("logits").iter().map(|&x| softcap_slope(x, values.number("softcap")));
+    let gradients = main.gradients.iter().zip(&z_term.gradients).zip(slopes).map(|((g, z), slope)| (g + z) * slope);
+    Term::new(main.loss[0] + z_term.loss[0], gradients.collect::<Vec<_>>())
 }
 
 /// [`CrossEntropySoft`](crate::losses::CrossEntropySoft).
@@ -35,8 +20,8 @@ pub fn cross_entropy_soft(item: &Item<'_>, values: &Values) -> Term {
     let (logits, smoothing) = (item.row("logits"), values.number("label_smoothing"));
     let share = smoothing / logits.len() as f64;
     let targets = item.row("target_probabilities").iter().zip(logits);
-    let targets = targets.map(|(t, x)| t * (1.0 - smoothing) + unless_masked(*x, share));
-    entropy(logits, targets.zip(item.row("class_weight")).map(|(t, w)| w * t).collect())
+    let targets = targets.map(|(t, &x)| t * (1.0 - smoothing) + unless_masked(x, share));
+    entropy(item, logits, &targets.collect::<Vec<_>>())
 }
 
 /// [`Focal`](crate::losses::Focal).
@@ -84,8 +69,8 @@ pub fn multi_margin(item: &Item<'_>, values: &Values) -> Term {
     let (class, logits) = (item.class(), item.row("logits"));
     let (margin, p) = (values.number("margin"), values.integer("p"));
     let factor = item.row("class_weight")[class] / logits.len() as f64;
-    let violation = |(c, x): (usize, &f64)| {
-        if c == class { 0.0 } else { unless_masked(*x, (margin - logits[class] + x).max(0.0)) }
+    let violation = |(c, &x): (usize, &f64)| {
+        if c == class { 0.0 } else { unless_masked(x, (margin - logits[class] + x).max(0.0)) }
     };
     let violations: Vec<f64> = logits.iter().enumerate().map(violation).collect();
     let loss = violations.iter().map(|v| v.powi(p)).sum();
@@ -125,12 +110,34 @@ fn unless_masked(logit: f64, value: f64) -> f64 {
     if logit == f64::NEG_INFINITY { 0.0 } else { value }
 }
 
-/// −Σ mass·ln p with p = softmax(logits): what has no mass adds nothing.
-fn entropy(logits: &[f64], masses: Vec<f64>) -> Term {
+/// The target of class indices after label smoothing; a masked class gets no share.
+fn smoothed(item: &Item<'_>, logits: &[f64], values: &Values) -> Vec<f64> {
+    let (class, smoothing) = (item.class(), values.number("label_smoothing"));
+    let classes = logits.len() as f64;
+    let (own, other) = if values.word("smoothing") == Smoothing::Others.name() {
+        (0.0, smoothing / (classes - 1.0))
+    } else {
+        (smoothing / classes, smoothing / classes)
+    };
+    let target = |(c, &x): (usize, &f64)| {
+        if c == class { 1.0 - smoothing + unless_masked(x, own) } else { unless_masked(x, other) }
+    };
+    logits.iter().enumerate().map(target).collect()
+}
+
+/// −Σ w·t·ln p with the class weights w and p = softmax(logits); a class without target adds nothing.
+fn entropy(item: &Item<'_>, logits: &[f64], target: &[f64]) -> Term {
     let ln_p = ln_softmax(logits);
-    let loss = masses.iter().zip(&ln_p).map(|(&mass, ln_p)| weighed(mass, -ln_p)).sum();
-    let upstream: Vec<f64> = masses.iter().map(|mass| -mass).collect();
-    Term::new(loss, ln_softmax_pullback(&ln_p, &upstream))
+    let slopes: Vec<f64> = target.iter().zip(item.row("class_weight")).map(|(t, w)| -w * t).collect();
+    let loss = slopes.iter().zip(&ln_p).map(|(&slope, &ln_p)| weighed(slope, ln_p)).sum();
+    Term::new(loss, ln_softmax_pullback(&ln_p, &slopes))
+}
+
+/// z·lse².
+fn z_term(logits: &[f64], values: &Values) -> Term {
+    let (z, lse) = (values.number("z_loss"), ln_sum_exp(logits));
+    let gradients = ln_softmax(logits).into_iter().map(|ln_p| weighed(ln_p.exp(), 2.0 * z * lse));
+    Term::new(weighed(z, lse * lse), gradients.collect::<Vec<_>>())
 }
 
 fn one_hot(classes: usize, class: usize, value: f64) -> Vec<f64> {

@@ -17,19 +17,24 @@ pub fn domain(loss: &dyn Loss, input: &Input) -> Domain {
 /// are within their domains, and none is special.
 pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) -> Inputs {
     let mut rng = Rng::with_seed(7);
-    let (spec, last_axis) = (loss.spec(), shape.last().copied().unwrap_or(1));
+    let spec = loss.spec();
+    let (items, classes) = match spec.driver {
+        Driver::Elementwise => (shape.to_vec(), 1),
+        Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+    };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given
         .map(|input| {
-            let shape = match (input.shape, spec.driver) {
-                (Shape::Items | Shape::OneOrItems, Driver::Rows(_)) => &shape[..1],
-                (Shape::LastAxis, _) => &[last_axis],
-                _ => shape,
+            let shape = match input.shape {
+                Shape::Items | Shape::OneOrItems => items.clone(),
+                Shape::Rows => shape.to_vec(),
+                Shape::Classes => vec![classes],
+                Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
             let domain = domain(loss, input);
-            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(domain, last_axis, &mut rng)).collect();
+            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(domain, classes, &mut rng)).collect();
             let dtype = if input.kind == Kind::Index { DType::I32 } else { dtype };
-            (input.name.to_string(), tensor(&values, dtype, shape))
+            (input.name.to_string(), tensor(&values, dtype, &shape))
         })
         .collect()
 }
@@ -60,7 +65,7 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
     match domain {
         Domain::Real => between(-3.0, 3.0),
         Domain::LogRate => between(-2.0, 2.0),
-        Domain::Positive | Domain::Weight => between(0.5, 2.0),
+        Domain::Positive | Domain::Weight | Domain::ClassWeight => between(0.5, 2.0),
         Domain::Count => between(0.0, 6.0).floor(),
         Domain::Probability => between(0.05, 0.95),
         Domain::LogProbability => between(-3.0, -0.05),

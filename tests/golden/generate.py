@@ -19,6 +19,16 @@ from torchvision.ops import sigmoid_focal_loss
 
 SHAPE = (3, 4)
 ROWS, CLASSES = 6, 5
+# Rows along the second axis of three.
+VOLUME = (2, CLASSES, 3)
+
+# Reductions by the catalogue's name, with PyTorch's where it has them.
+NONE = {"none": "none"}
+PLAIN = NONE | {"sum": "sum", "mean": "mean"}
+WEIGHTED = PLAIN | {"weighted_mean": "weighted_mean"}
+BATCHED = PLAIN | {"batch_mean": "batch_mean"}
+# Inputs that are given by name and are part of a case's name.
+BY_NAME = ("class_weight", "weight")
 
 rng = np.random.default_rng(20)
 
@@ -33,9 +43,11 @@ class Cases:
     inputs: dict[str, torch.Tensor]
     settings: list[dict] = field(default_factory=lambda: [{}])
     # Reductions by the catalogue's name, with PyTorch's.
-    reductions: dict[str, str] = field(default_factory=lambda: {"none": "none", "sum": "sum", "mean": "mean"})
+    reductions: dict[str, str] = field(default_factory=lambda: PLAIN)
     weighted: dict[str, str] = field(default_factory=dict)
     differentiable: tuple[str, ...] = ()
+    # What sets the inputs apart from those of other cases, for the name.
+    label: str = ""
 
     def __iter__(self):
         for params in self.settings:
@@ -49,8 +61,11 @@ class Cases:
         names = self.differentiable or [next(iter(self.inputs))]
         inputs = {name: tensor.clone().requires_grad_(name in names) for name, tensor in self.inputs.items()}
         numbers = {name: exact(value).item() if isinstance(value, float) else value for name, value in params.items()}
-        loss = self.function(*inputs.values(), reduction=torch_name, **numbers, **weight)
-        gradients = torch.autograd.grad(loss.sum(), [inputs[name] for name in names])
+        upstream = inputs.get("upstream", 1)
+        by_name = {name: tensor for name, tensor in (inputs | weight).items() if name in BY_NAME}
+        by_order = [tensor for name, tensor in inputs.items() if name not in (*BY_NAME, "upstream")]
+        loss = self.function(*by_order, reduction=torch_name, **numbers, **by_name)
+        gradients = torch.autograd.grad((loss * upstream).sum(), [inputs[name] for name in names])
 
         tensors = {name: stored(tensor) for name, tensor in (inputs | weight).items()}
         tensors |= {f"grad.{name}": gradient for name, gradient in zip(names, gradients)}
@@ -58,8 +73,8 @@ class Cases:
 
         text = {name: str(value).lower() for name, value in params.items()}
         described = [f"{name}={value}" for name, value in text.items()]
-        optional = [name for name in (self.inputs | weight) if name in ("pos_weight", "weight")]
-        name = " ".join([self.loss, *optional, *described, reduction])
+        optional = [name for name in (self.inputs | weight) if name in ("pos_weight", "upstream", *BY_NAME)]
+        name = " ".join([self.loss, *self.label.split(), *optional, *described, reduction])
         return name, {"loss": self.loss, "reduction": reduction, "params": text}, tensors
 
 
@@ -101,8 +116,54 @@ def bce_with_logits(logits, target, per_class=1.0, *, pos_weight=1.0, label_smoo
     return F.binary_cross_entropy_with_logits(logits, target, pos_weight=pos_weight, **options)
 
 
-def cross_entropy(logits, target, **options):
-    return F.cross_entropy(logits, target.long(), **options)
+def nll(log_probabilities, target, *, class_weight=None, weight=None, reduction, ignore_index=-100):
+    def pytorch(reduction):
+        return F.nll_loss(log_probabilities, target, class_weight, ignore_index=ignore_index, reduction=reduction)
+
+    return by_item(pytorch, weight, reduction, mass_of(target, class_weight, ignore_index))
+
+
+def cross_entropy_soft(logits, target_probabilities, *, class_weight=None, weight=None, reduction, label_smoothing=0.0):
+    def pytorch(reduction):
+        options = {"weight": class_weight, "label_smoothing": label_smoothing, "reduction": reduction}
+        return F.cross_entropy(logits, target_probabilities, **options)
+
+    return by_item(pytorch, weight, reduction)
+
+
+def multi_margin(logits, target, *, class_weight=None, weight=None, reduction, margin=1.0, p=1):
+    def pytorch(reduction):
+        return F.multi_margin_loss(logits, target, p, margin, class_weight, reduction=reduction)
+
+    return by_item(pytorch, weight, reduction)
+
+
+def multilabel_soft_margin(logits, target_probabilities, *, class_weight=None, weight=None, reduction):
+    def pytorch(reduction):
+        return F.multilabel_soft_margin_loss(logits, target_probabilities, class_weight, reduction=reduction)
+
+    return by_item(pytorch, weight, reduction)
+
+
+def by_item(pytorch, weight, reduction, mass=None):
+    """PyTorch's loss with a weight per item, which it does not take. A mean divides by the mass of the items."""
+    if weight is None:
+        return pytorch(reduction)
+    loss = pytorch("none")
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss) if mass is None else mass)
+
+
+def reduced_rows(loss, weight, reduction, mass):
+    weight = torch.ones_like(loss) if weight is None else weight
+    loss = weight * loss
+    divisors = {"sum": 1, "mean": mass.sum(), "weighted_mean": (mass * weight).sum(), "batch_mean": len(loss)}
+    return loss if reduction == "none" else loss.sum() / divisors[reduction]
+
+
+def mass_of(target, class_weight, ignore_index):
+    """The weight of each row's class; 0 for a row that is ignored."""
+    class_weight = torch.ones(CLASSES, dtype=torch.float64) if class_weight is None else class_weight
+    return torch.where(target == ignore_index, 0, class_weight[torch.where(target == ignore_index, 0, target)])
 
 
 # What PyTorch lacks, in its operations.
@@ -133,6 +194,80 @@ def hinge(logits, target, *, reduction):
 
 def squared_hinge(logits, target, *, reduction):
     return reduced((1 - target * logits).clamp(min=0) ** 2, reduction)
+
+
+def cross_entropy(
+    logits,
+    target,
+    *,
+    class_weight=None,
+    weight=None,
+    reduction,
+    label_smoothing=0.0,
+    smoothing="uniform",
+    ignore_index=-100,
+    z_loss=0.0,
+    softcap=0.0,
+):
+    """PyTorch's own but for smoothing over the others, the z-term, the softcap and a weight per item."""
+
+    def pytorch(reduction):
+        options = {"weight": class_weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index}
+        return F.cross_entropy(logits, target, reduction=reduction, **options)
+
+    if smoothing == "uniform" and z_loss == 0 and softcap == 0 and weight is None:
+        return pytorch(reduction)
+    if softcap > 0:
+        logits = softcap * torch.tanh(logits / softcap)
+    counts = target != ignore_index
+    if smoothing == "others":
+        one_hot = F.one_hot(torch.where(counts, target, 0), CLASSES).movedim(-1, 1)
+        share = label_smoothing / (CLASSES - 1)
+        probabilities = one_hot * (1 - label_smoothing) + (1 - one_hot) * share
+        loss = F.cross_entropy(logits, probabilities, class_weight, reduction="none")
+    else:
+        loss = pytorch("none")
+    loss = torch.where(counts, loss + z_loss * torch.logsumexp(logits, 1) ** 2, 0)
+    return reduced_rows(loss, weight, reduction, mass_of(target, class_weight, ignore_index))
+
+
+def focal(logits, target, *, class_weight=None, weight=None, reduction, alpha=0.25, gamma=2.0, ignore_index=-100):
+    counts = target != ignore_index
+    ln_p = -F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")
+    factor = alpha * mass_of(target, class_weight, ignore_index)
+    # An ignored row's ln p of 0 would have the gradient of a power of 0.
+    miss = torch.where(counts, -torch.expm1(torch.where(counts, ln_p, -1)), 1)
+    return reduced_rows(factor * miss**gamma * -ln_p, weight, reduction, counts.double())
+
+
+def distillation(logits, teacher_logits, *, weight=None, reduction, temperature=1.0, divergence="forward"):
+    ln_q, ln_p = F.log_softmax(logits / temperature, 1), F.log_softmax(teacher_logits / temperature, 1)
+
+    def kl(ln_p, ln_q):
+        return F.kl_div(ln_q, ln_p, reduction="none", log_target=True).sum(1)
+
+    def between():
+        ln_m = torch.logaddexp(ln_p, ln_q) - math.log(2)
+        return (kl(ln_p, ln_m) + kl(ln_q, ln_m)) / 2
+
+    divergences = {"forward": lambda: kl(ln_p, ln_q), "reverse": lambda: kl(ln_q, ln_p), "jensen_shannon": between}
+    loss = temperature**2 * divergences[divergence]()
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
+
+
+def log_sum_exp(logits, *, weight=None, reduction):
+    loss = torch.logsumexp(logits, 1)
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
+
+
+def softmax(logits, *, reduction):
+    assert reduction == "none"
+    return F.softmax(logits, 1)
+
+
+def log_softmax(logits, *, reduction):
+    assert reduction == "none"
+    return F.log_softmax(logits, 1)
 
 
 def regression():
@@ -177,17 +312,16 @@ def binary():
     probabilities["prediction"][0, :2] = exact([0, 1])
     probabilities["target"][0, :2] = exact([0, 1])
     log_probabilities = torch.log(uniform(0.05, 0.95)).float().double()
-    kl = {"none": "none", "sum": "sum", "mean": "mean", "batch_mean": "batchmean"}
-    every_weight = {"none": "none", "sum": "sum", "mean": "mean"}
+    kl = PLAIN | {"batch_mean": "batchmean"}
 
     return [
-        Cases("bce", F.binary_cross_entropy, probabilities, weighted=every_weight),
+        Cases("bce", F.binary_cross_entropy, probabilities, weighted=PLAIN),
         Cases(
             "bce_with_logits",
             bce_with_logits,
             {"logits": logits, "target": soft},
             [{}, {"pos_weight": 3.0}, {"label_smoothing": 0.1}, {"pos_weight": 0.4, "label_smoothing": 0.2}],
-            weighted=every_weight,
+            weighted=PLAIN,
         ),
         Cases(
             "bce_with_logits",
@@ -216,15 +350,119 @@ def binary():
 
 
 def multiclass():
-    logits = normal(2.0, (ROWS, CLASSES))
+    matrix = (ROWS, CLASSES)
+    logits = normal(2.0, matrix)
+    hard = {"logits": logits, "target": classes(-100, -100)}
+    second_ignored = {"logits": logits, "target": classes(2, 2)}
+    class_weight = {"class_weight": uniform(0.25, 2, CLASSES)}
+    weight = {"weight": uniform(0.25, 2, ROWS)}
+    volume = normal(2.0, VOLUME)
+    volume_target = torch.from_numpy(rng.integers(0, CLASSES, size=(VOLUME[0], VOLUME[2])))
+    volume_target[1, 1] = -100
+    hard_volume = {"logits": volume, "target": volume_target}
+    # Other classes are masked in the first and the third row, and the target in the second.
+    masked = {"logits": logits.clone(), "target": torch.tensor([0, 1, 2, 3, 4, 0])}
+    masked["logits"][[0, 1, 2, 2], [4, 1, 0, 1]] = -math.inf
+
+    smoothed = {"label_smoothing": 0.1}
+    others = {"label_smoothing": 0.3, "smoothing": "others"}
+    bounded = {"z_loss": 0.01, "softcap": 2.5}
+    cross_entropies = [
+        Cases("cross_entropy", cross_entropy, hard),
+        Cases("cross_entropy", cross_entropy, second_ignored, [{"ignore_index": 2}]),
+        Cases(
+            "cross_entropy",
+            cross_entropy,
+            hard,
+            [smoothed, others, {"z_loss": 0.01}, {"softcap": 2.5}, smoothed | bounded, others | bounded],
+        ),
+        Cases(
+            "cross_entropy",
+            cross_entropy,
+            hard | class_weight,
+            [{}, smoothed, others, bounded, smoothed | bounded, others | bounded],
+        ),
+        Cases("cross_entropy", cross_entropy, second_ignored | class_weight, [smoothed | {"ignore_index": 2}]),
+        Cases("cross_entropy", cross_entropy, hard | weight, [{}, smoothed], WEIGHTED),
+        Cases("cross_entropy", cross_entropy, hard | class_weight | weight, [{}, smoothed, others | bounded], WEIGHTED),
+        Cases("cross_entropy", cross_entropy, hard_volume | class_weight, [{}, smoothed, others], label="volume"),
+        Cases("cross_entropy", cross_entropy, masked, reductions=NONE, label="masked"),
+    ]
+
+    def probabilities(logits):
+        return torch.softmax(logits, 1).float().double()
+
+    soft = {"logits": logits, "target_probabilities": probabilities(normal(2.0, matrix))}
+    soft["target_probabilities"][0] = torch.eye(CLASSES)[3]
+    soft_volume = {"logits": volume, "target_probabilities": probabilities(normal(2.0, VOLUME))}
+    ln_p = {"log_probabilities": F.log_softmax(logits, 1).float().double(), "target": hard["target"]}
+    ln_p_volume = {"log_probabilities": F.log_softmax(volume, 1).float().double(), "target": volume_target}
+    # multi_margin ignores no row.
+    every_row = {"logits": logits, "target": masked["target"]}
+    labels = {"logits": logits, "target_probabilities": choice([0, 1, 0, 1, 0.25, 0.75], matrix)}
+    pair = {"logits": logits, "teacher_logits": normal(2.0, matrix)}
+    tempered = [
+        {"divergence": divergence, "temperature": temperature}
+        for divergence in ("reverse", "jensen_shannon")
+        for temperature in (1.0, 2.5)
+    ]
+    focuses = [{}, {"gamma": 0.0, "alpha": 1.0}, {"gamma": 0.5}, {"gamma": 1.0}, {"gamma": 3.5}]
     return [
-        Cases("cross_entropy", cross_entropy, {"logits": logits, "target": classes(-100, -100)}),
-        Cases("cross_entropy", cross_entropy, {"logits": logits, "target": classes(2, 2)}, [{"ignore_index": 2}]),
+        *cross_entropies,
+        *of_weights("cross_entropy_soft", cross_entropy_soft, soft, class_weight, weight, [{}, smoothed]),
+        Cases("cross_entropy_soft", cross_entropy_soft, soft_volume | class_weight, [{}, smoothed], label="volume"),
+        *of_weights("focal", focal, hard, class_weight, weight, focuses),
+        Cases("focal", focal, second_ignored, [{"ignore_index": 2}]),
+        *of_weights("nll", nll, ln_p, class_weight, weight, [{}]),
+        Cases("nll", nll, ln_p_volume | class_weight, label="volume"),
+        Cases("nll", nll, {**ln_p, "target": second_ignored["target"]}, [{"ignore_index": 2}]),
+        Cases("distillation", distillation, pair, [{}, {"temperature": 2.5}, *tempered], BATCHED),
+        Cases("distillation", distillation, pair | weight, [{}], WEIGHTED),
+        Cases(
+            "distillation",
+            distillation,
+            {"logits": volume, "teacher_logits": normal(2.0, VOLUME)},
+            label="volume",
+        ),
+        *of_weights(
+            "multi_margin",
+            multi_margin,
+            every_row,
+            class_weight,
+            weight,
+            [{}, {"margin": 0.3}, {"p": 2}, {"margin": -0.5, "p": 2}],
+        ),
+        *of_weights("multilabel_soft_margin", multilabel_soft_margin, labels, class_weight, weight, [{}]),
+    ]
+
+
+def of_weights(loss, function, inputs, class_weight, weight, settings):
+    """Every setting with and without class weights, and the defaults with weights per item too."""
+    yield Cases(loss, function, inputs, settings)
+    yield Cases(loss, function, inputs | class_weight, settings)
+    yield Cases(loss, function, inputs | weight, reductions=WEIGHTED)
+    yield Cases(loss, function, inputs | class_weight | weight, settings[-1:], WEIGHTED)
+
+
+def rows():
+    matrix = {"logits": normal(2.0, (ROWS, CLASSES))}
+    matrix["logits"][0, 1] = -math.inf
+    volume = {"logits": normal(2.0, VOLUME)}
+    weight = {"weight": uniform(0.25, 2, ROWS)}
+    with_upstream = matrix | {"upstream": normal(1.0, (ROWS, CLASSES))}
+    volume_with_upstream = volume | {"upstream": normal(1.0, VOLUME)}
+    functions = [("softmax", softmax), ("log_softmax", log_softmax)]
+    return [
+        Cases("log_sum_exp", log_sum_exp, matrix, reductions=BATCHED),
+        Cases("log_sum_exp", log_sum_exp, matrix | weight, reductions=WEIGHTED),
+        Cases("log_sum_exp", log_sum_exp, volume, label="volume"),
+        *(Cases(name, function, with_upstream, reductions=NONE) for name, function in functions),
+        *(Cases(name, function, volume_with_upstream, reductions=NONE, label="volume") for name, function in functions),
     ]
 
 
 def main():
-    for family in (regression, binary, multiclass):
+    for family in (regression, binary, multiclass, rows):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

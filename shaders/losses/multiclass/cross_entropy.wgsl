@@ -32,10 +32,11 @@ fn row_outcome(row: Row) -> Outcome {
     let gap = distance_of(row.target_logit, row.state.first.maximum);
     let sums = row.state.sums;
     let lse = seen_logit(row.state.first.maximum) + row.log_norm;
-    let loss = share * (gap + row.log_norm) + (sums.y + sums.x * row.log_norm) + params.z_loss * lse * lse;
+    let loss = times(share, gap + row.log_norm) + (sums.y + sums.x * row.log_norm) + params.z_loss * lse * lse;
     let mass = share + sums.x;
     let log_p = -gap - row.log_norm;
-    let z_factor = 2.0 * params.z_loss * lse;
+    // A row with every class masked has no logits to pull.
+    let z_factor = select(2.0 * params.z_loss * lse, 0.0, row.state.first.maximum == LOWEST);
     let others = sums.x - spread_of(row.target_weight, row.target_logit);
     let target_gradient = mass * expm1f(log_p) + others + z_factor * expf(log_p);
     return Outcome(loss, vec3<f32>(mass + z_factor, target_gradient, 0.0));

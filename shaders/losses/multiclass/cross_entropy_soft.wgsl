@@ -30,5 +30,5 @@ fn class_gradient(row: Row, cell: Cell) -> f32 {
     let mass = row.state.sums.x;
     let share = share_of(cell);
     let largest = (mass - share) + mass * row.factors.x;
-    return select(mass * probability_of(row, cell) - share, largest, cell.column == row.state.first.column);
+    return select(mass * exact_probability_of(row, cell) - share, largest, cell.column == row.state.first.column);
 }

@@ -18,6 +18,7 @@ fn slope_of(x: f32) -> f32 {
     return params.temperature;
 }
 
+// A class's part in P and Q.
 struct Pair {
     p: f32,
     q: f32,
@@ -26,16 +27,17 @@ struct Pair {
 }
 
 fn pair_of(row: Row, cell: Cell) -> Pair {
-    let first = row.state.first.maximum;
-    let second = row.state.second.maximum;
-    // Differences of logits first: they are exact where teacher and student nearly agree.
-    let raw = ((cell.second - cell.logit) - (second - first)) / params.temperature;
-    let d = raw - (row.second_log_norm - row.log_norm);
-    let p = exp_nonpositive(-distance_of(cell.second, second)) * row.second_inverse_norm;
-    let q = exp_nonpositive(-distance_of(cell.logit, first)) * row.inverse_norm;
-    return Pair(p, q, d);
+    let p = exp_nonpositive(-distance_of(cell.second, row.state.second.maximum)) * row.second_inverse_norm;
+    return Pair(p, exact_probability_of(row, cell), log_ratio(row, cell));
 }
 
+fn log_ratio(row: Row, cell: Cell) -> f32 {
+    // Differences of logits first: they are exact where teacher and student nearly agree.
+    let raw = (cell.second - cell.logit) - (row.state.second.maximum - row.state.first.maximum);
+    return raw / params.temperature - (row.second_log_norm - row.log_norm);
+}
+
+// Where exp_excess and log_excess hold.
 const NEAR: f32 = 0.34;
 
 // log(m/p), log(m/q) for m = ½·(p + q).
@@ -44,34 +46,58 @@ fn log_middles(d: f32) -> vec2<f32> {
     return select(vec2<f32>(larger + abs(d), larger), vec2<f32>(larger, larger + abs(d)), d > 0.0);
 }
 
-// The sums: the divergence, KL(Q ‖ M) for Jensen–Shannon, and Σ P − Q, which is 0 but for the rounding of the norms.
+// The derivative of the divergence by q: log(q/p), or ½·log(q/m).
+fn derivative(d: f32) -> f32 {
+    if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
+        return -d;
+    }
+    return -0.5 * log_middles(d).y;
+}
+
+// That of the class, less that of the student's likeliest class: in a sure row the mean of the derivatives would cancel
+// against each. `rounding` is what the norms left in d.
+fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
+    if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
+        let largest = largest_of(row);
+        return ((cell.logit - largest.logit) - (cell.second - largest.second)) / params.temperature;
+    }
+    return derivative(log_ratio(row, cell) - rounding) - derivative(log_ratio(row, largest_of(row)) - rounding);
+}
+
+// The sums: the divergence, the mean of the derivatives over Q, and Σ P − Q, which is 0 but for the rounding of the
+// norms.
 fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
     let pair = pair_of(row, cell);
     let near = abs(pair.d) < NEAR;
     let p_less_q = select(pair.p - pair.q, -pair.p * expm1f(-clamp(pair.d, -NEAR, NEAR)), near);
     if (is_masked(cell.logit) || is_masked(cell.second)) {
-        let infinity = bitcast<f32>(bitcast<u32>(min(cell.logit, cell.second)) & 0x7f800000u);
-        let either = pair.p + pair.q;
-        if (COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON) {
-            return vec3<f32>(either * LN2, pair.q * LN2, p_less_q);
-        }
-        let weighs = select(pair.q, pair.p, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
-        return vec3<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q);
+        return masked_sums(pair, cell, p_less_q);
     }
     if (COMPILED_DIVERGENCE == DIVERGENCE_FORWARD) {
         let far = pair.p * pair.d - p_less_q;
         return vec3<f32>(select(far, pair.p * exp_excess(-pair.d), near), 0.0, p_less_q);
     }
+    let mean = pair.q * relative_derivative(row, cell, 0.0);
     if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
         let far = -pair.q * pair.d + p_less_q;
-        return vec3<f32>(select(far, pair.q * exp_excess(pair.d), near), 0.0, p_less_q);
+        return vec3<f32>(select(far, pair.q * exp_excess(pair.d), near), mean, p_less_q);
     }
+    // Near, p·(m/p − 1) and q·(m/q − 1) are added, whose sum is 0.
     let logs = log_middles(pair.d);
     let p_term = select(-pair.p * logs.x, pair.p * log_excess(0.5 * expm1f(-pair.d)), near);
     let q_term = select(-pair.q * logs.y, pair.q * log_excess(0.5 * expm1f(pair.d)), near);
-    // Near, p·(m/p − 1) and q·(m/q − 1) are added to the two, and their sum is 0; far, they are not.
-    let q_divergence = q_term - select(0.0, 0.5 * p_less_q, near);
-    return vec3<f32>(p_term + q_term, q_divergence, p_less_q);
+    return vec3<f32>(p_term + q_term, mean, p_less_q);
+}
+
+// Of a class that one of the two masks, or both.
+fn masked_sums(pair: Pair, cell: Cell, p_less_q: f32) -> vec3<f32> {
+    let infinity = bitcast<f32>(bitcast<u32>(min(cell.logit, cell.second)) & 0x7f800000u);
+    let either = pair.p + pair.q;
+    if (COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON) {
+        return vec3<f32>(either * LN2, pair.q * 0.5 * LN2, p_less_q);
+    }
+    let weighs = select(pair.q, pair.p, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
+    return vec3<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q);
 }
 
 fn row_outcome(row: Row) -> Outcome {
@@ -82,16 +108,13 @@ fn row_outcome(row: Row) -> Outcome {
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
     let pair = pair_of(row, cell);
-    // Without what rounding left in the norms.
-    let d = pair.d - row.middle.z;
+    let rounding = row.middle.z;
     if (COMPILED_DIVERGENCE == DIVERGENCE_FORWARD) {
+        let d = pair.d - rounding;
         return select(pair.q - pair.p, pair.p * expm1f(-clamp(d, -NEAR, NEAR)), abs(d) < NEAR);
     }
     if (is_masked(cell.logit)) {
         return 0.0;
     }
-    if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
-        return pair.q * (-d - row.middle.x);
-    }
-    return 0.5 * pair.q * (-log_middles(d).y - row.middle.y);
+    return pair.q * (relative_derivative(row, cell, rounding) - row.middle.y);
 }

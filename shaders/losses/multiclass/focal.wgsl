@@ -4,9 +4,9 @@ fn row_outcome(row: Row) -> Outcome {
     let log_p = -distance_of(row.target_logit, row.state.first.maximum) - row.log_norm;
     let p = expf(log_p);
     let u = -expm1f(log_p);
-    let modulator = params.alpha * row.target_weight * select(exp_nonpositive(params.gamma * logf(u)), 1.0, params.gamma == 0.0);
+    let modulator = params.alpha * row.target_weight * powf(u, params.gamma);
     let slope = modulator * (u + params.gamma * select(0.0, p * -log_p, p > 0.0));
-    return Outcome(modulator * -log_p, vec3<f32>(select(0.0, slope / u, u > 0.0), -slope, 0.0));
+    return Outcome(times(modulator, -log_p), vec3<f32>(select(0.0, slope / u, u > 0.0), -slope, 0.0));
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {

@@ -7,7 +7,7 @@ fn class_sums(row: Row, cell: Cell) -> vec2<f32> {
     let linear = select(-t * x, (1.0 - t) * x, x > 0.0);
     let loss = linear + log1pf(exp_nonpositive(-abs(x)));
     // A class that is certainly absent and not wanted.
-    return vec2<f32>(select(cell.weight * loss, 0.0, is_masked(x) && t == 0.0), 0.0);
+    return vec2<f32>(select(times(cell.weight, loss), 0.0, is_masked(x) && t == 0.0), 0.0);
 }
 
 fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {

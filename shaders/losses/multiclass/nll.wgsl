@@ -1,6 +1,6 @@
 // −w_y·x_y.
 fn row_outcome(row: Row) -> Outcome {
-    return Outcome(-row.target_weight * row.target_logit, vec3<f32>());
+    return Outcome(times(row.target_weight, -row.target_logit), vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {

@@ -1,11 +1,13 @@
 //! The CPU reference against what can be known without it: finite differences, worked values, limits and identities.
 
+mod rows;
+
 use fastrand::Rng;
 use proptest::prelude::*;
 use wgloss::{
-    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, losses,
+    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Domain, Driver, Input, Kind, LossSpec, Shape, Value, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -40,7 +42,40 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         ],
     ),
     ("kl_div", &[&[("log_target", "true")]]),
-    ("cross_entropy", &[&[("ignore_index", "2")]]),
+    (
+        "cross_entropy",
+        &[
+            &[("ignore_index", "2")],
+            &[("label_smoothing", "0.1")],
+            &[("label_smoothing", "0.3"), ("smoothing", "others")],
+            &[("z_loss", "0.25")],
+            &[("softcap", "2")],
+            &[("label_smoothing", "0.2"), ("z_loss", "0.125"), ("softcap", "5")],
+            &[("label_smoothing", "0.5"), ("smoothing", "others"), ("z_loss", "0.5"), ("softcap", "3")],
+        ],
+    ),
+    ("cross_entropy_soft", &[&[("label_smoothing", "0.1")]]),
+    (
+        "focal",
+        &[
+            &[("gamma", "0"), ("alpha", "1")],
+            &[("gamma", "0.5")],
+            &[("gamma", "1")],
+            &[("gamma", "3.5"), ("ignore_index", "1")],
+        ],
+    ),
+    ("nll", &[&[("ignore_index", "2")]]),
+    (
+        "distillation",
+        &[
+            &[("temperature", "0.5")],
+            &[("divergence", "reverse")],
+            &[("divergence", "reverse"), ("temperature", "4")],
+            &[("divergence", "jensen_shannon")],
+            &[("divergence", "jensen_shannon"), ("temperature", "1.5")],
+        ],
+    ),
+    ("multi_margin", &[&[("margin", "0.25")], &[("p", "2")], &[("margin", "-0.5"), ("p", "2")]]),
 ];
 
 /// Every loss with its defaults and with each of its other settings.
@@ -68,66 +103,101 @@ fn tensor(values: &[f64], shape: &[usize]) -> HostTensor<'static> {
     HostTensor::rounded(values, DType::F32, shape).unwrap()
 }
 
-fn classes(values: &[i32]) -> HostTensor<'static> {
+fn classes(values: &[i32], shape: &[usize]) -> HostTensor<'static> {
     let bytes: Vec<u8> = values.iter().flat_map(|class| class.to_le_bytes()).collect();
-    HostTensor::from_bytes(DType::I32, [values.len()], bytes).unwrap()
+    HostTensor::from_bytes(DType::I32, shape, bytes).unwrap()
 }
 
-/// The shape of the first input.
-const SHAPE: [usize; 2] = [4, 5];
+/// The length of the class axis.
+const CLASSES: usize = 5;
 
-fn shape_of(spec: &LossSpec, input: &Input, reduction: Reduction) -> Vec<usize> {
+/// Shapes of the first input; all but the empty one hold as many elements.
+const MATRIX: &[usize] = &[4, CLASSES];
+const VOLUME: &[usize] = &[2, CLASSES, 2];
+const EMPTY: &[usize] = &[0, CLASSES];
+
+fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
+    match spec.driver {
+        Driver::Elementwise => &[MATRIX],
+        Driver::Rows(_) => &[MATRIX, VOLUME],
+    }
+}
+
+fn is_per_class(spec: &LossSpec) -> bool {
+    spec.rows().is_some_and(|rows| rows.per_class)
+}
+
+/// The reductions that the loss has.
+fn reductions(spec: &LossSpec) -> &'static [Reduction] {
+    if is_per_class(spec) { &[Reduction::None] } else { &Reduction::ALL }
+}
+
+/// The shape of an input where the first one has this shape.
+fn shape_of(spec: &LossSpec, shape: &[usize], input: &Input, reduction: Reduction) -> Vec<usize> {
     let items = match spec.driver {
-        Driver::Elementwise => SHAPE.to_vec(),
-        Driver::Rows(_) => vec![SHAPE[0]],
+        Driver::Elementwise => shape.to_vec(),
+        Driver::Rows(_) => [&shape[..1], &shape[2..]].concat(),
     };
     match input.shape {
         Shape::Items => items,
-        Shape::Rows => SHAPE.to_vec(),
-        Shape::LastAxis => vec![SHAPE[1]],
-        Shape::OneOrItems if reduction == Reduction::None => items,
-        Shape::OneOrItems => vec![1],
+        Shape::Rows => shape.to_vec(),
+        Shape::Classes => vec![shape[1]],
+        Shape::LastAxis => vec![shape[shape.len() - 1]],
+        Shape::OneOrItems if reduction != Reduction::None => vec![1],
+        Shape::OneOrItems if is_per_class(spec) => shape.to_vec(),
+        Shape::OneOrItems => items,
     }
 }
 
 /// A value of the input's domain. Those of differentiable inputs lie off the grid of 1/32 that all others, and so the
-/// kinks, lie on.
-fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input) -> f64 {
+/// kinks, lie on, each by another distance: no two of a row differ by a multiple of the grid.
+fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     let values = values_of(loss);
-    let off_grid = if input.differentiable { 1.0 / 128.0 } else { 0.0 };
+    let off_grid = if input.differentiable { (index + 1) as f64 * 6.0 / 4096.0 } else { 0.0 };
     let mut on_grid = |low: i32, high: i32| f64::from(rng.i32(low..=high)) / 32.0 + off_grid;
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
         Domain::LogRate => on_grid(-64, 63),
-        Domain::Positive | Domain::Weight => on_grid(8, 128),
+        Domain::Positive | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
-        Domain::Probability if input.differentiable => on_grid(3, 28),
+        Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
-        Domain::LogProbability => on_grid(-128, -1),
+        Domain::LogProbability => on_grid(-128, -4),
         Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
-        Domain::Class => {
-            let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
-            match (ignored, rng.u8(0..4)) {
-                (Some(Value::Integer(ignored)), 0) => f64::from(ignored),
-                _ => f64::from(rng.i32(0..SHAPE[1] as i32)),
-            }
-        }
+        Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
+            (Some(ignored), 0) => f64::from(ignored),
+            _ => f64::from(rng.i32(0..CLASSES as i32)),
+        },
         Domain::Where(..) => unreachable!("resolved"),
     }
 }
 
-/// Inputs for the loss; the optional ones too if asked.
-fn inputs_for(loss: &dyn Loss, reduction: Reduction, optional: bool, seed: u64) -> Named<HostTensor<'static>> {
+fn ignore_index(loss: &dyn Loss) -> Option<i32> {
+    values_of(loss).iter().find_map(|(param, value)| match value {
+        Value::Integer(ignored) if param.name == "ignore_index" => Some(ignored),
+        _ => None,
+    })
+}
+
+/// Inputs for the loss, the first one of this shape; the optional ones too if asked.
+fn inputs_for(
+    loss: &dyn Loss,
+    shape: &[usize],
+    reduction: Reduction,
+    optional: bool,
+    seed: u64,
+) -> Named<HostTensor<'static>> {
     let mut rng = Rng::with_seed(seed);
     let spec = loss.spec();
     spec.all_inputs()
         .filter(|input| optional || !input.optional)
         .map(|input| {
-            let shape = shape_of(spec, input, reduction);
-            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(&mut rng, loss, input)).collect();
+            let shape = shape_of(spec, shape, input, reduction);
+            let elements = shape.iter().product();
+            let values: Vec<f64> = (0..elements).map(|index| draw(&mut rng, loss, input, index)).collect();
             let tensor = match input.kind {
                 Kind::Float => tensor(&values, &shape),
-                Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>()),
+                Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &shape),
             };
             (input.name.to_string(), tensor)
         })
@@ -186,7 +256,10 @@ fn gradients_are_the_slopes_of_the_loss() {
     // derivative.
     const H: f64 = 1.0 / 4096.0;
     for (case, loss) in every_setting().enumerate() {
-        for reduction in Reduction::ALL {
+        let spec = loss.spec();
+        for (&shape, &reduction) in
+            shapes(spec).iter().flat_map(|shape| reductions(spec).iter().map(move |r| (shape, r)))
+        {
             for optional in [false, true] {
                 let options = match optional {
                     false => Options::new(reduction),
@@ -194,12 +267,12 @@ fn gradients_are_the_slopes_of_the_loss() {
                         Options { upstream: 1.5, gradients: Gradients::Add { weight: -0.5 }, ..Options::new(reduction) }
                     }
                 };
-                let inputs = inputs_for(&loss, reduction, optional, case as u64);
+                let inputs = inputs_for(&loss, shape, reduction, optional, case as u64);
                 for (name, gradient) in evaluate(&loss, &inputs, options).gradients {
                     for (index, found) in gradient.into_iter().enumerate() {
                         let at = |steps: f64| objective(&loss, &moved(&inputs, name, index, steps * H), options);
                         let slope = (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / (12.0 * H);
-                        let what = format!("{} {reduction}: gradient of {name}[{index}]", described(&loss));
+                        let what = format!("{} {shape:?} {reduction}: gradient of {name}[{index}]", described(&loss));
                         assert_close(found, slope, 1e-8 * (1.0 + slope.abs()), &what);
                     }
                 }
@@ -223,7 +296,7 @@ fn pair(loss: &AnyLoss, first: &[f64], target: &[f64]) -> Evaluation {
 
 fn rows(logits: &[f64], targets: &[i32]) -> Named<HostTensor<'static>> {
     let shape = [targets.len(), logits.len() / targets.len()];
-    Named::new().with("logits", tensor(logits, &shape)).with("target", classes(targets))
+    Named::new().with("logits", tensor(logits, &shape)).with("target", classes(targets, &[targets.len()]))
 }
 
 #[test]
@@ -345,8 +418,8 @@ fn smooth_l1_without_beta_is_mae_and_with_it_a_scaled_huber() {
 
 #[test]
 fn what_is_not_finite_is_never_hidden() {
-    for loss in every_setting().filter(|loss| loss.spec().driver == Driver::Elementwise) {
-        let clean = inputs_for(&loss, Reduction::None, true, 7);
+    for loss in every_setting().filter(|loss| loss.spec().rows().is_none()) {
+        let clean = inputs_for(&loss, MATRIX, Reduction::None, true, 7);
         let expected = evaluate(&loss, &clean, Reduction::None);
         for input in loss.spec().inputs.iter().filter(|input| input.shape == Shape::Items) {
             for poison in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -379,23 +452,6 @@ fn an_infinite_error_has_an_infinite_loss() {
     let mae = pair(&loss("mae", &[]), &[f64::INFINITY], &[0.0]);
     assert_eq!(mae.loss, [f64::INFINITY]);
     assert!(mae.gradients[0].1[0].is_nan());
-}
-
-#[test]
-fn rows_mask_minus_infinity_and_show_the_rest() {
-    const MASK: f64 = f64::NEG_INFINITY;
-    let loss = loss("cross_entropy", &[]);
-    let masked =
-        evaluate(&loss, &rows(&[0.0, MASK, 0.0, 1.0, MASK, 1.0, MASK, MASK, MASK], &[0, 1, 2]), Reduction::None);
-    assert_eq!(masked.loss, [2_f64.ln(), f64::INFINITY, f64::INFINITY]);
-    assert_eq!(masked.gradients[0].1[..3], [-0.5, 0.0, 0.5]);
-    assert_eq!(masked.gradients[0].1[3..], [0.5, -1.0, 0.5, 0.0, 0.0, -1.0]);
-
-    for poison in [f64::NAN, f64::INFINITY] {
-        let result = evaluate(&loss, &rows(&[0.0, poison, 1.0, 0.0], &[0, 0]), Reduction::None);
-        assert!(result.loss[0].is_nan() && result.gradients[0].1[..2].iter().all(|x| x.is_nan()));
-        assert!(result.loss[1].is_finite() && result.gradients[0].1[2..].iter().all(|x| x.is_finite()));
-    }
 }
 
 #[test]
@@ -442,23 +498,14 @@ fn nothing_to_divide_by_gives_zero() {
 #[test]
 fn empty_inputs_have_no_loss() {
     for loss in every_setting() {
-        for reduction in Reduction::ALL {
-            let required = loss.spec().inputs.iter().filter(|input| !input.optional);
-            let inputs = required
-                .map(|input| {
-                    let tensor = match (input.kind, input.shape) {
-                        (Kind::Index, _) => classes(&[]),
-                        (_, Shape::Rows) => tensor(&[], &[0, 3]),
-                        _ => tensor(&[], &[0]),
-                    };
-                    (input.name.to_string(), tensor)
-                })
-                .collect();
-            let result = evaluate(&loss, &inputs, reduction);
-            assert_eq!(result.loss, if reduction == Reduction::None { vec![] } else { vec![0.0] });
-            assert!(result.items == 0 && result.magnitude == 0.0);
-            assert_eq!(result.gradients.len(), loss.spec().differentiable().count());
-            assert!(result.gradients.iter().all(|(_, gradient)| gradient.is_empty()));
+        for &reduction in reductions(loss.spec()) {
+            for optional in [false, true] {
+                let result = evaluate(&loss, &inputs_for(&loss, EMPTY, reduction, optional, 0), reduction);
+                assert_eq!(result.loss, if reduction == Reduction::None { vec![] } else { vec![0.0] });
+                assert!(result.items == 0 && result.magnitude == 0.0);
+                assert_eq!(result.gradients.len(), loss.spec().differentiable().count());
+                assert!(result.gradients.iter().all(|(_, gradient)| gradient.is_empty()));
+            }
         }
     }
 }
@@ -509,38 +556,45 @@ fn a_pos_weight_per_class_multiplies_the_parameter() {
 }
 
 #[test]
-fn skipped_gradients_are_absent() {
-    let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+fn skipped_gradients_are_absent_and_those_in_place_are_the_same() {
     for loss in every_setting() {
-        let inputs = inputs_for(&loss, Reduction::Mean, true, 3);
-        let (skipped, full) = (evaluate(&loss, &inputs, options), evaluate(&loss, &inputs, Reduction::Mean));
+        let reduction = reductions(loss.spec())[0];
+        let inputs = inputs_for(&loss, MATRIX, reduction, true, 3);
+        let with = |gradients| evaluate(&loss, &inputs, Options { gradients, ..Options::new(reduction) });
+        let (skipped, full) = (with(Gradients::Skip), with(Gradients::Write));
         assert!(skipped.gradients.is_empty());
+        assert_eq!(full, with(Gradients::InPlace));
         assert_eq!(skipped, Evaluation { gradients: Vec::new(), ..full });
     }
 }
 
 proptest! {
     #[test]
-    fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool) {
+    fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool, volume: bool) {
         let loss = every_setting().nth(case).unwrap();
+        let Some(&shape) = shapes(loss.spec()).get(usize::from(volume)) else { return Ok(()) };
+        if is_per_class(loss.spec()) {
+            return Ok(());
+        }
         // One upstream value fits every reduction.
-        let inputs = inputs_for(&loss, Reduction::Sum, optional, seed);
+        let inputs = inputs_for(&loss, shape, Reduction::Sum, optional, seed);
         let [none, sum, mean, weighted_mean, batch_mean] = Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
-        let items = none.items as f64;
-        let weight = match inputs.get("weight") {
-            None => items,
-            Some(weight) => {
-                let ignored = values_of(&loss).iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
-                let targets = inputs.get("target").unwrap().to_f64();
-                let counts = |target: f64| ignored != Some(Value::Integer(target as i32));
-                weight.to_f64().iter().zip(targets).filter(|&(_, target)| counts(target)).map(|(weight, _)| weight).sum()
+        let mut divisors = [0.0, 0.0];
+        for item in 0..none.loss.len() {
+            let value = |name: &str, index: usize| inputs.get(name).map_or(1.0, |tensor| tensor.to_f64()[index]);
+            let class = inputs.get("target").map(|target| target.to_f64()[item]);
+            if class.is_none() || class != ignore_index(&loss).map(f64::from) {
+                let by_class = loss.spec().rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
+                let mass = if by_class { value("class_weight", class.unwrap() as usize) } else { 1.0 };
+                divisors[0] += mass;
+                divisors[1] += mass * value("weight", item);
             }
-        };
+        }
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
         prop_assert_eq!(none.loss.iter().map(|x| x.abs()).sum::<f64>(), sum.magnitude);
         prop_assert_eq!(&none.gradients, &sum.gradients);
-        for (reduced, divisor) in [(mean, items), (weighted_mean, weight), (batch_mean, SHAPE[0] as f64)] {
+        for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, shape[0] as f64)] {
             prop_assert_eq!(reduced.items, sum.items);
             let outputs = |result: &Evaluation| -> Vec<f64> {
                 let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());
