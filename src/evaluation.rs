@@ -77,7 +77,8 @@ impl Plan {
         let Some(loss) = output("loss") else { unreachable!("every plan has the output `loss`") };
         let mut gradients = Named::new();
         for (input, _) in self.differentiable() {
-            let tensor = if self.is_in_place() { inputs.get(input.name) } else { outputs.get(&gradient_name(input.name)) };
+            let tensor =
+                if self.is_in_place() { inputs.get(input.name) } else { outputs.get(&gradient_name(input.name)) };
             if let Some(tensor) = tensor {
                 gradients = gradients.with(input.name, tensor.clone());
             }

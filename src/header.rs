@@ -210,8 +210,7 @@ impl Header {
             Some(dtype) => match input.shape {
                 Shape::LastAxis => {
                     let position = "(params.last_axis_start + 2u * pair";
-                    let value =
-                        |offset: &str| element(name, dtype, &format!("{position}{offset}) % params.last_axis"));
+                    let value = |offset: &str| element(name, dtype, &format!("{position}{offset}) % params.last_axis"));
                     line!(self, "    return vec2<f32>({}, {});", value(""), value(" + 1u"));
                 }
                 Shape::OneOrItems => {

@@ -164,7 +164,8 @@ impl Kernel {
         match &self.pass {
             Pass::Finalize => bindings.push(write(Role::Loss)),
             Pass::Loss(variant) => {
-                let is_overwritten = |input: &Input| variant.gradients == GradientStore::InPlace && input.differentiable;
+                let is_overwritten =
+                    |input: &Input| variant.gradients == GradientStore::InPlace && input.differentiable;
                 for (input, dtype) in variant.given().filter(|(input, _)| !is_overwritten(input)) {
                     let role = Role::Input { input: input.name, dtype };
                     bindings.push(Binding { role, writable: variant.shared_buffers });

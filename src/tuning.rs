@@ -202,8 +202,7 @@ impl Tuning {
         let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
 
         let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
-        let workgroup_fits =
-            contiguous && by_workgroup.workgroup_iterations(shape) <= self.max_loop_iterations.into();
+        let workgroup_fits = contiguous && by_workgroup.workgroup_iterations(shape) <= self.max_loop_iterations.into();
         let is_few = shape.rows <= u64::from(self.few_rows);
         match self.rows {
             RowKernel::Lane if lane_fits => lane,
@@ -238,7 +237,8 @@ impl Tuning {
     /// The same with no more lanes than a row of so many classes keeps busy.
     fn for_classes(self, classes: u64) -> Self {
         let most = self.workgroup_size;
-        let lanes = u32::try_from(classes.div_ceil(8)).map_or(most, |lanes| lanes.next_power_of_two().clamp(32, most.max(32)));
+        let lanes =
+            u32::try_from(classes.div_ceil(8)).map_or(most, |lanes| lanes.next_power_of_two().clamp(32, most.max(32)));
         Tuning { workgroup_size: lanes.min(most), ..self }
     }
 

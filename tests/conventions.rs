@@ -63,8 +63,7 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
         for loss in every_loss() {
-            let shapes: &[&[usize]] =
-                if loss.spec().rows().is_some() { &[&[0, 4]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            let shapes: &[&[usize]] = if loss.spec().rows().is_some() { &[&[0, 4]] } else { &[&[0], &[0, 5], &[3, 0]] };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
                 for reduction in Reduction::ALL {

@@ -14,12 +14,8 @@ use crate::{
 /// The inputs of most of these losses: `logits` and a class index a row.
 const LOGITS_CLASSES: &[Input] = &[LOGITS, CLASSES, CLASS_WEIGHT, WEIGHT];
 /// Logits and a probability for each of them.
-const LOGITS_PROBABILITIES: &[Input] = &[
-    LOGITS,
-    Input::constant("target_probabilities", Shape::Rows, Domain::Probability),
-    CLASS_WEIGHT,
-    WEIGHT,
-];
+const LOGITS_PROBABILITIES: &[Input] =
+    &[LOGITS, Input::constant("target_probabilities", Shape::Rows, Domain::Probability), CLASS_WEIGHT, WEIGHT];
 const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
 const CLASSES: Input = Input::classes("target", Shape::Items);
 

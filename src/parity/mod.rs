@@ -100,12 +100,10 @@ pub fn check(
     Ok(report)
 }
 
-
 /// The adapter with each reduction, and for row losses with each kernel that shares out rows.
 fn layouts(gpu: &Gpu, spec: &LossSpec) -> Vec<Gpu> {
     let tuning = gpu.tuning();
-    let mut tunings: Vec<Tuning> =
-        tuning.reductions().into_iter().map(|reduce| Tuning { reduce, ..tuning }).collect();
+    let mut tunings: Vec<Tuning> = tuning.reductions().into_iter().map(|reduce| Tuning { reduce, ..tuning }).collect();
     if spec.rows().is_some() {
         for rows in [RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts] {
             tunings.push(Tuning { rows, ..tuning });

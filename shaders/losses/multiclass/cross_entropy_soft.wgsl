@@ -21,14 +21,14 @@ fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
 
 fn row_outcome(row: Row) -> Outcome {
     let sums = row.state.sums;
-    // The largest probability less 1, which would cancel.
-    let largest = -row.state.first.others * row.inverse_norm;
-    return Outcome(sums.y + sums.x * row.log_norm, vec3<f32>(largest, 0.0, 0.0));
+    return Outcome(sums.y + sums.x * row.log_norm, vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
     let mass = row.state.sums.x;
     let share = share_of(cell);
-    let largest = (mass - share) + mass * row.factors.x;
-    return select(mass * exact_probability_of(row, cell) - share, largest, cell.column == row.state.first.column);
+    // The largest probability less 1 would cancel where it is nearly 1.
+    let is_sure = cell.column == row.state.first.column && row.inverse_norm > 0.5;
+    let sure = (mass - share) - mass * (row.state.first.others * row.inverse_norm);
+    return select(mass * exact_probability_of(row, cell) - share, sure, is_sure);
 }

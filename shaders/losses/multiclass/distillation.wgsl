@@ -71,7 +71,7 @@ fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
     let near = abs(pair.d) < NEAR;
     let p_less_q = select(pair.p - pair.q, -pair.p * expm1f(-clamp(pair.d, -NEAR, NEAR)), near);
     if (is_masked(cell.logit) || is_masked(cell.second)) {
-        return masked_sums(pair, cell, p_less_q);
+        return masked_sums(row, cell, pair, p_less_q);
     }
     if (COMPILED_DIVERGENCE == DIVERGENCE_FORWARD) {
         let far = pair.p * pair.d - p_less_q;
@@ -90,11 +90,12 @@ fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
 }
 
 // Of a class that one of the two masks, or both.
-fn masked_sums(pair: Pair, cell: Cell, p_less_q: f32) -> vec3<f32> {
+fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec3<f32> {
     let infinity = bitcast<f32>(bitcast<u32>(min(cell.logit, cell.second)) & 0x7f800000u);
     let either = pair.p + pair.q;
     if (COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON) {
-        return vec3<f32>(either * LN2, pair.q * 0.5 * LN2, p_less_q);
+        let mean = select(pair.q * relative_derivative(row, cell, 0.0), 0.0, is_masked(cell.logit));
+        return vec3<f32>(either * LN2, mean, p_less_q);
     }
     let weighs = select(pair.q, pair.p, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
     return vec3<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q);
