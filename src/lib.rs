@@ -92,7 +92,7 @@ pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
-pub use tuning::{Reduce, Tuning};
+pub use tuning::{Reduce, RowKernel, Tuning};
 
 /// Runs the code in the README with the other examples.
 #[cfg(doctest)]
