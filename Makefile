@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint tint golden readme
+.PHONY: help setup demo test lint tint golden readme bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -18,7 +18,7 @@ tint_installed := tests/tint/node_modules/.package-lock.json
 build_programs := cargo build --all-features --bin wgloss --example train_digits
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs a Vulkan driver where there is none
 	@scripts/setup.sh
@@ -52,3 +52,7 @@ readme: ## Puts the table of losses into README.md anew
 	$(target_dir)/debug/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
+
+bench-peers: setup ## Times wgloss beside Burn on the same adapter, also to target/peers.json
+	env -u VK_ADD_DRIVER_FILES cargo run --release --manifest-path benches/peers/Cargo.toml \
+		--target-dir $(target_dir)/peers -- --json $(target_dir)/peers.json
