@@ -18,7 +18,7 @@ fn main() -> Result<(), Error> {
     let selector = std::env::args().skip(1).find(|argument| !argument.starts_with("--")).unwrap_or_default();
     let gpu = Gpu::find_blocking(&selector)?;
     println!("{}, {:?}", gpu.adapter_id(), gpu.tuning());
-    println!("{:<28} {:>9} {:>9} {:>9} {:>14}", "kernel", "ms", "MB moved", "GB/s", "copy's time");
+    println!("{:<34} {:>9} {:>9} {:>9} {:>14}", "kernel", "ms", "MB moved", "GB/s", "copy's time");
 
     let elements = 4 << 20;
     let data = values(elements);
@@ -26,13 +26,20 @@ fn main() -> Result<(), Error> {
     // Reads prediction and target, writes the gradient.
     report(&gpu, "mse 4 M f32", &mse.bound, 12 * elements);
 
-    let (rows, classes) = (4096, 1000);
-    let labels: Vec<i32> = (0..rows).map(|row| (row * 7 % classes) as i32).collect();
-    let logits = values(rows * classes);
-    let target = HostTensor::from(&labels[..]);
-    let rows_bound = Bound::new(&gpu, &CrossEntropy::default(), "logits", &logits, &target, [rows, classes])?;
-    // Reads the logits, writes the gradient.
-    report(&gpu, "cross_entropy 4096×1000 f32", &rows_bound.bound, 8 * rows * classes);
+    // An ImageNet head, vocabularies of 32,000 and 128,000, rows too few for a workgroup each, a label for each pixel, and
+    // the same logits as rows.
+    let shapes: [&[usize]; 6] =
+        [&[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256], &[262_144, 21]];
+    for shape in shapes {
+        let items = [&shape[..1], &shape[2..]].concat();
+        let labels: Vec<i32> = (0..items.iter().product()).map(|item: usize| (item * 7 % shape[1]) as i32).collect();
+        let logits = values(shape.iter().product());
+        let target = HostTensor::new(&labels, items)?;
+        let bound = Bound::new(&gpu, &CrossEntropy::default(), "logits", &logits, &target, shape)?;
+        let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+        // Reads the logits, writes the gradient.
+        report(&gpu, &format!("cross_entropy {} f32", sizes.join("×")), &bound.bound, 8 * logits.len());
+    }
 
     record_cost(&gpu)
 }
@@ -84,7 +91,7 @@ fn report(gpu: &Gpu, name: &str, bound: &BoundPlan, bytes: usize) {
         [(name, loss, loss.as_secs_f64() / copied.as_secs_f64()), ("  copy of as many bytes", copied, 1.0)]
     {
         let rate = bytes as f64 / time.as_secs_f64() / 1e9;
-        println!("{name:<28} {:>9.3} {:>9.1} {rate:>9.2} {ratio:>13.2}×", time.as_secs_f64() * 1e3, bytes as f64 / 1e6,);
+        println!("{name:<34} {:>9.3} {:>9.1} {rate:>9.2} {ratio:>13.2}×", time.as_secs_f64() * 1e3, bytes as f64 / 1e6,);
     }
 }
 
