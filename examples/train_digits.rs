@@ -1,8 +1,8 @@
-//! Trains a small classifier of handwritten digits. Every step's loss, and its gradient with respect to the network's
-//! outputs, comes from one fused GPU kernel; the network itself is plain Rust.
+//! Trains a small classifier of handwritten digits with one loss after the other. Every step's loss, and its gradient
+//! with respect to the network's outputs, comes from one fused GPU kernel; the network itself is plain Rust.
 //!
 //! ```sh
-//! cargo run --example train_digits -- --loss sigmoid_focal
+//! cargo run --example train_digits -- --loss focal --loss sigmoid_focal
 //! ```
 //!
 //! [`GpuLoss`] is what a training program needs of wgloss: a [`Plan`] bound once, recorded at every step.
@@ -26,12 +26,24 @@ use wgloss::{AnyLoss, DType, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, 
 const PIXELS: usize = 64;
 const CLASSES: usize = 10;
 
-/// Trains a classifier of handwritten digits with a loss of your choice.
+/// Trains a classifier of handwritten digits with losses of your choice.
 #[derive(Parser)]
 struct Args {
-    /// The loss; all but `cross_entropy` compare the outputs with one-hot targets
-    #[arg(long, default_value = "cross_entropy", value_parser = ["cross_entropy", "bce_with_logits", "sigmoid_focal", "mse"])]
-    loss: String,
+    /// A loss, with parameters other than their defaults; may be repeated. The last three compare the outputs with
+    /// one-hot targets
+    #[arg(
+        long = "loss",
+        default_values = ["cross_entropy", "cross_entropy,label_smoothing=0.1", "focal"],
+        value_parser = [
+            "cross_entropy",
+            "cross_entropy,label_smoothing=0.1",
+            "focal",
+            "bce_with_logits",
+            "sigmoid_focal",
+            "mse",
+        ],
+    )]
+    losses: Vec<String>,
     /// How often every training sample is seen
     #[arg(long, default_value_t = 30, value_parser = value_parser!(u32).range(1..))]
     epochs: u32,
@@ -76,21 +88,28 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     }
 
     let gpu = Gpu::find_blocking(&args.adapter)?;
-    // A program with one loss of its own writes `CrossEntropy::default()` instead.
-    let loss = GpuLoss::new(&gpu, &AnyLoss::new(&args.loss, &[])?, args.batch_size as usize)?;
-    let start = Instant::now();
-    let curves = train(args, &loss, &training, &held_out, &mut rng)?;
-    let seconds = start.elapsed().as_secs_f64();
-    write(&args.output, &plot(&curves, &args.loss)?)?;
-
-    println!("loss               {}", args.loss);
-    println!("adapter            {}", gpu.adapter_id());
-    println!("epochs             {}", args.epochs);
-    println!("final train loss   {:.5}", curves.loss[curves.loss.len() - 1]);
-    println!("held-out accuracy  {:.2} %", curves.accuracy[curves.accuracy.len() - 1]);
-    println!("training time      {seconds:.1} s");
-    println!("curves             {}", args.output.display());
+    println!("{} epochs on {}\n", args.epochs, gpu.adapter_id());
+    println!("{:36}{:>13}{:>20}{:>16}", "loss", "training loss", "held-out accuracy", "training time");
+    let mut runs = Vec::new();
+    for name in &args.losses {
+        let loss = GpuLoss::new(&gpu, &parse(name)?, args.batch_size as usize)?;
+        let start = Instant::now();
+        // Every loss starts from the same weights and sees the samples in the same order.
+        let run = train(args, &loss, &training, &held_out, &mut rng.clone())?;
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{name:36}{:>13.5}{:>18.2} %{seconds:>14.1} s", last(&run.loss), last(&run.accuracy));
+        runs.push((name.as_str(), run));
+    }
+    write(&args.output, &plot(&runs)?)?;
+    println!("\ncurves in {}", args.output.display());
     Ok(())
+}
+
+/// The loss of a name and its settings. A program with one loss of its own writes `CrossEntropy::default()` instead.
+fn parse(text: &str) -> Result<AnyLoss, wgloss::Error> {
+    let mut parts = text.split(',');
+    let name = parts.next().unwrap_or_default();
+    AnyLoss::new(name, &parts.filter_map(|setting| setting.split_once('=')).collect::<Vec<_>>())
 }
 
 /// Trains a network from its first random weights; gives how that went.
@@ -360,56 +379,66 @@ struct Curves {
     accuracy: Vec<f64>,
 }
 
+fn last(values: &[f64]) -> f64 {
+    values[values.len() - 1]
+}
+
 type Plotted<T> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
 
-/// Both curves side by side, as the text of an SVG.
-fn plot(curves: &Curves, loss: &str) -> Plotted<String> {
+/// A colour for each of the losses offered.
+const COLORS: [RGBColor; 6] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 96, 32),
+    RGBColor(44, 140, 70),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(90, 90, 90),
+];
+
+/// Training loss and accuracy side by side, with a curve for every loss, as the text of an SVG.
+fn plot(runs: &[(&str, Curves)]) -> Plotted<String> {
+    let highest_loss = runs.iter().flat_map(|(_, run)| &run.loss).copied().fold(0.0, f64::max);
+    let lowest_accuracy = runs.iter().flat_map(|(_, run)| &run.accuracy).copied().fold(90.0, f64::min);
+    let training = Panel {
+        axis: "training loss",
+        range: 0.0..1.05 * highest_loss,
+        values: |run| &run.loss,
+        legend_position: SeriesLabelPosition::UpperRight,
+    };
+    let held_out = Panel {
+        axis: "held-out accuracy (%)",
+        range: lowest_accuracy.floor()..100.0,
+        values: |run| &run.accuracy,
+        legend_position: SeriesLabelPosition::LowerRight,
+    };
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, (960, 440)).into_drawing_area();
         root.fill(&WHITE)?;
-        let title = format!("Handwritten digits, trained with {loss}");
-        let panels = root.margin(12, 4, 4, 4).titled(&title, ("sans-serif", 24))?.split_evenly((1, 2));
-        let training = Panel {
-            axis: "loss",
-            legend: "training loss",
-            legend_position: SeriesLabelPosition::UpperRight,
-            values: &curves.loss,
-            range: 0.0..1.05 * curves.loss.iter().copied().fold(0.0, f64::max),
-            color: RGBColor(31, 119, 180),
-        };
-        let held_out = Panel {
-            axis: "accuracy (%)",
-            legend: "held-out accuracy",
-            legend_position: SeriesLabelPosition::LowerRight,
-            values: &curves.accuracy,
-            range: curves.accuracy.iter().copied().fold(90.0, f64::min).floor()..100.0,
-            color: RGBColor(214, 96, 32),
-        };
-        training.draw(&panels[0])?;
-        held_out.draw(&panels[1])?;
+        let panels = root.margin(12, 4, 4, 4).titled("Handwritten digits", ("sans-serif", 24))?.split_evenly((1, 2));
+        training.draw(&panels[0], runs)?;
+        held_out.draw(&panels[1], runs)?;
         root.present()?;
     }
     Ok(svg)
 }
 
-/// One curve with its axes.
-struct Panel<'a> {
-    axis: &'a str,
-    legend: &'a str,
-    legend_position: SeriesLabelPosition,
-    values: &'a [f64],
+/// One kind of curve with its axes.
+struct Panel {
+    axis: &'static str,
     range: Range<f64>,
-    color: RGBColor,
+    values: fn(&Curves) -> &[f64],
+    legend_position: SeriesLabelPosition,
 }
 
-impl Panel<'_> {
-    fn draw(self, area: &DrawingArea<SVGBackend<'_>, Shift>) -> Plotted<()> {
+impl Panel {
+    fn draw(self, area: &DrawingArea<SVGBackend<'_>, Shift>, runs: &[(&str, Curves)]) -> Plotted<()> {
+        let epochs = runs.iter().map(|(_, run)| run.loss.len()).max().unwrap_or(0);
         let mut chart = ChartBuilder::on(area)
             .margin(16)
             .x_label_area_size(40)
             .y_label_area_size(52)
-            .build_cartesian_2d(0..self.values.len(), self.range)?;
+            .build_cartesian_2d(0..epochs, self.range)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -419,12 +448,14 @@ impl Panel<'_> {
             .x_desc("epoch")
             .y_desc(self.axis)
             .draw()?;
-        let style = self.color.filled().stroke_width(2);
-        let points = (1..).zip(self.values.iter().copied());
-        chart
-            .draw_series(LineSeries::new(points, style).point_size(3))?
-            .label(self.legend)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
+        for ((loss, run), color) in runs.iter().zip(COLORS.iter().cycle()) {
+            let style = color.filled().stroke_width(2);
+            let points = (1..).zip((self.values)(run).iter().copied());
+            chart
+                .draw_series(LineSeries::new(points, style).point_size(2))?
+                .label(*loss)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
+        }
         chart
             .configure_series_labels()
             .position(self.legend_position)

@@ -1,7 +1,7 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses with f32, f16 or bf16 storage, weights, five reductions, upstream
-//! gradients and accumulation into shared gradient buffers. Every kernel has a reference in f64
+//! Regression, binary and multi-class losses and functions of rows with f32, f16 or bf16 storage, weights, five
+//! reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a reference in f64
 //! ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
 //! # Quick start
@@ -36,9 +36,23 @@
 //! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input, multiplies gradients only.
 //! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
 //! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
+//! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
 //! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].
 //! - The same call on the same device gives the same bits each time.
 //! - What can go wrong is one type, [`Error`], with what and where in its fields.
+//!
+//! # Rows
+//!
+//! The losses of [`multiclass`](losses::multiclass) and the functions of [`rows`](losses::rows) have a row of C logits per
+//! item.
+//!
+//! - Logits are `[N, C]` or `[N, C, d1, …]`, and what there is one of for each row is `[N]` or `[N, d1, …]`.
+//! - The rows of a matrix in device memory may have gaps between them: [`TensorType::with_row_stride`].
+//! - [`Gradients::InPlace`] leaves the gradient where the logits were.
+//! - [`Statistics`] come from the same pass: the log-sum-exp and the predicted class of each row. Of losses with class
+//!   targets, [`Evaluation::correct`] and [`Status::correct`] count the right predictions.
+//! - A logit of −∞ masks its class.
+//! - A lane, a workgroup or several take a row, as its length and the number of rows ask for: [`RowKernel`].
 //!
 //! # Features
 //!
@@ -98,3 +112,8 @@ pub use tuning::{Reduce, RowKernel, Tuning};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles the code of the page on rows.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rows.md")]
+struct RowsPage;

@@ -14,9 +14,11 @@ pub enum Reduction {
     None,
     /// The sum over items.
     Sum,
-    /// The sum divided by the number of items that count.
+    /// The sum divided by the number of items that count; for `cross_entropy` and `nll` by Σ w_y, the sum of their
+    /// targets' class weights, which without class weights is the same.
     Mean,
-    /// The sum divided by the sum of the weights that count; the mean where no `weight` is given.
+    /// As [`Mean`](Reduction::Mean), with each item's `weight` as a factor in the divisor: the sum of the weights that
+    /// count, or Σ w_y·weight; the mean where no `weight` is given.
     WeightedMean,
     /// The sum divided by the first axis, N.
     BatchMean,

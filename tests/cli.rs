@@ -108,7 +108,12 @@ impl Files {
     /// Evaluates the input by the reference and gives the tensors of the output file.
     #[track_caller]
     fn eval_to_file(&self, args: &str) -> BTreeMap<String, Tensor> {
-        let mut command = command(&["eval", "--adapter", "cpu", "--input"]);
+        self.eval_to_file_on("cpu", args)
+    }
+
+    #[track_caller]
+    fn eval_to_file_on(&self, adapter: &str, args: &str) -> BTreeMap<String, Tensor> {
+        let mut command = command(&["eval", "--adapter", adapter, "--input"]);
         command.arg(self.input()).arg("--output").arg(self.output()).args(args.split_whitespace());
         let run = run(&mut command);
         assert_eq!(run.code, 0, "{}", run.stderr);
@@ -271,6 +276,55 @@ fn labels_may_be_integers_of_several_types() {
     }
 }
 
+/// Two samples of three classes at two places each. The rows are [0, 0, 0], [1, 2, 3], [0, 4, 0] and [5, 0, 0].
+fn places(labels: Tensor) -> Files {
+    let logits = [0.0_f32, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 5.0, 4.0, 0.0, 0.0, 0.0];
+    Files::new(&[("logits", tensor(F32, &[2, 3, 2], &logits)), ("target", labels)])
+}
+
+#[test]
+fn rows_may_have_axes_after_the_classes() {
+    let files = places(tensor(I64, &[2, 2], &[0_i64, 2, 0, -100]));
+    for adapter in adapters() {
+        let report = files.eval_on(&adapter, "cross_entropy --reduction mean --check --json").json();
+        assert_eq!(report["items"], 3);
+        assert_eq!(report["correct"], 2);
+        let expected =
+            (3.0_f64.ln() + (1.0 + (-1.0_f64).exp() + (-2.0_f64).exp()).ln() + (4.0_f64.exp() + 2.0).ln()) / 3.0;
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), expected, epsilon = 1e-6);
+        assert_eq!(report["gradients"]["logits"]["shape"], serde_json::json!([2, 3, 2]));
+        assert_eq!(report["check"]["passed"], true);
+    }
+}
+
+#[test]
+fn the_right_predictions_are_counted_where_targets_are_classes() {
+    let run = places(tensor(U8, &[2, 2], &[0_u8, 2, 0, 0])).eval("focal --reduction mean");
+    assert!(run.stdout.contains("3 of 4, 75.0 %"), "{}", run.stdout);
+    let run = places(tensor(I32, &[2, 2], &[-100_i32; 4])).eval("focal --reduction mean");
+    assert!(run.stdout.contains("0 of 0\n"), "{}", run.stdout);
+
+    let run = mse().eval("mse --reduction mean");
+    assert!(!run.stdout.contains("right"), "{}", run.stdout);
+    assert!(mse().eval("mse --reduction mean --json").json()["correct"].is_null());
+}
+
+#[test]
+fn statistics_are_written_to_the_output_file() {
+    let files = places(tensor(I32, &[2, 2], &[0_i32, 2, 0, -100]));
+    for adapter in adapters() {
+        let written = files.eval_to_file_on(&adapter, "cross_entropy --reduction sum --statistics log_sum_exp,argmax");
+        assert_eq!(written.keys().collect::<Vec<_>>(), ["argmax", "grad.logits", "log_sum_exp", "loss"]);
+        // The first of the largest, of a row that is ignored too.
+        assert_eq!(written["argmax"], tensor(I32, &[2, 2], &[0_i32, 2, 1, 0]));
+        assert_eq!(written["log_sum_exp"].1, [2, 2]);
+        let expected = [3.0_f32.ln(), 3.407_606, (4.0_f32.exp() + 2.0).ln(), (5.0_f32.exp() + 2.0).ln()];
+        for (found, expected) in floats(&written["log_sum_exp"]).into_iter().zip(expected) {
+            assert_abs_diff_eq!(found, expected, epsilon = 1e-5);
+        }
+    }
+}
+
 #[test]
 fn large_integers_for_a_floating_target_are_rounded_with_a_notice() {
     let files = Files::new(&[
@@ -343,6 +397,9 @@ fn bad_parameters_and_options_are_refused() {
     files.eval("huber --reduction mean --upstream inf").refused(2, &["huber", "upstream", "inf"]);
     files.eval("huber --reduction average").refused(2, &[]);
     files.eval("huber").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics argmax").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics mode --output x").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics argmax --output x").refused(2, &["mse", "`argmax`"]);
     files.eval("hubris --reduction mean").refused(2, &["`hubris`"]);
     wgloss(&["list", "hubris"]).refused(2, &["`hubris`"]);
     wgloss(&["lists"]).refused(2, &[]);
@@ -423,6 +480,7 @@ fn list_shows_every_loss() {
         }
     }
     assert_eq!(wgloss(&["list", "sigmoid_focal", "--json"]).json()["parameters"][0]["default"], 0.25);
+    assert!(wgloss(&["list", "cross_entropy"]).stdout.contains("uniform or others"));
 }
 
 #[test]
@@ -459,6 +517,11 @@ fn adapters_are_described() {
         }
         assert_eq!(described["tuning"]["workgroup_size"], adapter.tuning().workgroup_size);
         assert_eq!(described["tuning"]["reduce"], adapter.tuning().reduce.to_string());
+        assert_eq!(described["tuning"]["rows"], adapter.tuning().rows.to_string());
+        assert_eq!(described["tuning"]["lane_classes"], adapter.tuning().lane_classes);
+        assert_eq!(described["tuning"]["few_rows"], adapter.tuning().few_rows);
+        assert_eq!(described["tuning"]["cached_classes"], adapter.tuning().cached_classes);
+        assert!(text.contains(&format!("a lane each up to {} classes", adapter.tuning().lane_classes)));
     }
 }
 

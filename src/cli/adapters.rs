@@ -1,7 +1,7 @@
 //! `wgloss adapters`: what the machine has to run kernels on.
 
 use serde_json::{Value as Json, json};
-use wgloss::Adapter;
+use wgloss::{Adapter, RowKernel, Tuning};
 
 use crate::{error::CliError, output};
 
@@ -42,6 +42,10 @@ fn describe(adapter: &Adapter) -> Json {
             "workgroups": tuning.workgroups,
             "reduce": tuning.reduce.to_string(),
             "max_loop_iterations": tuning.max_loop_iterations,
+            "rows": tuning.rows.to_string(),
+            "lane_classes": tuning.lane_classes,
+            "few_rows": tuning.few_rows,
+            "cached_classes": tuning.cached_classes,
         },
     })
 }
@@ -62,8 +66,25 @@ fn block(adapter: &Adapter) -> String {
             "tuning",
             format!("{} workgroups of {} lanes, {} reduction", tuning.workgroups, tuning.workgroup_size, tuning.reduce),
         ),
+        ("rows of classes", rows(tuning)),
     ];
     format!("{}\n{}", adapter.id(), output::properties(rows))
+}
+
+/// How rows of classes are shared out.
+fn rows(tuning: Tuning) -> String {
+    let Tuning { lane_classes, few_rows, cached_classes, .. } = tuning;
+    let shared = match tuning.rows {
+        RowKernel::BySize => format!(
+            "a lane each up to {lane_classes} classes; several workgroups each where there are at most {few_rows} and \
+             they are long; else a workgroup each"
+        ),
+        kernel => kernel.to_string(),
+    };
+    match cached_classes {
+        0 => shared,
+        _ => format!("{shared}, read once up to {cached_classes} classes"),
+    }
 }
 
 /// The smallest and the largest subgroup, where the adapter has subgroup operations.

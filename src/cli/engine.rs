@@ -1,6 +1,6 @@
 //! Where losses are evaluated: on an adapter, or by the reference.
 
-use wgloss::{AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, reference};
+use wgloss::{AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, Statistics, reference};
 
 use crate::output;
 
@@ -48,24 +48,44 @@ impl Engine {
     ) -> Result<Evaluation, Error> {
         match self {
             Engine::Gpu(gpu) => loss.eval_with(gpu, inputs, options),
-            Engine::Reference => stored(&reference::evaluate(loss, inputs, &options)?, inputs),
+            Engine::Reference => {
+                let evaluation = reference::evaluate(loss, inputs, &options)?;
+                stored(&evaluation, inputs, rows_shape(loss, inputs), options.statistics)
+            }
         }
     }
 }
 
+/// The shape of what there is one of for each row: `[N, d…]`, for rows `[N, C, d…]`.
+fn rows_shape(loss: &AnyLoss, inputs: &Named<HostTensor<'_>>) -> Vec<usize> {
+    match inputs.get(loss.spec().inputs[0].name).map(HostTensor::shape) {
+        Some([samples, _, inner @ ..]) => [&[*samples], inner].concat(),
+        _ => Vec::new(),
+    }
+}
+
 /// The reference's evaluation in the types that a kernel stores.
-fn stored(evaluation: &reference::Evaluation, inputs: &Named<HostTensor<'_>>) -> Result<Evaluation, Error> {
+fn stored(
+    evaluation: &reference::Evaluation,
+    inputs: &Named<HostTensor<'_>>,
+    rows_shape: Vec<usize>,
+    statistics: Statistics,
+) -> Result<Evaluation, Error> {
     let gradient = |(name, values): &(&'static str, Vec<f64>)| {
         let ty = inputs.get(name)?.ty();
         Some(HostTensor::rounded(values, ty.dtype, ty.shape.clone()).map(|gradient| (name.to_string(), gradient)))
+    };
+    let log_sum_exp = || HostTensor::rounded(&evaluation.log_sum_exp, DType::F32, rows_shape.clone());
+    let argmax = || {
+        let bytes: Vec<u8> = evaluation.argmax.iter().flat_map(|class| class.to_le_bytes()).collect();
+        HostTensor::from_bytes(DType::I32, rows_shape.clone(), bytes)
     };
     Ok(Evaluation {
         loss: HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?,
         items: evaluation.items,
         gradients: evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?,
         correct: evaluation.correct,
-        // The command asks for no statistics.
-        log_sum_exp: None,
-        argmax: None,
+        log_sum_exp: statistics.log_sum_exp.then(log_sum_exp).transpose()?,
+        argmax: statistics.argmax.then(argmax).transpose()?,
     })
 }

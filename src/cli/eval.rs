@@ -9,7 +9,7 @@ use std::{
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
-    AnyLoss, Evaluation, HostTensor, Loss, Named, Options, Reduction,
+    AnyLoss, Evaluation, HostTensor, Loss, Named, Options, Reduction, Statistics,
     parity::{self, Comparison, TOLERANCE, Tolerance},
     reference,
     spec::{Param, Value},
@@ -25,7 +25,7 @@ use crate::{
 
 const EXAMPLE: &str = "\
 The file's tensors have the names of the loss's inputs, which `wgloss list LOSS` shows, and optionally `upstream`.
-The output file holds `loss` and `grad.<input>` for every input with a gradient.
+The output file holds `loss`, `grad.<input>` for every input with a gradient, and the statistics asked for.
 
 Example:
   wgloss eval huber --input batch.safetensors --reduction mean --set delta=0.5 --output result.safetensors";
@@ -55,9 +55,22 @@ pub struct Args {
     /// The safetensors file to write the loss and the gradients to.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// What else to write of each row, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "output")]
+    statistics: Vec<Statistic>,
     /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
     #[arg(long)]
     check: bool,
+}
+
+/// What row losses give of each row besides its loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Statistic {
+    /// The logarithm of the sum of the exponentials of its logits
+    LogSumExp,
+    /// Its predicted class
+    Argmax,
 }
 
 fn reductions() -> impl TypedValueParser<Value = Reduction> {
@@ -81,7 +94,9 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     inputs.notices.iter().for_each(output::notice);
     let inputs = inputs.tensors;
 
-    let options = Options { upstream: args.upstream, ..Options::new(args.reduction) };
+    let asks_for = |statistic| args.statistics.contains(&statistic);
+    let statistics = Statistics { log_sum_exp: asks_for(Statistic::LogSumExp), argmax: asks_for(Statistic::Argmax) };
+    let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
     let engine = Engine::select(args.adapter.as_deref())?;
     let start = Instant::now();
     let evaluation = engine.evaluate(&loss, &inputs, options)?;
@@ -117,7 +132,13 @@ fn check_output(output: &Path, input: &Path) -> Result<(), CliError> {
 /// The tensors of the output file.
 fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
     let gradients = evaluation.gradients.iter().map(|(name, gradient)| (format!("grad.{name}"), gradient.view()));
-    gradients.chain([("loss".to_string(), evaluation.loss.view())]).collect()
+    let others = [
+        ("loss", Some(&evaluation.loss)),
+        ("log_sum_exp", evaluation.log_sum_exp.as_ref()),
+        ("argmax", evaluation.argmax.as_ref()),
+    ];
+    let others = others.into_iter().filter_map(|(name, tensor)| Some((name.to_string(), tensor?.view())));
+    gradients.chain(others).collect()
 }
 
 /// What was evaluated, and what came out.
@@ -149,6 +170,9 @@ impl Report {
         row("adapter", self.adapter.clone());
         row("wall time", format!("{:.3?}", self.time));
         row("items counted", self.evaluation.items.to_string());
+        if let Some(correct) = self.evaluation.correct {
+            row("right", share(correct, self.evaluation.items));
+        }
         match summary::Loss::of(&self.evaluation.loss, self.reduction) {
             summary::Loss::Reduced(loss) => row("loss", output::digits(loss)),
             summary::Loss::Items { count, mean, min, max } => {
@@ -194,9 +218,18 @@ impl Report {
             "adapter": self.adapter,
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
+            "correct": self.evaluation.correct,
             "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
             "gradients": gradients,
             "check": self.check.as_ref().map(accuracy::comparison_json),
         })
+    }
+}
+
+/// A count, what it is a part of, and how large a part.
+fn share(count: u64, all: u64) -> String {
+    match all {
+        0 => format!("{count} of {all}"),
+        _ => format!("{count} of {all}, {:.1} %", 100.0 * count as f64 / all as f64),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Driver, Family, Input, Kind, LossSpec, Param, Shape, Value},
+    spec::{Driver, Family, Input, Kind, LossSpec, Param, Rows, Shape, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -143,7 +143,9 @@ fn shape(driver: Driver, shape: Shape) -> &'static str {
         (Shape::Rows, _) => "[N, C, d…]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
-        (Shape::OneOrItems, _) => "[1] or per item",
+        (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
+        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. })) => "[1] or [N, d…]",
+        (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
     }
 }
 
