@@ -64,14 +64,15 @@ impl Split {
         let one = |span: u32| Split { span, tally_span: span, parts: 1, part_columns: 0 };
         match layout {
             RowLayout::Workgroup { .. } => {
-                one(span(shape.rows, 1, most_rows.min(loops / tuning.workgroup_iterations(shape)).max(1)))
+                // Two rows, because they may share a word of halves.
+                one(span(shape.rows, 2, most_rows.min(loops / tuning.workgroup_iterations(shape)).max(1)))
             }
             RowLayout::Lane { .. } => {
                 // Two rows a lane where they are paired, one otherwise; a power of two covers both.
                 let most = (loops / tuning.lane_iterations(shape)).max(1).saturating_mul(2 * lanes);
                 one(span(shape.rows, 2 * lanes, most.min(most_rows.max(2 * lanes))))
             }
-            RowLayout::Parts { contiguous } => {
+            RowLayout::Parts { contiguous, .. } => {
                 // The lanes of a workgroup run along the columns of one row after the other, or along rows.
                 let (rows_at_once, columns_at_once) = if contiguous { (1, lanes) } else { (lanes, 1) };
                 let groups = shape.rows.div_ceil(rows_at_once).max(1);
@@ -79,7 +80,7 @@ impl Split {
                 // A tenth of the iterations, so that a workgroup may have several rows.
                 let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
                 let part_columns =
-                    wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(2).max(2);
+                    wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
                 let parts = shape.classes.div_ceil(part_columns);
                 let iterations = walk_iterations(part_columns.div_ceil(columns_at_once)) + 1;
                 let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);

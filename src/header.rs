@@ -76,7 +76,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     header.params(variant.loss.0);
     header.compiled(variant);
     for (number, binding) in bindings.iter().enumerate() {
-        header.binding(number, binding, variant.stores_atomically());
+        header.binding(number, binding, variant);
     }
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
@@ -125,18 +125,18 @@ impl Header {
         }
     }
 
-    fn binding(&mut self, number: usize, binding: &Binding, atomic_gradients: bool) {
+    fn binding(&mut self, number: usize, binding: &Binding, variant: &LossVariant) {
         let access = if binding.writable { "read_write" } else { "read" };
         let (space, name, ty) = match binding.role {
             Role::Params => ("uniform".to_string(), "params".to_string(), "Params"),
             Role::Input { input, dtype } => {
-                (format!("storage, {access}"), format!("input_{input}"), stored_type(dtype))
+                (format!("storage, {access}"), format!("input_{input}"), variant.stored_type(input, dtype))
             }
-            Role::Gradient { input, .. } if atomic_gradients => {
+            Role::Gradient { input, .. } if variant.stores_atomically() => {
                 (format!("storage, {access}"), format!("grad_{input}"), "array<atomic<u32>>")
             }
             Role::Gradient { input, dtype } => {
-                (format!("storage, {access}"), format!("grad_{input}"), stored_type(dtype))
+                (format!("storage, {access}"), format!("grad_{input}"), variant.stored_type(input, dtype))
             }
             Role::Loss => (format!("storage, {access}"), "loss_of_item".to_string(), "array<f32>"),
             Role::LogSumExp => (format!("storage, {access}"), "log_sum_exp_of_row".to_string(), "array<f32>"),
@@ -276,7 +276,7 @@ impl Header {
         let spec = variant.loss.0;
         let first = &spec.inputs[0];
         let labels = spec.inputs.iter().find(|input| input.kind == Kind::Index);
-        let second = spec.inputs[1..].iter().find(|input| input.shape == Shape::Rows);
+        let second = spec.second_rows();
         let layout = variant.rows;
 
         let checks_classes = second.is_some() || variant.dtype(CLASS_WEIGHT.name).is_some();
@@ -294,7 +294,7 @@ impl Header {
         ] {
             line!(self, "const {name}: bool = {value};");
         }
-        if let Some(RowLayout::Workgroup { cache }) = layout {
+        if let Some(RowLayout::Workgroup { cache, .. }) = layout {
             line!(self, "const ROW_CACHE: u32 = {cache}u;");
         }
 
@@ -303,10 +303,12 @@ impl Header {
             Some(dtype) if is_atomic => {
                 format!("unpack_{dtype}(atomicLoad(&grad_{}[index / 2u]))[index % 2u]", first.name)
             }
-            Some(dtype) => element(&variant.stored_name(first), dtype, "index"),
+            Some(dtype) => variant.element(first, dtype, "index"),
             None => "0.0".to_string(),
         };
         line!(self, "fn load_first(index: u32) -> f32 {{\n    return {value};\n}}");
+        self.load_quad("first", Some(first), variant);
+        self.load_quad("second", second, variant);
         self.load_element("second", "f32", second, variant, "index", "1.0");
         self.load_element("class_weight", "f32", Some(&CLASS_WEIGHT), variant, "index", "1.0");
         self.load_element("target", "i32", labels, variant, "index", "0");
@@ -347,10 +349,26 @@ impl Header {
     ) {
         let given = input.and_then(|input| Some((input, variant.dtype(input.name)?)));
         let value = match given {
-            Some((input, dtype)) => element(&variant.stored_name(input), dtype, index),
+            Some((input, dtype)) => variant.element(input, dtype, index),
             None => default.to_string(),
         };
         line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {value};\n}}");
+    }
+
+    /// `load_<name>_quad(quad)`: four values of an input at once, where its tensor is bound for that.
+    fn load_quad(&mut self, name: &str, input: Option<&Input>, variant: &LossVariant) {
+        let given = input.and_then(|input| Some((input, variant.dtype(input.name)?)));
+        let value = match given {
+            Some((input, dtype)) if variant.has_quads_of(input.name) => {
+                let name = variant.stored_name(input);
+                match dtype.is_half() {
+                    true => format!("vec4<f32>(unpack_{dtype}({name}[quad].x), unpack_{dtype}({name}[quad].y))"),
+                    false => format!("{name}[quad]"),
+                }
+            }
+            _ => "vec4<f32>(1.0)".to_string(),
+        };
+        line!(self, "fn load_{name}_quad(quad: u32) -> vec4<f32> {{\n    return {value};\n}}");
     }
 
     /// `store_<name>(index, value)`, which does nothing unless it is wanted.
@@ -362,49 +380,82 @@ impl Header {
         line!(self, "}}");
     }
 
-    /// `put_gradient(index, value)` for one element and, of halves, `put_gradients(word, values)` for two.
+    /// `put_gradient(index, value)` for one element; of halves `put_gradients(word, values)` for two; and where four are
+    /// bound together, `put_gradient_quad(quad, values)`.
     fn put_gradients(&mut self, variant: &LossVariant, first: &Input) {
         let name = format!("grad_{}", first.name);
+        let (quads, atomic) = (variant.has_quads_of(first.name), variant.stores_atomically());
+        let half = variant.dtype(first.name).filter(|dtype| dtype.is_half());
+        if variant.gradients == GradientStore::Skip {
+            line!(self, "fn put_gradient(index: u32, value: f32) {{}}");
+            line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{}}");
+            return;
+        }
+        // What is added to the values: what is there already, if they are not to replace it.
         let add = variant.gradients == GradientStore::Add;
+        let old = |there: String| if add { format!(" + {there}") } else { String::new() };
+        let Some(dtype) = half else {
+            let operator = if add { "+=" } else { "=" };
+            let place = if quads { format!("{name}[index / 4u][index % 4u]") } else { format!("{name}[index]") };
+            line!(self, "fn put_gradient(index: u32, value: f32) {{\n    {place} {operator} value;\n}}");
+            if quads {
+                line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{");
+                line!(self, "    {name}[quad] {operator} values;\n}}");
+            }
+            return;
+        };
+
+        let place = if quads { format!("{name}[word / 2u][word % 2u]") } else { format!("{name}[word]") };
+        let load = if atomic { format!("atomicLoad(&{place})") } else { place.clone() };
+        let pack = |values: &str, there: &str| format!("pack_{dtype}({values}{})", old(format!("unpack_{dtype}({there})")));
         line!(self, "fn put_gradient(index: u32, value: f32) {{");
-        match variant.dtype(first.name) {
-            _ if variant.gradients == GradientStore::Skip => {}
-            Some(dtype) if dtype.is_half() => {
-                let atomic = variant.stores_atomically();
-                let (load, store) = match atomic {
-                    true => (format!("atomicLoad(&{name}[word])"), format!("atomicStore(&{name}[word], packed)")),
-                    false => (format!("{name}[word]"), format!("{name}[word] = packed")),
-                };
-                let old_half = if add { format!(" + unpack_{dtype}(old)[index % 2u]") } else { String::new() };
-                let old_word = if add { format!(" + unpack_{dtype}({load})") } else { String::new() };
-                line!(self, "    let word = index / 2u;");
-                line!(self, "    let shift = 16u * (index % 2u);");
-                line!(self, "    let old = {load};");
-                line!(self, "    let half = pack_{dtype}(vec2<f32>(value{old_half}, 0.0)) & 0xffffu;");
-                if atomic {
-                    // Whatever becomes of the other half meanwhile.
-                    line!(self, "    atomicXor(&{name}[word], (half ^ ((old >> shift) & 0xffffu)) << shift);");
-                } else {
-                    line!(self, "    {name}[word] = (old & ~(0xffffu << shift)) | (half << shift);");
-                }
-                line!(self, "}}\nfn put_gradients(word: u32, values: vec2<f32>) {{");
-                line!(self, "    let packed = pack_{dtype}(values{old_word});\n    {store};");
-            }
-            _ => {
-                let operator = if add { "+=" } else { "=" };
-                line!(self, "    {name}[index] {operator} value;");
-            }
+        line!(self, "    let word = index / 2u;");
+        line!(self, "    let shift = 16u * (index % 2u);");
+        line!(self, "    let there = {load};");
+        let sum = format!("value{}", old(format!("unpack_{dtype}(there)[index % 2u]")));
+        line!(self, "    let half = pack_{dtype}(vec2<f32>({sum}, 0.0)) & 0xffffu;");
+        if atomic {
+            // Whatever becomes of the other half meanwhile.
+            line!(self, "    atomicXor(&{place}, (half ^ ((there >> shift) & 0xffffu)) << shift);");
+        } else {
+            line!(self, "    {place} = (there & ~(0xffffu << shift)) | (half << shift);");
+        }
+        line!(self, "}}\nfn put_gradients(word: u32, values: vec2<f32>) {{");
+        match atomic {
+            true => line!(self, "    atomicStore(&{place}, {});", pack("values", &load)),
+            false => line!(self, "    {place} = {};", pack("values", &load)),
         }
         line!(self, "}}");
+        if quads {
+            let (low, high) = (pack("values.xy", "there.x"), pack("values.zw", "there.y"));
+            line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{");
+            line!(self, "    let there = {name}[quad];\n    {name}[quad] = vec2<u32>({low}, {high});\n}}");
+        }
     }
 }
 
-/// The WGSL type of a tensor's binding: halves are pairs in a word.
-fn stored_type(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 => "array<f32>",
-        DType::F16 | DType::BF16 => "array<u32>",
-        DType::I32 => "array<i32>",
+impl LossVariant {
+    /// The WGSL type of a tensor's binding: halves are pairs in a word.
+    fn stored_type(&self, input: &str, dtype: DType) -> &'static str {
+        match (dtype, self.has_quads_of(input)) {
+            (DType::F32, false) => "array<f32>",
+            (DType::F32, true) => "array<vec4<f32>>",
+            (DType::F16 | DType::BF16, false) => "array<u32>",
+            (DType::F16 | DType::BF16, true) => "array<vec2<u32>>",
+            (DType::I32, _) => "array<i32>",
+        }
+    }
+
+    /// An expression for one element of an input.
+    fn element(&self, input: &Input, dtype: DType, index: &str) -> String {
+        let name = self.stored_name(input);
+        match (self.has_quads_of(input.name), dtype.is_half()) {
+            (false, _) => element(&name, dtype, index),
+            (true, false) => format!("{name}[({index}) / 4u][({index}) % 4u]"),
+            (true, true) => {
+                format!("unpack_{dtype}({name}[({index}) / 4u][({index}) / 2u % 2u])[({index}) % 2u]")
+            }
+        }
     }
 }
 

@@ -398,9 +398,9 @@ impl Plan {
 fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
     spec.rows()?;
     let Signature { items: rows, row: classes, class_stride, .. } = *signature;
-    let dense = signature.row_stride(0) == classes * class_stride;
+    let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let walks = if spec.shader.defines("MIDDLE") { 3 } else { 2 };
-    Some(RowShape { rows, classes, class_stride: class_stride.max(1), dense, walks })
+    Some(RowShape { rows, classes, class_stride: class_stride.max(1), row_strides, walks })
 }
 
 /// The inputs given and the outputs.

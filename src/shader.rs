@@ -4,7 +4,7 @@
 
 use crate::{
     DType, Gradients, Statistics, header,
-    spec::{Driver, Input, LossSpec, ShaderFile, shader_file},
+    spec::{Driver, Input, LossSpec, Shape, ShaderFile, shader_file},
     tuning::{Reduce, RowLayout},
 };
 
@@ -241,6 +241,13 @@ impl LossVariant {
         self.gradients != GradientStore::Skip || self.loss.0.rows().is_some_and(|rows| rows.per_class)
     }
 
+    /// Whether the tensor of an input, and its gradient's, is bound as quads of elements.
+    pub fn has_quads_of(&self, input: &str) -> bool {
+        let spec = self.loss.0;
+        let is_rows = |known: &Input| known.name == input && known.shape == Shape::Rows;
+        self.rows.is_some_and(RowLayout::has_quads) && spec.inputs.iter().any(is_rows)
+    }
+
     /// What the kernel calls the tensor of an input.
     pub fn stored_name(&self, input: &Input) -> String {
         let overwritten = self.gradients == GradientStore::InPlace && input.differentiable;
@@ -250,7 +257,10 @@ impl LossVariant {
     /// Whether several lanes may write to one word of the gradients at a time: halves of rows that share words but not
     /// a lane or a workgroup.
     pub fn stores_atomically(&self) -> bool {
-        let shared = matches!(self.rows, Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { .. }));
+        let shared = matches!(
+            self.rows,
+            Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { quads: false, .. })
+        );
         shared && self.first_dtype().is_some_and(DType::is_half)
     }
 
@@ -271,14 +281,17 @@ impl LossVariant {
         let mut files: Vec<ShaderFile> =
             optional.into_iter().filter(|(hook, _)| !hooks.defines(hook)).map(|(_, file)| file).collect();
         files.push(shader_file!("lib/rows.wgsl"));
+        let quads = self.rows.is_some_and(RowLayout::has_quads);
+        files.push(if quads { shader_file!("lib/walk_quads.wgsl") } else { shader_file!("lib/walk.wgsl") });
         files.push(match self.rows {
-            Some(RowLayout::Workgroup { cache }) if cache > 0 => shader_file!("lib/row_cache.wgsl"),
+            Some(RowLayout::Workgroup { cache, .. }) if cache > 0 => shader_file!("lib/row_cache.wgsl"),
             _ => shader_file!("lib/no_row_cache.wgsl"),
         });
         let stores_halves = self.gradients != GradientStore::Skip && self.first_dtype().is_some_and(DType::is_half);
-        let store_row = match stores_halves {
-            true => shader_file!("lib/store_row_half.wgsl"),
-            false => shader_file!("lib/store_row.wgsl"),
+        let store_row = match (quads, stores_halves) {
+            (true, _) => shader_file!("lib/store_row_quads.wgsl"),
+            (false, true) => shader_file!("lib/store_row_half.wgsl"),
+            (false, false) => shader_file!("lib/store_row.wgsl"),
         };
         files.extend(match self.rows {
             Some(RowLayout::Lane { pairs: true, .. }) if stores_halves => {

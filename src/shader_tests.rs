@@ -92,15 +92,18 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     variants
 }
 
-const ROW_LAYOUTS: [RowLayout; 8] = [
+const ROW_LAYOUTS: [RowLayout; 11] = [
     RowLayout::Lane { contiguous: true, pairs: true },
     RowLayout::Lane { contiguous: true, pairs: false },
     RowLayout::Lane { contiguous: false, pairs: true },
     RowLayout::Lane { contiguous: false, pairs: false },
-    RowLayout::Workgroup { cache: 0 },
-    RowLayout::Workgroup { cache: 1024 },
-    RowLayout::Parts { contiguous: true },
-    RowLayout::Parts { contiguous: false },
+    RowLayout::Workgroup { cache: 0, quads: false },
+    RowLayout::Workgroup { cache: 0, quads: true },
+    RowLayout::Workgroup { cache: 1024, quads: false },
+    RowLayout::Workgroup { cache: 1024, quads: true },
+    RowLayout::Parts { contiguous: true, quads: false },
+    RowLayout::Parts { contiguous: true, quads: true },
+    RowLayout::Parts { contiguous: false, quads: false },
 ];
 
 /// Every combination of what kernels are compiled for.
@@ -233,7 +236,7 @@ fn structs_are_the_same_on_host_and_device() {
     let params = words!(FinalizeParams: partials, measured, divisor, reserved);
     assert_eq!(members(&finalize, "FinalizeParams"), params);
 
-    let rows = Some(RowLayout::Parts { contiguous: true });
+    let rows = Some(RowLayout::Parts { contiguous: true, quads: false });
     let losses = ALL.iter().filter(|spec| spec.rows().is_some());
     for variant in losses.map(|&spec| variants(spec).into_iter().find(|variant| variant.rows == rows)) {
         let kernel = Kernel { pass: Pass::Loss(variant.expect("rows may be by parts")), ..finalize.clone() };

@@ -48,6 +48,11 @@ impl LossSpec {
         self.inputs.iter().filter(|input| input.differentiable)
     }
 
+    /// The second input of rows that a row loss has besides the first.
+    pub(crate) fn second_rows(&self) -> Option<&'static Input> {
+        self.inputs.iter().skip(1).find(|input| input.shape == Shape::Rows)
+    }
+
     /// What is particular to a row loss; `None` for others.
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {
@@ -306,7 +311,7 @@ impl fmt::Display for Domain {
             Domain::LogProbability => "at most 0",
             Domain::Sign => "−1 or 1",
             Domain::Weight | Domain::ClassWeight => "0 or above",
-            Domain::Class => "0 to C − 1 or ignore_index",
+            Domain::Class => "0 to C − 1",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

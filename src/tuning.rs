@@ -60,12 +60,16 @@ pub(crate) enum RowLayout {
         /// Two rows whose halves make whole words.
         pairs: bool,
     },
-    /// Classes side by side; room for so many in workgroup memory.
+    /// Classes side by side.
     Workgroup {
+        /// Room for so many in workgroup memory.
         cache: u32,
+        /// Four classes in one load: rows of a multiple of four that begin at a multiple of four.
+        quads: bool,
     },
     Parts {
         contiguous: bool,
+        quads: bool,
     },
 }
 
@@ -73,9 +77,14 @@ impl RowLayout {
     /// Whether the classes of a row lie side by side.
     pub fn is_contiguous(self) -> bool {
         match self {
-            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous } => contiguous,
+            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous, .. } => contiguous,
             RowLayout::Workgroup { .. } => true,
         }
+    }
+
+    /// Whether four classes are loaded at once.
+    pub fn has_quads(self) -> bool {
+        matches!(self, RowLayout::Workgroup { quads: true, .. } | RowLayout::Parts { quads: true, .. })
     }
 }
 
@@ -86,8 +95,8 @@ pub(crate) struct RowShape {
     pub classes: u64,
     /// From one class to the next.
     pub class_stride: u64,
-    /// Whether rows follow each other without a gap.
-    pub dense: bool,
+    /// From one row, or with axes after the classes one sample, to the next, in the first and in the second input.
+    pub row_strides: [u64; 2],
     /// How often a kernel walks over a row.
     pub walks: u64,
 }
@@ -195,14 +204,16 @@ impl Tuning {
     /// The layout for rows of this shape, and the tuning with the workgroup that they get.
     pub(crate) fn row_layout(self, shape: RowShape) -> (RowLayout, Tuning) {
         let contiguous = shape.class_stride == 1;
-        let parts = (RowLayout::Parts { contiguous }, self);
+        let quads = contiguous && [shape.classes, shape.row_strides[0], shape.row_strides[1]].iter().all(|n| n % 4 == 0);
+        let parts = (RowLayout::Parts { contiguous, quads }, self);
         // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
-        let pairs = if contiguous { shape.dense } else { shape.class_stride % 2 == 0 };
+        let pairs =
+            if contiguous { shape.row_strides[0] == shape.classes } else { shape.class_stride.is_multiple_of(2) };
         let lane = (RowLayout::Lane { contiguous, pairs }, self);
         let by_workgroup = self.for_classes(shape.classes);
         let cached = contiguous && shape.classes <= u64::from(self.cached_classes);
         let cache = if cached { (shape.classes as u32).next_multiple_of(1024).min(self.cached_classes) } else { 0 };
-        let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
+        let workgroup = (RowLayout::Workgroup { cache, quads }, by_workgroup);
 
         let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
         let workgroup_fits = contiguous && by_workgroup.workgroup_iterations(shape) <= self.max_loop_iterations.into();
@@ -232,8 +243,8 @@ impl Tuning {
         }
     }
 
-    /// The least classes that are worth several workgroups.
-    fn long_row(self) -> u64 {
+    /// The least classes for which a row is long enough for several workgroups.
+    pub fn long_row(self) -> u64 {
         64 * u64::from(self.workgroup_size)
     }
 
@@ -250,9 +261,15 @@ impl Tuning {
         2 * shape.walks * walk_iterations(shape.classes) + 2
     }
 
-    /// Iterations of a lane for each row of its workgroup.
+    /// Iterations of a lane for each row of its workgroup, those of a dozen reductions included.
     pub(crate) fn workgroup_iterations(self, shape: RowShape) -> u64 {
-        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into())) + 1
+        let reduction = match self.reduce {
+            Reduce::Workgroup => self.workgroup_size.ilog2() + 2,
+            // A subgroup has four lanes at least.
+            Reduce::Subgroup => self.workgroup_size / 4 + 1,
+            Reduce::SingleSubgroup => 0,
+        };
+        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into())) + 1 + 12 * u64::from(reduction)
     }
 }
 

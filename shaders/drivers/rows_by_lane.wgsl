@@ -1,6 +1,6 @@
 // Row losses, a lane a row: for few classes, and for classes that lie apart, where the lanes' logits lie side by side.
 //
-// Joined to lib/rows.wgsl; a store_lane file gives ROWS_A_LANE and evaluate_rows.
+// Joined to lib/rows.wgsl and lib/walk.wgsl; a store_lane file gives ROWS_A_LANE and evaluate_rows.
 
 // The row of that index, finished, by this lane alone. There may be none.
 fn evaluate_row(index: u32) -> Row {
@@ -10,9 +10,9 @@ fn evaluate_row(index: u32) -> Row {
     let label = load_target(index);
     var row = begin_row(index, label);
     let columns = columns_of(row);
-    row = with_state(row, walk(row, 0u, columns, 1u));
+    row = with_state(row, walk(row, 0u, columns, 0u, 1u));
     if (MIDDLE) {
-        row.middle = walk_middle(row, 0u, columns, 1u);
+        row.middle = walk_middle(row, 0u, columns, 0u, 1u);
     }
     return settle(row, index, label, true);
 }

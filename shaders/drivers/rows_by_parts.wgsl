@@ -2,7 +2,7 @@
 // take. Each step is a dispatch of its own: the states of the parts, the rows joined from them, and the gradients.
 // `rows` holds a record for each row and one for each of its parts.
 //
-// Joined to lib/rows.wgsl; a store_row file gives store_row. Lanes run along the classes where these lie side by side,
+// Joined to lib/rows.wgsl and a walk file; a store_row file gives store_row. Lanes run along the classes where these lie side by side,
 // else along the rows.
 
 // The rows and the columns of one workgroup.
@@ -34,7 +34,7 @@ fn evaluate_parts(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         for (var index = part.first_row; index < part.end_row; index++) {
             let row = begin_row(index, load_target(index));
             let end = min(part.end_column, columns_of(row));
-            let state = reduce_state(thread, walk(row, part.first_column + thread.lane, end, WORKGROUP_SIZE));
+            let state = reduce_state(thread, walk(row, part.first_column, end, thread.lane, WORKGROUP_SIZE));
             if (thread.lane == 0u) {
                 rows[record(index) + 1u + part.number].state = state;
             }
@@ -43,7 +43,7 @@ fn evaluate_parts(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         for (var index = part.first_row + thread.lane; index < part.end_row; index += WORKGROUP_SIZE) {
             let row = begin_row(index, load_target(index));
             let end = min(part.end_column, columns_of(row));
-            rows[record(index) + 1u + part.number].state = walk(row, part.first_column, end, 1u);
+            rows[record(index) + 1u + part.number].state = walk(row, part.first_column, end, 0u, 1u);
         }
     }
 }
@@ -85,7 +85,7 @@ fn evaluate_middles(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread)
         for (var index = part.first_row; index < part.end_row; index++) {
             let row = rows[record(index)];
             let end = min(part.end_column, columns_of(row));
-            let own = walk_middle(row, part.first_column + thread.lane, end, WORKGROUP_SIZE);
+            let own = walk_middle(row, part.first_column, end, thread.lane, WORKGROUP_SIZE);
             let middle = reduce_middle(thread, own);
             if (thread.lane == 0u) {
                 rows[record(index) + 1u + part.number].middle = middle;
@@ -95,7 +95,7 @@ fn evaluate_middles(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread)
         for (var index = part.first_row + thread.lane; index < part.end_row; index += WORKGROUP_SIZE) {
             let row = rows[record(index)];
             let end = min(part.end_column, columns_of(row));
-            rows[record(index) + 1u + part.number].middle = walk_middle(row, part.first_column, end, 1u);
+            rows[record(index) + 1u + part.number].middle = walk_middle(row, part.first_column, end, 0u, 1u);
         }
     }
 }

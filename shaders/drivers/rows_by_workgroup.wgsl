@@ -1,7 +1,7 @@
 // Row losses, a workgroup a row: its lanes interleave along the classes, which lie side by side. A workgroup owns a
 // contiguous span of rows and works on one at a time.
 //
-// Joined to lib/rows.wgsl; a store_row file gives store_row.
+// Joined to lib/rows.wgsl and a walk file; a store_row file gives store_row.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
@@ -14,10 +14,10 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         var row = begin_row(index, label);
         let columns = columns_of(row);
         begin_keeping();
-        row = with_state(row, reduce_state(thread, walk(row, thread.lane, columns, WORKGROUP_SIZE)));
+        row = with_state(row, reduce_state(thread, walk(row, 0u, columns, thread.lane, WORKGROUP_SIZE)));
         end_keeping();
         if (MIDDLE) {
-            row.middle = reduce_middle(thread, walk_middle(row, thread.lane, columns, WORKGROUP_SIZE));
+            row.middle = reduce_middle(thread, walk_middle(row, 0u, columns, thread.lane, WORKGROUP_SIZE));
         }
         row = settle(row, index, label, thread.lane == 0u);
         if (IN_PLACE) {

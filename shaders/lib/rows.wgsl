@@ -3,7 +3,7 @@
 // The header gives: SOFTMAX, SECOND_SOFTMAX, HAS_TARGET, PER_CLASS, CHECKS_CLASSES, STATISTICS, CONTIGUOUS, STORES,
 // MEAN_OVER_CLASS_WEIGHTS; load_first and load_second (by element), load_class_weight (by class), load_target,
 // is_ignored, load_weight and load_upstream (by row), store_loss, store_value, store_log_sum_exp, store_argmax,
-// put_gradient. The hooks give: row_outcome, class_gradient, and by choice others (lib/hooks).
+// put_gradient; a walk file walk and walk_middle. The hooks give: row_outcome, class_gradient, and by choice others (lib/hooks).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;
@@ -121,12 +121,13 @@ fn address(base: u32, column: u32) -> u32 {
 }
 
 fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
-    var second = 1.0;
     if (PER_CLASS) {
-        second = load_upstream(address(row.value_base, column));
-    } else {
-        second = load_second(address(row.second_base, column));
+        return cell_of(column, logit, load_upstream(address(row.value_base, column)));
     }
+    return cell_of(column, logit, load_second(address(row.second_base, column)));
+}
+
+fn cell_of(column: u32, logit: f32, second: f32) -> Cell {
     return Cell(column, logit, second, load_class_weight(column));
 }
 
@@ -185,30 +186,14 @@ fn join(a: State, b: State) -> State {
     return merge(a, b);
 }
 
-// The state of every `step`th class from `start` to `end`. `BLOCK` at a time, so that rounding does not grow with the
-// length.
-fn walk(row: Row, start: u32, end: u32, step: u32) -> State {
-    var total = no_state();
-    // The largest bits without their sign: those of a NaN are above all others.
-    var unsigned = 0u;
-    for (var block_start = start; block_start < end; block_start += BLOCK * step) {
-        let block_end = min(block_start + BLOCK * step, end);
-        let logit = load_first(address(row.base, block_start));
-        unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
-        keep_logit(block_start, logit);
-        var block = state_of(row, load_cell(row, block_start, logit));
-        for (var column = block_start + step; column < block_end; column += step) {
-            let logit = load_first(address(row.base, column));
-            unsigned = max(unsigned, bitcast<u32>(logit) << 1u);
-            keep_logit(column, logit);
-            block = merge(block, state_of(row, load_cell(row, column, logit)));
-        }
-        total = join(total, block);
-    }
+// The state with what `unsigned`, the largest bits of its logits without their sign, tells of NaN: those bits are above
+// all others.
+fn with_nan(state: State, unsigned: u32) -> State {
+    var told = state;
     if (unsigned > 0xff000000u) {
-        total.first.maximum = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
+        told.first.maximum = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
     }
-    return total;
+    return told;
 }
 
 fn reduce_softmax(thread: Thread, own: Softmax, maximum: f32, factor: f32) -> Softmax {
@@ -261,20 +246,6 @@ fn with_state(row: Row, state: State) -> Row {
         known.second_inverse_norm = 1.0 / (1.0 + state.second.others);
     }
     return known;
-}
-
-// The second walk of losses that need the sums of what only the finished softmax tells.
-fn walk_middle(row: Row, start: u32, end: u32, step: u32) -> vec3<f32> {
-    var total = vec3<f32>();
-    for (var block_start = start; block_start < end; block_start += BLOCK * step) {
-        let block_end = min(block_start + BLOCK * step, end);
-        var block = vec3<f32>();
-        for (var column = block_start; column < block_end; column += step) {
-            block += middle_sums(row, load_cell(row, column, kept_logit(row, column)));
-        }
-        total += block;
-    }
-    return total;
 }
 
 fn reduce_middle(thread: Thread, own: vec3<f32>) -> vec3<f32> {
@@ -381,14 +352,17 @@ fn largest_of(row: Row) -> Cell {
 
 // The gradient of one logit, 0 where the row does not count, whatever its logits; and where the loss has a value per
 // class, its value stored.
-fn evaluate_class(row: Row, column: u32) -> f32 {
-    let cell = load_cell(row, column, kept_logit(row, column));
+fn evaluate_cell(row: Row, cell: Cell) -> f32 {
     if (PER_CLASS) {
         let maximum = row.state.first.maximum;
         let value = select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
-        store_value(address(row.value_base, column), value);
+        store_value(address(row.value_base, cell.column), value);
     }
     return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), row.counts != 0u);
+}
+
+fn evaluate_class(row: Row, column: u32) -> f32 {
+    return evaluate_cell(row, load_cell(row, column, kept_logit(row, column)));
 }
 
 fn store_class(row: Row, column: u32) {

@@ -222,7 +222,7 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
             for shape in [&[2, 3, 5][..], &[1, 4, 2], &[2, 5, 1], &[3, 7, 4, 4], &[2, 21, 9, 7]] {
                 add(shape);
             }
-            for (n, c) in [(16, w + 1), (2, 257), (257, 3), (3, 20 * w + 1)] {
+            for (n, c) in [(16, w + 1), (2, 257), (257, 3), (3, 20 * w + 1), (5, 68), (7, 16 * w + 4)] {
                 add(&[n, c]);
             }
             if effort == Effort::Full {
