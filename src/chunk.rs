@@ -79,8 +79,7 @@ impl Split {
                 let wanted = shape.classes.div_ceil(workgroups.div_ceil(groups));
                 // A tenth of the iterations, so that a workgroup may have several rows.
                 let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
-                let part_columns =
-                    wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
+                let part_columns = wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
                 let parts = shape.classes.div_ceil(part_columns);
                 let iterations = walk_iterations(part_columns.div_ceil(columns_at_once)) + 1;
                 let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);

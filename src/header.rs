@@ -407,7 +407,8 @@ impl Header {
 
         let place = if quads { format!("{name}[word / 2u][word % 2u]") } else { format!("{name}[word]") };
         let load = if atomic { format!("atomicLoad(&{place})") } else { place.clone() };
-        let pack = |values: &str, there: &str| format!("pack_{dtype}({values}{})", old(format!("unpack_{dtype}({there})")));
+        let pack =
+            |values: &str, there: &str| format!("pack_{dtype}({values}{})", old(format!("unpack_{dtype}({there})")));
         line!(self, "fn put_gradient(index: u32, value: f32) {{");
         line!(self, "    let word = index / 2u;");
         line!(self, "    let shift = 16u * (index % 2u);");

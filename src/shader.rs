@@ -4,7 +4,7 @@
 
 use crate::{
     DType, Gradients, Statistics, header,
-    spec::{Driver, Input, LossSpec, Shape, ShaderFile, shader_file},
+    spec::{Driver, Input, LossSpec, ShaderFile, Shape, shader_file},
     tuning::{Reduce, RowLayout},
 };
 
@@ -257,10 +257,8 @@ impl LossVariant {
     /// Whether several lanes may write to one word of the gradients at a time: halves of rows that share words but not
     /// a lane or a workgroup.
     pub fn stores_atomically(&self) -> bool {
-        let shared = matches!(
-            self.rows,
-            Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { quads: false, .. })
-        );
+        let shared =
+            matches!(self.rows, Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { quads: false, .. }));
         shared && self.first_dtype().is_some_and(DType::is_half)
     }
 

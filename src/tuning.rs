@@ -204,7 +204,8 @@ impl Tuning {
     /// The layout for rows of this shape, and the tuning with the workgroup that they get.
     pub(crate) fn row_layout(self, shape: RowShape) -> (RowLayout, Tuning) {
         let contiguous = shape.class_stride == 1;
-        let quads = contiguous && [shape.classes, shape.row_strides[0], shape.row_strides[1]].iter().all(|n| n % 4 == 0);
+        let quads =
+            contiguous && [shape.classes, shape.row_strides[0], shape.row_strides[1]].iter().all(|n| n % 4 == 0);
         let parts = (RowLayout::Parts { contiguous, quads }, self);
         // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
         let pairs =
@@ -269,7 +270,9 @@ impl Tuning {
             Reduce::Subgroup => self.workgroup_size / 4 + 1,
             Reduce::SingleSubgroup => 0,
         };
-        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into())) + 1 + 12 * u64::from(reduction)
+        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into()))
+            + 1
+            + 12 * u64::from(reduction)
     }
 }
 

@@ -120,9 +120,9 @@ fn distance(expected: f64, found: f64, dtype: DType) -> f64 {
     }
 }
 
-/// What counts as 0: adapters take numbers below 2⁻¹²⁶ for 0, as our exponentials do, before formulas multiply them; and
-/// differences that are exactly 0 come out as large as this in the reference, whose factors of up to 1e6 cancel.
-const NOTHING: f64 = 1e-20;
+/// What counts as 0. Adapters take numbers below 2⁻¹²⁶ for 0, as our exponentials do before formulas multiply them; and
+/// where a formula's terms, of about 1, cancel exactly, the reference keeps the rounding of an f64.
+const NOTHING: f64 = 1e-16;
 
 /// Half a unit in the last place of a value of this storage type; nothing for f32, whose rounding the tolerance covers.
 fn half_ulp(value: f64, dtype: DType) -> f64 {

@@ -214,5 +214,11 @@ fn kl(shares: impl Iterator<Item = Share>) -> f64 {
 /// KL(P ‖ Q), and its gradient with respect to the logits of P.
 fn kl_and_gradients(shares: impl Iterator<Item = Share> + Clone) -> (f64, Vec<f64>) {
     let kl = kl(shares.clone());
-    (kl, shares.map(|share| weighed(share.p, share.ln_ratio - kl)).collect())
+    // p·(ln_ratio − KL), with what the likeliest class has taken out of both: where that is nearly certain, they are
+    // nearly equal.
+    let likeliest = shares.clone().max_by(|a, b| a.p.total_cmp(&b.p)).filter(|_| kl.is_finite());
+    let base = likeliest.map_or(0.0, |share| share.ln_ratio);
+    let mean =
+        if kl.is_finite() { shares.clone().map(|share| weighed(share.p, share.ln_ratio - base)).sum() } else { kl };
+    (kl, shares.map(|share| weighed(share.p, share.ln_ratio - base - mean)).collect())
 }

@@ -57,6 +57,10 @@ fn derivative(d: f32) -> f32 {
 // That of the class, less that of the student's likeliest class: in a sure row the mean of the derivatives would cancel
 // against each. `rounding` is what the norms left in d.
 fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
+    // Said, not computed: else a compiler may subtract the mean first, which is lost in what is subtracted then.
+    if (cell.column == row.state.first.column) {
+        return 0.0;
+    }
     if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
         let largest = largest_of(row);
         return ((cell.logit - largest.logit) - (cell.second - largest.second)) / params.temperature;

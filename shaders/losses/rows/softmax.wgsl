@@ -3,8 +3,14 @@
 const VALUES: bool = true;
 const MIDDLE: bool = true;
 
+fn relative_upstream(row: Row, cell: Cell, upstream: f32) -> f32 {
+    // Said, not computed: else a compiler may subtract the mean first, which is lost in what is subtracted then.
+    return select(cell.second - upstream, 0.0, cell.column == row.state.first.column);
+}
+
 fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
-    return vec3<f32>((cell.second - largest_of(row).second) * exact_probability_of(row, cell), 0.0, 0.0);
+    let upstream = relative_upstream(row, cell, largest_of(row).second);
+    return vec3<f32>(upstream * exact_probability_of(row, cell), 0.0, 0.0);
 }
 
 fn row_outcome(row: Row) -> Outcome {
@@ -16,5 +22,5 @@ fn class_value(row: Row, cell: Cell) -> f32 {
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
-    return exact_probability_of(row, cell) * ((cell.second - row.factors.x) - row.middle.x);
+    return exact_probability_of(row, cell) * (relative_upstream(row, cell, row.factors.x) - row.middle.x);
 }
