@@ -46,16 +46,8 @@ fn log_middles(d: f32) -> vec2<f32> {
     return select(vec2<f32>(larger + abs(d), larger), vec2<f32>(larger, larger + abs(d)), d > 0.0);
 }
 
-// The derivative of the divergence by q: log(q/p), or ½·log(q/m).
-fn derivative(d: f32) -> f32 {
-    if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
-        return -d;
-    }
-    return -0.5 * log_middles(d).y;
-}
-
-// That of the class, less that of the student's likeliest class: in a sure row the mean of the derivatives would cancel
-// against each. `rounding` is what the norms left in d.
+// The derivative of the divergence by q, log(q/p) or ½·log(q/m), less that of the student's likeliest class: in a sure
+// row the mean of the derivatives would cancel against each. `rounding` is what the norms left in d.
 fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
     // Said, not computed: else a compiler may subtract the mean first, which is lost in what is subtracted then.
     if (cell.column == row.state.first.column) {
@@ -65,7 +57,13 @@ fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
         let largest = largest_of(row);
         return ((cell.logit - largest.logit) - (cell.second - largest.second)) / params.temperature;
     }
-    return derivative(log_ratio(row, cell) - rounding) - derivative(log_ratio(row, largest_of(row)) - rounding);
+    let d = log_ratio(row, cell) - rounding;
+    let largest = log_ratio(row, largest_of(row)) - rounding;
+    if (max(abs(d), abs(largest)) < 1.0) {
+        return 0.5 * (log_middles(largest).y - log_middles(d).y);
+    }
+    // log(m/q) is softplus(d) − ln 2, whose constant would drown what differs where p is next to nothing.
+    return 0.5 * (softplus(largest) - softplus(d));
 }
 
 // The sums: the divergence, the mean of the derivatives over Q, and Σ P − Q, which is 0 but for the rounding of the
