@@ -7,7 +7,6 @@ use burn::{
 use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Named};
 
 use crate::{
-    as_rows::{self, AsRows},
     libraries::{BurnStep, WglossStep},
     step::{Case, Step, StepResult},
 };
@@ -37,26 +36,16 @@ impl Inputs {
 pub fn case(gpu: &Gpu, device: &Device, shape: &[usize]) -> Result<Case, Error> {
     let inputs = Inputs::new(shape);
     let (wgloss, truth) = by_wgloss(gpu, &inputs)?;
-    Ok(Case { wgloss, peer: by_burn(device, &inputs), truth })
+    Ok(Case { wgloss: Box::new(wgloss), peer: by_burn(device, &inputs), truth })
 }
 
-fn by_wgloss(gpu: &Gpu, inputs: &Inputs) -> Result<(Box<dyn Step>, StepResult), Error> {
-    let step = |logits: &[f32], shape: &[usize]| {
-        let mut target_shape = shape.to_vec();
-        target_shape.remove(1);
-        let inputs = Named::<HostTensor>::new()
-            .with("logits", HostTensor::new(logits, shape)?)
-            .with("target", HostTensor::new(&inputs.target, target_shape)?);
-        WglossStep::new(gpu, &CrossEntropy::default(), &inputs)
-    };
-    match step(&inputs.logits, &inputs.shape) {
-        Err(Error::Shape { .. }) => {
-            let sizes @ [batch, classes, inner] = inputs.sizes();
-            let (step, truth) = step(&as_rows::classes_last(&inputs.logits, sizes), &[batch * inner, classes])?;
-            Ok((Box::new(AsRows { step, sizes }), as_rows::back(truth, sizes)))
-        }
-        made => made.map(|(step, truth)| (Box::new(step) as Box<dyn Step>, truth)),
-    }
+fn by_wgloss(gpu: &Gpu, inputs: &Inputs) -> Result<(WglossStep, StepResult), Error> {
+    let mut target_shape = inputs.shape.clone();
+    target_shape.remove(1);
+    let inputs = Named::<HostTensor>::new()
+        .with("logits", HostTensor::new(&inputs.logits, inputs.shape.clone())?)
+        .with("target", HostTensor::new(&inputs.target, target_shape)?);
+    WglossStep::new(gpu, &CrossEntropy::default(), &inputs)
 }
 
 /// Burn's loss takes `[N, C]` only. Of other shapes the classes go last first, and the gradient comes back the same
