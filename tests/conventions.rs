@@ -8,6 +8,8 @@ use wgloss::{
 
 #[path = "common/adapters.rs"]
 mod adapters;
+#[path = "common/caller.rs"]
+mod caller;
 #[path = "common/device.rs"]
 mod device;
 #[path = "common/golden.rs"]
@@ -15,7 +17,8 @@ mod golden;
 #[path = "common/inputs.rs"]
 mod inputs;
 
-use device::{buffer, started, submit, uploaded};
+use caller::{buffer, started};
+use device::{submit, uploaded};
 use inputs::{Inputs, changed, domain, sample, tensor};
 
 /// Every loss with its defaults.
