@@ -2,8 +2,7 @@
 
 use half::f16;
 use wgloss::{
-    DType, Evaluation, HostTensor, Named, Reduction,
-    losses::Mse,
+    CrossEntropy, DType, Evaluation, Gradients, HostTensor, Mse, Named, Options, Reduction, Statistics,
     parity::{self, Comparison},
     reference,
 };
@@ -16,7 +15,11 @@ fn compare(prediction: [f32; 2], gradient: &HostTensor<'static>) -> Comparison {
     let expected = reference::evaluate(&Mse, &inputs, &Reduction::Sum.into()).unwrap();
     let loss = HostTensor::rounded(&expected.loss, DType::F32, []).unwrap();
     let gradients = Named::new().with("prediction", gradient.clone());
-    parity::compare(&expected, &Evaluation { loss, items: expected.items, gradients })
+    parity::compare(&expected, &evaluation(loss, expected.items, gradients))
+}
+
+fn evaluation(loss: HostTensor<'static>, items: u64, gradients: Named<HostTensor<'static>>) -> Evaluation {
+    Evaluation { loss, items, gradients, correct: None, log_sum_exp: None, argmax: None }
 }
 
 fn stored(gradient: [f64; 2], dtype: DType) -> HostTensor<'static> {
@@ -52,7 +55,7 @@ fn what_is_not_finite_on_one_side_only_is_an_error() {
 #[test]
 fn anything_but_zero_where_the_reference_is_zero_is_an_error() {
     assert_eq!(compare([0.0, 0.0], &stored([0.0, -0.0], DType::F32)).failures, Vec::<String>::new());
-    assert_eq!(compare([0.0, 0.0], &stored([0.0, 1e-30], DType::F32)).failures.len(), 1);
+    assert_eq!(compare([0.0, 0.0], &stored([0.0, 1e-19], DType::F32)).failures.len(), 1);
 }
 
 #[test]
@@ -64,6 +67,33 @@ fn a_gradient_of_another_length_or_name_is_an_error() {
         Named::new().with("prediction", HostTensor::from(&[1.0_f32])).with("target", HostTensor::from(&[0.0_f32]));
     let expected = reference::evaluate(&Mse, &inputs, &Reduction::Sum.into()).unwrap();
     let loss = HostTensor::rounded(&[1.0], DType::F32, []).unwrap();
-    let comparison = parity::compare(&expected, &Evaluation { loss, items: 2, gradients: Named::new() });
+    let comparison = parity::compare(&expected, &evaluation(loss, 2, Named::new()));
     assert_eq!(comparison.failures, ["no gradient of `prediction`", "2 items counted, expected 1"]);
+}
+
+#[test]
+fn another_statistic_is_an_error() {
+    let inputs = Named::new()
+        .with("logits", HostTensor::new(&[0.0_f32, 2.0, 1.0, -1.0], [2, 2]).unwrap())
+        .with("target", HostTensor::from(&[1, 1]));
+    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let options = Options { statistics, gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
+    let expected = reference::evaluate(&CrossEntropy::default(), &inputs, &options).unwrap();
+    let failures_with = |correct, log_sum_exp: [f64; 2], argmax: [i32; 2]| {
+        let found = Evaluation {
+            loss: HostTensor::rounded(&expected.loss, DType::F32, []).unwrap(),
+            items: 2,
+            gradients: Named::new(),
+            correct: Some(correct),
+            log_sum_exp: Some(HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap()),
+            argmax: Some(HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap()),
+        };
+        parity::compare(&expected, &found).failures.len()
+    };
+    let [first, second] = expected.log_sum_exp[..] else { panic!("one a row") };
+    assert_eq!(failures_with(1, [first, second], [1, 0]), 0);
+    assert_eq!(failures_with(2, [first, second], [1, 0]), 1);
+    assert_eq!(failures_with(1, [first, second + 0.01], [1, 0]), 1);
+    assert_eq!(failures_with(1, [first, f64::NAN], [1, 0]), 1);
+    assert_eq!(failures_with(1, [first, second], [1, -1]), 1);
 }

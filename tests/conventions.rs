@@ -1,14 +1,15 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, DType, Evaluation, GaussianNll, Gpu, Gradients, HostTensor,
-    Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin, Tensor, TensorType,
-    losses, parity, reference,
-    spec::{Domain, Driver},
+    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Gpu,
+    Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
+    Status, Tensor, TensorType, losses, parity, reference, spec::Domain,
 };
 
 #[path = "common/adapters.rs"]
 mod adapters;
+#[path = "common/caller.rs"]
+mod caller;
 #[path = "common/device.rs"]
 mod device;
 #[path = "common/golden.rs"]
@@ -16,12 +17,23 @@ mod golden;
 #[path = "common/inputs.rs"]
 mod inputs;
 
-use device::{buffer, started, submit, uploaded};
+use caller::{buffer, started};
+use device::{submit, uploaded};
 use inputs::{Inputs, changed, domain, sample, tensor};
 
 /// Every loss with its defaults.
 fn every_loss() -> impl Iterator<Item = AnyLoss> {
     losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
+}
+
+fn is_per_class(loss: &dyn Loss) -> bool {
+    loss.spec().rows().is_some_and(|rows| rows.per_class)
+}
+
+/// The reductions that the loss has: none but `none` where it has a value per class.
+fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
+    let per_class = is_per_class(loss);
+    Reduction::ALL.into_iter().filter(move |&reduction| !per_class || reduction == Reduction::None)
 }
 
 /// The shape of a first input with this many items.
@@ -63,10 +75,11 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
         for loss in every_loss() {
-            let shapes: &[&[usize]] = if loss.spec().rows().is_some() { &[&[0, 4]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            let shapes: &[&[usize]] =
+                if loss.spec().rows().is_some() { &[&[0, 4], &[2, 4, 0]] } else { &[&[0], &[0, 5], &[3, 0]] };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
-                for reduction in Reduction::ALL {
+                for reduction in reductions(&loss) {
                     let found = evaluated(gpu, &loss, &inputs, reduction);
                     let expected = if reduction == Reduction::None { vec![] } else { vec![0.0] };
                     assert_eq!((found.loss.to_f64(), found.items), (expected, 0), "{loss:?} {shape:?} {reduction}");
@@ -86,7 +99,7 @@ fn a_mean_over_nothing_that_counts_is_zero() {
         found.loss.item() == 0.0 && gradients.into_iter().all(|x| x == 0.0)
     };
     for gpu in adapters::all() {
-        for loss in every_loss() {
+        for loss in every_loss().filter(|loss| loss.spec().input("weight").is_some()) {
             let weightless: Vec<_> = (0..7).map(|item| (item, 0.0)).collect();
             let inputs = changed(&sample(&loss, &shape_of(&loss, 7), DType::F32, true), "weight", &weightless);
             assert!(zero(&evaluated(gpu, &loss, &inputs, Reduction::WeightedMean)), "{loss:?}");
@@ -108,13 +121,21 @@ const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64
 fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
     for loss in every_loss() {
         for dtype in DType::FLOATS {
-            let ones = tensor(&[1.0; 17], dtype, &[17]);
-            let good = sample(&loss, &shape_of(&loss, 17), dtype, true).with("upstream", ones);
+            let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
+            // One a value. Where these are per class, ones would have no gradient.
+            let upstream = match is_per_class(&loss) {
+                true => good.get("logits").unwrap().clone(),
+                false => tensor(&[1.0; 17], dtype, &[17]),
+            };
+            let good = good.with("upstream", upstream);
             for input in loss.spec().all_inputs().filter(|input| input.domain != Domain::Class) {
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
-                let checked = matches!(domain(&loss, input), Domain::Probability | Domain::Sign);
-                let poisons = &POISONED[..if checked { 1 } else { 3 }];
+                let poisons = match domain(&loss, input) {
+                    Domain::Probability | Domain::Sign => &POISONED[..1],
+                    Domain::ClassWeight => &POISONED[..2],
+                    _ => &POISONED[..],
+                };
                 let places: Vec<_> = poisons.iter().map(|&(item, poison)| (item * given / 17, poison)).collect();
                 for gpu in adapters::all() {
                     evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
@@ -130,7 +151,7 @@ fn a_reduction_hides_no_nan() {
         let good = sample(&loss, &shape_of(&loss, 17), DType::F32, true);
         let bad = changed(&good, loss.spec().inputs[0].name, &[(0, f64::NAN)]);
         for gpu in adapters::all() {
-            for reduction in [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean] {
+            for reduction in reductions(&loss).filter(|&reduction| reduction != Reduction::None) {
                 assert!(evaluated(gpu, &loss, &bad, reduction).loss.item().is_nan(), "{loss:?} {reduction}");
             }
         }
@@ -280,6 +301,9 @@ fn losses_add_their_gradients_into_one_buffer() {
             loss: HostTensor::rounded(&loss.read_blocking().unwrap().to_f64(), DType::F32, []).unwrap(),
             items: huber.read_status_blocking().unwrap().items,
             gradients: Named::new().with("prediction", gradient.read_blocking().unwrap()),
+            correct: None,
+            log_sum_exp: None,
+            argmax: None,
         };
         assert_agree(&expected, &found, &gpu.adapter_id());
     }
@@ -290,10 +314,12 @@ fn skipped_gradients_change_nothing_else() {
     for loss in every_loss() {
         let inputs = sample(&loss, &shape_of(&loss, 101), DType::F32, true);
         for gpu in adapters::all() {
-            let skip = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+            let reduction =
+                reductions(&loss).find(|&reduction| reduction == Reduction::Mean).unwrap_or(Reduction::None);
+            let skip = Options { gradients: Gradients::Skip, ..Options::new(reduction) };
             let found = evaluated(gpu, &loss, &inputs, skip);
             assert_eq!(found.gradients, Named::new());
-            let with = evaluated(gpu, &loss, &inputs, Reduction::Mean);
+            let with = evaluated(gpu, &loss, &inputs, reduction);
             assert_eq!(found.loss.bytes(), with.loss.bytes(), "{loss:?} on {}", gpu.adapter_id());
             let plan = Plan::new(gpu, &loss, &inputs.map(|host| host.ty().clone()), skip).unwrap();
             assert_eq!(plan.outputs().iter().map(|(name, _)| name).collect::<Vec<_>>(), ["loss"]);
@@ -329,7 +355,8 @@ fn storage_types_may_differ_from_input_to_input() {
     let gaussian = GaussianNll::default();
     for gpu in adapters::all() {
         for reduction in [Reduction::None, Reduction::WeightedMean] {
-            // Prediction, target, weight; logits, target, pos_weight, weight; prediction, target, variance, weight.
+            // Prediction, target, weight; logits, target, pos_weight or class_weight, weight; prediction, target,
+            // variance, weight.
             let of = |loss: &dyn Loss, shape: &[usize], dtypes: &[DType]| cast(&sample(loss, shape, F32, true), dtypes);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F16, F32, BF16]), reduction);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F32, BF16, F16]), reduction);
@@ -338,7 +365,9 @@ fn storage_types_may_differ_from_input_to_input() {
             evaluated(gpu, &gaussian, &of(&gaussian, &[33], &[F32, F32, F16, BF16]), reduction);
             let ce = CrossEntropy::default();
             let upstream = tensor(&[-2.0], F16, &[1]);
-            evaluated(gpu, &ce, &of(&ce, &[9, 5], &[BF16, I32, F16]).with("upstream", upstream), reduction);
+            evaluated(gpu, &ce, &of(&ce, &[9, 5], &[BF16, I32, F32, F16]).with("upstream", upstream), reduction);
+            let soft = CrossEntropySoft::default();
+            evaluated(gpu, &soft, &of(&soft, &[9, 5], &[F16, F32, BF16, F32]), reduction);
         }
     }
 }
@@ -348,7 +377,13 @@ const FILLING: u8 = 0x3c;
 
 /// The evaluation by a plan bound to the caller's buffers, one for all tensors or one for each, with room behind each
 /// tensor that must stay as it was.
-fn evaluated_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: Options, one_buffer: bool) -> Evaluation {
+fn evaluated_in_the_callers_buffers(
+    gpu: &Gpu,
+    loss: &AnyLoss,
+    inputs: &Inputs,
+    options: Options,
+    one_buffer: bool,
+) -> Evaluation {
     // More than the alignment of any adapter, and than any tensor here needs.
     const SLOT: u64 = 512;
     let filled = |slots: usize| {
@@ -382,11 +417,9 @@ fn evaluated_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: Optio
     }
     let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
     let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
-    Evaluation {
-        loss: read("loss"),
-        items: bound.read_status_blocking().unwrap().items,
-        gradients: gradients.collect(),
-    }
+    let Status { items, correct } = bound.read_status_blocking().unwrap();
+    let gradients = gradients.collect();
+    Evaluation { loss: read("loss"), items, gradients, correct, log_sum_exp: None, argmax: None }
 }
 
 #[test]
@@ -403,7 +436,7 @@ fn outputs_in_the_callers_buffers_touch_nothing_else() {
                 let mut expected = reference::evaluate(&loss, &inputs, &options).unwrap();
                 expected.gradients[0].1.iter_mut().for_each(|gradient| *gradient += before);
                 for (gpu, one_buffer) in adapters::all().iter().flat_map(|gpu| [(gpu, false), (gpu, true)]) {
-                    let found = evaluated_in_place(gpu, &loss, &inputs, options, one_buffer);
+                    let found = evaluated_in_the_callers_buffers(gpu, &loss, &inputs, options, one_buffer);
                     let what = format!("{loss:?} {dtype} {gradients:?} {one_buffer} on {}", gpu.adapter_id());
                     assert_agree(&expected, &found, &what);
                 }
@@ -420,7 +453,7 @@ fn a_changed_parameter_reduction_or_length_compiles_nothing() {
         let gpu = gpu.with_tuning(gpu.tuning());
         assert_eq!(gpu.compiled_kernels(), 0);
         let compiled = |delta, ignore_index, items, options: Options| {
-            let (huber, cross_entropy) = (Huber { delta }, CrossEntropy { ignore_index });
+            let (huber, cross_entropy) = (Huber { delta }, CrossEntropy { ignore_index, ..CrossEntropy::default() });
             huber.eval_with(&gpu, &sample(&huber, &[items], DType::F32, true), options).unwrap();
             let rows = sample(&cross_entropy, &[items, 7], DType::F32, true);
             cross_entropy.eval_with(&gpu, &rows, options).unwrap();

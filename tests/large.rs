@@ -4,7 +4,8 @@
 mod adapters;
 
 use wgloss::{
-    Adapter, AnyLoss, DType, Error, Gpu, HostTensor, Loss, Mae, Named, Options, Reduction, losses,
+    Adapter, AnyLoss, DType, Error, Gpu, HostTensor, Loss, Mae, Named, Options, Plan, Reduction, RowKernel, Statistics,
+    Tensor, TensorType, losses,
     parity::{self, TOLERANCE},
     reference,
 };
@@ -15,8 +16,14 @@ fn values(count: usize, scale: f64) -> Vec<f64> {
 }
 
 fn labels(rows: usize, classes: usize) -> HostTensor<'static> {
+    labels_of([rows], classes)
+}
+
+fn labels_of(shape: impl Into<Vec<usize>>, classes: usize) -> HostTensor<'static> {
+    let shape = shape.into();
+    let rows: usize = shape.iter().product();
     let bytes = (0..rows).flat_map(|row| ((row * 7 % classes) as i32).to_le_bytes()).collect::<Vec<u8>>();
-    HostTensor::from_bytes(DType::I32, [rows], bytes).expect("one label a row")
+    HostTensor::from_bytes(DType::I32, shape, bytes).expect("one label a row")
 }
 
 /// Kernel and reference on the same inputs.
@@ -63,6 +70,28 @@ fn rows_are_as_long_as_they_like() {
                     HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
                 let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
                 agree(&gpu, &cross_entropy, &inputs, Reduction::Mean.into(), &format!("{dtype} [{rows}, {classes}]"));
+            }
+        }
+    }
+}
+
+#[test]
+fn vocabularies_are_as_large_and_logits_as_extreme_as_they_like() {
+    let cross_entropy = AnyLoss::new("cross_entropy", &[]).expect("a loss");
+    for (rows, classes) in [(2, 128_256), (1, 262_144), (3, 50_257)] {
+        let drawn = values(rows * classes, 6.0);
+        for (factor, shift) in [(1.0, 0.0), (3000.0, 0.0), (1.0, 1e4), (1.0, -1e4)] {
+            let logits: Vec<f64> = drawn.iter().map(|x| factor * x + shift).collect();
+            for dtype in [DType::F32, DType::BF16] {
+                let logits = HostTensor::rounded(&logits, dtype, [rows, classes]).expect("floats");
+                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
+                let expected = reference::evaluate(&cross_entropy, &inputs, &Reduction::Mean.into()).expect("it fits");
+                for gpu in adapters::all() {
+                    let found = cross_entropy.eval_with(gpu, &inputs, Reduction::Mean).expect("it fits");
+                    let failures = parity::compare(&expected, &found).failures;
+                    let what = format!("{dtype} [{rows}, {classes}] ×{factor} {shift:+} on {}", gpu.adapter_id());
+                    assert!(failures.is_empty(), "{what}: {failures:?}");
+                }
             }
         }
     }
@@ -123,6 +152,60 @@ fn what_is_larger_than_a_binding_is_split() {
     }
 }
 
+/// Loss, gradients and statistics, to the bit.
+#[test]
+fn a_split_call_gives_what_a_whole_one_gives() {
+    let mean = Options::new(Reduction::Mean);
+    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let rows = Options { statistics, ..mean };
+    let (cross_entropy, f32, f16) = ("cross_entropy", DType::F32, DType::F16);
+    // By loss, storage, shape, row stride, options and whether each kernel for rows runs it.
+    let cases: [(&str, DType, &[usize], Option<usize>, Options, bool); 7] = [
+        ("mse", f32, &[3, 16_667], None, mean, false),
+        ("bce_with_logits", f16, &[2000, 37], None, mean, false),
+        (cross_entropy, f16, &[9001, 7], None, Options { reduction: Reduction::None, ..rows }, false),
+        (cross_entropy, f32, &[4099, 7], None, rows, true),
+        (cross_entropy, f32, &[64, 32, 4, 8], None, rows, true),
+        (cross_entropy, f32, &[200, 90], Some(128), rows, true),
+        (cross_entropy, f16, &[80, 300], Some(480), rows, true),
+    ];
+    for whole in adapters::all() {
+        let split = with_small_bindings(whole);
+        for (name, dtype, shape, stride, options, each_kernel) in cases {
+            let loss = AnyLoss::new(name, &[]).expect("a loss");
+            let row_stride = stride.unwrap_or(shape[1]);
+            let elements = shape[0] * row_stride * shape[2..].iter().product::<usize>();
+            let first = HostTensor::rounded(&values(elements, 8.0), dtype, [elements]).expect("floats");
+            let second = if loss.spec().rows().is_some() {
+                labels_of([&shape[..1], &shape[2..]].concat(), shape[1])
+            } else {
+                let targets: Vec<f64> = values(elements, 1.0).iter().map(|x| x + 0.5).collect();
+                HostTensor::rounded(&targets, dtype, shape).expect("floats")
+            };
+            let evaluated = |gpu: &Gpu| {
+                let ty = TensorType { row_stride: stride, ..TensorType::new(dtype, shape) };
+                let flat = Tensor::from_host(gpu, &first).expect("it fits");
+                let first = Tensor::from_buffer(gpu, flat.buffer().clone(), 0, ty);
+                let second = Tensor::from_host(gpu, &second).expect("it fits");
+                loss.run(gpu, &first, &second, options).and_then(|output| output.read_blocking()).expect("it fits")
+            };
+            let kernels: &[_] = match each_kernel {
+                true => &[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts],
+                false => &[RowKernel::BySize],
+            };
+            for &rows in kernels {
+                let [whole, split] = [whole, &split].map(|gpu| {
+                    let mut tuning = gpu.tuning();
+                    tuning.rows = rows;
+                    gpu.with_tuning(tuning)
+                });
+                let what = format!("{name} {dtype} {shape:?}, {rows}, on {}", whole.adapter_id());
+                assert!(evaluated(&whole) == evaluated(&split), "{what}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_offender_is_found_in_a_later_chunk() {
     for gpu in adapters::all() {
@@ -134,6 +217,12 @@ fn the_first_offender_is_found_in_a_later_chunk() {
         }
         let error = losses::Hinge.eval(&gpu, &logits, &target, Reduction::Mean).expect_err("0.5 is no sign");
         assert_eq!(error, Error::Target { loss: "hinge", count: 3, first: 40_001 }, "{}", gpu.adapter_id());
+
+        let logits = HostTensor::rounded(&values(4099 * 7, 8.0), DType::F32, [4099, 7]).expect("floats");
+        let mut target = vec![6; 4099];
+        (target[3500], target[4098]) = (7, -1);
+        let error = losses::CrossEntropy::default().eval(&gpu, logits, &target, Reduction::Mean).expect_err("no class");
+        assert_eq!(error, Error::Target { loss: "cross_entropy", count: 2, first: 3500 }, "{}", gpu.adapter_id());
     }
 }
 
@@ -141,13 +230,19 @@ fn the_first_offender_is_found_in_a_later_chunk() {
 fn what_cannot_be_split_names_the_limit() {
     for gpu in adapters::all() {
         let gpu = with_small_bindings(gpu);
-        // One row of logits alone is larger than a binding.
-        let logits = HostTensor::rounded(&values(20_000, 1.0), DType::F32, [1, 20_000]).expect("floats");
-        let fits = losses::CrossEntropy::default().eval(&gpu, logits, labels(1, 20_000), Reduction::Mean);
-        assert!(
-            matches!(fits, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. })),
-            "{}: {fits:?}",
-            gpu.adapter_id()
-        );
+        let rows = |shape: &[usize], items: &[usize]| {
+            Named::new()
+                .with("logits", TensorType::new(DType::F32, shape))
+                .with("target", TensorType::new(DType::I32, items))
+        };
+        let strided = TensorType::new(DType::F32, [3, 10]).with_row_stride(20_000);
+        let strided = Named::new().with("logits", strided).with("target", TensorType::new(DType::I32, [3]));
+        // One row of logits, one sample, or one row with its gap is larger than a binding.
+        for types in [rows(&[1, 20_000], &[1]), rows(&[2, 100, 200], &[2, 200]), strided] {
+            let plan = Plan::new(&gpu, &losses::CrossEntropy::default(), &types, Reduction::Mean);
+            let is_limit =
+                matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
+            assert!(is_limit, "{types:?} on {}: {plan:?}", gpu.adapter_id());
+        }
     }
 }

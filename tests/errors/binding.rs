@@ -4,7 +4,7 @@ use wgloss::{
     Adapter, BoundPlan, BufferSlice, DType, Error, Gpu, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
 };
 
-use super::{adapters, device::buffer};
+use super::{adapters, caller::buffer};
 
 /// Elements of the tensors that are bound, and their bytes: more than any adapter's alignment.
 const ELEMENTS: usize = 192;

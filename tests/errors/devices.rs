@@ -7,7 +7,8 @@ use wgloss::{
 
 use super::{
     adapters,
-    device::{buffer, started, submit, uploaded},
+    caller::{buffer, started},
+    device::{submit, uploaded},
     inputs::{Inputs, tensor},
     opened_again, zeros,
 };

@@ -3,6 +3,8 @@
 #[path = "../common/adapters.rs"]
 mod adapters;
 mod binding;
+#[path = "../common/caller.rs"]
+mod caller;
 #[path = "../common/device.rs"]
 mod device;
 mod devices;

@@ -1,8 +1,9 @@
 //! Values out of range.
 
 use wgloss::{
-    AnyLoss, BufferSlice, DType, Error, Hinge, Loss, Named, Plan, Reduction, Tensor, TensorType, losses, reference,
-    spec::{Domain, Driver},
+    AnyLoss, BufferSlice, CrossEntropy, DType, Error, Hinge, Loss, Named, Plan, Reduction, Tensor, TensorType, losses,
+    reference,
+    spec::{Domain, Input, Shape},
 };
 
 use super::{
@@ -17,32 +18,59 @@ fn outside(domain: Domain, classes: usize) -> Vec<f64> {
         Domain::Probability => vec![-0.25, 1.5, f64::INFINITY, f64::NEG_INFINITY],
         Domain::Sign => vec![0.0, 0.5, -2.0],
         Domain::Class => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
+        Domain::ClassWeight => vec![-0.25, f64::NEG_INFINITY],
         _ => Vec::new(),
     }
 }
 
-/// Where values are put out of range: in many workgroups, in the one element of the last pair, and in a single item.
+const ITEMS: usize = 3001;
+const CLASSES: usize = 5;
+
+/// Items that are put out of range: in many workgroups, in the one element of the last pair, and in a single item.
 const OFFENDERS: [&[usize]; 3] = [&[777, 778, 1001, 1500, 2222, 3000], &[3000], &[1]];
 
-/// Every checked input of every loss, in range, and with values out of range at each of [`OFFENDERS`].
-fn offences() -> impl Iterator<Item = (AnyLoss, Inputs, &'static [usize], Inputs)> {
-    let checked = losses::ALL.iter().flat_map(|spec| spec.inputs.iter().map(move |input| (spec.name, input)));
-    checked.enumerate().flat_map(|(index, (name, input))| {
-        let loss = AnyLoss::new(name, &[]).unwrap();
-        let shape: &[usize] = if loss.spec().rows().is_some() { &[3001, 5] } else { &[3001] };
-        let good = sample(&loss, shape, DType::FLOATS[index % 3], false);
-        let outside = outside(domain(&loss, input), 5);
-        let places = OFFENDERS.into_iter().filter(|_| !outside.is_empty()).collect::<Vec<_>>().into_iter();
-        places.map(move |offenders| {
-            let changes: Vec<_> = offenders.iter().copied().zip(outside.iter().copied().cycle()).collect();
-            (loss.clone(), good.clone(), offenders, changed(&good, input.name, &changes))
-        })
+/// A checked input of a loss, in range and with values out of range.
+struct Offence {
+    loss: AnyLoss,
+    good: Inputs,
+    bad: Inputs,
+    /// The items that this puts out of range.
+    offenders: Vec<usize>,
+}
+
+/// Every checked input of every loss, with values out of range at each of [`OFFENDERS`].
+fn offences() -> impl Iterator<Item = Offence> {
+    losses::ALL.iter().enumerate().flat_map(|(index, spec)| {
+        let loss = AnyLoss::new(spec.name, &[]).unwrap();
+        let shape: &[usize] = if spec.rows().is_some() { &[ITEMS, CLASSES] } else { &[ITEMS] };
+        let good = sample(&loss, shape, DType::FLOATS[index % 3], true);
+        let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
+        let offences: Vec<Offence> = checked.flat_map(|input| offences_of(&loss, &good, input)).collect();
+        offences
     })
+}
+
+fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input) -> Vec<Offence> {
+    let outside = outside(domain(loss, input), CLASSES);
+    let offence = |elements: &[usize], offenders: Vec<usize>| {
+        let changes: Vec<_> = elements.iter().copied().zip(outside.iter().copied().cycle()).collect();
+        Offence { loss: loss.clone(), good: good.clone(), bad: changed(good, input.name, &changes), offenders }
+    };
+    match input.shape {
+        _ if outside.is_empty() => Vec::new(),
+        Shape::Classes => vec![offence(&[CLASSES - 1, 0], (0..ITEMS).collect())],
+        // One class or several of a row: it counts once.
+        Shape::Rows => {
+            let elements = |row: &usize| [row * CLASSES + row % CLASSES, row * CLASSES + CLASSES - 1];
+            OFFENDERS.map(|rows| offence(&rows.iter().flat_map(elements).collect::<Vec<_>>(), rows.to_vec())).into()
+        }
+        _ => OFFENDERS.map(|items| offence(items, items.to_vec())).into(),
+    }
 }
 
 #[test]
 fn values_out_of_range_are_counted_and_the_first_is_named() {
-    for (loss, _, offenders, bad) in offences() {
+    for Offence { loss, bad, offenders, .. } in offences() {
         let (name, count, first) = (loss.spec().name, offenders.len() as u64, offenders[0] as u64);
         let expected = Error::Target { loss: name, count, first };
         assert_eq!(reference::evaluate(&loss, &bad, &Reduction::Sum.into()).unwrap_err(), expected);
@@ -58,14 +86,14 @@ fn values_out_of_range_are_counted_and_the_first_is_named() {
 
 #[test]
 fn an_item_out_of_range_contributes_nothing_and_disturbs_no_other() {
-    for (loss, good, offenders, bad) in offences() {
+    for Offence { loss, good, bad, offenders } in offences() {
         for gpu in adapters::all() {
             let [without, with] =
                 [&good, &bad].map(|inputs| loss.run_with(gpu, &uploaded(gpu, inputs), Reduction::None).unwrap());
             let check = |without: &Tensor, with: &Tensor| {
                 let mut expected = without.read_blocking().unwrap().to_f64();
-                let row = expected.len() / 3001;
-                for &item in offenders {
+                let row = expected.len() / ITEMS;
+                for item in &offenders {
                     expected[item * row..][..row].fill(0.0);
                 }
                 let found = with.read_blocking().unwrap().to_f64();
@@ -76,6 +104,22 @@ fn an_item_out_of_range_contributes_nothing_and_disturbs_no_other() {
                 check(gradient, with.gradients.get(name).unwrap());
             }
         }
+    }
+}
+
+/// A weight below 0 is out of range for every row, but an ignored row is no error.
+#[test]
+fn ignored_rows_are_never_out_of_range() {
+    let loss = CrossEntropy::default();
+    let shape = [4, CLASSES];
+    let good = changed(&sample(&loss, &shape, DType::F32, true), "target", &[(0, -100.0), (2, -100.0)]);
+    let bad = changed(&good, "class_weight", &[(3, -1.0)]);
+    let expected = Error::Target { loss: "cross_entropy", count: 2, first: 1 };
+    let all_ignored = changed(&bad, "target", &[(1, -100.0), (3, -100.0)]);
+    for gpu in adapters::all() {
+        assert_eq!(loss.eval_with(gpu, &bad, Reduction::Mean), Err(expected.clone()), "{}", gpu.adapter_id());
+        let found = loss.eval_with(gpu, &all_ignored, Reduction::Mean).unwrap();
+        assert_eq!((found.items, found.loss.item()), (0, 0.0), "{}", gpu.adapter_id());
     }
 }
 

@@ -1,8 +1,9 @@
 //! Inputs, parameters and options that do not fit the loss.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, CrossEntropy, DType, Error, GaussianNll, Gradients, HostTensor, Huber, Loss, Mse, Named,
-    Options, Plan, Quantile, Reduction, Tensor, losses, reference,
+    AnyLoss, BceWithLogits, CrossEntropy, CrossEntropySoft, DType, Error, GaussianNll, Gradients, HostTensor, Huber,
+    LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Smoothing, Softmax, Statistics, Tensor,
+    TensorType, losses, reference,
     spec::{LossSpec, Rule, Value},
 };
 
@@ -56,11 +57,101 @@ fn a_shape_that_does_not_fit_is_refused() {
         "pos_weight",
         "[3]",
     );
-    for shape in [&[][..], &[4], &[2, 0], &[2, 3, 4]] {
-        check(&ce, &[("logits", F32, shape), ("target", I32, &[2])], "logits", "[N, C] with C ≥ 1");
+    for shape in [&[][..], &[4], &[2, 0], &[2, 0, 3]] {
+        let expected = "[N, C] or [N, C, d1, …] with C ≥ 1";
+        check(&ce, &[("logits", F32, shape), ("target", I32, &[2])], "logits", expected);
     }
+    // Nobody else is there to have a share.
+    let others = CrossEntropy { smoothing: Smoothing::Others, ..ce };
+    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2";
+    check(&others, &[("logits", F32, &[3, 1]), ("target", I32, &[3])], "logits", expected);
+    check(&ce, &[("logits", F32, &[2, 3, 4]), ("target", I32, &[2])], "target", "[2, 4]");
     check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[3])], "target", "[2]");
     check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), ("weight", F32, &[2, 3])], "weight", "[2]");
+    for length in [2, 4] {
+        let class_weight = ("class_weight", F32, &[length][..]);
+        check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), class_weight], "class_weight", "[3]");
+    }
+    let soft = CrossEntropySoft::default();
+    let probabilities = "target_probabilities";
+    check(&soft, &[("logits", F32, &[2, 3, 4]), (probabilities, F32, &[2, 4, 3])], probabilities, "[2, 3, 4]");
+    check(&Softmax, &[("logits", F32, &[2, 3]), ("upstream", F32, &[2])], "upstream", "[1] or [2, 3]");
+}
+
+#[test]
+fn a_value_per_class_has_no_reduction() {
+    let logits = zeros(&[("logits", DType::F32, &[2, 3])]);
+    for reduction in Reduction::ALL.into_iter().filter(|&reduction| reduction != Reduction::None) {
+        let expected = |loss| Error::PerClassReduction { loss, reduction };
+        assert_eq!(refusal(&Softmax, &logits, reduction), expected("softmax"));
+        assert_eq!(refusal(&LogSoftmax, &logits, reduction), expected("log_softmax"));
+    }
+}
+
+#[test]
+fn a_statistic_that_the_loss_does_not_have_is_refused() {
+    for spec in losses::ALL {
+        let loss = AnyLoss::new(spec.name, &[]).unwrap();
+        let softmax = spec.rows().is_some_and(|rows| !rows.softmax_of.is_empty());
+        for (statistic, has_it, log_sum_exp, argmax) in
+            [("log_sum_exp", softmax, true, false), ("argmax", spec.rows().is_some(), false, true)]
+        {
+            let statistics = Statistics { log_sum_exp, argmax };
+            let options = Options { statistics, ..Options::new(Reduction::None) };
+            if !has_it {
+                let expected = Error::Statistic { loss: spec.name, statistic };
+                assert_eq!(refusal(&loss, &Named::new(), options), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_stride_that_a_tensor_cannot_have_is_refused() {
+    let ty = |dtype, shape: &[usize]| TensorType::new(dtype, shape);
+    let rows = |shape: &[usize], items: &[usize]| {
+        Named::new().with("logits", ty(DType::F32, shape)).with("target", ty(DType::I32, items))
+    };
+    let strided = |types: &Named<TensorType>, of: &str, stride| {
+        let types = types.iter().map(|(name, ty)| match name == of {
+            true => (name.to_string(), ty.clone().with_row_stride(stride)),
+            false => (name.to_string(), ty.clone()),
+        });
+        types.collect::<Named<_>>()
+    };
+    let matrix = rows(&[4, 3], &[4]).with("weight", ty(DType::F32, &[4])).with("class_weight", ty(DType::F32, &[3]));
+    let pair = Named::new().with("prediction", ty(DType::F32, &[4, 3])).with("target", ty(DType::F32, &[4, 3]));
+    let ce = CrossEntropy::default();
+    let refusals: [(&dyn Loss, _, &str, usize, usize); 8] = [
+        (&ce, &matrix, "logits", 2, 3),
+        (&ce, &matrix, "logits", 0, 3),
+        (&ce, &matrix, "target", 8, 3),
+        (&ce, &matrix, "weight", 8, 3),
+        (&ce, &matrix, "class_weight", 8, 3),
+        (&ce, &rows(&[4, 3, 2], &[4, 2]), "logits", 8, 3),
+        (&Mse, &pair, "prediction", 8, 1),
+        (&Mse, &pair, "target", 8, 1),
+    ];
+    for gpu in adapters::all() {
+        for (loss, types, name, found, least) in refusals {
+            let tensor = loss.spec().input(name).unwrap().name;
+            let expected = Error::RowStride { loss: loss.spec().name, tensor, found, least };
+            assert_eq!(Plan::new(gpu, loss, &strided(types, name, found), Reduction::Sum).unwrap_err(), expected);
+        }
+        assert!(Plan::new(gpu, &ce, &strided(&matrix, "logits", 3), Reduction::Sum).is_ok());
+    }
+}
+
+#[test]
+fn a_tensor_with_gaps_between_its_rows_is_not_written_to() {
+    for gpu in adapters::all() {
+        let whole = Tensor::from_host(gpu, &[0.5_f32; 8]).unwrap();
+        let ty = TensorType::new(DType::F32, [2, 3]).with_row_stride(4);
+        let part = Tensor::from_buffer(gpu, whole.buffer().clone(), 0, ty);
+        let expected = Error::Strided { shape: vec![2, 3], row_stride: 4 };
+        assert_eq!(part.write(&[1.0_f32; 6]), Err(expected));
+        assert_eq!(part.read_blocking().unwrap(), HostTensor::new(&[0.5_f32; 6], [2, 3]).unwrap());
+    }
 }
 
 #[test]

@@ -1,0 +1,462 @@
+//! Rows of classes by each of the kernels that share them out: in place, with gaps, with classes apart, masked and sure.
+
+use std::sync::OnceLock;
+
+use wgloss::{
+    AnyLoss, BufferSlice, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Named, Options, Plan, Reduction,
+    RowKernel, Statistics, Tensor, TensorType, parity, reference,
+};
+
+#[path = "common/adapters.rs"]
+mod adapters;
+#[path = "common/device.rs"]
+mod device;
+#[path = "common/inputs.rs"]
+mod inputs;
+
+use device::{submit, uploaded};
+use inputs::{Inputs, changed, sample, tensor};
+
+/// Rows that are odd in number and length: halves of two rows share words.
+const ROWS: usize = 9;
+const CLASSES: usize = 21;
+const SHAPE: [usize; 2] = [ROWS, CLASSES];
+
+/// Every adapter with each kernel for rows; with a workgroup a row, as on CPUs and as on GPUs, which keep rows in
+/// workgroup memory.
+fn kernels() -> &'static [Gpu] {
+    static KERNELS: OnceLock<Vec<Gpu>> = OnceLock::new();
+    KERNELS.get_or_init(|| {
+        let kernels =
+            [(RowKernel::Lane, 0), (RowKernel::Workgroup, 0), (RowKernel::Workgroup, 1024), (RowKernel::Parts, 0)];
+        let with = |gpu: &Gpu, (rows, cached_classes)| {
+            let mut tuning = gpu.tuning();
+            (tuning.rows, tuning.cached_classes) = (rows, cached_classes);
+            gpu.with_tuning(tuning)
+        };
+        adapters::all().iter().flat_map(|gpu| kernels.map(|kernel| with(gpu, kernel))).collect()
+    })
+}
+
+fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {
+    AnyLoss::new(name, settings).unwrap()
+}
+
+/// The evaluation, after comparing it with the reference's.
+#[track_caller]
+fn evaluated(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: impl Into<Options>) -> Evaluation {
+    let options = options.into();
+    let found = loss.eval_with(gpu, inputs, options).unwrap();
+    let failures = parity::compare(&reference::evaluate(loss, inputs, &options).unwrap(), &found).failures;
+    assert!(failures.is_empty(), "{} on {gpu:?}: {failures:?}\n{found:?}", loss.spec().name);
+    found
+}
+
+/// The loss of a plan bound to the buffers of these inputs and gradients, which are all that it wants.
+#[track_caller]
+fn run_in_buffers(
+    gpu: &Gpu,
+    loss: &AnyLoss,
+    inputs: &Named<Tensor>,
+    gradients: &Named<Tensor>,
+    options: Options,
+) -> HostTensor<'static> {
+    let plan = Plan::new(gpu, loss, &inputs.map(|tensor| tensor.ty().clone()), options).unwrap();
+    let value = Tensor::zeros(gpu, plan.outputs().get("loss").unwrap().clone()).unwrap();
+    let tensors = inputs.iter().chain(gradients.iter()).chain([("loss", &value)]);
+    let places: Named<BufferSlice> = tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect();
+    let bound = plan.bind(&places).unwrap();
+    submit(gpu, |encoder| bound.record(encoder));
+    value.read_blocking().unwrap()
+}
+
+fn with_gradients(gradients: Gradients) -> Options {
+    Options { gradients, ..Options::new(Reduction::None) }
+}
+
+/// Softmax with an upstream gradient.
+fn softmax_inputs(shape: &[usize], dtype: DType) -> Inputs {
+    let inputs = sample(&loss("softmax", &[]), shape, dtype, true);
+    let upstream: Vec<f64> = inputs.get("logits").unwrap().to_f64().iter().rev().map(|x| x * x).collect();
+    inputs.with("upstream", tensor(&upstream, dtype, shape))
+}
+
+/// Host slices, device tensors and the caller's own buffers.
+#[track_caller]
+fn assert_same_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs) {
+    let what = format!("{} on {gpu:?}", loss.spec().name);
+    let expected = loss.eval_with(gpu, inputs, with_gradients(Gradients::Write)).unwrap();
+    let in_place = with_gradients(Gradients::InPlace);
+    assert_eq!(loss.eval_with(gpu, inputs, in_place).unwrap(), expected, "{what}");
+
+    let tensors = uploaded(gpu, inputs);
+    let output = loss.run_with(gpu, &tensors, in_place).unwrap();
+    assert_eq!(output.read_blocking().unwrap(), expected, "{what}");
+    assert_eq!(output.gradients.iter().count(), loss.spec().differentiable().count());
+    for (name, gradient) in output.gradients.iter() {
+        assert_eq!(gradient.buffer(), tensors.get(name).unwrap().buffer(), "{what}");
+    }
+
+    let tensors = uploaded(gpu, inputs);
+    let losses = run_in_buffers(gpu, loss, &tensors, &Named::new(), in_place);
+    assert_eq!(losses, expected.loss, "{what}");
+    for (name, expected) in expected.gradients.iter() {
+        assert_eq!(tensors.get(name).unwrap().read_blocking().unwrap(), *expected, "{what}");
+    }
+}
+
+#[test]
+fn gradients_in_place_have_the_bits_of_gradients_elsewhere() {
+    let cross_entropy = loss("cross_entropy", &[("label_smoothing", "0.1")]);
+    // These need other classes' logits for each gradient.
+    let distillation = loss("distillation", &[("temperature", "2"), ("divergence", "reverse")]);
+    let softmax = loss("softmax", &[]);
+    for gpu in kernels() {
+        assert_same_in_place(gpu, &cross_entropy, &sample(&cross_entropy, &SHAPE, DType::F32, true));
+        assert_same_in_place(gpu, &distillation, &sample(&distillation, &SHAPE, DType::F16, false));
+        assert_same_in_place(gpu, &softmax, &softmax_inputs(&SHAPE, DType::BF16));
+    }
+    let gaussian = loss("gaussian_nll", &[]);
+    for gpu in adapters::all() {
+        assert_same_in_place(gpu, &gaussian, &sample(&gaussian, &[1001], DType::F16, true));
+    }
+}
+
+/// What lies between rows.
+const FILLING: f64 = 0.375;
+
+/// All elements of a buffer with gaps between rows, the last row's too.
+fn padded(host: &HostTensor, row_stride: usize) -> HostTensor<'static> {
+    let [rows, columns] = host.shape()[..] else { panic!("rows") };
+    let mut values = Vec::new();
+    for row in host.to_f64().chunks(columns) {
+        values.extend_from_slice(row);
+        values.resize(values.len() + row_stride - columns, FILLING);
+    }
+    tensor(&values, host.dtype(), &[rows * row_stride])
+}
+
+/// The whole buffer, and the rows in it.
+fn with_gaps(gpu: &Gpu, host: &HostTensor, row_stride: usize) -> (Tensor, Tensor) {
+    let whole = Tensor::from_host(gpu, padded(host, row_stride)).unwrap();
+    let ty = host.ty().clone().with_row_stride(row_stride);
+    (whole.clone(), Tensor::from_buffer(gpu, whole.buffer().clone(), 0, ty))
+}
+
+#[test]
+fn gaps_between_rows_change_no_bits_and_stay_as_they_are() {
+    let cases = [
+        (loss("cross_entropy_soft", &[("label_smoothing", "0.1")]), DType::F16, Gradients::Write),
+        (loss("distillation", &[]), DType::F32, Gradients::InPlace),
+    ];
+    for (loss, dtype, gradients) in &cases {
+        let inputs = sample(loss, &SHAPE, *dtype, false);
+        let (second, options) = (loss.spec().inputs[1].name, with_gradients(*gradients));
+        for (gpu, strides) in kernels().iter().flat_map(|gpu| [(gpu, [24, 23]), (gpu, [23, 32])]) {
+            let dense = loss.eval_with(gpu, &inputs, options).unwrap();
+            let what = format!("{} {dtype} {strides:?} on {gpu:?}", loss.spec().name);
+            let given = || {
+                let [logits, other] = [("logits", strides[0]), (second, strides[1])]
+                    .map(|(name, stride)| with_gaps(gpu, inputs.get(name).unwrap(), stride));
+                (logits.0, Named::<Tensor>::new().with("logits", logits.1).with(second, other.1))
+            };
+            // Tensors on the device.
+            let found = loss.run_with(gpu, &given().1, options).unwrap().read_blocking().unwrap();
+            assert!(found == dense, "{what}: expected {dense:?}\nfound {found:?}");
+
+            // The caller's own buffers.
+            let (whole_logits, tensors) = given();
+            let zeros = tensor(&[0.0; ROWS * CLASSES], *dtype, &SHAPE);
+            let (whole_gradient, gradient) = with_gaps(gpu, &zeros, strides[0]);
+            let outputs = match gradients {
+                Gradients::Write => Named::new().with("grad.logits", gradient),
+                _ => Named::new(),
+            };
+            assert_eq!(run_in_buffers(gpu, loss, &tensors, &outputs, options), dense.loss, "{what}");
+            let written = if *gradients == Gradients::Write { whole_gradient } else { whole_logits };
+            let expected = padded(dense.gradients.get("logits").unwrap(), strides[0]);
+            assert!(written.read_blocking().unwrap() == expected, "{what}");
+        }
+    }
+}
+
+const NONE: f64 = -100.0;
+const MASKED: f64 = f64::NEG_INFINITY;
+
+#[test]
+fn statistics_are_those_of_every_row() {
+    // The target of each row, the logits that are changed, and the class that is predicted.
+    let rows: [(f64, &[(usize, f64)], i32); ROWS] = [
+        (3.0, &[(3, 5.0), (17, 5.0)], 3),
+        (17.0, &[(3, 5.0), (17, 5.0)], 3),
+        (2.0, &[(2, 5.0), (20, f64::NAN)], -1),
+        (0.0, &[(0, f64::INFINITY)], -1),
+        (NONE, &[(7, 5.0)], 7),
+        (NONE, &[(7, f64::NAN)], -1),
+        (12.0, &[(0, MASKED), (12, 5.0), (20, MASKED)], 12),
+        (20.0, &[(20, 5.0)], 20),
+        (1.0, &[(0, 5.0)], 0),
+    ];
+    let logits = rows
+        .iter()
+        .zip(0..)
+        .flat_map(|((_, logits, _), row)| logits.iter().map(move |&(class, logit)| (row * CLASSES + class, logit)));
+    let targets: Vec<_> = rows.iter().map(|&(target, ..)| target).enumerate().collect();
+    let (logits, predicted) = (logits.collect::<Vec<_>>(), rows.map(|(.., predicted)| predicted));
+
+    let losses = [
+        (loss("cross_entropy", &[("softcap", "4")]), DType::F32),
+        (loss("distillation", &[("temperature", "2")]), DType::BF16),
+    ];
+    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let options = Options { statistics, ..Options::new(Reduction::None) };
+    for gpu in kernels() {
+        for (loss, dtype) in &losses {
+            let inputs = changed(&sample(loss, &SHAPE, *dtype, false), "logits", &logits);
+            let found = evaluated(gpu, loss, &changed(&inputs, "target", &targets), options);
+            assert_eq!(found.argmax.unwrap().to_vec::<i32>(), Ok(predicted.to_vec()), "{gpu:?}");
+            let log_sum_exp = found.log_sum_exp.unwrap().to_f64();
+            for (log_sum_exp, class) in log_sum_exp.iter().zip(predicted) {
+                assert_eq!(log_sum_exp.is_nan(), class == -1, "{gpu:?}");
+            }
+            let has_target = inputs.get("target").is_some();
+            assert_eq!(found.correct, has_target.then_some(3), "{gpu:?}");
+        }
+    }
+}
+
+/// The values of rows `[N, C, d1, …]` as those of `[N·d, C]`.
+fn rows_side_by_side(values: &[f64], classes: usize, inner: usize) -> Vec<f64> {
+    let samples = values.chunks(classes * inner);
+    samples.flat_map(|sample| (0..inner).flat_map(move |i| sample.iter().skip(i).step_by(inner).copied())).collect()
+}
+
+#[test]
+fn axes_after_the_classes_are_rows_in_order() {
+    let (cross_entropy, softmax) = (loss("cross_entropy", &[]), loss("softmax", &[]));
+    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let options = Options { statistics, ..Options::new(Reduction::None) };
+    // An even and an odd number of rows side by side.
+    for shape in [[3, 7, 2, 3], [2, 5, 3, 3]] {
+        let [samples, classes, d1, d2] = shape;
+        let (inner, rows) = (d1 * d2, samples * d1 * d2);
+        // The second is rounded from either side.
+        let cases = [
+            (&cross_entropy, sample(&cross_entropy, &shape, DType::F32, true), 1e-5),
+            (&softmax, softmax_inputs(&shape, DType::F16), 1e-2),
+        ];
+        for (loss, apart, tolerance) in cases {
+            let flat = |values: &HostTensor| match values.shape() {
+                shape if shape.len() == 4 => rows_side_by_side(&values.to_f64(), classes, inner),
+                _ => values.to_f64(),
+            };
+            let together = apart.iter().map(|(name, host)| {
+                let shape = match host.shape().len() {
+                    4 => vec![rows, classes],
+                    3 => vec![rows],
+                    _ => host.shape().to_vec(),
+                };
+                (name.to_string(), tensor(&flat(host), host.dtype(), &shape))
+            });
+            let together: Inputs = together.collect();
+            // A workgroup a row takes only classes side by side.
+            for gpu in kernels().iter().filter(|gpu| gpu.tuning().rows != RowKernel::Workgroup) {
+                let [expected, found] = [&together, &apart].map(|inputs| evaluated(gpu, loss, inputs, options));
+                let same = |expected: &HostTensor, found: &HostTensor| {
+                    let pairs = expected.to_f64().into_iter().zip(flat(found));
+                    let far = pairs.into_iter().find(|(expected, found)| (expected - found).abs() > tolerance);
+                    assert_eq!(far, None, "{} {shape:?} on {gpu:?}", loss.spec().name);
+                };
+                same(&expected.loss, &found.loss);
+                same(expected.gradients.get("logits").unwrap(), found.gradients.get("logits").unwrap());
+                same(&expected.log_sum_exp.unwrap(), found.log_sum_exp.as_ref().unwrap());
+                assert_eq!(expected.argmax.unwrap().to_f64(), found.argmax.as_ref().unwrap().to_f64());
+                let per_class = loss.spec().rows().is_some_and(|rows| rows.per_class);
+                let items = [samples, d1, d2];
+                assert_eq!(found.loss.shape(), if per_class { &shape[..] } else { &items });
+                for statistic in [found.log_sum_exp, found.argmax] {
+                    assert_eq!(statistic.unwrap().shape(), items);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_workspace_does_not_grow_with_the_classes() {
+    const BYTES_A_ROW: u64 = 512;
+    const BYTES_A_WORKGROUP: u64 = 256;
+    let distillation = loss("distillation", &[]);
+    for gpu in kernels() {
+        let size = |gpu: &Gpu, rows: usize, classes: usize| {
+            let ty = TensorType::new(DType::F32, [rows, classes]);
+            let types = Named::new().with("logits", ty.clone()).with("teacher_logits", ty);
+            Plan::new(gpu, &distillation, &types, Reduction::Mean).unwrap().workspace_size()
+        };
+        // Where a driver's loops are short, the longest rows have more parts.
+        let mut tuning = gpu.tuning();
+        tuning.max_loop_iterations = u32::MAX;
+        let endless = gpu.with_tuning(tuning);
+        for rows in [1, 8, 64] {
+            for classes in [10, 1000, 50_257, 262_144] {
+                let most = BYTES_A_ROW * rows as u64 + BYTES_A_WORKGROUP * u64::from(tuning.workgroups);
+                let found = size(&endless, rows, classes);
+                assert!(found <= most, "[{rows}, {classes}] takes {found} on {gpu:?}");
+                let found = size(gpu, rows, classes);
+                let tensors = 2 * 4 * (rows * classes) as u64;
+                assert!(found <= most + tensors / 100, "[{rows}, {classes}] takes {found} on {gpu:?}");
+            }
+        }
+        for rows in [1, 7, 64, 1000, 8192] {
+            let (once, twice) = (size(gpu, rows, 100), size(gpu, 2 * rows, 100));
+            let most = 2 * once + BYTES_A_WORKGROUP * u64::from(tuning.workgroups);
+            assert!(twice <= most, "{rows} rows take {once}, twice as many {twice} on {gpu:?}");
+        }
+    }
+}
+
+#[test]
+fn masked_classes_take_no_part() {
+    // Some classes of the first rows, the target's own, all but one, and all.
+    let mut masks: Vec<usize> = vec![0, 5, CLASSES + 20, 2 * CLASSES + 4];
+    masks.extend((0..CLASSES).filter(|&class| class != 9).map(|class| 3 * CLASSES + class));
+    masks.extend((0..CLASSES).map(|class| 4 * CLASSES + class));
+    let masked: Vec<_> = masks.iter().map(|&element| (element, MASKED)).collect();
+    let targets = [(0, 1.0), (1, 1.0), (2, 4.0), (3, 9.0), (4, 0.0)];
+    // Masked classes are not wanted, but for one.
+    let wanted: Vec<_> = masks.iter().map(|&element| (element, if element == 5 { 0.5 } else { 0.0 })).collect();
+    // Those that only their formulas tell apart run on one kernel of each adapter.
+    let losses = [
+        ("cross_entropy", &[("label_smoothing", "0.1")][..], kernels()),
+        ("cross_entropy_soft", &[("label_smoothing", "0.1")], kernels()),
+        ("distillation", &[("divergence", "jensen_shannon")], kernels()),
+        ("cross_entropy", &[], adapters::all()),
+        ("focal", &[], adapters::all()),
+        ("multi_margin", &[], adapters::all()),
+        ("multilabel_soft_margin", &[], adapters::all()),
+    ]
+    .map(|(name, settings, gpus)| (loss(name, settings), gpus));
+    for (loss, gpus) in losses {
+        let inputs = changed(&sample(&loss, &SHAPE, DType::F32, false), "logits", &masked);
+        let inputs = changed(&changed(&inputs, "target", &targets), "target_probabilities", &wanted);
+        let is_cross_entropy = loss.spec().name == "cross_entropy";
+        for gpu in gpus {
+            let found = evaluated(gpu, &loss, &inputs, Reduction::None);
+            let gradient = found.gradients.get("logits").unwrap().to_f64();
+            // Of the first two rows and of the one with a single class left.
+            let untouched = masks.iter().filter(|&&element| element / CLASSES != 2 && element / CLASSES != 4);
+            let soft_targets = inputs.get("target_probabilities").is_some();
+            for &element in untouched.filter(|&&element| !(soft_targets && element == 5)) {
+                assert_eq!(gradient[element], 0.0, "{loss:?} {element} on {gpu:?}");
+            }
+            if is_cross_entropy {
+                let losses = found.loss.to_f64();
+                assert!(losses[0].is_finite() && losses[1].is_finite(), "{losses:?}");
+                assert_eq!([losses[2], losses[3]], [f64::INFINITY, 0.0], "{loss:?} on {gpu:?}");
+            }
+        }
+    }
+}
+
+/// Relative to themselves, not to the largest of their tensors.
+#[test]
+fn sure_rows_keep_the_digits_of_their_loss_and_gradient() {
+    const LEADS: [f64; 3] = [20.0, 40.0, 80.0];
+    let shape = [LEADS.len(), CLASSES];
+    let targets = [4, 0, 20];
+    let elements: Vec<usize> = targets.iter().enumerate().map(|(row, class)| row * CLASSES + class).collect();
+    let losses = [
+        loss("cross_entropy", &[]),
+        loss("cross_entropy", &[("label_smoothing", "0.1")]),
+        loss("cross_entropy_soft", &[]),
+        loss("log_softmax", &[]),
+    ];
+    for loss in &losses {
+        let given = sample(loss, &shape, DType::F32, true);
+        // Quarters, so that their distances are exact.
+        let logits = given.get("logits").unwrap().to_f64();
+        let quarters: Vec<_> = logits.iter().map(|x| (4.0 * x).round() / 4.0).enumerate().collect();
+        // The other logits lie between −3 and 3.
+        let leading: Vec<_> = elements.iter().zip(LEADS).map(|(&element, lead)| (element, 3.0 + lead)).collect();
+        let classes: Vec<_> = targets.iter().map(|&class| class as f64).enumerate().collect();
+        let one_hot: Vec<_> =
+            (0..shape[0] * CLASSES).map(|element| (element, f64::from(elements.contains(&element)))).collect();
+        let mut inputs = changed(&changed(&given, "logits", &quarters), "logits", &leading);
+        inputs = changed(&changed(&inputs, "target", &classes), "target_probabilities", &one_hot);
+        if loss.spec().name == "log_softmax" {
+            let upstream: Vec<f64> = one_hot.iter().map(|&(_, value)| value).collect();
+            inputs = inputs.with("upstream", tensor(&upstream, DType::F32, &shape));
+        }
+        let expected = reference::evaluate(loss, &inputs, &Reduction::None.into()).unwrap();
+        for gpu in kernels() {
+            let found = evaluated(gpu, loss, &inputs, Reduction::None);
+            let found_gradient = found.gradients.get("logits").unwrap().to_f64();
+            let per_class = expected.loss.len() == expected.gradients[0].1.len();
+            for (row, &element) in elements.iter().enumerate() {
+                let item = if per_class { element } else { row };
+                for (expected, found) in [
+                    (expected.loss[item], found.loss.to_f64()[item]),
+                    (expected.gradients[0].1[element], found_gradient[element]),
+                ] {
+                    let error = (found / expected - 1.0).abs();
+                    let what = format!("{} at a lead of {} on {gpu:?}", loss.spec().name, LEADS[row]);
+                    assert!(error <= 1e-6, "{what}: expected {expected:e}, found {found:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn where_every_row_is_ignored_there_is_nothing() {
+    let cross_entropy = loss("cross_entropy", &[]);
+    let ignored: Vec<_> = (0..ROWS).map(|row| (row, NONE)).collect();
+    let inputs = changed(&sample(&cross_entropy, &SHAPE, DType::F32, true), "target", &ignored);
+    let inputs = changed(&inputs, "logits", &[(0, f64::NAN), (CLASSES, f64::INFINITY)]);
+    for gpu in kernels() {
+        let found = evaluated(gpu, &cross_entropy, &inputs, Reduction::Mean);
+        assert_eq!((found.loss.item(), found.items, found.correct), (0.0, 0, Some(0)), "{gpu:?}");
+        let gradient = found.gradients.get("logits").unwrap().to_f64();
+        assert!(gradient.iter().all(|&x| x == 0.0), "{gradient:?} on {gpu:?}");
+    }
+}
+
+#[test]
+fn rows_out_of_range_are_counted_once_and_the_first_is_named() {
+    let element = |row: usize, class: usize| row * CLASSES + class;
+    let probabilities: &[(usize, f64)] = &[(element(2, 0), 1.5), (element(2, 20), -0.5), (element(7, 11), 1.5)];
+    let classes: &[(usize, f64)] = &[(4, CLASSES as f64), (5, -1.0), (8, f64::from(i32::MAX))];
+    let cases = [
+        ("cross_entropy_soft", "target_probabilities", probabilities, 2, 2),
+        ("cross_entropy_soft", "class_weight", &[(20, -1.0)], ROWS as u64, 0),
+        ("cross_entropy", "target", classes, 3, 4),
+        ("cross_entropy", "class_weight", &[(0, -1.0), (20, -1.0)], ROWS as u64, 0),
+    ];
+    for (name, input, changes, count, first) in cases {
+        let loss = loss(name, &[]);
+        let inputs = changed(&sample(&loss, &SHAPE, DType::F32, true), input, changes);
+        let expected = Error::Target { loss: loss.spec().name, count, first };
+        assert_eq!(reference::evaluate(&loss, &inputs, &Reduction::Mean.into()), Err(expected.clone()));
+        for gpu in kernels() {
+            assert_eq!(loss.eval_with(gpu, &inputs, Reduction::Mean), Err(expected.clone()), "{input} on {gpu:?}");
+        }
+    }
+}
+
+/// Halves of rows by parts that lie apart are written by several workgroups, a word's two halves in any order.
+#[test]
+fn several_workgroups_a_row_give_the_same_bits_each_time() {
+    let cross_entropy = loss("cross_entropy", &[]);
+    for gpu in kernels().iter().filter(|gpu| gpu.tuning().rows == RowKernel::Parts) {
+        for (dtype, shape) in [(DType::F32, vec![3, 5001]), (DType::F16, vec![3, 5001]), (DType::BF16, vec![2, 701, 5])]
+        {
+            let tensors = uploaded(gpu, &sample(&cross_entropy, &shape, dtype, true));
+            let output = cross_entropy.run_with(gpu, &tensors, Reduction::WeightedMean).unwrap();
+            let first = output.read_blocking().unwrap();
+            for _ in 0..20 {
+                submit(gpu, |encoder| output.record(encoder));
+                assert!(output.read_blocking().unwrap() == first, "{dtype} {shape:?} on {gpu:?}");
+            }
+        }
+    }
+}
