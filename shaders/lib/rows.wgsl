@@ -164,7 +164,10 @@ fn merge(a: State, b: State) -> State {
         gap = distance_of(a.first.maximum, b.first.maximum);
         factor = exp_nonpositive(-gap);
     }
-    var merged = State(merge_softmax(a.first, b.first, factor), a.second, a.sums, min(a.standing, b.standing));
+    var merged = State(merge_softmax(a.first, b.first, factor), a.second, a.sums, FINE);
+    if (CHECKS_CLASSES) {
+        merged.standing = min(a.standing, b.standing);
+    }
     if (SECOND_SOFTMAX) {
         let second_factor = exp_nonpositive(-distance_of(a.second.maximum, b.second.maximum));
         merged.second = merge_softmax(a.second, b.second, second_factor);

@@ -41,10 +41,25 @@ fn unsigned_bits(logits: vec4<f32>) -> u32 {
     return max(max(bits.x, bits.y), max(bits.z, bits.w));
 }
 
-fn merge_rest(row: Row, first: State, quad: Quad) -> State {
-    var state = merge(first, state_of(row, cell_in(quad, 1u)));
-    state = merge(state, state_of(row, cell_in(quad, 2u)));
-    return merge(state, state_of(row, cell_in(quad, 3u)));
+fn state_of_quad(row: Row, quad: Quad) -> State {
+    if (SOFTMAX && !SECOND_SOFTMAX && !SUMS && !CHECKS_CLASSES) {
+        return State(softmax_of_quad(quad), no_state().second, vec2<f32>(), FINE);
+    }
+    let low = merge(state_of(row, cell_in(quad, 0u)), state_of(row, cell_in(quad, 1u)));
+    return merge(low, merge(state_of(row, cell_in(quad, 2u)), state_of(row, cell_in(quad, 3u))));
+}
+
+// The same for a softmax alone, with fewer steps: the largest of four, and the powers of the three others.
+fn softmax_of_quad(quad: Quad) -> Softmax {
+    let x = max(quad.logits, vec4<f32>(LOWEST));
+    let larger = max(x.xz, x.yw);
+    let smaller = min(x.xz, x.yw);
+    let maximum = max(larger.x, larger.y);
+    let is = x == vec4<f32>(maximum);
+    let place = select(select(select(3u, 2u, is.z), 1u, is.y), 0u, is.x);
+    let others = exp_nonpositive(-distance_of(min(larger.x, larger.y), maximum))
+        + (exp_nonpositive(-distance_of(smaller.x, maximum)) + exp_nonpositive(-distance_of(smaller.y, maximum)));
+    return Softmax(maximum, quad.column + place, others);
 }
 
 fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
@@ -55,11 +70,11 @@ fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
         let block_end = min(block_start + BLOCK * lanes, end);
         let quad = read_quad(row, block_start);
         unsigned = max(unsigned, unsigned_bits(quad.logits));
-        var block = merge_rest(row, state_of(row, cell_in(quad, 0u)), quad);
+        var block = state_of_quad(row, quad);
         for (var column = block_start + step; column < block_end; column += step) {
             let quad = read_quad(row, column);
             unsigned = max(unsigned, unsigned_bits(quad.logits));
-            block = merge_rest(row, merge(block, state_of(row, cell_in(quad, 0u))), quad);
+            block = merge(block, state_of_quad(row, quad));
         }
         total = join(total, block);
     }
