@@ -3,11 +3,13 @@
 use wgloss::{
     AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Gpu,
     Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
-    Status, Tensor, TensorType, losses, parity, reference, spec::Domain,
+    Status, Tensor, TensorType, losses, reference, spec::Domain,
 };
 
 #[path = "common/adapters.rs"]
 mod adapters;
+#[path = "common/agreement.rs"]
+mod agreement;
 #[path = "common/caller.rs"]
 mod caller;
 #[path = "common/device.rs"]
@@ -17,6 +19,7 @@ mod golden;
 #[path = "common/inputs.rs"]
 mod inputs;
 
+use agreement::{assert_agree, evaluated};
 use caller::{buffer, started};
 use device::{submit, uploaded};
 use inputs::{Inputs, changed, domain, sample, tensor};
@@ -39,22 +42,6 @@ fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
 /// The shape of a first input with this many items.
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     if loss.spec().rows().is_some() { vec![items, 5] } else { vec![items] }
-}
-
-#[track_caller]
-fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
-    let failures = parity::compare(expected, found).failures;
-    assert!(failures.is_empty(), "{what}: {failures:?}\nexpected {expected:?}\nfound {found:?}");
-}
-
-/// The evaluation on the adapter, after comparing it with the reference's.
-#[track_caller]
-fn evaluated(gpu: &Gpu, loss: &impl Loss, inputs: &Inputs, options: impl Into<Options>) -> Evaluation {
-    let options = options.into();
-    let expected = reference::evaluate(loss, inputs, &options).unwrap();
-    let found = loss.eval_with(gpu, inputs, options).unwrap();
-    assert_agree(&expected, &found, &format!("{} {options:?} on {}", loss.spec().name, gpu.adapter_id()));
-    found
 }
 
 fn pair(prediction: &[f64], target: &[f64]) -> Inputs {
@@ -99,10 +86,14 @@ fn a_mean_over_nothing_that_counts_is_zero() {
         found.loss.item() == 0.0 && gradients.into_iter().all(|x| x == 0.0)
     };
     for gpu in adapters::all() {
-        for loss in every_loss().filter(|loss| loss.spec().input("weight").is_some()) {
-            let weightless: Vec<_> = (0..7).map(|item| (item, 0.0)).collect();
-            let inputs = changed(&sample(&loss, &shape_of(&loss, 7), DType::F32, true), "weight", &weightless);
-            assert!(zero(&evaluated(gpu, &loss, &inputs, Reduction::WeightedMean)), "{loss:?}");
+        for loss in every_loss() {
+            let given = sample(&loss, &shape_of(&loss, 7), DType::F32, true);
+            for (weights, reduction) in [("weight", Reduction::WeightedMean), ("class_weight", Reduction::Mean)] {
+                let Some(some) = given.get(weights) else { continue };
+                let none: Vec<_> = (0..some.shape()[0]).map(|index| (index, 0.0)).collect();
+                let found = evaluated(gpu, &loss, &changed(&given, weights, &none), reduction);
+                assert!(zero(&found), "{loss:?} {weights}: {found:?}");
+            }
         }
         for dtype in DType::FLOATS {
             let ignored = rows(&[1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0, 3.0], dtype, &[-100.0; 3]);

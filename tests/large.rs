@@ -2,36 +2,27 @@
 
 #[path = "common/adapters.rs"]
 mod adapters;
+#[path = "common/agreement.rs"]
+mod agreement;
 
 use wgloss::{
-    Adapter, AnyLoss, DType, Error, Gpu, HostTensor, Loss, Mae, Named, Options, Plan, Reduction, RowKernel, Statistics,
-    Tensor, TensorType, losses,
-    parity::{self, TOLERANCE},
-    reference,
+    Adapter, AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Mae, Named, Options, Plan, Reduction, RowKernel,
+    Statistics, Tensor, TensorType, losses, parity::TOLERANCE, reference,
 };
+
+use agreement::{assert_agree, evaluated};
 
 fn values(count: usize, scale: f64) -> Vec<f64> {
     let mut rng = fastrand::Rng::with_seed(7);
     (0..count).map(|_| (rng.f64() - 0.5) * scale).collect()
 }
 
-fn labels(rows: usize, classes: usize) -> HostTensor<'static> {
-    labels_of([rows], classes)
-}
-
-fn labels_of(shape: impl Into<Vec<usize>>, classes: usize) -> HostTensor<'static> {
+/// A label a row, whose rows have this shape.
+fn labels(shape: impl Into<Vec<usize>>, classes: usize) -> HostTensor<'static> {
     let shape = shape.into();
     let rows: usize = shape.iter().product();
     let bytes = (0..rows).flat_map(|row| ((row * 7 % classes) as i32).to_le_bytes()).collect::<Vec<u8>>();
     HostTensor::from_bytes(DType::I32, shape, bytes).expect("one label a row")
-}
-
-/// Kernel and reference on the same inputs.
-fn agree(gpu: &Gpu, loss: &AnyLoss, inputs: &Named<HostTensor<'_>>, options: Options, what: &str) {
-    let found = loss.eval_with(gpu, inputs, options).expect(what);
-    let expected = reference::evaluate(loss, inputs, &options).expect(what);
-    let comparison = parity::compare(&expected, &found);
-    assert!(comparison.failures.is_empty(), "{} {what}: {:?}", gpu.adapter_id(), comparison.failures);
 }
 
 /// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver
@@ -68,8 +59,8 @@ fn rows_are_as_long_as_they_like() {
             for dtype in [DType::F32, DType::F16] {
                 let logits =
                     HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
-                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
-                agree(&gpu, &cross_entropy, &inputs, Reduction::Mean.into(), &format!("{dtype} [{rows}, {classes}]"));
+                let inputs = Named::new().with("logits", logits).with("target", labels([rows], classes));
+                evaluated(&gpu, &cross_entropy, &inputs, Reduction::Mean);
             }
         }
     }
@@ -84,13 +75,12 @@ fn vocabularies_are_as_large_and_logits_as_extreme_as_they_like() {
             let logits: Vec<f64> = drawn.iter().map(|x| factor * x + shift).collect();
             for dtype in [DType::F32, DType::BF16] {
                 let logits = HostTensor::rounded(&logits, dtype, [rows, classes]).expect("floats");
-                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
+                let inputs = Named::new().with("logits", logits).with("target", labels([rows], classes));
                 let expected = reference::evaluate(&cross_entropy, &inputs, &Reduction::Mean.into()).expect("it fits");
                 for gpu in adapters::all() {
                     let found = cross_entropy.eval_with(gpu, &inputs, Reduction::Mean).expect("it fits");
-                    let failures = parity::compare(&expected, &found).failures;
                     let what = format!("{dtype} [{rows}, {classes}] ×{factor} {shift:+} on {}", gpu.adapter_id());
-                    assert!(failures.is_empty(), "{what}: {failures:?}");
+                    assert_agree(&expected, &found, &what);
                 }
             }
         }
@@ -111,8 +101,6 @@ fn what_is_larger_than_a_binding_is_split() {
         for dtype in DType::FLOATS {
             for reduction in Reduction::ALL {
                 let options = Options { upstream: 0.5, ..Options::new(reduction) };
-                let what = format!("{dtype} {reduction}");
-
                 let mse = AnyLoss::new("mse", &[]).expect("a loss");
                 let count = 50_001;
                 let shape = [3, 16_667];
@@ -124,7 +112,7 @@ fn what_is_larger_than_a_binding_is_split() {
                 if reduction == Reduction::None {
                     inputs = inputs.with("upstream", tensor(1.0));
                 }
-                agree(&gpu, &mse, &inputs, options, &what);
+                evaluated(&gpu, &mse, &inputs, options);
 
                 // The position on the last axis goes on across chunks.
                 let bce = AnyLoss::new("bce_with_logits", &[]).expect("a loss");
@@ -139,16 +127,46 @@ fn what_is_larger_than_a_binding_is_split() {
                     .with("logits", tensor(8.0, 0.0))
                     .with("target", tensor(1.0, 0.5))
                     .with("pos_weight", pos_weight);
-                agree(&gpu, &bce, &inputs, options, &what);
+                evaluated(&gpu, &bce, &inputs, options);
 
                 let cross_entropy = AnyLoss::new("cross_entropy", &[("ignore_index", "3")]).expect("a loss");
                 let (rows, classes) = (4099, 7);
                 let logits =
                     HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
-                let inputs = Named::new().with("logits", logits).with("target", labels(rows, classes));
-                agree(&gpu, &cross_entropy, &inputs, options, &what);
+                let inputs = Named::new().with("logits", logits).with("target", labels([rows], classes));
+                evaluated(&gpu, &cross_entropy, &inputs, options);
             }
         }
+    }
+}
+
+/// A call of a loss with two required inputs.
+struct Call {
+    loss: &'static str,
+    dtype: DType,
+    shape: &'static [usize],
+    row_stride: Option<usize>,
+    options: Options,
+    kernels: &'static [RowKernel],
+}
+
+impl Call {
+    fn evaluated(&self, gpu: &Gpu) -> Evaluation {
+        let Call { dtype, shape, row_stride, .. } = *self;
+        let loss = AnyLoss::new(self.loss, &[]).expect("a loss");
+        let elements = shape[0] * row_stride.unwrap_or(shape[1]) * shape[2..].iter().product::<usize>();
+        let upload = |host: HostTensor| Tensor::from_host(gpu, host).expect("it fits");
+        let flat = upload(HostTensor::rounded(&values(elements, 8.0), dtype, [elements]).expect("floats"));
+        let ty = TensorType { row_stride, ..TensorType::new(dtype, shape) };
+        let first = Tensor::from_buffer(gpu, flat.buffer().clone(), 0, ty);
+        let second = if loss.spec().rows().is_some() {
+            labels([&shape[..1], &shape[2..]].concat(), shape[1])
+        } else {
+            let targets: Vec<f64> = values(elements, 1.0).iter().map(|x| x + 0.5).collect();
+            HostTensor::rounded(&targets, dtype, shape).expect("floats")
+        };
+        let output = loss.run(gpu, &first, &upload(second), self.options);
+        output.and_then(|output| output.read_blocking()).expect("it can be split")
     }
 }
 
@@ -156,51 +174,35 @@ fn what_is_larger_than_a_binding_is_split() {
 #[test]
 fn a_split_call_gives_what_a_whole_one_gives() {
     let mean = Options::new(Reduction::Mean);
-    let statistics = Statistics { log_sum_exp: true, argmax: true };
-    let rows = Options { statistics, ..mean };
-    let (cross_entropy, f32, f16) = ("cross_entropy", DType::F32, DType::F16);
-    // By loss, storage, shape, row stride, options and whether each kernel for rows runs it.
-    let cases: [(&str, DType, &[usize], Option<usize>, Options, bool); 7] = [
-        ("mse", f32, &[3, 16_667], None, mean, false),
-        ("bce_with_logits", f16, &[2000, 37], None, mean, false),
-        (cross_entropy, f16, &[9001, 7], None, Options { reduction: Reduction::None, ..rows }, false),
-        (cross_entropy, f32, &[4099, 7], None, rows, true),
-        (cross_entropy, f32, &[64, 32, 4, 8], None, rows, true),
-        (cross_entropy, f32, &[200, 90], Some(128), rows, true),
-        (cross_entropy, f16, &[80, 300], Some(480), rows, true),
+    let statistics = Options { statistics: Statistics { log_sum_exp: true, argmax: true }, ..mean };
+    let elementwise = |loss, dtype, shape| {
+        let kernels = &[RowKernel::BySize];
+        Call { loss, dtype, shape, row_stride: None, options: mean, kernels }
+    };
+    let rows = |dtype, shape, row_stride| {
+        let kernels = &[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts];
+        Call { loss: "cross_entropy", dtype, shape, row_stride, options: statistics, kernels }
+    };
+    let calls = [
+        elementwise("mse", DType::F32, &[3, 16_667]),
+        elementwise("bce_with_logits", DType::F16, &[2000, 37]),
+        Call { options: Options { reduction: Reduction::None, ..statistics }, ..rows(DType::F16, &[9001, 7], None) },
+        rows(DType::F32, &[4099, 7], None),
+        rows(DType::F32, &[64, 32, 4, 8], None),
+        rows(DType::F32, &[200, 90], Some(128)),
+        rows(DType::F16, &[80, 300], Some(480)),
     ];
-    for whole in adapters::all() {
-        let split = with_small_bindings(whole);
-        for (name, dtype, shape, stride, options, each_kernel) in cases {
-            let loss = AnyLoss::new(name, &[]).expect("a loss");
-            let row_stride = stride.unwrap_or(shape[1]);
-            let elements = shape[0] * row_stride * shape[2..].iter().product::<usize>();
-            let first = HostTensor::rounded(&values(elements, 8.0), dtype, [elements]).expect("floats");
-            let second = if loss.spec().rows().is_some() {
-                labels_of([&shape[..1], &shape[2..]].concat(), shape[1])
-            } else {
-                let targets: Vec<f64> = values(elements, 1.0).iter().map(|x| x + 0.5).collect();
-                HostTensor::rounded(&targets, dtype, shape).expect("floats")
-            };
-            let evaluated = |gpu: &Gpu| {
-                let ty = TensorType { row_stride: stride, ..TensorType::new(dtype, shape) };
-                let flat = Tensor::from_host(gpu, &first).expect("it fits");
-                let first = Tensor::from_buffer(gpu, flat.buffer().clone(), 0, ty);
-                let second = Tensor::from_host(gpu, &second).expect("it fits");
-                loss.run(gpu, &first, &second, options).and_then(|output| output.read_blocking()).expect("it fits")
-            };
-            let kernels: &[_] = match each_kernel {
-                true => &[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts],
-                false => &[RowKernel::BySize],
-            };
-            for &rows in kernels {
-                let [whole, split] = [whole, &split].map(|gpu| {
+    for gpu in adapters::all() {
+        let small = with_small_bindings(gpu);
+        for call in &calls {
+            for &rows in call.kernels {
+                let [whole, split] = [gpu, &small].map(|gpu| {
                     let mut tuning = gpu.tuning();
                     tuning.rows = rows;
-                    gpu.with_tuning(tuning)
+                    call.evaluated(&gpu.with_tuning(tuning))
                 });
-                let what = format!("{name} {dtype} {shape:?}, {rows}, on {}", whole.adapter_id());
-                assert!(evaluated(&whole) == evaluated(&split), "{what}");
+                let Call { loss, dtype, shape, .. } = call;
+                assert!(whole == split, "{loss} {dtype} {shape:?}, {rows}, on {}", gpu.adapter_id());
             }
         }
     }

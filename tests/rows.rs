@@ -3,17 +3,20 @@
 use std::sync::OnceLock;
 
 use wgloss::{
-    AnyLoss, BufferSlice, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Named, Options, Plan, Reduction,
-    RowKernel, Statistics, Tensor, TensorType, parity, reference,
+    AnyLoss, BufferSlice, DType, Error, Gpu, Gradients, HostTensor, Loss, Named, Options, Plan, Reduction, RowKernel,
+    Statistics, Tensor, TensorType, reference,
 };
 
 #[path = "common/adapters.rs"]
 mod adapters;
+#[path = "common/agreement.rs"]
+mod agreement;
 #[path = "common/device.rs"]
 mod device;
 #[path = "common/inputs.rs"]
 mod inputs;
 
+use agreement::evaluated;
 use device::{submit, uploaded};
 use inputs::{Inputs, changed, sample, tensor};
 
@@ -40,16 +43,6 @@ fn kernels() -> &'static [Gpu] {
 
 fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {
     AnyLoss::new(name, settings).unwrap()
-}
-
-/// The evaluation, after comparing it with the reference's.
-#[track_caller]
-fn evaluated(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs, options: impl Into<Options>) -> Evaluation {
-    let options = options.into();
-    let found = loss.eval_with(gpu, inputs, options).unwrap();
-    let failures = parity::compare(&reference::evaluate(loss, inputs, &options).unwrap(), &found).failures;
-    assert!(failures.is_empty(), "{} on {gpu:?}: {failures:?}\n{found:?}", loss.spec().name);
-    found
 }
 
 /// The loss of a plan bound to the buffers of these inputs and gradients, which are all that it wants.
@@ -87,11 +80,11 @@ fn assert_same_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs) {
     let what = format!("{} on {gpu:?}", loss.spec().name);
     let expected = loss.eval_with(gpu, inputs, with_gradients(Gradients::Write)).unwrap();
     let in_place = with_gradients(Gradients::InPlace);
-    assert_eq!(loss.eval_with(gpu, inputs, in_place).unwrap(), expected, "{what}");
+    assert!(loss.eval_with(gpu, inputs, in_place).unwrap() == expected, "{what}");
 
     let tensors = uploaded(gpu, inputs);
     let output = loss.run_with(gpu, &tensors, in_place).unwrap();
-    assert_eq!(output.read_blocking().unwrap(), expected, "{what}");
+    assert!(output.read_blocking().unwrap() == expected, "{what}");
     assert_eq!(output.gradients.iter().count(), loss.spec().differentiable().count());
     for (name, gradient) in output.gradients.iter() {
         assert_eq!(gradient.buffer(), tensors.get(name).unwrap().buffer(), "{what}");
@@ -99,9 +92,9 @@ fn assert_same_in_place(gpu: &Gpu, loss: &AnyLoss, inputs: &Inputs) {
 
     let tensors = uploaded(gpu, inputs);
     let losses = run_in_buffers(gpu, loss, &tensors, &Named::new(), in_place);
-    assert_eq!(losses, expected.loss, "{what}");
+    assert!(losses == expected.loss, "{what}");
     for (name, expected) in expected.gradients.iter() {
-        assert_eq!(tensors.get(name).unwrap().read_blocking().unwrap(), *expected, "{what}");
+        assert!(tensors.get(name).unwrap().read_blocking().unwrap() == *expected, "{what}");
     }
 }
 
@@ -162,7 +155,7 @@ fn gaps_between_rows_change_no_bits_and_stay_as_they_are() {
             };
             // Tensors on the device.
             let found = loss.run_with(gpu, &given().1, options).unwrap().read_blocking().unwrap();
-            assert!(found == dense, "{what}: expected {dense:?}\nfound {found:?}");
+            assert!(found == dense, "{what}");
 
             // The caller's own buffers.
             let (whole_logits, tensors) = given();
@@ -185,24 +178,25 @@ const MASKED: f64 = f64::NEG_INFINITY;
 
 #[test]
 fn statistics_are_those_of_every_row() {
+    let all_masked: Vec<_> = (0..CLASSES).map(|class| (class, MASKED)).collect();
     // The target of each row, the logits that are changed, and the class that is predicted.
-    let rows: [(f64, &[(usize, f64)], i32); ROWS] = [
-        (3.0, &[(3, 5.0), (17, 5.0)], 3),
-        (17.0, &[(3, 5.0), (17, 5.0)], 3),
-        (2.0, &[(2, 5.0), (20, f64::NAN)], -1),
-        (0.0, &[(0, f64::INFINITY)], -1),
-        (NONE, &[(7, 5.0)], 7),
-        (NONE, &[(7, f64::NAN)], -1),
-        (12.0, &[(0, MASKED), (12, 5.0), (20, MASKED)], 12),
-        (20.0, &[(20, 5.0)], 20),
-        (1.0, &[(0, 5.0)], 0),
+    let rows = [
+        (3.0, vec![(3, 5.0), (17, 5.0)], 3),
+        (17.0, vec![(3, 5.0), (17, 5.0)], 3),
+        (2.0, vec![(2, 5.0), (20, f64::NAN)], -1),
+        (0.0, vec![(0, f64::INFINITY)], -1),
+        (NONE, vec![(7, 5.0)], 7),
+        (NONE, vec![(7, f64::NAN)], -1),
+        (12.0, vec![(0, MASKED), (12, 5.0), (20, MASKED)], 12),
+        (0.0, all_masked, 0),
+        (1.0, vec![(0, 5.0)], 0),
     ];
     let logits = rows
         .iter()
-        .zip(0..)
-        .flat_map(|((_, logits, _), row)| logits.iter().map(move |&(class, logit)| (row * CLASSES + class, logit)));
-    let targets: Vec<_> = rows.iter().map(|&(target, ..)| target).enumerate().collect();
-    let (logits, predicted) = (logits.collect::<Vec<_>>(), rows.map(|(.., predicted)| predicted));
+        .enumerate()
+        .flat_map(|(row, (_, logits, _))| logits.iter().map(move |&(class, logit)| (row * CLASSES + class, logit)));
+    let targets: Vec<_> = rows.iter().map(|(target, ..)| *target).enumerate().collect();
+    let (logits, predicted) = (logits.collect::<Vec<_>>(), rows.each_ref().map(|(.., predicted)| *predicted));
 
     let losses = [
         (loss("cross_entropy", &[("softcap", "4")]), DType::F32),
@@ -443,19 +437,24 @@ fn rows_out_of_range_are_counted_once_and_the_first_is_named() {
     }
 }
 
-/// Halves of rows by parts that lie apart are written by several workgroups, a word's two halves in any order.
+/// Where workgroups share words of halves, or rows, nothing depends on which of them comes first.
 #[test]
-fn several_workgroups_a_row_give_the_same_bits_each_time() {
+fn every_kernel_gives_the_same_bits_each_time() {
     let cross_entropy = loss("cross_entropy", &[]);
-    for gpu in kernels().iter().filter(|gpu| gpu.tuning().rows == RowKernel::Parts) {
-        for (dtype, shape) in [(DType::F32, vec![3, 5001]), (DType::F16, vec![3, 5001]), (DType::BF16, vec![2, 701, 5])]
+    for gpu in kernels() {
+        // A workgroup for each row, and several where that is the kernel.
+        let mut tuning = gpu.tuning();
+        tuning.workgroups = 8192;
+        let gpu = gpu.with_tuning(tuning);
+        for (dtype, shape) in [(DType::F32, vec![3, 5001]), (DType::F16, vec![4097, 3]), (DType::BF16, vec![2, 701, 5])]
         {
-            let tensors = uploaded(gpu, &sample(&cross_entropy, &shape, dtype, true));
-            let output = cross_entropy.run_with(gpu, &tensors, Reduction::WeightedMean).unwrap();
-            let first = output.read_blocking().unwrap();
-            for _ in 0..20 {
-                submit(gpu, |encoder| output.record(encoder));
-                assert!(output.read_blocking().unwrap() == first, "{dtype} {shape:?} on {gpu:?}");
+            let inputs = sample(&cross_entropy, &shape, dtype, true);
+            let expected = evaluated(&gpu, &cross_entropy, &inputs, Reduction::WeightedMean);
+            let tensors = uploaded(&gpu, &inputs);
+            for _ in 0..30 {
+                // Into new tensors: what a lost half leaves is not what it was to be.
+                let output = cross_entropy.run_with(&gpu, &tensors, Reduction::WeightedMean).unwrap();
+                assert!(output.read_blocking().unwrap() == expected, "{dtype} {shape:?} on {gpu:?}");
             }
         }
     }

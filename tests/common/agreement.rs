@@ -1,0 +1,26 @@
+//! Kernels held to the reference.
+
+use wgloss::{Evaluation, Gpu, HostTensor, Loss, Named, Options, parity, reference};
+
+#[track_caller]
+pub fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
+    let failures = parity::compare(expected, found).failures;
+    assert!(failures.is_empty(), "{what}: {failures:?}");
+}
+
+/// The evaluation on the adapter, after comparing it with the reference's.
+#[track_caller]
+pub fn evaluated(
+    gpu: &Gpu,
+    loss: &impl Loss,
+    inputs: &Named<HostTensor<'_>>,
+    options: impl Into<Options>,
+) -> Evaluation {
+    let options = options.into();
+    let expected = reference::evaluate(loss, inputs, &options).unwrap();
+    let found = loss.eval_with(gpu, inputs, options).unwrap();
+    let first = inputs.get(loss.spec().inputs[0].name).unwrap().ty();
+    let (name, values) = (loss.spec().name, loss.values());
+    assert_agree(&expected, &found, &format!("{name} {values:?} {first:?} {options:?} on {gpu:?}"));
+    found
+}
