@@ -64,8 +64,9 @@ impl Split {
         let one = |span: u32| Split { span, tally_span: span, parts: 1, part_columns: 0 };
         match layout {
             RowLayout::Workgroup { .. } => {
-                // Two rows, because they may share a word of halves.
-                one(span(shape.rows, 2, most_rows.min(loops / tuning.workgroup_iterations(shape)).max(1)))
+                // No word of halves is left to two workgroups.
+                let least = shape.rows_of_words;
+                one(span(shape.rows, least, most_rows.min(loops / tuning.workgroup_iterations(shape)).max(least)))
             }
             RowLayout::Lane { .. } => {
                 // Two rows a lane where they are paired, one otherwise; a power of two covers both.
@@ -94,13 +95,14 @@ impl Split {
     }
 }
 
-/// Splits the items of a call.
+/// Splits the items of a call, of which each needs `record_size` bytes of records.
 pub(crate) fn chunks(
     gpu: &Gpu,
     spec: &LossSpec,
     signature: &Signature,
     operands: &[Operand],
     split: Split,
+    record_size: u64,
 ) -> Result<Vec<Chunk>, Error> {
     let limits = gpu.limits();
     let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
@@ -115,6 +117,9 @@ pub(crate) fn chunks(
     let units = signature.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
     let mut most = u64::from(u32::MAX) / 2 / unit;
+    if record_size > 0 {
+        most = most.min(binding / (record_size * unit));
+    }
     // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk.
     let mut step = 2;
     for operand in operands {
@@ -124,7 +129,7 @@ pub(crate) fn chunks(
         }
         match operand.unit {
             None if size > binding => return too_large(operand, "", "max_storage_buffer_binding_size", size, binding),
-            None => {}
+            None | Some(0) => {}
             Some(elements) => {
                 let bytes = elements * operand.ty.dtype.size() as u64;
                 most = most.min(binding / bytes).min(u64::from(u32::MAX) / 2 / elements);

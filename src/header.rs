@@ -44,8 +44,6 @@ fixed_params! {
     parts: u32,
     /// Columns of one of them.
     part_columns: u32,
-    /// Where this chunk's records start.
-    first_record: u32,
     /// What gradients are multiplied with.
     scale: f32,
     /// 1 where the workspace holds the divisor.

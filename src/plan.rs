@@ -151,7 +151,8 @@ impl Plan {
         let divisor = Divisor::of(spec, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
         let split = Split::new(&signature, tuning, row_layout);
-        let chunks = chunk::chunks(gpu, spec, &signature, &operands, split)?;
+        let record_size = record_size(&variant, split);
+        let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
         let gpu = gpu.clone();
         let plan = Plan(Arc::new(Inner {
             gpu,
@@ -201,8 +202,8 @@ impl Plan {
         outputs.map(|operand| (operand.name.clone(), operand.ty.clone())).collect()
     }
 
-    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows at most a few
-    /// hundred a row and a workgroup, however many classes there are.
+    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows, a small number for
+    /// each row and each workgroup, however many classes there are.
     pub fn workspace_size(&self) -> u64 {
         workspace::size(self.partials()) + self.records_size()
     }
@@ -213,12 +214,7 @@ impl Plan {
 
     /// Bytes of the records of rows by parts.
     fn records_size(&self) -> u64 {
-        match self.0.variant.rows {
-            Some(RowLayout::Parts { .. }) => {
-                self.0.signature.items.max(1) * (u64::from(self.0.split.parts) + 1) * workspace::RECORD_SIZE
-            }
-            _ => 0,
-        }
+        self.0.signature.items * record_size(&self.0.variant, self.0.split)
     }
 
     /// The passes, in order, compiled: each for every chunk, or once.
@@ -260,7 +256,7 @@ impl Plan {
     /// [`Error::BufferAlignment`], [`Error::BufferOverlap`], [`Error::OutOfMemory`], [`Error::DeviceLost`],
     /// [`Error::Refused`].
     pub fn bind(&self, buffers: &Named<BufferSlice<'_>>) -> Result<BoundPlan, Error> {
-        let Inner { gpu, spec, signature, variant, chunks, .. } = &*self.0;
+        let Inner { gpu, spec, signature, variant, split, chunks, .. } = &*self.0;
         let places = self.places(buffers)?;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let workspace = gpu.buffer("workspace", workspace::size(self.partials()), usage)?;
@@ -287,9 +283,9 @@ impl Plan {
                         Role::Loss => binding("loss", chunk),
                         Role::LogSumExp => binding("log_sum_exp", chunk),
                         Role::Argmax => binding("argmax", chunk),
-                        Role::Rows => match &records {
-                            Some(records) => records.as_entire_binding(),
-                            None => unreachable!("only rows by parts bind records"),
+                        Role::Rows => match (&records, chunk) {
+                            (Some(records), Some(chunk)) => chunk.part_of(records, record_size(variant, *split)),
+                            _ => unreachable!("only rows by parts bind records"),
                         },
                     }),
                     workgroups,
@@ -376,7 +372,6 @@ impl Plan {
                 second_stride: signature.row_stride(1) as u32,
                 parts: split.parts,
                 part_columns: split.part_columns,
-                first_record: chunk.first as u32,
                 scale: scale as f32,
                 measured,
                 weighted: u32::from(options.reduction == Reduction::WeightedMean),
@@ -394,13 +389,31 @@ impl Plan {
     }
 }
 
+/// Bytes of the records of a row by parts: the row's own and those of its parts.
+fn record_size(variant: &LossVariant, split: Split) -> u64 {
+    match variant.rows {
+        Some(RowLayout::Parts { .. }) => (u64::from(split.parts) + 1) * workspace::RECORD_SIZE,
+        _ => 0,
+    }
+}
+
+impl Chunk {
+    /// The chunk's part of a buffer with so many bytes for each item.
+    fn part_of<'a>(&self, buffer: &'a wgpu::Buffer, size: u64) -> wgpu::BindingResource<'a> {
+        let (offset, size) = (self.first * size, wgpu::BufferSize::new(u64::from(self.items) * size));
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size })
+    }
+}
+
 /// The rows of a call of a row loss.
 fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
     spec.rows()?;
     let Signature { items: rows, row: classes, class_stride, .. } = *signature;
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let walks = if spec.shader.defines("MIDDLE") { 3 } else { 2 };
-    Some(RowShape { rows, classes, class_stride: class_stride.max(1), row_strides, walks })
+    let is_half = signature.inputs.first().is_some_and(|(_, ty)| ty.dtype.is_half());
+    let rows_of_words = if is_half && !row_strides[0].is_multiple_of(2) { 2 } else { 1 };
+    Some(RowShape { rows, classes, class_stride: class_stride.max(1), row_strides, walks, rows_of_words })
 }
 
 /// The inputs given and the outputs.

@@ -79,7 +79,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                     {
                         let round: usize = rounds.next().unwrap_or_default();
                         let (per_item, shared) = outputs[round % outputs.len()];
-                        let argmax = round % 3 != 0;
+                        let argmax = !round.is_multiple_of(3);
                         let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
                         let statistics = Statistics { log_sum_exp, argmax };
                         let output = (per_item || rows.per_class, shared);

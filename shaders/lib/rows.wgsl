@@ -276,6 +276,7 @@ fn begin_tally() {
 fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
     var row = unfinished;
     let is_spoilt = row.state.standing == SPOILT || !is_finite(row.state.first.maximum);
+    let has_largest = is_finite(row.state.first.maximum);
     let is_candidate = row.counts != 0u;
     if (row.state.standing == OUT_OF_RANGE) {
         row.counts = 0u;
@@ -295,7 +296,7 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
             row.scale = loss;
         }
         tally.items += 1u;
-        tally.correct += select(0u, 1u, row.state.first.column == row.label && !is_spoilt);
+        tally.correct += select(0u, 1u, row.state.first.column == row.label && has_largest);
     } else if (is_candidate || !is_ignored(label)) {
         tally.invalid += 1u;
         tally.first_invalid = min(tally.first_invalid, index);
@@ -308,8 +309,8 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
     }
     if (stores) {
         store_loss(index, loss);
-        store_log_sum_exp(index, select(log_sum_exp(row), nan_from(row.state.first.maximum), is_spoilt));
-        store_argmax(index, select(bitcast<i32>(row.state.first.column), -1, is_spoilt));
+        store_log_sum_exp(index, select(nan_from(row.state.first.maximum), log_sum_exp(row), has_largest));
+        store_argmax(index, select(-1, bitcast<i32>(row.state.first.column), has_largest));
     }
     return row;
 }

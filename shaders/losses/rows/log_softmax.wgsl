@@ -19,5 +19,9 @@ fn class_value(row: Row, cell: Cell) -> f32 {
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
-    return cell.second - row.state.sums.x * probability_of(row, cell);
+    let total = row.state.sums.x;
+    // The largest probability less 1 would cancel where it is nearly 1.
+    let is_sure = cell.column == row.state.first.column && row.inverse_norm > 0.5;
+    let sure = (cell.second * row.state.first.others - (total - cell.second)) * row.inverse_norm;
+    return select(cell.second - total * exact_probability_of(row, cell), sure, is_sure);
 }
