@@ -28,7 +28,8 @@ struct Row {
     // log Σ exp(x − maximum), and 1 / Σ exp(x − maximum).
     log_norm: f32,
     inverse_norm: f32,
-    second_log_norm: f32,
+    // log of the second input's Σ exp over the first one's, and the inverse of the former.
+    log_norm_ratio: f32,
     second_inverse_norm: f32,
     // The sums of `middle_sums`.
     middle: vec3<f32>,
@@ -245,8 +246,11 @@ fn with_state(row: Row, state: State) -> Row {
         known.inverse_norm = 1.0 / (1.0 + state.first.others);
     }
     if (SECOND_SOFTMAX) {
-        known.second_log_norm = log1pf(state.second.others);
         known.second_inverse_norm = 1.0 / (1.0 + state.second.others);
+        // Not the difference of two logarithms, which would keep the rounding of each.
+        let excess = state.second.others - state.first.others;
+        let ratio = log1pf(abs(excess) * select(known.second_inverse_norm, known.inverse_norm, excess > 0.0));
+        known.log_norm_ratio = select(-ratio, ratio, excess > 0.0);
     }
     return known;
 }

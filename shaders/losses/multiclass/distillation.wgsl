@@ -34,7 +34,7 @@ fn pair_of(row: Row, cell: Cell) -> Pair {
 fn log_ratio(row: Row, cell: Cell) -> f32 {
     // Differences of logits first: they are exact where teacher and student nearly agree.
     let raw = (cell.second - cell.logit) - (row.state.second.maximum - row.state.first.maximum);
-    return raw / params.temperature - (row.second_log_norm - row.log_norm);
+    return raw / params.temperature - row.log_norm_ratio;
 }
 
 // Where exp_excess and log_excess hold.

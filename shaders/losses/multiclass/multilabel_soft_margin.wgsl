@@ -19,5 +19,7 @@ fn row_outcome(row: Row) -> Outcome {
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
-    return cell.weight * (sigmoid(cell.logit) - cell.second) / f32(params.classes);
+    // σ(x) − t, which would cancel where the target is nearly met.
+    let difference = (1.0 - cell.second) * sigmoid(cell.logit) - cell.second * sigmoid(-cell.logit);
+    return cell.weight * difference / f32(params.classes);
 }
