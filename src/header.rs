@@ -287,6 +287,7 @@ impl Header {
             ("STATISTICS", variant.statistics.log_sum_exp || variant.statistics.argmax),
             ("CONTIGUOUS", layout.is_some_and(RowLayout::is_contiguous)),
             ("STORES", variant.stores_classes()),
+            ("GRADIENTS", variant.gradients != GradientStore::Skip),
             ("IN_PLACE", variant.gradients == GradientStore::InPlace),
             ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
         ] {

@@ -219,7 +219,7 @@ impl Plan {
 
     /// The passes, in order, compiled: each for every chunk, or once.
     fn pipelines(&self, shared_buffers: bool) -> Result<Vec<(Arc<Pipeline>, Dispatch)>, Error> {
-        let Inner { gpu, spec, variant, tuning, divisor, .. } = &*self.0;
+        let Inner { gpu, variant, tuning, divisor, .. } = &*self.0;
         let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, reduce: tuning.reduce };
         let loss = kernel(Pass::Loss(LossVariant { shared_buffers, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
@@ -232,7 +232,7 @@ impl Plan {
         if let Some(RowLayout::Parts { .. }) = variant.rows {
             passes.push((&loss, Entry::EvaluateParts, Dispatch::Workgroups));
             passes.push((&loss, Entry::JoinRows, Dispatch::Partials));
-            if spec.shader.defines("MIDDLE") {
+            if variant.has_middle() {
                 passes.push((&loss, Entry::EvaluateMiddles, Dispatch::Workgroups));
                 passes.push((&loss, Entry::JoinMiddles, Dispatch::Partials));
             }

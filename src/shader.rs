@@ -241,6 +241,13 @@ impl LossVariant {
         self.gradients != GradientStore::Skip || self.loss.0.rows().is_some_and(|rows| rows.per_class)
     }
 
+    /// Whether a row loss walks over a row for sums of what the softmax tells; a function with a value per class does so
+    /// for its gradient alone.
+    pub fn has_middle(&self) -> bool {
+        let needed = self.gradients != GradientStore::Skip || self.loss.0.rows().is_some_and(|rows| !rows.per_class);
+        self.loss.0.shader.defines("MIDDLE") && needed
+    }
+
     /// Whether the tensor of an input, and its gradient's, is bound as quads of elements.
     pub fn has_quads_of(&self, input: &str) -> bool {
         let spec = self.loss.0;

@@ -1,9 +1,10 @@
 // What the row drivers share: how a row is read, how the states of its parts are merged, and what becomes of it.
 //
 // The header gives: SOFTMAX, SECOND_SOFTMAX, HAS_TARGET, PER_CLASS, CHECKS_CLASSES, STATISTICS, CONTIGUOUS, STORES,
-// MEAN_OVER_CLASS_WEIGHTS; load_first and load_second (by element), load_class_weight (by class), load_target,
-// is_ignored, load_weight and load_upstream (by row), store_loss, store_value, store_log_sum_exp, store_argmax,
-// put_gradient; a walk file walk and walk_middle. The hooks give: row_outcome, class_gradient, and by choice others (lib/hooks).
+// GRADIENTS, IN_PLACE, MEAN_OVER_CLASS_WEIGHTS; load_first and load_second (by element), load_class_weight (by class),
+// load_target, is_ignored, load_weight and load_upstream (by row), store_loss, store_value, store_log_sum_exp,
+// store_argmax, put_gradient. A walk file gives walk and walk_middle; the hooks row_outcome, class_gradient and, by
+// choice, others (lib/hooks).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;
