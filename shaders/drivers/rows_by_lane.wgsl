@@ -26,8 +26,5 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     for (var index = first + ROWS_A_LANE * thread.lane; index < end; index += stride) {
         evaluate_rows(index);
     }
-    let partial = reduce_tally(thread);
-    if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = partial;
-    }
+    store_tally(thread, workgroup.x);
 }

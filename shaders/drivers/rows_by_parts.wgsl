@@ -71,10 +71,7 @@ fn join_rows(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     for (var index = first + thread.lane; index < end; index += WORKGROUP_SIZE) {
         join_row(index);
     }
-    let partial = reduce_tally(thread);
-    if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = partial;
-    }
+    store_tally(thread, workgroup.x);
 }
 
 // The second walk, over the same parts.
@@ -112,10 +109,7 @@ fn join_middles(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         }
         rows[record(index)] = settle(row, index, load_target(index), true);
     }
-    let partial = reduce_tally(thread);
-    if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = partial;
-    }
+    store_tally(thread, workgroup.x);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -333,15 +333,17 @@ fn partial_of(rows: Tally) -> Partial {
     return Partial(rows.loss + rows.block_loss, rows.items, rows.invalid, rows.first_invalid, rows.correct);
 }
 
-// Of the workgroup, where each lane has rows of its own.
-fn reduce_tally(thread: Thread) -> Partial {
+// Leaves the partial of a workgroup whose lanes have rows of their own.
+fn store_tally(thread: Thread, workgroup: u32) {
     let own = partial_of(tally);
     let loss = reduce_add(thread, own.loss);
     let items = reduce_add_u32(thread, own.items);
     let invalid = reduce_add_u32(thread, own.invalid);
     let first_invalid = reduce_min_u32(thread, own.first_invalid);
     let correct = reduce_add_u32(thread, own.correct);
-    return Partial(loss, items, invalid, first_invalid, correct);
+    if (thread.lane == 0u) {
+        workspace.partials[params.first_partial + workgroup] = Partial(loss, items, invalid, first_invalid, correct);
+    }
 }
 
 // softmax(x) of one class, to a precision relative to 1.
