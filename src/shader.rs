@@ -48,6 +48,8 @@ pub(crate) struct LossVariant {
     /// Whether an input shares a buffer with an output: then all are bound for writing, because wgpu tracks whole
     /// buffers.
     pub shared_buffers: bool,
+    /// Whether an elementwise loss has its tensors bound as quads of elements: then each has room up to a whole one.
+    pub quads: bool,
 }
 
 /// A spec, compared by name.
@@ -250,9 +252,11 @@ impl LossVariant {
 
     /// Whether the tensor of an input, and its gradient's, is bound as quads of elements.
     pub fn has_quads_of(&self, input: &str) -> bool {
-        let spec = self.loss.0;
-        let is_rows = |known: &Input| known.name == input && known.shape == Shape::Rows;
-        self.rows.is_some_and(RowLayout::has_quads) && spec.inputs.iter().any(is_rows)
+        let (quads, shape) = match self.loss.0.driver {
+            Driver::Elementwise => (self.quads, Shape::Items),
+            Driver::Rows(_) => (self.rows.is_some_and(RowLayout::has_quads), Shape::Rows),
+        };
+        quads && self.loss.0.input(input).is_some_and(|input| input.shape == shape)
     }
 
     /// What the kernel calls the tensor of an input.

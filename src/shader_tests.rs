@@ -37,7 +37,7 @@ fn kernels() -> BTreeMap<String, Kernel> {
 }
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
-/// elementwise losses, with every subset of the optional inputs, per-item loss and sharing of buffers. Of row losses these
+/// elementwise losses, with every subset of the optional inputs, per-item loss, sharing of buffers and form of loads. Of row losses these
 /// go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
@@ -47,7 +47,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let mut variants = Vec::new();
     for dtype in DType::FLOATS {
         for gradients in gradient_stores {
-            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics| {
+            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics, quads| {
                 let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
                 let inputs = spec.all_inputs().map(|input| {
                     let given = !input.optional || bits.next() == Some(true);
@@ -62,13 +62,15 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                     statistics,
                     per_item,
                     shared_buffers,
+                    quads,
                 });
             };
             let none = Statistics::default();
             match spec.rows() {
                 None => {
                     for (&subset, output) in subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output))) {
-                        add(subset, output, &[], None, none);
+                        add(subset, output, &[], None, none, true);
+                        add(subset, output, &[], None, none, false);
                     }
                 }
                 Some(rows) => {
@@ -83,7 +85,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                         let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
                         let statistics = Statistics { log_sum_exp, argmax };
                         let output = (per_item || rows.per_class, shared);
-                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics);
+                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics, false);
                     }
                 }
             }
