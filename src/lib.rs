@@ -67,6 +67,8 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod chunk;
 mod dtype;
 mod error;
