@@ -1,0 +1,148 @@
+//! Measures cases on a device.
+
+use std::time::Instant;
+
+use super::{
+    Case, Clock, Measurement, Report, Scaling, ScalingPoint,
+    copy::Copy,
+    times::{Precision, Times, in_turns},
+};
+use crate::{AnyLoss, DType, Error, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, TensorType, evaluation::upload};
+
+/// Times losses on a device, each beside a copy of as many bytes.
+///
+/// ```
+/// use wgloss::{AnyLoss, DType, Gpu, bench::{Bench, Case, Precision}};
+/// let gpu = Gpu::new_blocking()?;
+/// let mse = AnyLoss::new("mse", &[])?;
+/// let case = Case::of_elements(&mse, DType::F32, 10_000);
+/// let measurement = Bench::new(&gpu, Precision::default())?.measure(&case)?;
+/// println!("{:.0} % of a copy's speed", 100.0 * measurement.fraction_of_copy);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Bench {
+    gpu: Gpu,
+    clock: Clock,
+    precision: Precision,
+}
+
+/// The sizes at which [`Bench::scaling`] times a loss.
+pub const SCALING_ELEMENTS: [usize; 11] =
+    [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000];
+
+/// Recordings that the cost of one is the mean of.
+const RECORDINGS: u32 = 100;
+
+impl Bench {
+    /// Times on this device, so precise.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], [`Error::DeviceLost`].
+    pub fn new(gpu: &Gpu, precision: Precision) -> Result<Self, Error> {
+        Ok(Bench { gpu: gpu.clone(), clock: Clock::new(gpu)?, precision })
+    }
+
+    /// A report of the device, without results yet.
+    pub fn report(&self) -> Report {
+        Report::new(&self.gpu, self.clock.kind())
+    }
+
+    /// The most that a tensor should take for a run on this device not to take long: 256 MiB on a CPU, 2 GiB on a GPU,
+    /// and no more than a buffer may have.
+    pub fn memory(&self) -> u64 {
+        let memory = if self.gpu.info().device_type == wgpu::DeviceType::Cpu { 1 << 28 } else { 1 << 31 };
+        memory.min(self.gpu.limits().max_buffer_size)
+    }
+
+    /// The loss with its gradients, reduced to the mean (functions of a value per class: not reduced), in turns with a
+    /// copy of as many bytes.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`] and [`Tensor::from_host`].
+    pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
+        let inputs = upload(&self.gpu, &case.inputs()?)?;
+        let types = inputs.map(|tensor| tensor.ty().clone());
+        // The same device without compiled kernels.
+        let fresh = self.gpu.with_tuning(self.gpu.tuning());
+        let start = Instant::now();
+        let output = bind(&fresh, case, &inputs, &types)?;
+        let first_call = start.elapsed();
+        let bytes = types.iter().chain(output.bound().plan().outputs().iter()).map(|(_, ty)| ty.buffer_size()).sum();
+        let copy = Copy::new(&self.gpu, bytes)?;
+
+        let [times, copy_times] = in_turns(
+            &self.clock,
+            [&|pass| output.bound().record_in(pass), &|pass| copy.record_in(pass)],
+            self.precision,
+        )?;
+        // The inputs are of their domains, and the device is still there.
+        output.bound().read_status_blocking()?;
+        let (seconds, copy_seconds) = (times.median(), copy_times.median());
+        Ok(Measurement {
+            loss: case.loss.spec().name.to_string(),
+            shape: case.shape.clone(),
+            dtype: case.dtype.to_string(),
+            origin: case.origin.clone(),
+            median_ms: seconds * 1e3,
+            spread: times.spread(),
+            runs: times.runs(),
+            bytes,
+            gb_per_s: bytes as f64 / seconds / 1e9,
+            copy_ms: copy_seconds * 1e3,
+            fraction_of_copy: copy_seconds / seconds,
+            first_call_ms: first_call.as_secs_f64() * 1e3,
+            record_us: self.record_cost(&output)?.median() * 1e6,
+        })
+    }
+
+    /// Host time of recording the loss into an encoder.
+    fn record_cost(&self, output: &Output) -> Result<Times, Error> {
+        let mut seconds = Vec::new();
+        for _ in 0..self.precision.least_runs {
+            self.gpu.catching("recording", |device| {
+                let mut encoder =
+                    device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("recording") });
+                let start = Instant::now();
+                for _ in 0..RECORDINGS {
+                    output.record(&mut encoder);
+                }
+                // Recorded commands are checked where the encoder is finished.
+                drop(encoder.finish());
+                seconds.push(start.elapsed().as_secs_f64() / f64::from(RECORDINGS));
+            })?;
+        }
+        Ok(Times::new(seconds))
+    }
+
+    /// The loss with so many elements.
+    ///
+    /// # Errors
+    /// As [`Bench::measure`].
+    pub fn scaling_point(&self, loss: &AnyLoss, dtype: DType, elements: usize) -> Result<ScalingPoint, Error> {
+        let case = Case::of_elements(loss, dtype, elements);
+        let inputs = upload(&self.gpu, &case.inputs()?)?;
+        let output = bind(&self.gpu, &case, &inputs, &inputs.map(|tensor| tensor.ty().clone()))?;
+        let [times] = in_turns(&self.clock, [&|pass| output.bound().record_in(pass)], self.precision)?;
+        let elements = case.shape.iter().product::<usize>() as u64;
+        Ok(ScalingPoint { elements, shape: case.shape, median_ms: times.median() * 1e3 })
+    }
+
+    /// The loss at each of [`SCALING_ELEMENTS`] that fits into a buffer.
+    ///
+    /// # Errors
+    /// As [`Bench::measure`].
+    pub fn scaling(&self, loss: &AnyLoss, dtype: DType) -> Result<Scaling, Error> {
+        let fits = |elements: &usize| dtype.buffer_size(*elements as u64) <= self.gpu.limits().max_buffer_size;
+        let points =
+            SCALING_ELEMENTS.into_iter().filter(fits).map(|elements| self.scaling_point(loss, dtype, elements));
+        Ok(Scaling::new(loss.spec().name, dtype.name(), points.collect::<Result<_, _>>()?))
+    }
+}
+
+/// The case's loss with outputs of its own.
+fn bind(gpu: &Gpu, case: &Case, inputs: &Named<Tensor>, types: &Named<TensorType>) -> Result<Output, Error> {
+    let per_class = case.loss.spec().rows().is_some_and(|rows| rows.per_class);
+    let reduction = if per_class { Reduction::None } else { Reduction::Mean };
+    Plan::new(gpu, &case.loss, types, reduction)?.bind_tensors(inputs)
+}
