@@ -13,5 +13,7 @@ pub use case::Case;
 pub use clock::Clock;
 pub use copy::Copy;
 pub use measure::{Bench, SCALING_ELEMENTS};
-pub use report::{ClockKind, Measurement, PeerMeasurement, Report, ReportError, Scaling, ScalingPoint, VERSION};
+pub use report::{
+    ClockKind, Measurement, PeerMeasurement, Report, ReportError, Scaling, ScalingPoint, Skipped, VERSION,
+};
 pub use times::{Precision, Step, Times, in_turns};
