@@ -7,7 +7,7 @@ use super::{
     copy::Copy,
     times::{Precision, Times, in_turns},
 };
-use crate::{Error, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, evaluation::upload};
+use crate::{Error, Gpu, Loss, Output, Plan, Reduction, evaluation::upload};
 
 /// Times losses on a device, each beside a copy of as many bytes.
 ///
@@ -58,15 +58,12 @@ impl Bench {
     /// The case's loss bound to inputs of its own on the device, ready to be recorded, and the bytes that must move.
     ///
     /// # Errors
-    /// Those of [`Plan::new`] and [`Tensor::from_host`].
+    /// Those of [`Plan::new`] and [`Tensor::from_host`](crate::Tensor::from_host).
     pub fn prepare(&self, case: &Case) -> Result<(Output, u64), Error> {
-        let output = bind(&self.gpu, case, &self.upload(case)?)?;
-        let bytes = moved(&output);
-        Ok((output, bytes))
-    }
-
-    fn upload(&self, case: &Case) -> Result<Named<Tensor>, Error> {
-        upload(&self.gpu, &case.inputs()?)
+        // A shape beyond the adapter's limits is refused before values are drawn for it.
+        let plan = plan(&self.gpu, case)?;
+        let output = plan.bind_tensors(&upload(&self.gpu, &case.inputs()?)?)?;
+        Ok((output, moved(&plan)))
     }
 
     /// The loss with its gradients, reduced to the mean (functions of a value per class: not reduced), in turns with a
@@ -75,13 +72,16 @@ impl Bench {
     /// # Errors
     /// As [`Bench::prepare`].
     pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
-        let inputs = self.upload(case)?;
         // The same device without compiled kernels.
         let fresh = self.gpu.with_tuning(self.gpu.tuning());
         let start = Instant::now();
-        let output = bind(&fresh, case, &inputs)?;
-        let first_call = start.elapsed();
-        let bytes = moved(&output);
+        let plan = plan(&fresh, case)?;
+        let planned = start.elapsed();
+        let inputs = upload(&self.gpu, &case.inputs()?)?;
+        let start = Instant::now();
+        let output = plan.bind_tensors(&inputs)?;
+        let first_call = planned + start.elapsed();
+        let bytes = moved(&plan);
         let copy = Copy::new(&self.gpu, bytes)?;
 
         let [times, copy_times] = in_turns(
@@ -140,15 +140,12 @@ impl Bench {
     }
 }
 
-/// The case's loss with outputs of its own.
-fn bind(gpu: &Gpu, case: &Case, inputs: &Named<Tensor>) -> Result<Output, Error> {
+fn plan(gpu: &Gpu, case: &Case) -> Result<Plan, Error> {
     let per_class = case.loss.spec().rows().is_some_and(|rows| rows.per_class);
-    let reduction = if per_class { Reduction::None } else { Reduction::Mean };
-    Plan::new(gpu, &case.loss, &inputs.map(|tensor| tensor.ty().clone()), reduction)?.bind_tensors(inputs)
+    Plan::new(gpu, &case.loss, &case.types(), if per_class { Reduction::None } else { Reduction::Mean })
 }
 
 /// Bytes that must move: each input read once, each output written once.
-fn moved(output: &Output) -> u64 {
-    let plan = output.bound().plan();
+fn moved(plan: &Plan) -> u64 {
     plan.inputs().iter().chain(plan.outputs().iter()).map(|(_, ty)| ty.buffer_size()).sum()
 }

@@ -40,7 +40,7 @@ pub struct Args {
     /// Also time each loss from 1,000 to 100,000,000 elements.
     #[arg(long)]
     scaling: bool,
-    /// Only the first shape of each loss, and fewer runs.
+    /// Only the first of each loss's usual shapes, and fewer runs.
     #[arg(long)]
     quick: bool,
     /// Write the results as JSON; `-` is standard output.
@@ -70,6 +70,12 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         [] => losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[])).collect::<Result<Vec<_>, _>>()?,
         names => names.iter().map(|name| AnyLoss::new(name, &[])).collect::<Result<_, _>>()?,
     };
+    // What cannot be written should not take minutes to find out.
+    let file = args.json.as_ref().filter(|path| path.as_os_str() != "-");
+    if let Some(path) = file {
+        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|source| CliError::WriteText { path: path.clone(), source })?;
+    }
     let prints_json = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     let mut reports = Vec::new();
     for adapter in parity::select(args.adapter.as_deref())? {
@@ -110,10 +116,11 @@ fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> 
                 let (loss, shape) = (loss.clone(), shape.clone());
                 Case { loss, shape, dtype, origin: String::new() }
             });
-            let usual = || Case::usual(loss, dtype, bench.memory());
-            let mut cases_of_loss = if args.shape.is_empty() { usual() } else { asked.collect() };
-            cases_of_loss.truncate(if args.quick { 1 } else { usize::MAX });
-            cases.append(&mut cases_of_loss);
+            cases.extend(asked);
+            if args.shape.is_empty() {
+                let usual = Case::usual(loss, dtype, bench.memory());
+                cases.extend(usual.into_iter().take(if args.quick { 1 } else { usize::MAX }));
+            }
         }
     }
     let series: Vec<(DType, &AnyLoss)> = match args.scaling {
