@@ -94,6 +94,11 @@ impl Adapter {
         &self.info
     }
 
+    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
+    pub fn kind(&self) -> &'static str {
+        kind(&self.info)
+    }
+
     /// The features of the adapter.
     pub fn features(&self) -> Features {
         self.adapter.features()
@@ -159,6 +164,16 @@ fn record_fault(fault: &Fault, error: Error) {
     let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
     if fault.is_none() || matches!(error, Error::DeviceLost { .. }) {
         *fault = Some(error);
+    }
+}
+
+fn kind(info: &AdapterInfo) -> &'static str {
+    match info.device_type {
+        DeviceType::DiscreteGpu => "discrete GPU",
+        DeviceType::IntegratedGpu => "integrated GPU",
+        DeviceType::VirtualGpu => "virtual GPU",
+        DeviceType::Cpu => "CPU",
+        DeviceType::Other => "other",
     }
 }
 
@@ -272,6 +287,11 @@ impl Gpu {
     /// Backend and name of the adapter, as `vulkan:llvmpipe (LLVM 15.0.6, 256 bits)`.
     pub fn adapter_id(&self) -> String {
         adapter_id(&self.0.info)
+    }
+
+    /// The kind of the adapter: see [`Adapter::kind`].
+    pub fn kind(&self) -> &'static str {
+        kind(&self.0.info)
     }
 
     /// The limits of the device.

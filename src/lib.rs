@@ -67,7 +67,11 @@
 
 #![warn(missing_docs)]
 
+#[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
+pub mod bench;
 mod chunk;
+#[cfg(any(feature = "bench", feature = "parity"))]
+mod draw;
 mod dtype;
 mod error;
 mod evaluation;

@@ -27,7 +27,7 @@ fn describe(adapter: &Adapter) -> Json {
         "backend": info.backend.to_str(),
         "driver": info.driver,
         "driver_info": info.driver_info,
-        "kind": kind(adapter),
+        "kind": adapter.kind(),
         "subgroup_sizes": subgroup_sizes(adapter),
         "f16": has_f16(adapter),
         "limits": {
@@ -54,7 +54,7 @@ fn block(adapter: &Adapter) -> String {
     let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
     let rows = [
         ("driver", format!("{} {}", info.driver, info.driver_info)),
-        ("kind", kind(adapter).to_string()),
+        ("kind", adapter.kind().to_string()),
         ("subgroup sizes", subgroup_sizes(adapter).map_or("none".to_string(), |[min, max]| format!("{min} to {max}"))),
         ("f16 arithmetic", if has_f16(adapter) { "yes" } else { "no" }.to_string()),
         ("storage binding", bytes(limits.max_storage_buffer_binding_size)),
@@ -95,16 +95,6 @@ fn subgroup_sizes(adapter: &Adapter) -> Option<[u32; 2]> {
 
 fn has_f16(adapter: &Adapter) -> bool {
     adapter.features().contains(wgpu::Features::SHADER_F16)
-}
-
-fn kind(adapter: &Adapter) -> &'static str {
-    match adapter.info().device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-        wgpu::DeviceType::VirtualGpu => "virtual GPU",
-        wgpu::DeviceType::Cpu => "CPU",
-        wgpu::DeviceType::Other => "other",
-    }
 }
 
 fn bytes(count: u64) -> String {

@@ -19,6 +19,12 @@ pub enum CliError {
     /// A file could not be written.
     #[error("{path}: cannot be written: {source}", path = path.display())]
     Write { path: PathBuf, source: SafeTensorError },
+    /// A text file could not be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    WriteText { path: PathBuf, source: io::Error },
+    /// A report cannot be written as JSON.
+    #[error(transparent)]
+    Report(#[from] wgloss::bench::ReportError),
     /// The output would replace the input.
     #[error("{path}: the output must not be the input file", path = path.display())]
     OverwritesInput { path: PathBuf },

@@ -61,6 +61,8 @@ pub struct Args {
     /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// What row losses give of each row besides its loss.

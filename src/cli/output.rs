@@ -5,10 +5,19 @@ use std::{
     io::{self, Write},
 };
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
 use crate::error::CliError;
+
+/// How a command prints its result.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Format {
+    /// Print the result as JSON.
+    #[arg(long, display_order = 100)]
+    pub json: bool,
+}
 
 /// Prints a result. A reader that has closed the pipe has read enough.
 pub fn print(text: impl Display) -> Result<(), CliError> {
@@ -32,9 +41,11 @@ pub fn notice(text: impl Display) {
 }
 
 /// A table with these column headings, as wide as the terminal at most.
-pub fn table<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
+pub fn table<H: Into<Cell>>(headings: impl IntoIterator<Item = H>) -> Table {
     let mut table = plain_table();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(headings);
+    table
+        .load_preset(presets::UTF8_FULL_CONDENSED)
+        .set_header(headings.into_iter().map(Into::into).collect::<Vec<Cell>>());
     table
 }
 
@@ -44,6 +55,14 @@ pub fn properties<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) 
     table.load_preset(presets::NOTHING);
     table.add_rows(rows.into_iter().map(|(name, value)| [name.into(), value]));
     table.trim_fmt()
+}
+
+/// A progress bar on standard error, with `prefix` in front.
+pub fn progress(prefix: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(prefix);
+    bar
 }
 
 fn plain_table() -> Table {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use wgloss::{
     Adapter, Error, Gpu, losses,
@@ -30,6 +29,8 @@ pub struct Args {
     /// Check fewer combinations and smaller sizes.
     #[arg(long)]
     quick: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// Checks the losses on each adapter.
@@ -60,7 +61,7 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
 }
 
 /// The adapters that `selector` means; without one, the most capable.
-fn select(selector: Option<&str>) -> Result<Vec<Adapter>, Error> {
+pub fn select(selector: Option<&str>) -> Result<Vec<Adapter>, Error> {
     if selector != Some(ALL) {
         return Ok(vec![pollster::block_on(Adapter::find(selector.unwrap_or_default()))?]);
     }
@@ -72,9 +73,7 @@ fn select(selector: Option<&str>) -> Result<Vec<Adapter>, Error> {
 
 /// Checks the losses on one device, with a progress bar on standard error.
 fn check(gpu: &Gpu, specs: &[&'static LossSpec], effort: Effort) -> Result<Vec<Report>, Error> {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(gpu.adapter_id());
+    let bar = output::progress(gpu.adapter_id());
     let reports = specs.iter().map(|spec| {
         bar.set_message(spec.name);
         parity::check(gpu, spec, effort, &mut |done, total| {
