@@ -9,7 +9,7 @@ use crate::{
     shader::BLOCK,
     signature::Signature,
     spec::LossSpec,
-    tuning::{RowLayout, RowShape, walk_iterations},
+    tuning::{RowLayout, RowShape, rest_iterations, walk_iterations},
 };
 
 /// A part of the items that one dispatch takes.
@@ -82,7 +82,8 @@ impl Split {
                 let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
                 let part_columns = wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
                 let parts = shape.classes.div_ceil(part_columns);
-                let iterations = walk_iterations(part_columns.div_ceil(columns_at_once)) + 1;
+                let columns = part_columns.div_ceil(columns_at_once);
+                let iterations = walk_iterations(columns) + rest_iterations(columns_at_once) + 1;
                 let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);
                 Split {
                     span: span(shape.rows.saturating_mul(parts), rows_at_once, most_rows),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     DType,
-    shader::{Binding, GradientStore, LossVariant, Role},
+    shader::{Binding, GradientStore, LossVariant, Quads, Role},
     spec::{CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Rows, Rule, Shape, UPSTREAM, WEIGHT},
     tuning::RowLayout,
 };
@@ -137,7 +137,8 @@ impl Header {
                 (format!("storage, {access}"), format!("grad_{input}"), variant.stored_type(input, dtype))
             }
             Role::Loss => {
-                let ty = if variant.quads { "array<vec4<f32>>" } else { "array<f32>" };
+                let quads = variant.stores_losses_in_quads();
+                let ty = if quads { "array<vec4<f32>>" } else { "array<f32>" };
                 (format!("storage, {access}"), "loss_of_item".to_string(), ty)
             }
             Role::LogSumExp => (format!("storage, {access}"), "log_sum_exp_of_row".to_string(), "array<f32>"),
@@ -227,7 +228,7 @@ impl Header {
             let _ = writeln!(store_rest, "    store_rest_of_{name}(quad, outcomes[{part}]);");
         };
         if variant.per_item {
-            stored(self, "loss_of_item", DType::F32, false, variant.quads, 0);
+            stored(self, "loss_of_item", DType::F32, false, variant.stores_losses_in_quads(), 0);
         }
         if variant.gradients != GradientStore::Skip {
             let differentiable = variant.loss.0.differentiable();
@@ -303,6 +304,7 @@ impl Header {
             ("CONTIGUOUS", layout.is_some_and(RowLayout::is_contiguous)),
             ("STORES", variant.stores_classes()),
             ("GRADIENTS", variant.gradients != GradientStore::Skip),
+            ("ALIGNED", variant.quads == Quads::Aligned),
             ("IN_PLACE", variant.gradients == GradientStore::InPlace),
             ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
         ] {

@@ -8,7 +8,7 @@ use crate::{
     header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
     readback::{self, Range},
-    shader::{Entry, Kernel, LossVariant, Pass, Role, SpecKey},
+    shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
     spec::{Domain, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
@@ -95,6 +95,8 @@ pub(crate) struct Operand {
     /// Elements from one unit of a chunk to the next, those between rows included; `None` where every item needs the
     /// whole tensor.
     pub unit: Option<u64>,
+    /// Whether kernels may take four elements at once.
+    pub quads: bool,
 }
 
 /// What is done with an operand.
@@ -147,7 +149,7 @@ impl Plan {
             statistics: options.statistics,
             per_item: options.reduction == Reduction::None,
             shared_buffers: false,
-            quads: row_layout.is_none(),
+            quads: quads(spec, &signature, row_layout.map(|(layout, _)| layout)),
         };
         let divisor = Divisor::of(spec, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
@@ -257,10 +259,10 @@ impl Plan {
     ///
     /// Buffers may be parts of one buffer. Outputs must not overlap anything. The buffers need the usage `STORAGE`.
     ///
-    /// Elementwise losses load and store four elements at once, which saves up to half the time, where every tensor with
-    /// a value per item has room for a multiple of four: where its buffer goes on to a multiple of 16 bytes (8 for
-    /// halves) behind the tensor's start. What lies there is never changed. Without that room the elements are moved one
-    /// by one, and the first such binding compiles kernels for it.
+    /// Kernels load and store four elements at once, which saves up to half the time, where every tensor with a value per
+    /// item of an elementwise loss, or per class of a loss of rows, has room for a multiple of four: where its buffer goes
+    /// on to a multiple of 16 bytes (8 for halves) behind the tensor's start. What lies there is never changed. Without that
+    /// room the elements are moved one by one, and the first such binding compiles kernels for it.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::BufferTooSmall`], [`Error::BufferUsage`],
@@ -270,7 +272,7 @@ impl Plan {
         let Inner { gpu, spec, signature, variant, split, chunks, .. } = &*self.0;
         let places = self.places(buffers)?;
         let shared_buffers = shares_buffers(&places);
-        let quads = variant.quads && places.iter().all(Place::has_room);
+        let quads = if places.iter().all(Place::has_room) { variant.quads } else { Quads::No };
         let variant = &LossVariant { shared_buffers, quads, ..variant.clone() };
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
         let workspace = gpu.buffer("workspace", workspace::size(self.partials()), usage)?;
@@ -284,7 +286,8 @@ impl Plan {
             let uniforms = self.uniforms()?;
             let pipelines = self.pipelines(variant)?;
             let unit = self.unit();
-            let binding = |name: &str, chunk: Option<&Chunk>| place(&places, name).binding(chunk, unit, quads);
+            let binding =
+                |name: &str, chunk: Option<&Chunk>| place(&places, name).binding(chunk, unit, quads != Quads::No);
             gpu.catching(&format!("{}: binding", spec.name), |device| {
                 let step = |pipeline: &Pipeline, uniform: usize, chunk: Option<&Chunk>, workgroups: u32| Step {
                     pipeline: pipeline.pipeline.clone(),
@@ -430,11 +433,28 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
     Some(RowShape { rows, classes, class_stride: class_stride.max(1), row_strides, walks, rows_of_words })
 }
 
+/// Whether kernels take four elements at once, where buffers have room for it.
+fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
+    let Some(layout) = rows else { return Quads::Anywhere };
+    let strides = [0, 1].map(|place| signature.row_stride(place));
+    let is_half = signature.inputs.first().is_some_and(|(_, ty)| ty.dtype.is_half());
+    if !layout.runs_along_classes() {
+        Quads::No
+    } else if signature.row % 4 == 0 && strides.iter().all(|stride| stride % 4 == 0) {
+        Quads::Aligned
+    } else if !is_half && (spec.second_rows().is_none() || strides[0] % 4 == strides[1] % 4) {
+        // Quads of both inputs begin at the same columns. Halves before and behind whole quads would share words.
+        Quads::Anywhere
+    } else {
+        Quads::No
+    }
+}
+
 /// The inputs given and the outputs.
 fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Operand> {
     let mut operands = Vec::new();
-    let mut add = |name: String, ty: &TensorType, access, unit| {
-        operands.push(Operand { name, ty: ty.clone(), access, unit });
+    let mut add = |name: String, ty: &TensorType, access, unit, quads| {
+        operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
     let items = if spec.rows().is_some() { signature.class_stride } else { 1 };
     let results = if spec.rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
@@ -445,23 +465,27 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
             Shape::LastAxis | Shape::Classes => None,
             Shape::OneOrItems => (ty.elements() != 1).then_some(results),
         };
+        let quads = spec.moves_quads_of(input);
         match options.gradients {
-            Gradients::InPlace if input.differentiable => add(input.name.to_string(), ty, Access::Overwrite, unit),
-            _ => add(input.name.to_string(), ty, Access::Read, unit),
+            Gradients::InPlace if input.differentiable => {
+                add(input.name.to_string(), ty, Access::Overwrite, unit, quads);
+            }
+            _ => add(input.name.to_string(), ty, Access::Read, unit, quads),
         }
         if input.differentiable && matches!(options.gradients, Gradients::Write | Gradients::Add { .. }) {
-            add(gradient_name(input.name), ty, Access::Write, unit);
+            add(gradient_name(input.name), ty, Access::Write, unit, quads);
         }
     }
     let unit = (options.reduction == Reduction::None).then_some(results);
-    add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit);
+    let quads = unit.is_some() && spec.rows().is_none();
+    add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit, quads);
     let statistics = options.statistics;
     for (name, dtype, wanted) in
         [("log_sum_exp", DType::F32, statistics.log_sum_exp), ("argmax", DType::I32, statistics.argmax)]
     {
         if wanted {
             let ty = TensorType::new(dtype, signature.item_shape.clone());
-            add(name.to_string(), &ty, Access::Write, Some(items));
+            add(name.to_string(), &ty, Access::Write, Some(items), false);
         }
     }
     operands
@@ -519,7 +543,7 @@ impl<'a> Place<'a> {
     fn has_room(&self) -> bool {
         let ty = &self.operand.ty;
         let end = self.slice.offset.saturating_add(ty.dtype.size_in_quads(ty.extent()));
-        self.operand.unit.is_none() || end <= self.slice.buffer.size()
+        !self.operand.quads || end <= self.slice.buffer.size()
     }
 
     /// The part of the tensor that a chunk takes, up to a whole quad if asked. The sums over all chunks take the whole of
@@ -536,7 +560,7 @@ impl<'a> Place<'a> {
             (None, Some(_)) => (0, 1),
             (_, None) => (0, ty.elements()),
         };
-        let quads = quads && self.operand.unit.is_some();
+        let quads = quads && self.operand.quads;
         let size = if quads { ty.dtype.size_in_quads(elements) } else { ty.dtype.buffer_size(elements) };
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: self.slice.buffer,

@@ -64,12 +64,9 @@ pub(crate) enum RowLayout {
     Workgroup {
         /// Room for so many in workgroup memory.
         cache: u32,
-        /// Four classes in one load: rows of a multiple of four that begin at a multiple of four.
-        quads: bool,
     },
     Parts {
         contiguous: bool,
-        quads: bool,
     },
 }
 
@@ -77,14 +74,14 @@ impl RowLayout {
     /// Whether the classes of a row lie side by side.
     pub fn is_contiguous(self) -> bool {
         match self {
-            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous, .. } => contiguous,
+            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous } => contiguous,
             RowLayout::Workgroup { .. } => true,
         }
     }
 
-    /// Whether four classes are loaded at once.
-    pub fn has_quads(self) -> bool {
-        matches!(self, RowLayout::Workgroup { quads: true, .. } | RowLayout::Parts { quads: true, .. })
+    /// Whether the lanes of a workgroup take the classes of a row, and may take four at once.
+    pub fn runs_along_classes(self) -> bool {
+        matches!(self, RowLayout::Workgroup { .. } | RowLayout::Parts { contiguous: true })
     }
 }
 
@@ -200,9 +197,7 @@ impl Tuning {
     /// The layout for rows of this shape, and the tuning with the workgroup that they get.
     pub(crate) fn row_layout(self, shape: RowShape) -> (RowLayout, Tuning) {
         let contiguous = shape.class_stride == 1;
-        let quads =
-            contiguous && [shape.classes, shape.row_strides[0], shape.row_strides[1]].iter().all(|n| n % 4 == 0);
-        let parts = (RowLayout::Parts { contiguous, quads }, self);
+        let parts = (RowLayout::Parts { contiguous }, self);
         // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
         let pairs =
             if contiguous { shape.row_strides[0] == shape.classes } else { shape.class_stride.is_multiple_of(2) };
@@ -210,7 +205,7 @@ impl Tuning {
         let by_workgroup = self.for_classes(shape.classes);
         let cached = contiguous && shape.classes <= u64::from(self.cached_classes);
         let cache = if cached { (shape.classes as u32).next_multiple_of(1024).min(self.cached_classes) } else { 0 };
-        let workgroup = (RowLayout::Workgroup { cache, quads }, by_workgroup);
+        let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
 
         let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
         let iterations = shape.rows_of_words * by_workgroup.workgroup_iterations(shape);
@@ -267,10 +262,16 @@ impl Tuning {
             Reduce::Subgroup => self.workgroup_size / 4 + 1,
             Reduce::SingleSubgroup => 0,
         };
-        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into()))
+        let lanes = self.workgroup_size.into();
+        shape.walks * (walk_iterations(shape.classes.div_ceil(lanes)) + rest_iterations(lanes))
             + 1
             + 12 * u64::from(reduction)
     }
+}
+
+/// Iterations over the classes before and behind whole quads, three at most each, by so many lanes.
+pub(crate) fn rest_iterations(lanes: u64) -> u64 {
+    2 * (3_u64.div_ceil(lanes) + 1)
 }
 
 /// Iterations over so many classes, with the blocks around them.
