@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use safetensors::{Dtype, SafeTensorError};
+use wgloss::bench::ReportError;
 
 /// An error that ends the command.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,12 @@ pub enum CliError {
     /// A file could not be written.
     #[error("{path}: cannot be written: {source}", path = path.display())]
     Write { path: PathBuf, source: SafeTensorError },
+    /// A file holds no report of a benchmark.
+    #[error("{path}: {source}", path = path.display())]
+    NotAReport { path: PathBuf, source: ReportError },
+    /// A page could not be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    WritePage { path: PathBuf, source: io::Error },
     /// The output would replace the input.
     #[error("{path}: the output must not be the input file", path = path.display())]
     OverwritesInput { path: PathBuf },

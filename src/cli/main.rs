@@ -2,6 +2,8 @@
 
 mod accuracy;
 mod adapters;
+mod bench;
+mod compare;
 mod engine;
 mod error;
 mod eval;
@@ -9,6 +11,7 @@ mod list;
 mod markdown;
 mod output;
 mod parity;
+mod report;
 mod summary;
 mod tensors;
 
@@ -43,6 +46,8 @@ enum Command {
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
+    /// Compare the reports of benchmarks.
+    Bench(bench::Args),
 }
 
 /// How a command that ran to its end went.
@@ -82,5 +87,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::List(args) => list::run(args, cli.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, cli.json),
         Command::Parity(args) => parity::run(args, cli.json),
+        Command::Bench(args) => compare::run(&args.compare, args.html.as_deref(), cli.json),
     }
 }

@@ -2,10 +2,12 @@
 
 use std::{
     fmt::Display,
+    fs,
     io::{self, Write},
+    path::Path,
 };
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
 use serde_json::Value as Json;
 
 use crate::error::CliError;
@@ -23,6 +25,17 @@ pub fn print_json(value: &Json) -> Result<(), CliError> {
     print(format_args!("{value:#}"))
 }
 
+/// Refuses an output file whose writing would destroy something else than an earlier output.
+pub fn check_file(output: &Path, input: &Path) -> Result<(), CliError> {
+    if output.exists() && !output.is_file() {
+        return Err(CliError::NotAFile { path: output.to_path_buf() });
+    }
+    match (fs::canonicalize(output), fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
+        _ => Ok(()),
+    }
+}
+
 /// Tells something besides the result, on one line.
 pub fn notice(text: impl Display) {
     let text = text.to_string();
@@ -32,9 +45,9 @@ pub fn notice(text: impl Display) {
 }
 
 /// A table with these column headings, as wide as the terminal at most.
-pub fn table<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
+pub fn table(headings: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     let mut table = plain_table();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(headings);
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(Row::from(headings));
     table
 }
 

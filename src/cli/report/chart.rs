@@ -1,0 +1,120 @@
+//! Horizontal bars by loss and shape. They are laid out in CSS and drawn in percent, so that they have any width while
+//! their text keeps its size.
+
+use maud::{Markup, html};
+
+use super::axis::percent;
+
+/// The height of a bar with the space around it, in pixels: that of a line of its values in the style.
+const PITCH: usize = 20;
+
+/// The height of a bar.
+const THICKNESS: usize = 13;
+
+/// Bars over an axis.
+pub struct Chart<'a> {
+    pub ticks: Vec<Tick>,
+    /// What the figures of each bar are.
+    pub columns: [&'static str; 3],
+    pub losses: Vec<Loss<'a>>,
+}
+
+/// A line across all bars.
+pub struct Tick {
+    /// Its place, from 0 to 1.
+    pub at: f64,
+    /// Its label, which may be empty.
+    pub label: String,
+    /// Its class: `grid`, `reference` or `mean`.
+    pub class: &'static str,
+}
+
+/// The bars of a loss.
+pub struct Loss<'a> {
+    pub name: &'a str,
+    pub shapes: Vec<Shape<'a>>,
+}
+
+/// The bars of a loss at a shape.
+pub struct Shape<'a> {
+    pub shape: &'a [usize],
+    pub dtype: &'a str,
+    pub origin: &'a str,
+    pub bars: Vec<Bar>,
+}
+
+/// A bar and its figures.
+pub struct Bar {
+    /// Its ends, from 0 to 1; `None` where there is nothing to draw.
+    pub span: Option<[f64; 2]>,
+    pub class: String,
+    /// Its meaning in words.
+    pub title: String,
+    /// Its figures, in columns.
+    pub values: Markup,
+}
+
+impl Bar {
+    /// From one place on the axis to another, within it.
+    pub fn between(from: f64, to: f64) -> Option<[f64; 2]> {
+        let [from, to] = [from, to].map(|part| part.clamp(0.0, 1.0));
+        (from.is_finite() && to.is_finite()).then(|| [from.min(to), from.max(to)])
+    }
+}
+
+impl Chart<'_> {
+    /// The chart.
+    pub fn markup(&self) -> Markup {
+        html! {
+            div.chart {
+                div.axis aria-hidden="true" {
+                    div.ticks {
+                        @for tick in self.ticks.iter().filter(|tick| !tick.label.is_empty()) {
+                            span.(tick.class) style={ "left:" (percent(tick.at)) } { (tick.label) }
+                        }
+                    }
+                    div.values { p { @for column in self.columns { span { (column) } } } }
+                }
+                @for loss in &self.losses {
+                    div.loss {
+                        h4 { (loss.name) }
+                        div.shapes {
+                            @for shape in &loss.shapes { (self.shape(shape)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn shape(&self, shape: &Shape) -> Markup {
+        let height = PITCH * shape.bars.len();
+        // The middle of the drawing is that of the bars: it is higher where the label beside it is.
+        let top = |index: usize| (index * PITCH + (PITCH - THICKNESS) / 2) as f64 - height as f64 / 2.0;
+        let titles: Vec<&str> = shape.bars.iter().map(|bar| bar.title.as_str()).collect();
+        html! {
+            div.shape {
+                p.label title=(shape.origin) {
+                    span { (format!("{:?}", shape.shape)) " " (shape.dtype) } " "
+                    @if !shape.origin.is_empty() { small { (shape.origin) } }
+                }
+                svg role="img" style={ "min-height:" (height) "px" } {
+                    title { (titles.join("; ")) }
+                    @for tick in &self.ticks {
+                        @let x = percent(tick.at);
+                        line.(tick.class) x1=(x) x2=(x) y1="0" y2="100%" {}
+                    }
+                    svg y="50%" overflow="visible" {
+                        @for (index, bar) in shape.bars.iter().enumerate() {
+                            @if let Some([from, to]) = bar.span {
+                                rect.(bar.class) x=(percent(from)) y=(top(index)) width=(percent(to - from))
+                                    height=(THICKNESS) {}
+                            }
+                        }
+                    }
+                }
+                div.values { @for bar in &shape.bars { p { (bar.values) } } }
+            }
+        }
+    }
+}
