@@ -5,7 +5,7 @@ use wgloss::bench::{Case, Change, Comparison, Entry};
 
 use super::{
     catalogue,
-    chart::{Bar, Chart, Loss, Shape, Tick},
+    chart::{Bar, Chart, Loss, Shape, Tick, TickKind},
     numbers,
     runs::{self, Run},
 };
@@ -50,9 +50,13 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
 
 fn chart<'a>(cases: Vec<&Case<'a>>, runs: &[Run], end: f64) -> Chart<'a> {
     let ticks = (0..).map(|index| f64::from(index) * TICK).take_while(|&x| x <= end);
-    let ticks = ticks.map(|x| match x {
-        1.0 => Tick { at: x / end, label: "1 = copy".to_string(), class: "reference" },
-        _ => Tick { at: x / end, label: x.to_string(), class: "grid" },
+    let ticks = ticks.map(|x| {
+        let (label, kind) = match x {
+            1.0 => ("1 = copy".to_string(), TickKind::Reference),
+            0.0 | 0.5 => (x.to_string(), TickKind::Grid),
+            _ => (x.to_string(), TickKind::Minor),
+        };
+        Tick { at: x / end, label, kind }
     });
     let shape = |case: &Case<'a>| {
         let entries = case.entries.iter().zip(runs);
@@ -61,7 +65,7 @@ fn chart<'a>(cases: Vec<&Case<'a>>, runs: &[Run], end: f64) -> Chart<'a> {
     };
     let loss = |cases: Vec<&Case<'a>>| Loss { name: cases[0].loss, shapes: cases.into_iter().map(shape).collect() };
     let losses = catalogue::by_loss(cases, |case| case.loss).into_iter().map(loss).collect();
-    Chart { ticks: ticks.collect(), columns: ["of copy", "moved", "time"], losses }
+    Chart { ticks: ticks.collect(), columns: ["of copy", "throughput", "time"], losses }
 }
 
 fn bar(case: &Case, entry: &Entry, run: &Run, end: f64) -> Bar {
@@ -76,17 +80,14 @@ fn bar(case: &Case, entry: &Entry, run: &Run, end: f64) -> Bar {
         values: html! {
             @if !run.letter.is_empty() { b.letter { (run.letter) } }
             b { (fraction) } span { (rate) } span { (time) }
-            (mark(entry))
         },
+        mark: html! { @if let Some(mark) = mark(entry) { span { b { (run.letter) } " " (mark) } } },
     }
 }
 
 /// What became of the loss since the baseline, where that is worth a word.
-pub fn mark(entry: &Entry) -> Markup {
-    let change = entry.change.filter(|&change| change != Change::Same);
-    html! {
-        @if let Some((change, speedup)) = change.zip(entry.speedup) {
-            " " span.mark.(change.name()) { (change.name()) " " (numbers::factor(speedup)) }
-        }
-    }
+pub fn mark(entry: &Entry) -> Option<Markup> {
+    let change = entry.change.filter(|&change| change != Change::Same)?;
+    let speedup = numbers::factor(entry.speedup?);
+    Some(html! { span.mark.(change.name()) { (change.name()) " " (speedup) } })
 }

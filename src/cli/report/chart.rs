@@ -8,6 +8,9 @@ use super::axis::percent;
 /// The height of a bar with the space around it, in pixels: that of a line of its values in the style.
 const PITCH: usize = 20;
 
+/// The space between the bars of two shapes.
+const GAP: usize = 6;
+
 /// The height of a bar.
 const THICKNESS: usize = 13;
 
@@ -25,8 +28,34 @@ pub struct Tick {
     pub at: f64,
     /// Its label, which may be empty.
     pub label: String,
-    /// Its class: `grid`, `reference` or `mean`.
-    pub class: &'static str,
+    pub kind: TickKind,
+}
+
+/// How a tick is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TickKind {
+    Grid,
+    /// As [`Grid`](TickKind::Grid), but without its label on narrow screens.
+    Minor,
+    /// What the bars are to be compared with.
+    Reference,
+    Mean,
+}
+
+impl TickKind {
+    fn class(self) -> &'static str {
+        match self {
+            TickKind::Grid => "grid",
+            TickKind::Minor => "grid minor",
+            TickKind::Reference => "reference",
+            TickKind::Mean => "mean",
+        }
+    }
+
+    /// Whether the bars lie over it.
+    fn is_behind(self) -> bool {
+        matches!(self, TickKind::Grid | TickKind::Minor)
+    }
 }
 
 /// The bars of a loss.
@@ -52,6 +81,8 @@ pub struct Bar {
     pub title: String,
     /// Its figures, in columns.
     pub values: Markup,
+    /// What is to be said of it besides; may be empty.
+    pub mark: Markup,
 }
 
 impl Bar {
@@ -70,7 +101,7 @@ impl Chart<'_> {
                 div.axis aria-hidden="true" {
                     div.ticks {
                         @for tick in self.ticks.iter().filter(|tick| !tick.label.is_empty()) {
-                            span.(tick.class) style={ "left:" (percent(tick.at)) } { (tick.label) }
+                            span.(tick.kind.class()) style={ "left:" (percent(tick.at)) } { (tick.label) }
                         }
                     }
                     div.values { p { @for column in self.columns { span { (column) } } } }
@@ -97,23 +128,34 @@ impl Chart<'_> {
                 p.label title=(shape.origin) {
                     span { (format!("{:?}", shape.shape)) " " (shape.dtype) } " "
                     @if !shape.origin.is_empty() { small { (shape.origin) } }
+                    @for bar in &shape.bars { (bar.mark) }
                 }
-                svg role="img" style={ "min-height:" (height) "px" } {
-                    title { (titles.join("; ")) }
-                    @for tick in &self.ticks {
-                        @let x = percent(tick.at);
-                        line.(tick.class) x1=(x) x2=(x) y1="0" y2="100%" {}
-                    }
-                    svg y="50%" overflow="visible" {
-                        @for (index, bar) in shape.bars.iter().enumerate() {
-                            @if let Some([from, to]) = bar.span {
-                                rect.(bar.class) x=(percent(from)) y=(top(index)) width=(percent(to - from))
-                                    height=(THICKNESS) {}
+                div.bars style={ "min-height:" (height + GAP) "px" } {
+                    svg role="img" {
+                        title { (titles.join("; ")) }
+                        (self.lines(true))
+                        svg y="50%" overflow="visible" {
+                            @for (index, bar) in shape.bars.iter().enumerate() {
+                                @if let Some([from, to]) = bar.span {
+                                    rect.(bar.class) x=(percent(from)) y=(top(index)) width=(percent(to - from))
+                                        height=(THICKNESS) {}
+                                }
                             }
                         }
+                        (self.lines(false))
                     }
                 }
                 div.values { @for bar in &shape.bars { p { (bar.values) } } }
+            }
+        }
+    }
+
+    /// The lines behind the bars, or those before them.
+    fn lines(&self, behind: bool) -> Markup {
+        html! {
+            @for tick in self.ticks.iter().filter(|tick| tick.kind.is_behind() == behind) {
+                @let x = percent(tick.at);
+                line.(tick.kind.class()) x1=(x) x2=(x) y1="0" y2="100%" {}
             }
         }
     }

@@ -99,7 +99,7 @@ fn changes_of(comparison: &Comparison, index: usize, run: &Run) -> Markup {
         @if !changed.is_empty() {
             ul.changes {
                 @for (case, entry) in changed {
-                    li { b { (case.loss) } " " (format!("{:?}", case.shape)) " " (case.dtype) (bars::mark(&entry)) }
+                    li { b { (case.loss) } " " (format!("{:?}", case.shape)) " " (case.dtype) " " @if let Some(mark) = bars::mark(&entry) { (mark) } }
                 }
             }
         }

@@ -6,7 +6,7 @@ use wgloss::bench::{Peer, PeerMeasurement};
 use super::{
     axis::{Logarithmic, is_drawable},
     catalogue,
-    chart::{Bar, Chart, Loss, Shape, Tick},
+    chart::{Bar, Chart, Loss, Shape, Tick, TickKind},
     numbers,
 };
 
@@ -71,12 +71,16 @@ fn summary(peer: &Peer) -> Markup {
 fn chart<'a>(peer: &Peer<'a>, axis: Logarithmic) -> Chart<'a> {
     let places: &[f64] = if axis.decades(usize::MAX).count() > 3 { &COARSE } else { &FINE };
     let ticks = (-3..=3).flat_map(|exponent| places.iter().map(move |place| place * 10f64.powi(exponent)));
-    let ticks = ticks.filter(|&x| (0.0..=1.0).contains(&axis.at(x))).map(|x| match x {
-        1.0 => Tick { at: axis.at(x), label: "1 = wgloss".to_string(), class: "reference" },
-        _ => Tick { at: axis.at(x), label: x.to_string(), class: "grid" },
+    let ticks = ticks.filter(|&x| (0.0..=1.0).contains(&axis.at(x))).map(|x| {
+        let (label, kind) = match x {
+            1.0 => ("1 = wgloss".to_string(), TickKind::Reference),
+            _ if x.log10().fract() == 0.0 => (x.to_string(), TickKind::Grid),
+            _ => (x.to_string(), TickKind::Minor),
+        };
+        Tick { at: axis.at(x), label, kind }
     });
     let mean = peer.geometric_mean().map(|(mean, _)| axis.at(mean).clamp(0.0, 1.0));
-    let mean = mean.map(|at| Tick { at, label: String::new(), class: "mean" });
+    let mean = mean.map(|at| Tick { at, label: String::new(), kind: TickKind::Mean });
     let losses = catalogue::by_loss(peer.measurements.iter().copied(), |measurement| &measurement.loss);
     let loss = |measurements: Vec<&'a PeerMeasurement>| Loss {
         name: &measurements[0].loss,
@@ -101,8 +105,8 @@ fn shape(measurement: &PeerMeasurement, axis: Logarithmic) -> Shape<'_> {
         ),
         values: html! {
             b { (factor) } span { (times[0]) } span { (times[1]) }
-            @if !is_right { " " span.mark.regression { "wrong" } }
         },
+        mark: html! { @if !is_right { span { span.mark.regression { "wrong" } } } },
     };
     Shape { shape, dtype, origin: "", bars: vec![bar] }
 }

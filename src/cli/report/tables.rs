@@ -68,7 +68,8 @@ fn losses(comparison: &Comparison, runs: &[Run]) -> Markup {
                 (figures(&figures_of_run)) td.number { (bytes) } (figures(&times))
                 td.number { (numbers::fraction(m.fraction_of_copy)) } (figures(&host))
                 @if has_letters {
-                    td { @if let Some(speedup) = entry.speedup { (numbers::factor(speedup)) } (bars::mark(entry)) }
+                    td { @if let Some(speedup) = entry.speedup { (numbers::factor(speedup)) } }
+                    td { @if let Some(mark) = bars::mark(entry) { (mark) } }
                 }
                 td.origin { (m.origin) }
             }
