@@ -65,7 +65,7 @@ fn chart<'a>(cases: Vec<&Case<'a>>, runs: &[Run], end: f64) -> Chart<'a> {
     };
     let loss = |cases: Vec<&Case<'a>>| Loss { name: cases[0].loss, shapes: cases.into_iter().map(shape).collect() };
     let losses = catalogue::by_loss(cases, |case| case.loss).into_iter().map(loss).collect();
-    Chart { ticks: ticks.collect(), columns: ["of copy", "throughput", "time"], losses }
+    Chart { ticks: ticks.collect(), columns: ["of copy", "rate", "time"], losses }
 }
 
 fn bar(case: &Case, entry: &Entry, run: &Run, end: f64) -> Bar {
@@ -74,14 +74,14 @@ fn bar(case: &Case, entry: &Entry, run: &Run, end: f64) -> Bar {
     let (rate, time) = (numbers::rate(measurement.gb_per_s), numbers::time(measurement.median_ms));
     let shape = format!("{:?}", case.shape);
     Bar {
-        span: Bar::between(0.0, measurement.fraction_of_copy / end),
+        span: [0.0, measurement.fraction_of_copy / end],
         class: run.colour.clone(),
         title: format!("{} {shape}{}: {fraction} of the copy's speed, {rate}, {time}", case.loss, run.of()),
         values: html! {
             @if !run.letter.is_empty() { b.letter { (run.letter) } }
             b { (fraction) } span { (rate) } span { (time) }
         },
-        mark: html! { @if let Some(mark) = mark(entry) { span { b { (run.letter) } " " (mark) } } },
+        mark: html! { @if let Some(mark) = mark(entry) { span.note { b { (run.letter) } " " (mark) } } },
     }
 }
 

@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::axis::percent;
+use super::{axis::percent, breakable};
 
 /// The height of a bar with the space around it, in pixels: that of a line of its values in the style.
 const PITCH: usize = 20;
@@ -74,8 +74,8 @@ pub struct Shape<'a> {
 
 /// A bar and its figures.
 pub struct Bar {
-    /// Its ends, from 0 to 1; `None` where there is nothing to draw.
-    pub span: Option<[f64; 2]>,
+    /// Where it starts and where it ends; what is not within 0 and 1 is cut off. Nothing is drawn of what is not finite.
+    pub span: [f64; 2],
     pub class: String,
     /// Its meaning in words.
     pub title: String,
@@ -86,10 +86,23 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// From one place on the axis to another, within it.
-    pub fn between(from: f64, to: f64) -> Option<[f64; 2]> {
-        let [from, to] = [from, to].map(|part| part.clamp(0.0, 1.0));
-        (from.is_finite() && to.is_finite()).then(|| [from.min(to), from.max(to)])
+    /// The bar, with this much space above it.
+    fn markup(&self, top: f64) -> Markup {
+        let [start, end] = self.span.map(|part| part.clamp(0.0, 1.0));
+        let (x, width) = (percent(start.min(end)), percent((end - start).abs()));
+        let cut = match self.span[1] {
+            end if end > 1.0 => Some(("end", "-4", "»")),
+            end if end < 0.0 => Some(("start", "4", "«")),
+            _ => None,
+        };
+        html! {
+            @if self.span.iter().all(|part| part.is_finite()) {
+                rect.(self.class) x=(x) y=(top) width=(width) height=(THICKNESS) {}
+                @if let Some((anchor, dx, sign)) = cut {
+                    text.cut x=(percent(end)) y=(top + THICKNESS as f64 / 2.0) dx=(dx) dy="0.3em" text-anchor=(anchor) { (sign) }
+                }
+            }
+        }
     }
 }
 
@@ -108,7 +121,7 @@ impl Chart<'_> {
                 }
                 @for loss in &self.losses {
                     div.loss {
-                        h4 { (loss.name) }
+                        h4 { (breakable(loss.name)) }
                         div.shapes {
                             @for shape in &loss.shapes { (self.shape(shape)) }
                         }
@@ -136,10 +149,7 @@ impl Chart<'_> {
                         (self.lines(true))
                         svg y="50%" overflow="visible" {
                             @for (index, bar) in shape.bars.iter().enumerate() {
-                                @if let Some([from, to]) = bar.span {
-                                    rect.(bar.class) x=(percent(from)) y=(top(index)) width=(percent(to - from))
-                                        height=(THICKNESS) {}
-                                }
+                                (bar.markup(top(index)))
                             }
                         }
                         (self.lines(false))

@@ -18,7 +18,7 @@ const LINE_HEIGHT: f64 = 15.0;
 /// Labels of decades, at most, which fit on the narrowest screen.
 const DECADES: usize = 6;
 
-/// The line of what is linear is this part of the lowest line's time.
+/// The line of what is linear is this part of the least time that an element takes.
 const BELOW: f64 = 0.5;
 
 /// Lines in a plot of their own.
@@ -29,9 +29,8 @@ struct Panel<'a> {
 
 /// A loss of a run.
 struct Line<'a> {
-    /// What it is called at its end, and before its name in the legend.
+    /// What it is called at its end and in the legend.
     label: String,
-    name: String,
     colour: String,
     /// Elements and milliseconds.
     points: Vec<(f64, f64)>,
@@ -58,9 +57,10 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
                 h2 { "Time against size" }
                 p {
                     "The device time of loss and gradients as the first input grows. Small sizes take as long as starting the \
-                     kernels does; from " (Scaling::SLOPE_FROM) " elements on, where the slope is fitted, 1 is linear: twice as \
+                     kernels does; from " (numbers::decade_of_count(Scaling::SLOPE_FROM.ilog10() as i32)) " elements on, where the slope is fitted, 1 is linear: twice as \
                      much takes twice as long."
                 }
+                (runs::legend(runs))
                 div.panels {
                     @for panel in &panels { (panel.markup(axes)) }
                 }
@@ -70,9 +70,8 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
 }
 
 fn panels<'a>(comparison: &Comparison<'a>, runs: &[Run]) -> Vec<Panel<'a>> {
-    let line = |(run, scaling): (&Run, &'a Scaling), label: &str, colour: String| Line {
+    let line = |scaling: &'a Scaling, label: &str, colour: String| Line {
         label: label.to_string(),
-        name: if run.letter.is_empty() { String::new() } else { runs::name(run.report) },
         colour,
         points: drawable(scaling),
         scaling,
@@ -85,14 +84,14 @@ fn panels<'a>(comparison: &Comparison<'a>, runs: &[Run]) -> Vec<Panel<'a>> {
         let all: Vec<_> = losses.into_iter().flatten().collect();
         let panel = |lines: &[(&Run, &'a Scaling)]| {
             let lines = lines.iter().enumerate();
-            let lines = lines.map(|(index, &line_of)| line(line_of, &title(line_of.1), runs::colour(index)));
+            let lines = lines.map(|(index, &(_, scaling))| line(scaling, &title(scaling), runs::colour(index)));
             Panel { title: String::new(), lines: lines.collect() }
         };
         return all.chunks(COLOURS).map(panel).collect();
     }
     let panel = |lines: Vec<(&Run, &'a Scaling)>| Panel {
         title: title(lines[0].1),
-        lines: lines.into_iter().map(|of| line(of, &of.0.letter, of.0.colour.clone())).collect(),
+        lines: lines.into_iter().map(|(run, scaling)| line(scaling, &run.letter, run.colour.clone())).collect(),
     };
     losses.into_iter().map(panel).collect()
 }
@@ -116,7 +115,7 @@ impl Panel<'_> {
                 div.plot { (self.plot(axes)) }
                 ul.legend {
                     @for line in self.from_top() {
-                        li { (runs::patch(&line.colour)) b { (line.label) } span { (line.name) } span { (line.slope()) } }
+                        li { (runs::patch(&line.colour)) b { (line.label) } span { (line.slope()) } }
                     }
                     li { svg.patch aria-hidden="true" width="22" height="12" { line.linear x2="22" y1="6" y2="6" {} } span { "linear" } }
                 }
@@ -188,12 +187,11 @@ impl Panel<'_> {
     /// The line of what is linear, as far as it is inside.
     fn linear(&self, axes: Axes) -> Markup {
         let ends = self.lines.iter().map(Line::end);
-        let lowest = ends.min_by(|a, b| a.1.total_cmp(&b.1));
-        let per_element = lowest.map_or(f64::NAN, |(elements, ms)| BELOW * ms / elements);
+        let per_element = BELOW * ends.map(|(elements, ms)| ms / elements).fold(f64::INFINITY, f64::min);
         let from = axes.elements.value(0.0).max(axes.ms.value(0.0) / per_element);
         let to = axes.elements.value(1.0).min(axes.ms.value(1.0) / per_element);
         html! {
-            @if from < to {
+            @if from < to && [from, to].iter().all(|elements| is_drawable(elements * per_element)) {
                 line.linear x1=(axes.x(from)) y1=(axes.y(from * per_element)) x2=(axes.x(to)) y2=(axes.y(to * per_element)) {}
             }
         }

@@ -59,5 +59,10 @@ fn page(title: &str, content: Markup) -> Markup {
     }
 }
 
+/// The name of a loss that may be broken behind its underscores.
+fn breakable(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('_') { (part) wbr; } }
+}
+
 #[cfg(test)]
 mod tests;

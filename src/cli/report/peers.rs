@@ -97,7 +97,7 @@ fn shape(measurement: &PeerMeasurement, axis: Logarithmic) -> Shape<'_> {
     let times = [measurement.median_ms, measurement.wgloss_median_ms.unwrap_or(f64::NAN)].map(numbers::time);
     let wrong = if *is_right { "" } else { ", wrong result" };
     let bar = Bar {
-        span: is_drawable(ratio).then(|| Bar::between(axis.at(1.0), axis.at(ratio))).flatten(),
+        span: [axis.at(1.0), axis.at(ratio)],
         class: if *is_right { side.to_string() } else { format!("{side} wrong") },
         title: format!(
             "{} {shape:?}: {factor} the time of wgloss, {} over {}{wrong}",
@@ -106,7 +106,7 @@ fn shape(measurement: &PeerMeasurement, axis: Logarithmic) -> Shape<'_> {
         values: html! {
             b { (factor) } span { (times[0]) } span { (times[1]) }
         },
-        mark: html! { @if !is_right { span { span.mark.regression { "wrong" } } } },
+        mark: html! { @if !is_right { span.note { span.mark.regression { "wrong" } } } },
     };
     Shape { shape, dtype, origin: "", bars: vec![bar] }
 }

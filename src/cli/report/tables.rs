@@ -1,140 +1,186 @@
 //! All figures of the page, as tables.
 
 use maud::{Markup, html};
-use wgloss::bench::{Case, Comparison, Entry, Peer, Scaling};
+use wgloss::bench::{Case, Comparison, Entry, Peer, PeerMeasurement, Scaling, ScalingPoint};
 
-use super::{bars, catalogue, numbers, runs::Run};
+use super::{bars, breakable, catalogue, numbers, runs::Run};
 
 /// The section with the tables.
 pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
+    let tables = [losses(comparison, runs), scaling(runs), peers(&comparison.peers)];
     html! {
-        @if !comparison.cases.is_empty() || !comparison.peers.is_empty() || has_scaling(runs) {
+        @if tables.iter().any(|table| !table.losses.is_empty()) {
             section {
                 h2 { "All figures" }
-                @if !comparison.cases.is_empty() { (losses(comparison, runs)) }
-                @if has_scaling(runs) { (scaling(runs)) }
-                @if !comparison.peers.is_empty() { (peers(&comparison.peers)) }
+                @for table in tables.iter().filter(|table| !table.losses.is_empty()) { (table.markup()) }
             }
         }
     }
 }
 
-fn has_scaling(runs: &[Run]) -> bool {
-    runs.iter().any(|run| run.report.scaling.iter().any(|scaling| !scaling.points.is_empty()))
+/// Rows that the names of losses head.
+struct Table<'a> {
+    caption: &'static str,
+    /// The columns behind the loss.
+    columns: Vec<Column>,
+    /// The rows of each loss, in cells.
+    losses: Vec<(&'a str, Vec<Vec<Markup>>)>,
 }
 
-/// A table that scrolls where the screen is narrower.
-fn table(caption: &str, headings: Markup, rows: Markup) -> Markup {
-    html! {
-        div.scroll role="region" aria-label=(caption) tabindex="0" {
-            table {
-                caption { (caption) }
-                thead { tr { (headings) } }
-                tbody { (rows) }
+#[derive(Clone, Copy)]
+enum Column {
+    Text(&'static str),
+    Number(&'static str),
+    /// Text that may have several lines.
+    Long(&'static str),
+}
+
+use Column::{Long, Number, Text};
+
+impl Column {
+    fn heading(self) -> &'static str {
+        match self {
+            Text(heading) | Number(heading) | Long(heading) => heading,
+        }
+    }
+
+    fn class(self) -> Option<&'static str> {
+        match self {
+            Text(_) => None,
+            Number(_) => Some("number"),
+            Long(_) => Some("long"),
+        }
+    }
+}
+
+impl Table<'_> {
+    /// The table, which scrolls where the screen is narrower.
+    fn markup(&self) -> Markup {
+        html! {
+            div.scroll role="region" aria-label=(self.caption) tabindex="0" {
+                table {
+                    caption { span { (self.caption) } }
+                    thead {
+                        tr {
+                            th scope="col" { "loss" }
+                            @for column in &self.columns { th class=[column.class()] scope="col" { (column.heading()) } }
+                        }
+                    }
+                    @for (loss, rows) in &self.losses {
+                        tbody {
+                            @for (index, cells) in rows.iter().enumerate() {
+                                tr {
+                                    @if index == 0 { th scope="rowgroup" rowspan=(rows.len()) { (breakable(loss)) } }
+                                    @for (column, cell) in self.columns.iter().zip(cells) { td class=[column.class()] { (cell) } }
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// Headings of texts, and then of numbers.
-fn headings(texts: &[&str], numbers: &[&str]) -> Markup {
-    html! {
-        @for heading in texts { th scope="col" { (heading) } }
-        @for heading in numbers { th.number scope="col" { (heading) } }
+fn cell(text: impl std::fmt::Display) -> Markup {
+    html! { (text.to_string()) }
+}
+
+fn losses<'a>(comparison: &Comparison<'a>, runs: &[Run]) -> Table<'a> {
+    let mut columns = vec![Text("shape"), Text("type")];
+    if runs.len() > 1 {
+        columns.extend([Text("run"), Text("since A")]);
     }
-}
+    columns.extend([Number("time, ms"), Number("spread"), Number("runs"), Number("MB to move"), Number("GB/s")]);
+    columns.extend([Number("copy, ms"), Number("of copy"), Number("first call, ms"), Number("recording, µs")]);
+    columns.push(Long("shape from"));
 
-fn figures(texts: &[String]) -> Markup {
-    html! { @for text in texts { td.number { (text) } } }
-}
-
-fn losses(comparison: &Comparison, runs: &[Run]) -> Markup {
-    let has_letters = runs.len() > 1;
-    let texts: &[&str] = if has_letters { &["loss", "shape", "type", "run"] } else { &["loss", "shape", "type"] };
-    let numbers =
-        ["time, ms", "spread", "runs", "MB to move", "GB/s", "copy, ms", "of copy", "first call, ms", "recording, µs"];
-    let last: &[&str] = if has_letters { &["since A", "shape from"] } else { &["shape from"] };
-    let cases = catalogue::by_loss(&comparison.cases, |case| case.loss).into_iter().flatten();
     let row = |case: &Case, run: &Run, entry: &Entry| {
         let m = entry.measurement;
-        let times = [m.gb_per_s, m.copy_ms].map(numbers::significant);
-        let figures_of_run = [numbers::significant(m.median_ms), numbers::percent(m.spread), m.runs.to_string()];
+        let mut cells = vec![cell(format!("{:?}", case.shape)), cell(case.dtype)];
+        if runs.len() > 1 {
+            let speedup = || cell(entry.speedup.map_or(String::new(), numbers::factor));
+            cells.extend([cell(&run.letter), bars::mark(entry).unwrap_or_else(speedup)]);
+        }
         let bytes = numbers::significant(m.bytes as f64 / 1e6);
-        let host = [m.first_call_ms, m.record_us].map(numbers::significant);
-        html! {
-            tr {
-                (case_cells(case.loss, case.shape, case.dtype))
-                @if has_letters { td { (run.letter) } }
-                (figures(&figures_of_run)) td.number { (bytes) } (figures(&times))
-                td.number { (numbers::fraction(m.fraction_of_copy)) } (figures(&host))
-                @if has_letters {
-                    td { @if let Some(speedup) = entry.speedup { (numbers::factor(speedup)) } }
-                    td { @if let Some(mark) = bars::mark(entry) { (mark) } }
-                }
-                td.origin { (m.origin) }
-            }
-        }
+        cells.extend(
+            [numbers::significant(m.median_ms), numbers::percent(m.spread), m.runs.to_string(), bytes].map(cell),
+        );
+        cells.extend([m.gb_per_s, m.copy_ms].map(numbers::significant).map(cell));
+        cells.push(cell(numbers::fraction(m.fraction_of_copy)));
+        cells.extend([m.first_call_ms, m.record_us].map(numbers::significant).map(cell));
+        cells.push(cell(&m.origin));
+        cells
     };
-    let rows = html! {
-        @for case in cases {
-            @for (run, entry) in runs.iter().zip(&case.entries) {
-                @if let Some(entry) = entry { (row(case, run, entry)) }
-            }
-        }
+    let rows = |case: &Case| -> Vec<Vec<Markup>> {
+        let entries = runs.iter().zip(&case.entries);
+        entries.filter_map(|(run, entry)| Some(row(case, run, entry.as_ref()?))).collect()
     };
-    let headings = html! { (headings(texts, &numbers)) (self::headings(last, &[])) };
-    table(
-        "Losses with their gradients; times are medians, spreads interquartile ranges over the median",
-        headings,
-        rows,
-    )
+    let losses = catalogue::by_loss(&comparison.cases, |case| case.loss);
+    Table {
+        caption: "Losses with their gradients; times are medians, spreads interquartile ranges over the median",
+        columns,
+        losses: losses.into_iter().map(|cases| (cases[0].loss, cases.into_iter().flat_map(rows).collect())).collect(),
+    }
 }
 
-fn case_cells(loss: &str, shape: &[usize], dtype: &str) -> Markup {
-    html! { th scope="row" { (loss) } td { (format!("{shape:?}")) } td { (dtype) } }
+fn scaling<'a>(runs: &[Run<'a>]) -> Table<'a> {
+    let mut columns = vec![Text("shape"), Text("type")];
+    if runs.len() > 1 {
+        columns.push(Text("run"));
+    }
+    columns.extend([Number("elements"), Number("time, ms")]);
+
+    let row = |run: &Run, scaling: &Scaling, point: &ScalingPoint| {
+        let mut cells = vec![cell(format!("{:?}", point.shape)), cell(&scaling.dtype)];
+        if runs.len() > 1 {
+            cells.push(cell(&run.letter));
+        }
+        cells.extend([cell(point.elements), cell(numbers::significant(point.median_ms))]);
+        cells
+    };
+    let points = runs.iter().flat_map(|run| {
+        let scaling = run.report.scaling.iter();
+        scaling.flat_map(move |scaling| scaling.points.iter().map(move |point| (run, scaling, point)))
+    });
+    let losses = catalogue::by_loss(points, |(_, scaling, _)| &scaling.loss);
+    let losses = losses.into_iter().map(|points| {
+        let loss = points[0].1.loss.as_str();
+        (loss, points.into_iter().map(|(run, scaling, point)| row(run, scaling, point)).collect())
+    });
+    Table { caption: "Losses at growing sizes", columns, losses: losses.collect() }
 }
 
-fn scaling(runs: &[Run]) -> Markup {
-    let has_letters = runs.len() > 1;
-    let texts: &[&str] = if has_letters { &["loss", "shape", "type", "run"] } else { &["loss", "shape", "type"] };
-    let scalings = runs.iter().flat_map(|run| run.report.scaling.iter().map(move |scaling| (run, scaling)));
-    let scalings = catalogue::by_loss(scalings, |(_, scaling): &(&Run, &Scaling)| &scaling.loss);
-    let rows = html! {
-        @for (run, scaling) in scalings.into_iter().flatten() {
-            @for point in &scaling.points {
-                tr {
-                    (case_cells(&scaling.loss, &point.shape, &scaling.dtype))
-                    @if has_letters { td { (run.letter) } }
-                    td.number { (point.elements) }
-                    td.number { (numbers::significant(point.median_ms)) }
-                }
-            }
-        }
+fn peers<'a>(peers: &[Peer<'a>]) -> Table<'a> {
+    let row = |m: &PeerMeasurement| {
+        let [wgloss, spread, ratio] = [m.wgloss_median_ms, m.spread, m.ratio].map(|x| x.unwrap_or(f64::NAN));
+        let mut cells = vec![cell(format!("{:?}", m.shape)), cell(&m.dtype), cell(&m.peer), cell(&m.device)];
+        cells.extend([numbers::significant(m.median_ms), numbers::percent(spread)].map(cell));
+        cells.extend([numbers::significant(wgloss), numbers::factor(ratio)].map(cell));
+        cells.push(if m.is_right {
+            cell("right")
+        } else {
+            html! { span.mark.regression { "wrong" } }
+        });
+        cells
     };
-    table("Losses at growing sizes", headings(texts, &["elements", "time, ms"]), rows)
-}
-
-fn peers(peers: &[Peer]) -> Markup {
-    let texts = ["loss", "shape", "type", "library", "on"];
-    let numbers = ["its time, ms", "spread", "wgloss, ms", "ratio"];
-    let rows = html! {
-        @for peer in peers {
-            @for m in catalogue::by_loss(peer.measurements.iter().copied(), |m| &m.loss).into_iter().flatten() {
-                @let [wgloss, spread, ratio] = [m.wgloss_median_ms, m.spread, m.ratio].map(|x| x.unwrap_or(f64::NAN));
-                tr {
-                    (case_cells(&m.loss, &m.shape, &m.dtype))
-                    td { (peer.peer) } td { (peer.device) }
-                    (figures(&[
-                        numbers::significant(m.median_ms),
-                        numbers::percent(spread),
-                        numbers::significant(wgloss),
-                        numbers::factor(ratio),
-                    ]))
-                    td { @if !m.is_right { span.mark.regression { "wrong" } } @else { "right" } }
-                }
-            }
-        }
-    };
-    let headings = html! { (headings(&texts, &numbers)) (self::headings(&["result"], &[])) };
-    table("Other libraries beside wgloss", headings, rows)
+    let measurements = peers.iter().flat_map(|peer| peer.measurements.iter().copied());
+    let losses = catalogue::by_loss(measurements, |measurement| &measurement.loss).into_iter();
+    let losses = losses
+        .map(|measurements| (measurements[0].loss.as_str(), measurements.into_iter().map(row).collect::<Vec<_>>()));
+    Table {
+        caption: "Other libraries beside wgloss",
+        columns: vec![
+            Text("shape"),
+            Text("type"),
+            Text("library"),
+            Text("on"),
+            Number("its time, ms"),
+            Number("spread"),
+            Number("wgloss, ms"),
+            Number("ratio"),
+            Text("result"),
+        ],
+        losses: losses.collect(),
+    }
 }
