@@ -17,13 +17,19 @@ impl Logarithmic {
         let (low, high) =
             logarithms.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high): (f64, f64), x| (low.min(x), high.max(x)));
         let missing = (LEAST_SPAN - (high - low)).max(0.0) / 2.0;
-        (low <= high).then(|| Logarithmic { low: low - missing, high: high + missing })
+        (low <= high).then_some(Logarithmic { low: low - missing, high: high + missing }.within_numbers())
     }
 
     /// The axis with this part of its length more on either side.
     pub fn padded(self, part: f64) -> Self {
         let more = part * (self.high - self.low);
-        Logarithmic { low: self.low - more, high: self.high + more }
+        Logarithmic { low: self.low - more, high: self.high + more }.within_numbers()
+    }
+
+    /// The part of the axis whose powers of ten an f64 holds.
+    fn within_numbers(self) -> Self {
+        let [low, high] = [self.low, self.high].map(|x| x.clamp(f64::MIN_10_EXP.into(), f64::MAX_10_EXP.into()));
+        Logarithmic { low, high }
     }
 
     /// Where a positive number is: 0 at the low end, 1 at the high one.
@@ -75,8 +81,9 @@ mod tests {
 
     #[test]
     fn many_decades_are_thinned_out() {
-        let axis = Logarithmic::around([1e-300, 1e300]).unwrap();
+        let axis = Logarithmic::around([1e-300, 1e300]).unwrap().padded(0.1);
         assert!(axis.decades(6).count() <= 6);
+        assert!(axis.decades(usize::MAX).all(|exponent| is_drawable(10f64.powi(exponent))));
         assert_eq!(Logarithmic::around([1.0, 1e3]).unwrap().decades(6).collect::<Vec<_>>(), [0, 1, 2, 3]);
     }
 }

@@ -114,7 +114,7 @@ impl Panel<'_> {
                 @if !self.title.is_empty() { figcaption { h3 { (self.title) } } }
                 div.plot { (self.plot(axes)) }
                 ul.legend {
-                    @for line in self.from_top() {
+                    @for line in self.top_down() {
                         li { (runs::patch(&line.colour)) b { (line.label) } span { (line.slope()) } }
                     }
                     li { svg.patch aria-hidden="true" width="22" height="12" { line.linear x2="22" y1="6" y2="6" {} } span { "linear" } }
@@ -124,7 +124,7 @@ impl Panel<'_> {
     }
 
     /// The lines, the one that ends with the longest time first.
-    fn from_top(&self) -> Vec<&Line<'_>> {
+    fn top_down(&self) -> Vec<&Line<'_>> {
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by(|a, b| b.end().1.total_cmp(&a.end().1));
         lines
@@ -170,7 +170,7 @@ impl Panel<'_> {
 
     /// The lines from top to bottom, and how high their labels are.
     fn labels(&self, axes: Axes) -> Vec<(&Line<'_>, f64)> {
-        let lines = self.from_top();
+        let lines = self.top_down();
         let mut heights: Vec<f64> = lines.iter().map(|line| axes.y_of(line.end().1)).collect();
         for index in 1..heights.len() {
             heights[index] = heights[index].max(heights[index - 1] + LINE_HEIGHT);
