@@ -30,9 +30,9 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
             section {
                 h2 { "Speed beside a copy" }
                 p {
-                    "A loss with its gradients must read each input once and write each gradient once. A bar says how near it \
-                     comes to the speed of a kernel that only copies as many bytes, measured in turns with it: 1 is as fast as \
-                     the copy, and longer is better."
+                    "A loss with its gradients must read each input once and write each gradient once. A bar says how \
+                     near it comes to the speed of a kernel that only copies as many bytes, measured in turns with \
+                     it: 1 is as fast as the copy, and longer is better."
                 }
                 @for (title, cases) in families {
                     figure {

@@ -74,7 +74,7 @@ pub struct Shape<'a> {
 
 /// A bar and its figures.
 pub struct Bar {
-    /// Where it starts and where it ends; what is not within 0 and 1 is cut off. Nothing is drawn of what is not finite.
+    /// Where it starts and where it ends; what is not within 0 and 1 is cut off, and what is not finite is not drawn.
     pub span: [f64; 2],
     pub class: String,
     /// Its meaning in words.
@@ -99,7 +99,8 @@ impl Bar {
             @if self.span.iter().all(|part| part.is_finite()) {
                 rect.(self.class) x=(x) y=(top) width=(width) height=(THICKNESS) {}
                 @if let Some((anchor, dx, sign)) = cut {
-                    text.cut x=(percent(end)) y=(top + THICKNESS as f64 / 2.0) dx=(dx) dy="0.3em" text-anchor=(anchor) { (sign) }
+                    @let y = top + THICKNESS as f64 / 2.0;
+                    text.cut x=(percent(end)) y=(y) dx=(dx) dy="0.3em" text-anchor=(anchor) { (sign) }
                 }
             }
         }

@@ -40,7 +40,9 @@ fn card(comparison: &Comparison, run: &Run, index: usize) -> Markup {
         section.card {
             @if !run.letter.is_empty() { h2 { (runs::patch(&run.colour)) "Run " (run.letter) } }
             (summary(comparison, index))
-            dl { @for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) { dt { (name) } dd { (fact) } } }
+            dl {
+                @for (name, fact) in facts.iter().filter(|(_, fact)| !fact.is_empty()) { dt { (name) } dd { (fact) } }
+            }
         }
     }
 }
@@ -62,8 +64,9 @@ fn summary(comparison: &Comparison, run: usize) -> Markup {
     let name = |case: &Case| format!("{} {:?}", case.loss, case.shape);
     html! {
         @if let [slowest, .., fastest] = &fractions[..] {
+            @let median = fractions[fractions.len() / 2].1;
             div.tiles {
-                (tile(fractions[fractions.len() / 2].1, format!("of the copy's speed: the median of {} cases", fractions.len())))
+                (tile(median, format!("of the copy's speed: the median of {} cases", fractions.len())))
                 (tile(slowest.1, format!("the slowest: {}", name(slowest.0))))
                 (tile(fastest.1, format!("the fastest: {}", name(fastest.0))))
             }
@@ -80,7 +83,10 @@ fn changes(comparison: &Comparison, runs: &[Run]) -> Markup {
                 @if comparison.is_comparable(index) {
                     (changes_of(comparison, index, run))
                 } @else {
-                    p { b { "Run " (run.letter) } ": on another adapter or by another clock, and so only shown beside run A." }
+                    p {
+                        b { "Run " (run.letter) }
+                        ": on another adapter or by another clock, and so only shown beside run A."
+                    }
                 }
             }
         }
@@ -93,13 +99,17 @@ fn changes_of(comparison: &Comparison, index: usize, run: &Run) -> Markup {
     let same = comparison.changed(index, Change::Same).count();
     html! {
         p {
-            b { "Run " (run.letter) } ": " (changed.len()) " changed by more than the spread of both times and more than "
-            (numbers::percent(LEAST_CHANGE)) ", " (same) " did not. The speed is that beside the copy of the same run."
+            b { "Run " (run.letter) } ": " (changed.len())
+            " changed by more than the spread of both times and more than " (numbers::percent(LEAST_CHANGE)) ", " (same)
+            " did not. The speed is that beside the copy of the same run."
         }
         @if !changed.is_empty() {
             ul.changes {
                 @for (case, entry) in changed {
-                    li { b { (case.loss) } " " (format!("{:?}", case.shape)) " " (case.dtype) " " @if let Some(mark) = bars::mark(&entry) { (mark) } }
+                    li {
+                        b { (case.loss) } " " (format!("{:?}", case.shape)) " " (case.dtype) " "
+                        @if let Some(mark) = bars::mark(&entry) { (mark) }
+                    }
                 }
             }
         }

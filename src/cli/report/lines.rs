@@ -56,9 +56,9 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
             section {
                 h2 { "Time against size" }
                 p {
-                    "The device time of loss and gradients as the first input grows. Small sizes take as long as starting the \
-                     kernels does; from " (numbers::decade_of_count(Scaling::SLOPE_FROM.ilog10() as i32)) " elements on, where the slope is fitted, 1 is linear: twice as \
-                     much takes twice as long."
+                    "The device time of loss and gradients as the first input grows. Small sizes take as long as \
+                     starting the kernels does; from " (numbers::decade_of_count(Scaling::SLOPE_FROM.ilog10() as i32))
+                    " elements on, where the slope is fitted, 1 is linear: twice as much takes twice as long."
                 }
                 (runs::legend(runs))
                 div.panels {
@@ -117,7 +117,10 @@ impl Panel<'_> {
                     @for line in self.top_down() {
                         li { (runs::patch(&line.colour)) b { (line.label) } span { (line.slope()) } }
                     }
-                    li { svg.patch aria-hidden="true" width="22" height="12" { line.linear x2="22" y1="6" y2="6" {} } span { "linear" } }
+                    li {
+                        svg.patch aria-hidden="true" width="22" height="12" { line.linear x2="22" y1="6" y2="6" {} }
+                        span { "linear" }
+                    }
                 }
             }
         }
@@ -152,11 +155,13 @@ impl Panel<'_> {
                 @for (line, y) in self.labels(axes) {
                     g.(line.colour) {
                         @for pair in line.points.windows(2) {
-                            line.curve x1=(axes.x(pair[0].0)) y1=(axes.y(pair[0].1)) x2=(axes.x(pair[1].0)) y2=(axes.y(pair[1].1)) {}
+                            (axes.line("curve", pair[0], pair[1]))
                         }
                         @for &(elements, ms) in &line.points {
                             circle cx=(axes.x(elements)) cy=(axes.y(ms)) r="3" {
-                                title { (line.label) ": " (numbers::significant(elements)) " elements, " (numbers::time(ms)) }
+                                title {
+                                    (line.label) ": " (numbers::significant(elements)) " elements, " (numbers::time(ms))
+                                }
                             }
                         }
                         @let end = line.end();
@@ -192,7 +197,7 @@ impl Panel<'_> {
         let to = axes.elements.value(1.0).min(axes.ms.value(1.0) / per_element);
         html! {
             @if from < to && [from, to].iter().all(|elements| is_drawable(elements * per_element)) {
-                line.linear x1=(axes.x(from)) y1=(axes.y(from * per_element)) x2=(axes.x(to)) y2=(axes.y(to * per_element)) {}
+                (axes.line("linear", (from, from * per_element), (to, to * per_element)))
             }
         }
     }
@@ -223,6 +228,11 @@ impl Line<'_> {
 }
 
 impl Axes {
+    /// A line of this class between two points.
+    fn line(self, class: &str, from: (f64, f64), to: (f64, f64)) -> Markup {
+        html! { line.(class) x1=(self.x(from.0)) y1=(self.y(from.1)) x2=(self.x(to.0)) y2=(self.y(to.1)) {} }
+    }
+
     fn x(self, elements: f64) -> String {
         percent(self.elements.at(elements))
     }

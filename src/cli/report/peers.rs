@@ -25,9 +25,9 @@ pub fn section(peers: &[Peer]) -> Markup {
             section {
                 h2 { "Other libraries" }
                 p {
-                    "The time of another library over that of wgloss, each from the host's call until the device is done, measured \
-                     in turns on the same machine. Right of 1 wgloss is faster, left of it the other. A hollow bar is a wrong \
-                     result: the library's loss or gradient is not that of the f64 reference."
+                    "The time of another library over that of wgloss, each from the host's call until the device is \
+                     done, measured in turns on the same machine. Right of 1 wgloss is faster, left of it the other. \
+                     A hollow bar is a wrong result: the library's loss or gradient is not that of the f64 reference."
                 }
                 @for peer in peers {
                     figure {

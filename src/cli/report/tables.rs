@@ -1,5 +1,7 @@
 //! All figures of the page, as tables.
 
+use std::fmt::Display;
+
 use maud::{Markup, html};
 use wgloss::bench::{Case, Comparison, Entry, Peer, PeerMeasurement, Scaling, ScalingPoint};
 
@@ -63,7 +65,9 @@ impl Table<'_> {
                     thead {
                         tr {
                             th scope="col" { "loss" }
-                            @for column in &self.columns { th class=[column.class()] scope="col" { (column.heading()) } }
+                            @for column in &self.columns {
+                                th class=[column.class()] scope="col" { (column.heading()) }
+                            }
                         }
                     }
                     @for (loss, rows) in &self.losses {
@@ -71,7 +75,9 @@ impl Table<'_> {
                             @for (index, cells) in rows.iter().enumerate() {
                                 tr {
                                     @if index == 0 { th scope="rowgroup" rowspan=(rows.len()) { (breakable(loss)) } }
-                                    @for (column, cell) in self.columns.iter().zip(cells) { td class=[column.class()] { (cell) } }
+                                    @for (column, cell) in self.columns.iter().zip(cells) {
+                                        td class=[column.class()] { (cell) }
+                                    }
                                 }
                             }
                         }
@@ -82,7 +88,7 @@ impl Table<'_> {
     }
 }
 
-fn cell(text: impl std::fmt::Display) -> Markup {
+fn cell(text: impl Display) -> Markup {
     html! { (text.to_string()) }
 }
 
