@@ -8,7 +8,7 @@ use tempfile::TempDir;
 #[path = "common/command.rs"]
 mod command;
 
-use command::{Run, command, run};
+use command::{Run, command, run, wgloss};
 
 /// A directory with reports.
 struct Reports {
@@ -144,12 +144,20 @@ fn the_comparison_is_json_too() {
     assert_eq!(run.code, 1, "{}", run.stderr);
     let json: Json = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(json["passed"], false);
+    assert_eq!(reports.compare("a.json --json -").json()["passed"], true);
     assert_eq!(json["runs"].as_array().unwrap().len(), 2);
     let entries = &json["cases"][0]["entries"];
     assert_eq!((&entries[1]["change"], &entries[1]["speedup"]), (&json!("regression"), &json!(0.5)));
     assert_eq!((&entries[0]["change"], &entries[0]["speedup"]), (&Json::Null, &Json::Null));
     assert_eq!(json["cases"][1]["entries"][0]["run"], "B");
     assert_eq!((&json["peers"][0]["wrong"], &json["peers"][0]["geometric_mean"]), (&json!(1), &Json::Null));
+}
+
+#[test]
+fn comparing_measures_nothing() {
+    let run = wgloss(&["bench", "mse", "--compare", "a.json"]);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("cannot be used with"), "{}", run.stderr);
 }
 
 #[test]
