@@ -1,9 +1,11 @@
 //! How fast kernels are: device times of losses beside a copy of as many bytes, and reports of them.
 //!
-//! [`Bench`] measures; a [`Report`] holds what it measured, as data and as JSON.
+//! [`Bench`] measures; a [`Report`] holds what it measured, as data and as JSON; a [`Comparison`] puts reports beside each
+//! other.
 
 mod case;
 mod clock;
+mod compare;
 mod copy;
 mod measure;
 mod report;
@@ -11,6 +13,7 @@ mod times;
 
 pub use case::Case;
 pub use clock::Clock;
+pub use compare::{Change, ComparedCase, Comparison, Entry, LEAST_CHANGE, Peer};
 pub use copy::Copy;
 pub use measure::{Bench, SCALING_ELEMENTS};
 pub use report::{

@@ -1,6 +1,6 @@
 //! `wgloss bench`: how fast losses are on this machine's adapters.
 
-use std::{fs, io, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
@@ -10,7 +10,12 @@ use wgloss::{
     losses,
 };
 
-use crate::{error::CliError, output, parity};
+use crate::{
+    Verdict, compare,
+    error::CliError,
+    output, parity,
+    report::{self, numbers},
+};
 
 const EXAMPLE: &str = "\
 Times are medians, of loss and gradients together. `of copy` is the speed beside a kernel that copies as many bytes,
@@ -19,7 +24,8 @@ measured in turns with the loss: 1 is as fast as memory allows.
 Examples:
   wgloss bench                                        every loss at shapes that people train with
   wgloss bench cross_entropy --shape 4096x32000 --dtype bf16
-  wgloss bench --adapter all --scaling --html report.html";
+  wgloss bench --adapter all --scaling --html report.html
+  wgloss bench --compare before.json after.json       what became slower";
 
 /// What to time.
 #[derive(Debug, clap::Args)]
@@ -46,6 +52,17 @@ pub struct Args {
     /// Write the results as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with charts of the results.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Measure nothing: compare these reports with the first of them, or show the only one. A regression fails.
+    #[arg(
+        long,
+        num_args = 1..,
+        value_name = "REPORT",
+        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick"],
+    )]
+    compare: Vec<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -64,19 +81,18 @@ fn dtypes() -> impl TypedValueParser<Value = DType> {
         .try_map(|name| DType::FLOATS.into_iter().find(|dtype| dtype.name() == name).ok_or("no storage type"))
 }
 
-/// Times the losses on each adapter.
-pub fn run(args: &Args) -> Result<(), CliError> {
+/// Times the losses on each adapter, or compares reports.
+pub fn run(args: &Args) -> Result<Verdict, CliError> {
+    let (json, html) = (args.json.as_deref(), args.html.as_deref());
+    if !args.compare.is_empty() {
+        return compare::run(&args.compare, html, json);
+    }
     let losses = match &args.losses[..] {
         [] => losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[])).collect::<Result<Vec<_>, _>>()?,
         names => names.iter().map(|name| AnyLoss::new(name, &[])).collect::<Result<_, _>>()?,
     };
-    // What cannot be written should not take minutes to find out.
-    let file = args.json.as_ref().filter(|path| path.as_os_str() != "-");
-    if let Some(path) = file {
-        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
-        opened.map_err(|source| CliError::WriteText { path: path.clone(), source })?;
-    }
-    let prints_json = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    let prints_json = json.is_some_and(output::is_stdout);
+    json.filter(|_| !prints_json).into_iter().chain(html).try_for_each(output::check_writable)?;
     let mut reports = Vec::new();
     for adapter in parity::select(args.adapter.as_deref())? {
         let report = measure(&adapter.open_blocking()?, &losses, args)?;
@@ -85,16 +101,14 @@ pub fn run(args: &Args) -> Result<(), CliError> {
         }
         reports.push(report);
     }
-    match &args.json {
-        Some(_) if prints_json => output::print(Report::list_to_json(&reports)?),
-        Some(path) => write(path, &(Report::list_to_json(&reports)? + "\n")),
-        None => Ok(()),
+    if let Some(path) = json {
+        let text = Report::list_to_json(&reports)?;
+        if prints_json { output::print(text) } else { output::write(path, &(text + "\n")) }?;
     }
-}
-
-fn write(path: &PathBuf, text: &str) -> Result<(), CliError> {
-    let failed = |source: io::Error| CliError::WriteText { path: path.clone(), source };
-    fs::write(path, text).map_err(failed)
+    if let Some(path) = html {
+        output::write(path, &report::html(&reports))?;
+    }
+    Ok(Verdict::Passed)
 }
 
 /// Times the losses on one device, with a progress bar on standard error.
@@ -196,7 +210,7 @@ fn text(report: &Report) -> String {
         ClockKind::Timestamps => "timestamps of the device",
         ClockKind::SubmitToDone => "from submission to completion",
     };
-    let copy = report.copy_gb_per_s.map_or(String::new(), |speed| format!(", a copy moves {speed:.1} GB/s"));
+    let copy = report.copy_gb_per_s.map_or(String::new(), |rate| format!(", a copy at {}", numbers::rate(rate)));
     let mut lines = vec![format!("{} ({}), {}: {clock}{copy}", report.adapter, report.kind, report.driver)];
     if !report.results.is_empty() {
         let mut table = output::table([
@@ -222,8 +236,9 @@ fn text(report: &Report) -> String {
         let mut table = output::table(headings);
         for scaling in &report.scaling {
             let at = |elements| scaling.points.iter().find(|point| point.elements == elements);
-            let times =
-                largest.iter().map(|point| at(point.elements).map_or(String::new(), |found| ms(found.median_ms)));
+            let times = largest
+                .iter()
+                .map(|point| at(point.elements).map_or(String::new(), |found| numbers::significant(found.median_ms)));
             let slope = scaling.slope.map_or(String::new(), |slope| format!("{slope:.2}"));
             let names = [scaling.loss.clone(), scaling.dtype.clone()];
             table.add_row(names.into_iter().chain(times).chain([slope]));
@@ -242,20 +257,14 @@ fn row(result: &Measurement) -> [String; 10] {
         result.loss.clone(),
         shape_text(&result.shape),
         result.dtype.clone(),
-        ms(result.median_ms),
-        format!("{:.0} %", 100.0 * result.spread),
-        format!("{:.2}", result.gb_per_s),
-        format!("{:.2}", result.fraction_of_copy),
-        ms(result.first_call_ms),
-        format!("{:.1}", result.record_us),
+        numbers::significant(result.median_ms),
+        numbers::percent(result.spread),
+        numbers::significant(result.gb_per_s),
+        numbers::fraction(result.fraction_of_copy),
+        numbers::significant(result.first_call_ms),
+        numbers::significant(result.record_us),
         result.origin.clone(),
     ]
-}
-
-/// Milliseconds with three digits.
-fn ms(time: f64) -> String {
-    let decimals = (2.0 - time.abs().max(1e-3).log10().floor()).clamp(0.0, 4.0) as usize;
-    format!("{time:.decimals$}")
 }
 
 fn shape_text(shape: &[usize]) -> String {

@@ -3,6 +3,7 @@
 mod accuracy;
 mod adapters;
 mod bench;
+mod compare;
 mod engine;
 mod error;
 mod eval;
@@ -10,6 +11,7 @@ mod list;
 mod markdown;
 mod output;
 mod parity;
+mod report;
 mod summary;
 mod tensors;
 
@@ -41,7 +43,7 @@ enum Command {
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
-    /// Time losses with their gradients beside a copy of as many bytes.
+    /// Time losses with their gradients beside a copy of as many bytes, or compare reports of that.
     Bench(bench::Args),
 }
 
@@ -82,6 +84,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::List(args) => list::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, args.format.json),
         Command::Parity(args) => parity::run(args, args.format.json),
-        Command::Bench(args) => bench::run(args).map(|()| Verdict::Passed),
+        Command::Bench(args) => bench::run(args),
     }
 }

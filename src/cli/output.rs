@@ -2,10 +2,12 @@
 
 use std::{
     fmt::Display,
+    fs,
     io::{self, Write},
+    path::Path,
 };
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
@@ -32,6 +34,35 @@ pub fn print_json(value: &Json) -> Result<(), CliError> {
     print(format_args!("{value:#}"))
 }
 
+/// Refuses an output file whose writing would destroy something else than an earlier output.
+pub fn check_file(output: &Path, input: &Path) -> Result<(), CliError> {
+    if output.exists() && !output.is_file() {
+        return Err(CliError::NotAFile { path: output.to_path_buf() });
+    }
+    match (fs::canonicalize(output), fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path means standard output.
+pub fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Refuses an output file that cannot be written, before a result is worked for. What is in it stays.
+pub fn check_writable(path: &Path) -> Result<(), CliError> {
+    match fs::OpenOptions::new().create(true).append(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(CliError::WriteText { path: path.to_path_buf(), source }),
+    }
+}
+
+/// Writes a text to a file.
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    fs::write(path, text).map_err(|source| CliError::WriteText { path: path.to_path_buf(), source })
+}
+
 /// Tells something besides the result, on one line.
 pub fn notice(text: impl Display) {
     let text = text.to_string();
@@ -41,11 +72,9 @@ pub fn notice(text: impl Display) {
 }
 
 /// A table with these column headings, as wide as the terminal at most.
-pub fn table<H: Into<Cell>>(headings: impl IntoIterator<Item = H>) -> Table {
+pub fn table(headings: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     let mut table = plain_table();
-    table
-        .load_preset(presets::UTF8_FULL_CONDENSED)
-        .set_header(headings.into_iter().map(Into::into).collect::<Vec<Cell>>());
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(Row::from(headings));
     table
 }
 
