@@ -9,17 +9,16 @@
 // The unsigned bits of infinity; those of a NaN are above.
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
 
-// Losses and gradients before weights.
+// Losses and gradients before weights. An infinity that the formula would hide becomes a NaN; so does everything a NaN
+// touches.
 fn outcomes_of(items: Items) -> Outcomes {
     var outcomes = hook(items);
     let inputs = unsigned_bits(items);
-    if (any(inputs >= INFINITE)) {
-        // An infinity that the formula would hide becomes a NaN; so does everything a NaN touches.
-        for (var i = 0u; i < OUTCOMES; i++) {
-            let hides = (bitcast<vec4<u32>>(outcomes[i]) << vec4<u32>(1u)) < INFINITE;
-            let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(outcomes[i]) | vec4<u32>(0x7fc00000u));
-            outcomes[i] = select(outcomes[i], nan, (inputs > INFINITE) | ((inputs == INFINITE) & hides));
-        }
+    for (var i = 0u; i < OUTCOMES; i++) {
+        let bits = bitcast<vec4<u32>>(outcomes[i]);
+        let hides = (inputs == INFINITE) & ((bits << vec4<u32>(1u)) < INFINITE);
+        let nan = bitcast<vec4<f32>>(bits | vec4<u32>(0x7fc00000u));
+        outcomes[i] = select(outcomes[i], nan, (inputs > INFINITE) | hides);
     }
     return outcomes;
 }

@@ -61,7 +61,7 @@ fn power_of_two(n: i32) -> f32 {
 
 // x·2^n for n in [-254, 254], in two steps, because 2^n alone may not be a float.
 fn scale_by_power_of_two(x: f32, n: i32) -> f32 {
-    let half = n / 2;
+    let half = n >> 1u;
     return (x * power_of_two(half)) * power_of_two(n - half);
 }
 
@@ -145,12 +145,14 @@ fn powf(x: f32, y: f32) -> f32 {
     return expf(y * log1p_reduced(fraction - 1.0, 0.0) + rest * LN2) * power_of_two(i32(clamp(whole, -127.0, 126.0)));
 }
 
-// log(1 + x), exact to the relative precision of x near 0.
+// log(1 + x) for x in [-1, 2^126], exact to the relative precision of x near 0; −∞ at −1.
 fn log1pf(x: f32) -> f32 {
-    if (x > -0.29289 && x < 0.41421) {
-        return log1p_reduced(x, 0.0);
-    }
-    return logf(1.0 + x);
+    // 1 + x = (1 + f)·2^k: the rounding of the sum chooses k alone.
+    let bits = bitcast<u32>(1.0 + x);
+    let k = bitcast<i32>(bits - 0x3f3504f3u) >> 23u;
+    let scale = power_of_two(-k);
+    let value = log1p_reduced((scale - 1.0) + scale * x, f32(k));
+    return select(value, bitcast<f32>((bits & 0u) | 0xff800000u), bits == 0u);
 }
 
 // log(1 + exp(x)).
