@@ -176,10 +176,8 @@ impl Header {
         line!(self, "    return transpose(mat4x{outcomes}<f32>({}));\n}}", list(&PARTS, hook));
 
         // No loop over the parts: those cost CPU adapters more than what is in them.
-        line!(
-            self,
-            "fn finished(outcomes: Outcomes, inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>) -> Outcomes {{"
-        );
+        let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
+        line!(self, "fn finished(outcomes: Outcomes, {given}) -> Outcomes {{");
         let part = |part: &usize| {
             format!("finished_part(outcomes[{part}], inputs, offends, {})", if *part == 0 { "weight" } else { "slope" })
         };
