@@ -155,13 +155,13 @@ impl Header {
         // What the hook takes: every input but the weight, which the driver applies.
         let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
         let outcomes = spec.differentiable().count() + 1;
+        let parts: Vec<usize> = (0..outcomes).collect();
 
         line!(self, "struct Items {{");
         for input in &hooked {
             line!(self, "    {}_values: vec4<f32>,", input.name);
         }
         line!(self, "}}");
-        line!(self, "const OUTCOMES: u32 = {outcomes}u;");
         line!(self, "alias Outcomes = mat{outcomes}x4<f32>;");
 
         for input in spec.all_inputs() {
@@ -175,6 +175,14 @@ impl Header {
             format!("loss_and_grad({})", list(&hooked, |input| format!("items.{}_values.{part}", input.name)))
         };
         line!(self, "    return transpose(mat4x{outcomes}<f32>({}));\n}}", list(&PARTS, hook));
+
+        // No loop over the parts: those cost CPU adapters more than what is in them.
+        let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
+        line!(self, "fn finished(outcomes: Outcomes, {given}) -> Outcomes {{");
+        let part = |part: &usize| {
+            format!("finished_part(outcomes[{part}], inputs, offends, {})", if *part == 0 { "weight" } else { "slope" })
+        };
+        line!(self, "    return Outcomes({});\n}}", list(&parts, part));
 
         line!(self, "fn unsigned_bits(items: Items) -> vec4<u32> {{\n    var largest = vec4<u32>();");
         for input in &hooked {

@@ -440,7 +440,7 @@ fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Qua
     let is_half = signature.inputs.first().is_some_and(|(_, ty)| ty.dtype.is_half());
     if !layout.runs_along_classes() {
         Quads::No
-    } else if signature.row % 4 == 0 && strides.iter().all(|stride| stride % 4 == 0) {
+    } else if signature.row.is_multiple_of(4) && strides.iter().all(|stride| stride.is_multiple_of(4)) {
         Quads::Aligned
     } else if !is_half && (spec.second_rows().is_none() || strides[0] % 4 == strides[1] % 4) {
         // Quads of both inputs begin at the same columns. Halves before and behind whole quads would share words.

@@ -37,13 +37,14 @@ fn kernels() -> BTreeMap<String, Kernel> {
 }
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
-/// elementwise losses, with every subset of the optional inputs, per-item loss, sharing of buffers and form of loads. Of row losses these
-/// go round.
+/// elementwise losses, with every subset of the optional inputs, and every two of per-item loss, sharing of buffers and
+/// quads. Of row losses these go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
     let subsets: Vec<u32> = (0..1_u32 << optional).collect();
     let gradient_stores = [GradientStore::Write, GradientStore::Add, GradientStore::InPlace, GradientStore::Skip];
     let outputs = [(false, false), (false, true), (true, false), (true, true)];
+    let choices = compiled_choices(spec);
     let mut variants = Vec::new();
     for dtype in DType::FLOATS {
         for gradients in gradient_stores {
@@ -68,14 +69,16 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
             let none = Statistics::default();
             match spec.rows() {
                 None => {
-                    for (&subset, output) in subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output))) {
-                        add(subset, output, &[], None, none, Quads::Anywhere);
-                        add(subset, output, &[], None, none, Quads::No);
+                    for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
+                    {
+                        for (per_item, shared) in outputs {
+                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
+                            add(subset, (per_item, shared), choice, None, none, quads);
+                        }
                     }
                 }
                 Some(rows) => {
                     let mut rounds = 0..;
-                    let choices = compiled_choices(spec);
                     for ((layout, quads), compiled) in
                         ROW_LAYOUTS.iter().flat_map(|layout| choices.iter().map(move |choice| (layout, choice)))
                     {

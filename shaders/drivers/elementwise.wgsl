@@ -3,25 +3,19 @@
 // two lanes. What is loaded behind the last element may be anything, and counts for nothing.
 //
 // The header gives: Items (of a quad), load_items, load_weight, load_upstream, in_domain, unsigned_bits, Outcomes (the
-// losses of a quad, then the gradients of each input), OUTCOMES, hook, store for a quad, and store_rest for the last one
+// losses of a quad, then the gradients of each input), hook, finished, store for a quad, and store_rest for the last one
 // where the length is no multiple of four.
 
 // The unsigned bits of infinity; those of a NaN are above.
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
 
-// Losses and gradients before weights.
-fn outcomes_of(items: Items) -> Outcomes {
-    var outcomes = hook(items);
-    let inputs = unsigned_bits(items);
-    if (any(inputs >= INFINITE)) {
-        // An infinity that the formula would hide becomes a NaN; so does everything a NaN touches.
-        for (var i = 0u; i < OUTCOMES; i++) {
-            let hides = (bitcast<vec4<u32>>(outcomes[i]) << vec4<u32>(1u)) < INFINITE;
-            let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(outcomes[i]) | vec4<u32>(0x7fc00000u));
-            outcomes[i] = select(outcomes[i], nan, (inputs > INFINITE) | ((inputs == INFINITE) & hides));
-        }
-    }
-    return outcomes;
+// Losses or gradients of a quad as they count. An infinity that the formula would hide becomes a NaN; so does everything a
+// NaN touches. An item out of range leaves nothing.
+fn finished_part(values: vec4<f32>, inputs: vec4<u32>, offends: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
+    let bits = bitcast<vec4<u32>>(values);
+    let hides = (inputs == INFINITE) & ((bits << vec4<u32>(1u)) < INFINITE);
+    let nan = bitcast<vec4<f32>>(bits | vec4<u32>(0x7fc00000u));
+    return factor * select(select(values, nan, (inputs > INFINITE) | hides), vec4<f32>(), offends);
 }
 
 // The places of a quad's elements.
@@ -51,25 +45,19 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         var block_loss = 0.0;
         for (var quad = block + thread.lane; quad < block_end; quad += stride) {
             let places = places_of(quad);
+            let counts = places < vec4<u32>(params.length);
             let items = load_items(quad);
-            var outcomes = outcomes_of(items);
+            let offends = counts & !in_domain(items);
             if (CHECKED) {
-                let offends = !in_domain(items) & (places < vec4<u32>(params.length));
-                for (var i = 0u; i < OUTCOMES; i++) {
-                    outcomes[i] = select(outcomes[i], vec4<f32>(), offends);
-                }
                 let ones = select(vec4<u32>(), vec4<u32>(1u), offends);
                 invalid += (ones.x + ones.y) + (ones.z + ones.w);
                 let found = select(vec4<u32>(NOWHERE), places, offends);
                 first_invalid = min(first_invalid, min(min(found.x, found.y), min(found.z, found.w)));
             }
             let weight = load_weight(quad);
-            outcomes[0] *= weight;
-            block_loss += sum(select(vec4<f32>(), outcomes[0], places < vec4<u32>(params.length)));
             let slope = scale * weight * load_upstream(quad);
-            for (var i = 1u; i < OUTCOMES; i++) {
-                outcomes[i] *= slope;
-            }
+            let outcomes = finished(hook(items), unsigned_bits(items), offends, weight, slope);
+            block_loss += sum(select(vec4<f32>(), outcomes[0], counts));
             if (places.w < params.length) {
                 store(quad, outcomes);
             } else {
