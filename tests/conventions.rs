@@ -437,6 +437,9 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
         (loss("hinge"), vec![37]),
         (loss("bce_with_logits"), vec![5, 7]),
         (loss("cross_entropy"), vec![9, 5]),
+        // Rows long enough for a workgroup.
+        (loss("cross_entropy"), vec![1, 101]),
+        (loss("distillation"), vec![1, 103]),
     ]);
     for (loss, shape) in &calls {
         for dtype in DType::FLOATS {
