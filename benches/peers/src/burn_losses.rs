@@ -1,6 +1,4 @@
-//! The losses of Burn that wgloss has too, and the comparison with them.
-
-use std::{error::Error, path::Path};
+//! The losses of Burn that wgloss has too.
 
 use burn::{
     nn::loss::{
@@ -14,20 +12,15 @@ use burn::{
         loss::cross_entropy_with_logits,
     },
 };
-use wgloss::{DType, Gpu, Loss};
 
 use crate::{
-    burn_step::{self, BurnStep, Forward},
-    find_loss,
-    inputs::{self, Inputs},
-    report::{Head, Measurement, Report, locked_version, shape_text},
-    shapes_of,
-    step::{Case, Outcome, Step},
-    wgloss_step::{self, WglossStep},
+    burn_step::{BurnStep, Forward},
+    inputs::Inputs,
+    step::Step,
 };
 
 /// Burn's losses by the names and the parameters of wgloss's.
-const LOSSES: &[(&str, fn(&BurnInputs) -> Box<dyn Step>)] = &[
+pub const LOSSES: &[(&str, ByBurn)] = &[
     ("mse", |inputs| inputs.with_target(|prediction, target| MseLoss::new().forward(prediction, target, Mean))),
     ("mae", |inputs| inputs.with_target(|prediction, target| LpLossConfig::l1().forward(prediction, target, Mean))),
     ("huber", |inputs| {
@@ -49,11 +42,11 @@ const LOSSES: &[(&str, fn(&BurnInputs) -> Box<dyn Step>)] = &[
         })
     }),
     ("bce", |inputs| {
-        let (loss, labels) = (BinaryCrossEntropyLossConfig::new().init(&inputs.device), inputs.labels());
+        let (loss, labels) = (BinaryCrossEntropyLossConfig::new().init(inputs.device), inputs.labels());
         inputs.step(["prediction"], move |[prediction]| loss.forward(prediction, labels.clone()))
     }),
     ("bce_with_logits", |inputs| {
-        let loss = BinaryCrossEntropyLossConfig::new().with_logits(true).init(&inputs.device);
+        let loss = BinaryCrossEntropyLossConfig::new().with_logits(true).init(inputs.device);
         let labels = inputs.labels();
         inputs.step(["logits"], move |[logits]| loss.forward(logits, labels.clone()))
     }),
@@ -63,11 +56,11 @@ const LOSSES: &[(&str, fn(&BurnInputs) -> Box<dyn Step>)] = &[
         inputs.with_target(move |prediction, target| loss.forward(prediction, target, Mean))
     }),
     ("cross_entropy", |inputs| {
-        let (loss, classes) = (CrossEntropyLossConfig::new().init(&inputs.device), inputs.classes());
+        let (loss, classes) = (CrossEntropyLossConfig::new().init(inputs.device), inputs.classes());
         inputs.of_rows(move |logits| loss.forward(logits, classes.clone()))
     }),
     ("cross_entropy label_smoothing=0.1", |inputs| {
-        let loss = CrossEntropyLossConfig::new().with_smoothing(Some(0.1)).init(&inputs.device);
+        let loss = CrossEntropyLossConfig::new().with_smoothing(Some(0.1)).init(inputs.device);
         let classes = inputs.classes();
         inputs.of_rows(move |logits| loss.forward(logits, classes.clone()))
     }),
@@ -83,60 +76,15 @@ const LOSSES: &[(&str, fn(&BurnInputs) -> Box<dyn Step>)] = &[
     ("log_softmax", |inputs| inputs.per_class(log_softmax, log_softmax)),
 ];
 
-/// Times all of them beside wgloss's, and writes what came of it. Fails if a result of wgloss is wrong.
-pub fn compare(gpu: &Gpu, path: &Path) -> Result<(), Box<dyn Error>> {
-    let device = burn_step::open_device(gpu)?;
-    let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
-    let peer = format!("burn {} {compiler}", locked_version("burn"));
-    let mut report = Report { head: Head::new(gpu), peers: Vec::new() };
-    let mut is_right = true;
-    for &(name, by_burn) in LOSSES {
-        let loss = find_loss(name)?;
-        for &shape in shapes_of(&loss) {
-            let inputs = inputs::draw(&loss, shape, DType::F32)?;
-            let case = Case {
-                wgloss: Box::new(WglossStep::new(gpu, &loss, &inputs)?),
-                peer: by_burn(&BurnInputs {
-                    device: device.clone(),
-                    inputs: &inputs,
-                    first: loss.spec().inputs[0].name,
-                }),
-                truth: wgloss_step::truth(&loss, &inputs)?,
-            };
-            let Outcome { wgloss, peer: burn, wgloss_error, peer_error } = case.run();
-            let ratio = burn.median_ms() / wgloss.median_ms();
-            eprintln!("{name} {}: {ratio:.2}×", shape_text(shape));
-            for (library, error) in [("wgloss", &wgloss_error), ("Burn", &peer_error)] {
-                if !error.is_rounding() {
-                    eprintln!("  {library}'s result is wrong: off by {error}");
-                }
-            }
-            is_right &= wgloss_error.is_rounding();
-            report.peers.push(Measurement {
-                peer: peer.clone(),
-                device: gpu.adapter_id(),
-                loss: name.to_string(),
-                shape: shape.to_vec(),
-                dtype: "f32".to_string(),
-                median_ms: burn.median_ms(),
-                spread: burn.spread(),
-                wgloss_median_ms: Some(wgloss.median_ms()),
-                wgloss_spread: Some(wgloss.spread()),
-                ratio: Some(ratio),
-                is_right: peer_error.is_rounding(),
-            });
-        }
-    }
-    report.write(path)?;
-    if is_right { Ok(()) } else { Err("results of wgloss are wrong".into()) }
-}
+/// Makes the step of a loss.
+pub type ByBurn = fn(&BurnInputs) -> Box<dyn Step>;
 
 /// The inputs of a loss, on their way to Burn.
-struct BurnInputs<'a> {
-    device: Device,
-    inputs: &'a Inputs,
+pub struct BurnInputs<'a> {
+    pub device: &'a Device,
+    pub inputs: &'a Inputs,
     /// The name of the first one.
-    first: &'static str,
+    pub first: &'static str,
 }
 
 impl BurnInputs<'_> {
@@ -147,7 +95,7 @@ impl BurnInputs<'_> {
         let mut shape = input.shape().to_vec();
         let inner = shape.drain((D - 1).min(shape.len())..).product();
         shape.push(inner);
-        Tensor::from_data(TensorData::new(values, shape), &self.device)
+        Tensor::from_data(TensorData::new(values, shape), self.device)
     }
 
     /// Whether there are axes after the classes.
@@ -165,7 +113,7 @@ impl BurnInputs<'_> {
         let input = self.inputs.get("target").expect("the loss has a target");
         let classes: Vec<i32> = input.to_vec().expect("classes are i32");
         let rows = classes.len();
-        Tensor::from_data(TensorData::new(classes, [rows]), &self.device)
+        Tensor::from_data(TensorData::new(classes, [rows]), self.device)
     }
 
     /// Targets that are 0 or 1, which Burn takes as integers.

@@ -46,6 +46,9 @@ pub fn draw(loss: &dyn Loss, shape: &[usize], dtype: DType) -> Result<Inputs, Er
 enum Distribution {
     /// Evenly between two values.
     Uniform(f64, f64),
+    /// Multiples of 3/4096 between −4 and 4. Their differences are exact in f32, and none is ±1: at the kink of a loss
+    /// rounding would decide on the gradient.
+    Grid,
     /// Whole numbers from 0 to this one.
     Count(u8),
     /// One of two values.
@@ -66,13 +69,14 @@ impl Distribution {
                 Distribution::Uniform(0.0, 2.0 / classes as f64)
             }
             Domain::Probability => Distribution::Either(0.0, 1.0),
-            _ => Distribution::Uniform(-4.0, 4.0),
+            _ => Distribution::Grid,
         }
     }
 
     fn draw(&self, rng: &mut fastrand::Rng) -> f64 {
         match *self {
             Distribution::Uniform(low, high) => low + (high - low) * rng.f64(),
+            Distribution::Grid => f64::from(rng.i32(-5461..=5461)) * 3.0 / 4096.0,
             Distribution::Count(most) => rng.u8(0..=most).into(),
             Distribution::Either(one, other) => [one, other][usize::from(rng.bool())],
         }

@@ -2,6 +2,7 @@
 //!
 //! `make bench-peers` runs all of it; `README.md` says how to run parts, and what the figures mean.
 
+mod burn_comparison;
 mod burn_losses;
 mod burn_step;
 mod inputs;
@@ -57,7 +58,7 @@ enum Command {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().command {
-        Command::Burn { adapter, json } => burn_losses::compare(&Gpu::find_blocking(&adapter)?, &json),
+        Command::Burn { adapter, json } => burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &json),
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
             let report: Report = serde_json::from_str(&fs::read_to_string(file)?)?;

@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(server.answer(&good).unwrap().len(), 2, "{good}");
         }
         for (bad, names) in [
-            ("{}".to_string(), "loss"),
+            ("{}".to_string(), "missing"),
             ("no JSON".to_string(), "expected"),
             (request("hubert", &[7], "f32"), "hubert"),
             (request("huber delta=-1", &[7], "f32"), "delta"),
