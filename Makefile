@@ -12,6 +12,8 @@ export XDG_RUNTIME_DIR ?= $(CURDIR)/target
 
 target_dir := $(or $(CARGO_TARGET_DIR),target)
 golden_venv := .cache/golden
+peers_program := $(target_dir)/peers/release/wgloss-peers
+PYTHON ?= python3
 tint_installed := tests/tint/node_modules/.package-lock.json
 
 # The profile and the features of `make test`, and one build for both programs, so that nothing is compiled twice.
@@ -53,6 +55,13 @@ readme: ## Puts the table of losses into README.md anew
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
 
-bench-peers: setup ## Times wgloss beside Burn on the same adapter, also to target/peers.json
-	env -u VK_ADD_DRIVER_FILES cargo run --release --manifest-path benches/peers/Cargo.toml \
-		--target-dir $(target_dir)/peers -- --json $(target_dir)/peers.json
+# Burn takes the first adapter of a kind, which must be wgloss's; SwiftShader would be another CPU. ADAPTER chooses one,
+# such as vulkan:llvmpipe, and PYTHON one with PyTorch.
+bench-peers: setup ## Times wgloss beside Burn and PyTorch, also to target/peers.json
+	cargo build --release --manifest-path benches/peers/Cargo.toml --target-dir $(target_dir)/peers
+	env -u VK_ADD_DRIVER_FILES $(peers_program) burn "$(ADAPTER)" --json $(target_dir)/peers.json
+	@if $(PYTHON) -c 'import torch' 2>/dev/null; then \
+		env -u VK_ADD_DRIVER_FILES $(PYTHON) benches/peers/pytorch.py --wgloss $(peers_program) --adapter "$(ADAPTER)" \
+			--json $(target_dir)/peers.json; \
+	else echo "without PyTorch, which $(PYTHON) does not have"; fi
+	@$(peers_program) table $(target_dir)/peers.json

@@ -1,76 +1,399 @@
-"""Times PyTorch's cross-entropy with its gradient on the CPU, eagerly, at the shapes of `make bench-peers`.
+"""Times PyTorch's losses with their gradients beside wgloss's, in turns: float32 or bfloat16, mean reduction.
 
-    pytorch.py [--beside target/peers.json] [--json target/pytorch.json]
+    pytorch.py [--wgloss target/peers/release/wgloss-peers] [--adapter vulkan:llvmpipe] [--json target/peers.json]
 
-Prints the median time of a forward and a backward pass at each shape, float32, mean reduction, on as many threads as
-PyTorch takes by itself. With --beside, wgloss's times and the adapter they were measured on come from that file, which
-`make bench-peers` wrote: on this machine, but not in turns with these.
+Peers are PyTorch as it is called (eager), and on CUDA also compiled by torch.compile, and Liger-Kernel's losses where
+that is installed. wgloss runs in a process of its own, in which its plan stays for as long as a case lasts. Results go
+to the file beside those of other peers; `wgloss-peers table FILE` prints them. README.md says what is timed.
 
-Needs Python packages: tests/golden/requirements.txt.
+Needs PyTorch; torchvision for sigmoid_focal; and the program that `make bench-peers` builds.
 """
 
 import argparse
+import dataclasses
+import importlib.metadata
 import json
+import math
 import statistics
+import subprocess
+import sys
 import time
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 import torch
 import torch.nn.functional as F
 
-# Without the build, as in 2.15.0+cpu.
-VERSION = torch.__version__.split("+")[0]
-SHAPES = ([4096, 1000], [512, 32000], [64, 128000], [8, 262144], [4, 21, 256, 256])
-WARM_UP, MIN_RUNS, MAX_RUNS, SECONDS = 3, 5, 21, 20.0
+try:
+    from torchvision.ops import sigmoid_focal_loss
+except ImportError:
+    sigmoid_focal_loss = None
+try:
+    from liger_kernel.transformers import functional as liger
+except ImportError:
+    liger = None
+
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+# What rounding explains of the difference from float64: relative to each value itself, and besides to the largest one.
+# Of the loss, then of gradients. In float32 as in step.rs; in bfloat16 PyTorch rounds the mean itself, and gradients more
+# than once.
+TOLERANCES = {"f32": ((1e-4, 1e-5), (1e-3, 1e-5)), "bf16": ((1e-2, 1e-2), (2e-2, 2e-2))}
+# Runs of each before those that count; then as many rounds of some runs each as fit into the time, within bounds.
+WARM_UP, RUNS_A_ROUND, MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 3, 3, 7, 4.0
+# After a round of PyTorch on the CPU: its threads spin for some ms before they sleep.
+PAUSE = 0.02
 
 
-def median_ms(shape):
-    """Of as many runs as fit into the time, within bounds."""
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(shape, generator=generator).mul(4).requires_grad_()
-    target = torch.randint(shape[1], (shape[0], *shape[2:]), generator=generator)
+# Inputs, of the shape of the first one. Spread as in inputs.rs.
 
-    def run():
+
+def uniform(low, high):
+    return lambda shape: torch.empty(shape).uniform_(low, high)
+
+
+def either(one, other):
+    return lambda shape: torch.where(torch.rand(shape) < 0.5, one, other)
+
+
+def real(shape):
+    """Multiples of 3/4096, whose differences are exact and never ±1: at a kink rounding would decide on the gradient."""
+    return torch.randint(-5461, 5462, shape) * 3 / 4096
+
+
+logits, labels, signs = real, either(0.0, 1.0), either(-1.0, 1.0)
+log_rate, positive, log_probabilities = uniform(-2, 2), uniform(0.5, 2), uniform(-8, -0.1)
+
+
+def counts(shape):
+    return torch.randint(5, shape).float()
+
+
+def probabilities(shape):
+    """Of the classes, which add up to about 1."""
+    return torch.empty(shape).uniform_(0, 2 / shape[1])
+
+
+def classes(shape):
+    return torch.randint(shape[1], (shape[0], *shape[2:]))
+
+
+# Losses of rows that PyTorch and Liger-Kernel have for [N, C] only: of other shapes the classes go last first.
+
+
+def rows(tensor):
+    return tensor.movedim(1, -1).flatten(0, -2)
+
+
+def multi_margin(logits, target):
+    return F.multi_margin_loss(rows(logits), target.flatten())
+
+
+def multilabel_soft_margin(logits, target):
+    return F.multilabel_soft_margin_loss(rows(logits), rows(target))
+
+
+def liger_cross_entropy(logits, target, **options):
+    return liger.liger_cross_entropy(rows(logits), target.flatten(), **options)
+
+
+def liger_jsd(logits, teacher):
+    """Liger-Kernel's takes logarithms of probabilities."""
+    return liger.liger_jsd(F.log_softmax(rows(logits), 1), F.log_softmax(rows(teacher), 1))
+
+
+def jensen_shannon(logits, teacher):
+    q, p = F.log_softmax(rows(logits), 1), F.log_softmax(rows(teacher), 1)
+    m = torch.logaddexp(p, q) - math.log(2)
+    return (F.kl_div(m, p, reduction="sum", log_target=True) + F.kl_div(m, q, reduction="sum", log_target=True)) / 2 / len(q)
+
+
+@dataclass
+class Loss:
+    """A loss by wgloss's name and parameters, its function and what that is called with."""
+
+    name: str
+    function: Callable
+    inputs: tuple[Callable, ...]
+    # Which of them have a gradient.
+    differentiable: tuple[int, ...] = (0,)
+    # Whether the result is a value per class, whose gradient is the product with one from upstream.
+    per_class: bool = False
+    # What the result is compared with, in float64; None is the function itself.
+    reference: Callable | None = None
+    # Whether it leaves its gradient where the first input was.
+    in_place: bool = False
+
+
+ELEMENTWISE = [
+    Loss("mse", F.mse_loss, (real, real)),
+    Loss("mae", F.l1_loss, (real, real)),
+    Loss("huber", F.huber_loss, (real, real)),
+    Loss("smooth_l1", F.smooth_l1_loss, (real, real)),
+    Loss("poisson_nll", F.poisson_nll_loss, (log_rate, counts)),
+    Loss("gaussian_nll", F.gaussian_nll_loss, (real, real, positive), differentiable=(0, 2)),
+    Loss("bce", F.binary_cross_entropy, (uniform(0.05, 0.95), labels)),
+    Loss("bce_with_logits", F.binary_cross_entropy_with_logits, (logits, labels)),
+    Loss("sigmoid_focal", lambda *inputs: sigmoid_focal_loss(*inputs, reduction="mean"), (logits, labels)),
+    Loss("soft_margin", F.soft_margin_loss, (logits, signs)),
+    Loss("kl_div", F.kl_div, (log_probabilities, probabilities)),
+]
+ROWS = [
+    Loss("cross_entropy", F.cross_entropy, (logits, classes)),
+    Loss("cross_entropy label_smoothing=0.1", lambda *i: F.cross_entropy(*i, label_smoothing=0.1), (logits, classes)),
+    Loss("cross_entropy_soft", F.cross_entropy, (logits, probabilities)),
+    Loss("nll", F.nll_loss, (log_probabilities, classes)),
+    Loss("multi_margin", multi_margin, (logits, classes)),
+    Loss("multilabel_soft_margin", multilabel_soft_margin, (logits, labels)),
+    Loss("log_sum_exp", lambda logits: torch.logsumexp(logits, 1).mean(), (logits,)),
+    Loss("softmax", lambda logits: F.softmax(logits, 1), (logits,), per_class=True),
+    Loss("log_softmax", lambda logits: F.log_softmax(logits, 1), (logits,), per_class=True),
+    # PyTorch has none: it is for Liger-Kernel's.
+    Loss("distillation divergence=jensen_shannon", None, (logits, logits), reference=jensen_shannon),
+]
+# Liger-Kernel's functions by the losses above, and whether they work in place.
+LIGER = {
+    "kl_div": (lambda *inputs: liger.liger_kl_div(*inputs), False),
+    "cross_entropy": (liger_cross_entropy, True),
+    "cross_entropy label_smoothing=0.1": (lambda *i: liger_cross_entropy(*i, label_smoothing=0.1), True),
+    "distillation divergence=jensen_shannon": (liger_jsd, False),
+}
+if sigmoid_focal_loss is None:
+    print("pytorch.py: without torchvision there is no sigmoid_focal", file=sys.stderr)
+    ELEMENTWISE = [loss for loss in ELEMENTWISE if loss.name != "sigmoid_focal"]
+
+
+# What peers make of a loss; None where they do not have it.
+
+
+def eager(loss):
+    return loss if loss.function else None
+
+
+def compiled(loss):
+    if loss.function:
+        return dataclasses.replace(loss, function=torch.compile(loss.function, dynamic=False), reference=loss.function)
+
+
+def of_liger(loss):
+    if loss.name in LIGER:
+        function, in_place = LIGER[loss.name]
+        return dataclasses.replace(
+            loss, function=function, reference=loss.reference or loss.function, in_place=in_place
+        )
+
+
+def peers_of(device):
+    """Peers by their names."""
+    version = torch.__version__.split("+")[0]
+    peers = {f"pytorch {version} {device}": eager}
+    if device == "cuda":
+        peers[f"pytorch {version} {device} compiled"] = compiled
+        if liger:
+            peers[f"liger-kernel {importlib.metadata.version('liger-kernel')} {device}"] = of_liger
+    return peers
+
+
+class Step:
+    """A loss with its gradients, of tensors on a device."""
+
+    def __init__(self, loss, tensors, upstream):
+        self.loss, self.tensors, self.upstream = loss, list(tensors), upstream
+        self.first = self.tensors[0]
+
+    def run(self):
+        """The value and the gradients, perhaps not computed yet."""
+        leaves = [self.tensors[i] for i in self.loss.differentiable]
+        value = self.loss.function(*self.tensors)
+        return value.detach(), *torch.autograd.grad(value, leaves, self.upstream)
+
+    def prepare(self):
+        """Gives a loss that works in place its input back."""
+        if self.loss.in_place:
+            self.tensors[0] = self.first.detach().clone().requires_grad_()
+        self.wait()
+
+    def time(self):
+        """One run in ms, until the device is done."""
+        self.prepare()
         start = time.perf_counter()
-        torch.autograd.grad(F.cross_entropy(logits, target), logits)
+        self.run()
+        self.wait()
         return (time.perf_counter() - start) * 1e3
 
-    for _ in range(WARM_UP):
-        run()
-    times, start = [], time.perf_counter()
-    while len(times) < MIN_RUNS or (len(times) < MAX_RUNS and time.perf_counter() - start < SECONDS):
-        times.append(run())
-    return statistics.median(times)
+    def wait(self):
+        if self.first.is_cuda:
+            torch.cuda.synchronize()
+
+    def result(self):
+        self.prepare()
+        return self.run()
+
+
+@dataclass
+class Case:
+    """A loss at a shape."""
+
+    loss: Loss
+    shape: list[int]
+    dtype: str
+
+    def __str__(self):
+        return f"{self.loss.name} {'×'.join(map(str, self.shape))}"
+
+    def request(self, runs):
+        return {"loss": self.loss.name, "shape": self.shape, "dtype": self.dtype, "runs": runs}
+
+    def steps(self, peers, device):
+        """The name of each peer that has the loss and can compute it, its step, and whether the result is right."""
+        torch.manual_seed(0)
+        tensors = [make(tuple(self.shape)) for make in self.loss.inputs]
+        tensors = [t.to(DTYPES[self.dtype]) if t.is_floating_point() else t for t in tensors]
+        upstream = real(self.shape).to(DTYPES[self.dtype]) if self.loss.per_class else None
+        truth = None
+        for name, variant in peers.items():
+            if loss := variant(self.loss):
+                try:
+                    step = make_step(loss, tensors, upstream, device)
+                    truth = truth or self.truth(tensors, upstream, device)
+                    yield name, step, is_right(step.result(), truth, self.dtype)
+                except Exception as error:  # whatever a compiler or a driver thinks of
+                    print(f"{self}: {name} fails: {error}", file=sys.stderr)
+
+    def truth(self, tensors, upstream, device):
+        """In float64, by operations that do not work in place."""
+        loss = dataclasses.replace(self.loss, function=self.loss.reference or self.loss.function)
+        wide = [t.double() if t.is_floating_point() else t for t in tensors]
+        return make_step(loss, wide, None if upstream is None else upstream.double(), device).result()
+
+
+def make_step(loss, tensors, upstream, device):
+    """The loss of copies."""
+    tensors = [tensor.to(device, copy=True) for tensor in tensors]
+    for index in loss.differentiable:
+        tensors[index].requires_grad_()
+    return Step(loss, tensors, None if upstream is None else upstream.to(device))
+
+
+def is_right(result, truth, dtype):
+    of_loss, of_gradient = TOLERANCES[dtype]
+    (loss, *gradients), (true_loss, *true_gradients) = result, truth
+    pairs = [(loss, true_loss, of_loss), *((*pair, of_gradient) for pair in zip(gradients, true_gradients))]
+    return all(
+        torch.allclose(found.double(), true, itself, largest * true.abs().max().item())
+        for found, true, (itself, largest) in pairs
+    )
+
+
+class Wgloss:
+    """The program that times wgloss, on one adapter."""
+
+    def __init__(self, path, adapter):
+        self.process = subprocess.Popen(
+            [path, "serve", adapter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        greeting = self.read()
+        self.head, self.shapes = greeting["head"], greeting["shapes"]
+
+    def times(self, case, runs):
+        """Of that many runs, in ms."""
+        self.process.stdin.write(json.dumps(case.request(runs)) + "\n")
+        answer = self.read()
+        if "error" in answer:
+            sys.exit(f"pytorch.py: wgloss, {case}: {answer['error']}")
+        return answer["times_ms"]
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("pytorch.py: the program that times wgloss has ended")
+        return json.loads(line)
+
+
+def measure(case, peers, device, wgloss):
+    """The entries of a case: the peers and wgloss in turns, so that all see the same machine."""
+    steps = list(case.steps(peers, device))
+    if not steps:
+        return []
+    for _, step, _ in steps:
+        for _ in range(WARM_UP):
+            step.time()
+    wgloss.times(case, WARM_UP)
+    ours, theirs, start = [], {name: [] for name, _, _ in steps}, time.perf_counter()
+    rounds = 0
+    while rounds < MIN_ROUNDS or (rounds < MAX_ROUNDS and time.perf_counter() - start < SECONDS):
+        for name, step, _ in steps:
+            theirs[name] += [step.time() for _ in range(RUNS_A_ROUND)]
+        if device == "cpu":
+            time.sleep(PAUSE)
+        ours += wgloss.times(case, RUNS_A_ROUND)
+        rounds += 1
+    return [
+        {
+            "peer": name,
+            "device": torch.cuda.get_device_name() if device == "cuda" else f"cpu, {torch.get_num_threads()} threads",
+            "loss": case.loss.name,
+            "shape": case.shape,
+            "dtype": case.dtype,
+            "median_ms": statistics.median(theirs[name]),
+            "spread": spread(theirs[name]),
+            "wgloss_median_ms": statistics.median(ours),
+            "wgloss_spread": spread(ours),
+            "ratio": statistics.median(theirs[name]) / statistics.median(ours),
+            "is_right": right,
+        }
+        for name, _, right in steps
+    ]
+
+
+def spread(times):
+    """The distance between the quartiles, relative to the median."""
+    first, median, third = statistics.quantiles(times, n=4, method="inclusive")
+    return (third - first) / median
+
+
+def write(path, head, entries):
+    """Puts entries into the file, in place of others of the same peers and type if it has results of this adapter."""
+    peers = []
+    if path.exists():
+        report = json.loads(path.read_text())
+        if report.get("adapter") == head["adapter"]:
+            new = {(entry["peer"], entry["device"], entry["dtype"]) for entry in entries}
+            peers = [e for e in report["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
+    path.write_text(json.dumps({**head, "peers": peers + entries}, indent=2, ensure_ascii=False) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--beside", type=Path, metavar="FILE", help="what `make bench-peers` wrote, for wgloss's times")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the results")
+    parser.add_argument("--wgloss", default="target/peers/release/wgloss-peers", metavar="PATH",
+                        help="the program that times wgloss [default: %(default)s]")
+    parser.add_argument("--adapter", default="", help="part of an adapter's name [default: the most capable]")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu",
+                        help="what PyTorch runs on [default here: %(default)s]")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32", help="what floats are stored as [default: f32]")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to put the results")
     arguments = parser.parse_args()
-    beside = json.loads(arguments.beside.read_text()) if arguments.beside else {"version": 1, "results": []}
-    ours = {(r["loss"], tuple(r["shape"])): r["wgloss_median_ms"] for r in beside["results"]}
+    # PyTorch would rather divide the mean of kl_div by less; the catalogue's mean is this one.
+    warnings.filterwarnings("ignore", message=".*batchmean.*")
 
-    print(f"PyTorch {VERSION} on the CPU, {torch.get_num_threads()} threads")
-    print(f"{'cross_entropy, f32':<22} {'wgloss ms':>10} {'PyTorch ms':>10} {'ratio':>8}")
-    results = []
-    for shape in SHAPES:
-        theirs = median_ms(shape)
-        wgloss = ours.get(("cross_entropy", tuple(shape)))
-        ratio = theirs / wgloss if wgloss else None
-        name, columns = "×".join(map(str, shape)), [f"{ms:.2f}" if ms else "" for ms in (wgloss, theirs, ratio)]
-        print(f"{name:<22} {columns[0]:>10} {columns[1]:>10} {columns[2]:>8}")
-        results.append({
-            "peer": f"pytorch {VERSION} cpu",
-            "loss": "cross_entropy",
-            "shape": shape,
-            "dtype": "f32",
-            "median_ms": theirs,
-            "wgloss_median_ms": wgloss,
-            "ratio": ratio,
-        })
-    if arguments.json:
-        arguments.json.write_text(json.dumps({**beside, "results": results}, indent=2) + "\n")
+    wgloss, peers = Wgloss(arguments.wgloss, arguments.adapter), peers_of(arguments.device)
+    print(f"wgloss on {wgloss.head['adapter']}; {', '.join(peers)}", file=sys.stderr)
+    cases = [
+        Case(loss, shape, arguments.dtype)
+        for losses, shapes in ((ELEMENTWISE, wgloss.shapes["elementwise"]), (ROWS, wgloss.shapes["rows"]))
+        for loss in losses
+        for shape in shapes
+        if any(variant(loss) for variant in peers.values())
+    ]
+    entries = []
+    for number, case in enumerate(cases, 1):
+        torch.compiler.reset()
+        for entry in measure(case, peers, arguments.device, wgloss):
+            wrong = "" if entry["is_right"] else ", but its result is wrong"
+            print(f"{number}/{len(cases)} {case}: {entry['peer']} {entry['ratio']:.2f}×{wrong}", file=sys.stderr)
+            entries.append(entry)
+    write(arguments.json, wgloss.head, entries)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,84 @@
+//! What the losses are computed of. `pytorch.py` draws its inputs alike.
+
+use wgloss::{
+    DType, Error, HostTensor, Loss, Named,
+    spec::{Domain, Input, Kind, Shape, UPSTREAM, Values},
+};
+
+/// Inputs by their names.
+pub type Inputs = Named<HostTensor<'static>>;
+
+/// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. A function of a value per
+/// class gets an upstream gradient besides.
+pub fn draw(loss: &dyn Loss, shape: &[usize], dtype: DType) -> Result<Inputs, Error> {
+    let spec = loss.spec();
+    let values = Values::new(spec, loss.values())?;
+    let rows = spec.rows();
+    let (items, classes) = match *shape {
+        [rows_, classes, ref inner @ ..] if rows.is_some() => ([&[rows_], inner].concat(), classes),
+        [_, last, ..] => (shape.to_vec(), last),
+        _ => (shape.to_vec(), 1),
+    };
+    let upstream = rows.is_some_and(|rows| rows.per_class).then_some(&UPSTREAM);
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut inputs = Inputs::new();
+    for input in spec.inputs.iter().filter(|input| !input.optional).chain(upstream) {
+        let shape = if input.shape == Shape::Items { items.clone() } else { shape.to_vec() };
+        let length: usize = shape.iter().product();
+        let tensor = match input.kind {
+            Kind::Index => {
+                let bytes: Vec<u8> =
+                    (0..length).flat_map(|_| rng.i32(0..classes.max(1) as i32).to_le_bytes()).collect();
+                HostTensor::from_bytes(DType::I32, shape, bytes)?
+            }
+            Kind::Float => {
+                let distribution = Distribution::of(spec.name, input, &values, classes);
+                let drawn: Vec<f64> = (0..length).map(|_| distribution.draw(&mut rng)).collect();
+                HostTensor::rounded(&drawn, dtype, shape)?
+            }
+        };
+        inputs = inputs.with(input.name, tensor);
+    }
+    Ok(inputs)
+}
+
+/// How the values of an input are spread.
+enum Distribution {
+    /// Evenly between two values.
+    Uniform(f64, f64),
+    /// Multiples of 3/4096 between −4 and 4. Their differences are exact in f32, and none is ±1: at the kink of a loss
+    /// rounding would decide on the gradient.
+    Grid,
+    /// Whole numbers from 0 to this one.
+    Count(u8),
+    /// One of two values.
+    Either(f64, f64),
+}
+
+impl Distribution {
+    fn of(loss: &str, input: &Input, values: &Values, classes: usize) -> Self {
+        match input.domain.resolve(values) {
+            Domain::LogRate => Distribution::Uniform(-2.0, 2.0),
+            Domain::Positive => Distribution::Uniform(0.5, 2.0),
+            Domain::LogProbability => Distribution::Uniform(-8.0, -0.1),
+            Domain::Count => Distribution::Count(4),
+            Domain::Sign => Distribution::Either(-1.0, 1.0),
+            // Probabilities that are predicted; those of all classes, which add up to about 1; and labels.
+            Domain::Probability if input.differentiable => Distribution::Uniform(0.05, 0.95),
+            Domain::Probability if ["kl_div", "cross_entropy_soft"].contains(&loss) => {
+                Distribution::Uniform(0.0, 2.0 / classes as f64)
+            }
+            Domain::Probability => Distribution::Either(0.0, 1.0),
+            _ => Distribution::Grid,
+        }
+    }
+
+    fn draw(&self, rng: &mut fastrand::Rng) -> f64 {
+        match *self {
+            Distribution::Uniform(low, high) => low + (high - low) * rng.f64(),
+            Distribution::Grid => f64::from(rng.i32(-5461..=5461)) * 3.0 / 4096.0,
+            Distribution::Count(most) => rng.u8(0..=most).into(),
+            Distribution::Either(one, other) => [one, other][usize::from(rng.bool())],
+        }
+    }
+}
