@@ -9,8 +9,10 @@ mod list;
 mod markdown;
 mod output;
 mod parity;
+mod select;
 mod summary;
 mod tensors;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -43,6 +45,8 @@ enum Command {
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
+    /// Measure the fastest layout of kernels on this machine's adapters and save it.
+    Tune(tune::Args),
 }
 
 /// How a command that ran to its end went.
@@ -82,5 +86,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::List(args) => list::run(args, cli.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, cli.json),
         Command::Parity(args) => parity::run(args, cli.json),
+        Command::Tune(args) => tune::run(args, cli.json).map(|()| Verdict::Passed),
     }
 }

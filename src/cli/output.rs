@@ -6,6 +6,7 @@ use std::{
 };
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
 use crate::error::CliError;
@@ -29,6 +30,12 @@ pub fn notice(text: impl Display) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     // Where standard error is closed, nobody wants to know.
     let _ = writeln!(io::stderr(), "wgloss: {}", lines.join(" "));
+}
+
+/// A progress bar on standard error, of nothing yet.
+pub fn progress_bar(prefix: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(prefix)
 }
 
 /// A table with these column headings, as wide as the terminal at most.

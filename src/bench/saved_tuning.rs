@@ -1,0 +1,259 @@
+//! Measured tunings in the user's cache directory, a file for each adapter.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use wgpu::{AdapterInfo, Features, Limits};
+
+use crate::{Adapter, Error, Gpu, Tuning, gpu::adapter_id};
+
+/// The environment variable with the directory to use in place of `wgloss` in the user's cache directory.
+pub const CACHE_DIR: &str = "WGLOSS_CACHE_DIR";
+
+/// A tuning that was measured on an adapter, with everything that makes it stale.
+///
+/// The library reads such a file only where it is asked to ([`Gpu::with_saved_tuning`], [`Adapter::saved_tuning`]); the
+/// command `wgloss` uses the one that `wgloss tune` wrote. They are in the directory `tuning` of `$WGLOSS_CACHE_DIR`, or
+/// where that is not set, of `wgloss` in the user's cache directory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SavedTuning {
+    #[serde(flatten)]
+    measured_with: Origin,
+    /// The day, UTC.
+    pub date: String,
+    /// The tuning.
+    pub tuning: Tuning,
+}
+
+/// What a tuning was measured with: with anything else it is stale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Origin {
+    adapter: String,
+    vendor: u32,
+    device: u32,
+    driver: String,
+    driver_info: String,
+    wgloss: String,
+}
+
+/// Why a saved tuning cannot be used, or none saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TuningFileError {
+    /// The user has no cache directory.
+    #[error("there is no cache directory; the environment variable {CACHE_DIR} names one")]
+    NoDirectory,
+    /// The file cannot be read.
+    #[error("{path}: cannot be read: {source}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be written or removed.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Not JSON, or not with the fields of a saved tuning.
+    #[error("{path}: not a saved tuning: {source}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Measured with another adapter, driver or version of wgloss.
+    #[error("{path}: measured with {what} {found:?}, where this is {expected:?}", path = path.display())]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// What is another one.
+        what: &'static str,
+        /// The one in the file.
+        found: String,
+        /// The one there is.
+        expected: String,
+    },
+    /// The adapter cannot run it.
+    #[error("{path}: {source}", path = path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Error,
+    },
+}
+
+impl Adapter {
+    /// The tuning saved for this adapter; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`TuningFileError`] where the file is wrong or stale.
+    pub fn saved_tuning(&self) -> Result<Option<SavedTuning>, TuningFileError> {
+        SavedTuning::load(self.info(), self.features(), &self.limits())
+    }
+}
+
+impl Gpu {
+    /// The same device with the tuning saved for its adapter, where there is one.
+    ///
+    /// ```
+    /// let gpu = wgloss::Gpu::new_blocking()?;
+    /// // A file that is wrong or stale is no reason to stop.
+    /// let gpu = gpu.with_saved_tuning().unwrap_or(gpu);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`TuningFileError`] where the file is wrong or stale.
+    pub fn with_saved_tuning(&self) -> Result<Gpu, TuningFileError> {
+        let saved = SavedTuning::load(self.info(), self.device().features(), self.limits())?;
+        Ok(saved.map_or(self.clone(), |saved| self.with_tuning(saved.tuning)))
+    }
+}
+
+impl SavedTuning {
+    /// A tuning measured today on this adapter.
+    pub fn new(info: &AdapterInfo, tuning: Tuning) -> Self {
+        let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+        SavedTuning { measured_with: Origin::of(info), date, tuning }
+    }
+
+    /// The file of this adapter.
+    ///
+    /// # Errors
+    /// [`TuningFileError::NoDirectory`].
+    pub fn path(info: &AdapterInfo) -> Result<PathBuf, TuningFileError> {
+        Ok(directory().ok_or(TuningFileError::NoDirectory)?.join(Origin::of(info).file_name()))
+    }
+
+    /// The tuning saved for an adapter with these properties, checked against them; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`TuningFileError`] where the file is wrong or stale.
+    pub fn load(info: &AdapterInfo, features: Features, limits: &Limits) -> Result<Option<Self>, TuningFileError> {
+        match directory() {
+            Some(directory) => SavedTuning::load_from(&directory, info, features, limits),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes the file of the adapter, all of it or nothing, and gives its path.
+    ///
+    /// # Errors
+    /// [`TuningFileError::NoDirectory`], [`TuningFileError::Write`].
+    pub fn save(&self) -> Result<PathBuf, TuningFileError> {
+        self.save_to(&directory().ok_or(TuningFileError::NoDirectory)?)
+    }
+
+    /// Removes the file of this adapter and gives its path; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`TuningFileError::Write`].
+    pub fn remove(info: &AdapterInfo) -> Result<Option<PathBuf>, TuningFileError> {
+        let Some(directory) = directory() else { return Ok(None) };
+        let path = directory.join(Origin::of(info).file_name());
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(Some(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(TuningFileError::Write { path, source }),
+        }
+    }
+
+    fn load_from(
+        directory: &Path,
+        info: &AdapterInfo,
+        features: Features,
+        limits: &Limits,
+    ) -> Result<Option<Self>, TuningFileError> {
+        let expected = Origin::of(info);
+        let path = directory.join(expected.file_name());
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(TuningFileError::Read { path, source }),
+        };
+        // Another version may have other fields: that it is one is the better message.
+        let found: Origin = match serde_json::from_slice(&text) {
+            Ok(found) => found,
+            Err(source) => return Err(TuningFileError::Format { path, source }),
+        };
+        if let Some((what, found, expected)) = found.difference(&expected) {
+            return Err(TuningFileError::Stale { path, what, found, expected });
+        }
+        let saved: SavedTuning = match serde_json::from_slice(&text) {
+            Ok(saved) => saved,
+            Err(source) => return Err(TuningFileError::Format { path, source }),
+        };
+        match saved.tuning.check(info, features, limits) {
+            Ok(()) => Ok(Some(saved)),
+            Err(source) => Err(TuningFileError::Invalid { path, source }),
+        }
+    }
+
+    fn save_to(&self, directory: &Path) -> Result<PathBuf, TuningFileError> {
+        let path = directory.join(self.measured_with.file_name());
+        let write = || {
+            fs::create_dir_all(directory)?;
+            let mut file = NamedTempFile::new_in(directory)?;
+            file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+            file.persist(&path)?;
+            Ok(())
+        };
+        match write() {
+            Ok(()) => Ok(path),
+            Err(source) => Err(TuningFileError::Write { path, source }),
+        }
+    }
+}
+
+/// Where the files are.
+fn directory() -> Option<PathBuf> {
+    let given = env::var_os(CACHE_DIR).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let cache = given.or_else(|| dirs::cache_dir().map(|cache| cache.join("wgloss")))?;
+    Some(cache.join("tuning"))
+}
+
+impl Origin {
+    fn of(info: &AdapterInfo) -> Self {
+        Origin {
+            adapter: adapter_id(info),
+            vendor: info.vendor,
+            device: info.device,
+            driver: info.driver.clone(),
+            driver_info: info.driver_info.clone(),
+            wgloss: env!("CARGO_PKG_VERSION").to_string(),
+        }
+    }
+
+    /// The adapter's name in letters that every file system takes, and its numbers.
+    fn file_name(&self) -> String {
+        let words = self.adapter.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let name: String = words.collect::<Vec<_>>().join("-").to_ascii_lowercase().chars().take(100).collect();
+        format!("{name}-{:04x}-{:04x}.json", self.vendor, self.device)
+    }
+
+    /// What is another one, in `self` and in `expected`.
+    fn difference(&self, expected: &Origin) -> Option<(&'static str, String, String)> {
+        let numbers = |origin: &Origin| format!("{:04x}:{:04x}", origin.vendor, origin.device);
+        let driver = |origin: &Origin| format!("{} {}", origin.driver, origin.driver_info).trim().to_string();
+        let parts: [(_, fn(&Origin) -> String); 4] = [
+            ("adapter", |origin| origin.adapter.clone()),
+            ("device", numbers),
+            ("driver", driver),
+            ("wgloss", |origin| origin.wgloss.clone()),
+        ];
+        let mut parts = parts.into_iter().map(|(what, of)| (what, of(self), of(expected)));
+        parts.find(|(_, found, expected)| found != expected)
+    }
+}
