@@ -351,3 +351,68 @@ fn lockstep_size(info: &AdapterInfo, features: Features) -> Option<u32> {
 pub(crate) fn walk_iterations(classes: u64) -> u64 {
     classes.saturating_add(classes.div_ceil(BLOCK.into())).saturating_add(1)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An adapter with subgroups of one size, as lavapipe is one.
+    pub(crate) fn cpu_adapter() -> AdapterInfo {
+        AdapterInfo {
+            name: "llvmpipe (LLVM 15.0.6, 256 bits)".to_string(),
+            vendor: 0x10005,
+            driver: "llvmpipe".to_string(),
+            driver_info: "Mesa 22.3.6".to_string(),
+            subgroup_min_size: 8,
+            subgroup_max_size: 8,
+            ..AdapterInfo::new(DeviceType::Cpu, Backend::Vulkan)
+        }
+    }
+
+    #[test]
+    fn every_choice_of_the_table_can_run() {
+        for device_type in [DeviceType::Cpu, DeviceType::DiscreteGpu] {
+            for backend in [Backend::Vulkan, Backend::BrowserWebGpu] {
+                for (subgroup_min_size, subgroup_max_size) in [(4, 4), (8, 8), (32, 32), (4, 128)] {
+                    for limits in [Limits::defaults(), Limits::downlevel_defaults()] {
+                        for features in [Features::empty(), Features::SUBGROUP] {
+                            let info = AdapterInfo::new(device_type, backend);
+                            let info = AdapterInfo { subgroup_min_size, subgroup_max_size, ..info };
+                            let tuning = Tuning::for_adapter(&info, features, &limits);
+                            assert_eq!(tuning.check(&info, features, &limits), Ok(()), "{info:?} {tuning:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_adapter_cannot_run_is_named() {
+        let (info, limits) = (cpu_adapter(), Limits::defaults());
+        let table = Tuning::for_adapter(&info, Features::SUBGROUP, &limits);
+        let refused = |tuning: Tuning, features, info: &AdapterInfo| match tuning.check(info, features, &limits) {
+            Err(Error::Tuning { field, .. }) => field,
+            other => panic!("{tuning:?}: {other:?}"),
+        };
+        for workgroup_size in [0, 1, 12, 512, 1 << 31, u32::MAX] {
+            let tuning = Tuning { workgroup_size, reduce: Reduce::Workgroup, ..table };
+            assert_eq!(refused(tuning, Features::SUBGROUP, &info), "workgroup_size");
+        }
+        for workgroups in [0, 16_384, u32::MAX] {
+            assert_eq!(refused(Tuning { workgroups, ..table }, Features::SUBGROUP, &info), "workgroups");
+        }
+        // Two subgroups, none at all, and lanes that need not run in step.
+        assert_eq!(refused(Tuning { workgroup_size: 16, ..table }, Features::SUBGROUP, &info), "reduce");
+        assert_eq!(refused(Tuning { reduce: Reduce::Subgroup, ..table }, Features::empty(), &info), "reduce");
+        let gpu = AdapterInfo { device_type: DeviceType::DiscreteGpu, ..cpu_adapter() };
+        assert_eq!(refused(table, Features::SUBGROUP, &gpu), "reduce");
+        let endless = Tuning { max_loop_iterations: u32::MAX, ..table };
+        assert_eq!(refused(endless, Features::SUBGROUP, &info), "max_loop_iterations");
+        let words = limits.max_compute_workgroup_storage_size / 4;
+        let cached = Tuning { cached_classes: words - 8, ..table };
+        assert_eq!(cached.check(&info, Features::SUBGROUP, &limits), Ok(()));
+        let cached = Tuning { cached_classes: words - 7, ..table };
+        assert_eq!(refused(cached, Features::SUBGROUP, &info), "cached_classes");
+    }
+}

@@ -257,3 +257,132 @@ impl Origin {
         parts.find(|(_, found, expected)| found != expected)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::{Reduce, tuning::tests::cpu_adapter};
+
+    const FEATURES: Features = Features::SUBGROUP;
+
+    /// A directory with a saved tuning that differs from the table's.
+    struct Saved {
+        cache: tempfile::TempDir,
+        saved: SavedTuning,
+        path: PathBuf,
+    }
+
+    impl Saved {
+        fn new() -> Self {
+            let cache = tempfile::tempdir().unwrap();
+            let table = Tuning::for_adapter(&cpu_adapter(), FEATURES, &Limits::defaults());
+            let tuning = Tuning { workgroup_size: 32, reduce: Reduce::Workgroup, few_rows: 3, ..table };
+            let saved = SavedTuning::new(&cpu_adapter(), tuning);
+            let path = saved.save_to(cache.path()).unwrap();
+            Saved { cache, saved, path }
+        }
+
+        fn load(&self, info: &AdapterInfo) -> Result<Option<SavedTuning>, TuningFileError> {
+            SavedTuning::load_from(self.cache.path(), info, FEATURES, &Limits::defaults())
+        }
+
+        /// The error after a field of the file, or of its tuning, was changed.
+        fn with(&self, field: &str, value: Json) -> TuningFileError {
+            let mut json = serde_json::to_value(&self.saved).unwrap();
+            let within = if json.get(field).is_some() { &mut json } else { &mut json["tuning"] };
+            assert!(within.get(field).is_some(), "{field}");
+            within[field] = value;
+            fs::write(&self.path, json.to_string()).unwrap();
+            self.load(&cpu_adapter()).unwrap_err()
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let saved = Saved::new();
+        assert_eq!(saved.load(&cpu_adapter()).unwrap().as_ref(), Some(&saved.saved));
+        // A second one takes the place of the first, and nothing else is left.
+        saved.saved.save_to(saved.cache.path()).unwrap();
+        assert_eq!(fs::read_dir(saved.cache.path()).unwrap().count(), 1);
+        let other = AdapterInfo { name: "another".to_string(), ..cpu_adapter() };
+        assert_eq!(saved.load(&other).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_measured_with_something_else_is_stale() {
+        let saved = Saved::new();
+        let driver = AdapterInfo { driver_info: "Mesa 23.0.0".to_string(), ..cpu_adapter() };
+        let message = saved.load(&driver).unwrap_err().to_string();
+        let expected = "measured with driver \"llvmpipe Mesa 22.3.6\", where this is \"llvmpipe Mesa 23.0.0\"";
+        assert!(message.ends_with(expected), "{message}");
+        assert!(message.contains("vulkan-llvmpipe-llvm-15-0-6-256-bits-10005-0000.json"), "{message}");
+        for (field, value, what) in [
+            ("adapter", json!("vulkan:llvmpipe"), "adapter"),
+            ("vendor", json!(1), "device"),
+            ("device", json!(1), "device"),
+            ("driver", json!(""), "driver"),
+            ("wgloss", json!("0.0.1"), "wgloss"),
+        ] {
+            let error = saved.with(field, value);
+            assert!(matches!(error, TuningFileError::Stale { what: found, .. } if found == what), "{error}");
+        }
+        // Another version may have other fields.
+        let mut json = serde_json::to_value(&saved.saved).unwrap();
+        (json["wgloss"], json["tuning"]) = (json!("9.0.0"), json!({}));
+        fs::write(&saved.path, json.to_string()).unwrap();
+        assert!(matches!(saved.load(&cpu_adapter()), Err(TuningFileError::Stale { what: "wgloss", .. })));
+    }
+
+    #[test]
+    fn what_is_no_saved_tuning_says_why() {
+        let saved = Saved::new();
+        let whole = fs::read(&saved.path).unwrap();
+        for text in [&b""[..], b"{", b"[]", b"null", b"\xff\xfe", &whole[..whole.len() / 2]] {
+            fs::write(&saved.path, text).unwrap();
+            assert!(matches!(saved.load(&cpu_adapter()), Err(TuningFileError::Format { .. })), "{text:?}");
+        }
+        for (field, value) in [
+            ("tuning", json!({})),
+            ("workgroup_size", json!(-8)),
+            ("workgroup_size", json!(8.5)),
+            ("workgroups", json!(1_u64 << 32)),
+            ("reduce", json!("by_hand")),
+            ("rows", json!(null)),
+        ] {
+            let error = saved.with(field, value);
+            assert!(matches!(error, TuningFileError::Format { .. }), "{field}: {error}");
+        }
+        fs::remove_file(&saved.path).unwrap();
+        fs::create_dir(&saved.path).unwrap();
+        assert!(matches!(saved.load(&cpu_adapter()), Err(TuningFileError::Read { .. })));
+    }
+
+    #[test]
+    fn what_the_adapter_cannot_run_is_refused() {
+        let saved = Saved::new();
+        for (field, value) in [
+            ("workgroup_size", json!(0)),
+            ("workgroup_size", json!(12)),
+            ("workgroup_size", json!(512)),
+            ("workgroups", json!(0)),
+            ("reduce", json!("single_subgroup")),
+            ("max_loop_iterations", json!(u32::MAX)),
+            ("cached_classes", json!(u32::MAX)),
+        ] {
+            let error = saved.with(field, value);
+            assert!(matches!(error, TuningFileError::Invalid { .. }), "{error}");
+            assert!(error.to_string().contains(&format!("tuning: `{field}` must be ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_the_path_is_named() {
+        let saved = Saved::new();
+        // A file where a directory should be.
+        let error = saved.saved.save_to(&saved.path.join("tuning")).unwrap_err();
+        assert!(matches!(&error, TuningFileError::Write { .. }), "{error}");
+        assert!(error.to_string().starts_with(saved.path.to_str().unwrap()), "{error}");
+    }
+}

@@ -89,7 +89,7 @@ impl Gpu {
 
 /// The times of a case with each of the layouts, in turns.
 fn time(gpu: &Gpu, clock: &Clock, case: &Case, variants: &[Tuning]) -> Result<Vec<Option<Times>>, Error> {
-    let precision = Precision { error: 0.01, least_runs: 7, most_runs: 25, most_time: Duration::from_millis(300) };
+    let precision = Precision { error: 0.01, least_runs: 5, most_runs: 25, most_time: Duration::from_millis(300) };
     let inputs = upload(gpu, &case.inputs()?)?;
     let types = inputs.map(|tensor| tensor.ty().clone());
     let mut outputs: Vec<Option<Output>> = Vec::new();

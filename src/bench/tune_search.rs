@@ -3,7 +3,7 @@
 use wgpu::{AdapterInfo, DeviceType, Features, Limits};
 
 use super::{Case, CaseTimes, Times, Trial, TuningRun, VariantTime};
-use crate::{AnyLoss, DType, Error, Loss, RowKernel, Tuning, tuning::most_workgroups};
+use crate::{AnyLoss, DType, Error, Loss, Tuning, tuning::most_workgroups};
 
 /// What faster layouts gain at least; less may be luck.
 const LEAST_GAIN: f64 = 0.03;
@@ -12,8 +12,11 @@ const LEAST_GAIN: f64 = 0.03;
 /// multiple of four classes are read four at a time, but only by workgroups.
 const LANE_CLASSES: [u32; 8] = [16, 32, 64, 128, 256, 512, 1024, 2048];
 
-/// Classes of the few rows that decide between one and several workgroups a row.
-const LONG_ROW: u64 = 32_768;
+/// Classes of the few rows that decide between one and several workgroups a row: the ends of what vocabularies have.
+const LONG_ROWS: [u64; 2] = [32_768, 262_144];
+
+/// Classes of few rows whose classes lie apart.
+const APART_CLASSES: u64 = 4096;
 
 /// The adapter that is tuned, and the losses that it is tuned by.
 pub(super) struct Machine {
@@ -100,7 +103,7 @@ impl Machine {
 
     /// Elements of the larger cases: enough to keep the device busy, not more than a binding holds.
     fn elements(&self) -> u64 {
-        let elements = if self.info.device_type == DeviceType::Cpu { 1 << 20 } else { 1 << 25 };
+        let elements = if self.info.device_type == DeviceType::Cpu { 1 << 19 } else { 1 << 25 };
         elements.min(self.limits.max_storage_buffer_binding_size / 4).min(self.limits.max_buffer_size / 4)
     }
 
@@ -149,36 +152,41 @@ impl Machine {
         let points = LANE_CLASSES.iter().flat_map(|&classes| {
             [classes - 1, classes].map(|length| (classes, self.rows(length.into(), self.elements() / 2)))
         });
-        let [lane, workgroup] = [RowKernel::Lane, RowKernel::Workgroup];
-        let variants = [lane, workgroup].map(|rows| (rows.to_string(), Tuning { rows, ..tuning }));
-        Choice::up_to("lane_classes", tuning.lane_classes, points, variants, |lane_classes| Tuning {
-            lane_classes,
-            ..tuning
-        })
+        let layouts = [("a lane a row", u32::MAX), ("a workgroup a row", 0)];
+        let with = |lane_classes| Tuning { lane_classes, ..tuning };
+        Choice::up_to("lane_classes", tuning.lane_classes, points, layouts, with)
     }
 
     fn few_rows(&self, tuning: Tuning) -> Choice {
-        let classes = LONG_ROW.max(2 * tuning.long_row());
-        let most = (self.elements() / classes).max(1) as u32;
-        let counts = (0..).map(|power| 1 << power).take_while(|&rows| rows <= most);
-        let points = counts.map(|rows: u32| (rows, self.case(&self.cross_entropy, &[rows.into(), classes])));
-        let [parts, workgroup] = [RowKernel::Parts, RowKernel::Workgroup];
-        let variants = [parts, workgroup].map(|rows| (rows.to_string(), Tuning { rows, ..tuning }));
-        Choice::up_to("few_rows", tuning.few_rows, points, variants, |few_rows| Tuning { few_rows, ..tuning })
+        let elements = self.elements();
+        let contiguous = |rows: u32| {
+            let lengths = LONG_ROWS.map(|classes| classes.max(2 * tuning.long_row()));
+            let fit = lengths.into_iter().filter(move |classes| u64::from(rows) * classes <= elements);
+            fit.map(move |classes| self.case(&self.cross_entropy, &[rows.into(), classes]))
+        };
+        // Where the classes of a row lie apart, as many rows are few as this number of workgroups has lanes.
+        let apart = |rows: u32| {
+            let classes = APART_CLASSES.max(2 * u64::from(tuning.lane_classes));
+            let rows = (u64::from(rows) * u64::from(tuning.workgroup_size)).saturating_sub(1).max(1);
+            (rows * classes <= elements).then(|| self.case(&self.cross_entropy, &[1, classes, rows]))
+        };
+        let counts = (0..16).map(|power| 1 << power);
+        let points = counts.flat_map(|rows| contiguous(rows).chain(apart(rows)).map(move |case| (rows, case)));
+        let layouts = [("several workgroups a row", u32::MAX), ("a workgroup or a lane a row", 0)];
+        let with = |few_rows| Tuning { few_rows, ..tuning };
+        Choice::up_to("few_rows", tuning.few_rows, points, layouts, with)
     }
 
     fn cached_classes(&self, tuning: Tuning) -> Choice {
         let words = self.limits.max_compute_workgroup_storage_size / 4;
         // What reductions of the largest workgroups leave.
-        let most = words.saturating_sub(1024.max(tuning.workgroup_size)) / 4 * 4;
-        let least = tuning.lane_classes.max(128);
-        let lengths = (8..).map(|power| 1 << power).take_while(|&classes| classes < most).chain([most]);
-        let points = lengths.filter(|&classes| classes > least);
-        let points = points.map(|classes: u32| (classes, self.rows(classes.into(), self.elements())));
+        let most = words.saturating_sub(tuning.workgroup_size.max(1024)) / 4 * 4;
+        let lengths = (8..16).map(|power| 1 << power).filter(|&classes| classes < most).chain([most]);
+        let points = lengths.filter(|&classes| classes > tuning.lane_classes);
+        let points = points.map(|classes| (classes, self.rows(classes.into(), self.elements())));
+        let layouts = [("read once", most), ("read twice", 0)];
         let with = |cached_classes| Tuning { cached_classes, ..tuning };
-        let by_workgroup = |cached_classes| Tuning { rows: RowKernel::Workgroup, ..with(cached_classes) };
-        let variants = [("read once".to_string(), by_workgroup(most)), ("read twice".to_string(), by_workgroup(0))];
-        Choice::up_to("cached_classes", tuning.cached_classes, points, variants, with)
+        Choice::up_to("cached_classes", tuning.cached_classes, points, layouts, with)
     }
 }
 
@@ -212,25 +220,24 @@ impl Choice {
         Choice { field, cases, variants, candidates }
     }
 
-    /// How far up the first variant serves; above, the second does.
+    /// How far up the first layout serves, which the field has wholly at its value; above, the second does.
     fn up_to(
         field: &'static str,
         current: u32,
         points: impl Iterator<Item = (u32, Case)>,
-        variants: [(String, Tuning); 2],
+        layouts: [(&str, u32); 2],
         with: impl Fn(u32) -> Tuning,
     ) -> Self {
         let (places, cases): (Vec<u32>, Vec<Case>) = points.unzip();
-        let mut values = vec![current, 0];
-        values.extend(&places);
         let mut candidates: Vec<Candidate> = Vec::new();
-        for value in values {
+        for value in [current, 0].into_iter().chain(places.iter().copied()) {
             let variants: Vec<usize> = places.iter().map(|&place| usize::from(place > value)).collect();
             if candidates.iter().all(|known| known.variants != variants) {
                 candidates.push(Candidate { value: value.to_string(), tuning: with(value), variants });
             }
         }
-        Choice { field, cases, variants: variants.into(), candidates }
+        let variants = layouts.map(|(layout, value)| (layout.to_string(), with(value))).into();
+        Choice { field, cases, variants, candidates }
     }
 
     /// The candidate that saves the most time, and how many times faster it is than the current one in the cases where
@@ -286,4 +293,128 @@ fn gain(pairs: &[(&Times, &Times)]) -> Option<f64> {
     let count = pairs.len() as f64;
     let gain = (pairs.iter().map(|pair| speedup(pair).ln()).sum::<f64>() / count).exp();
     (gain > 1.0 + pairs.iter().map(noise).sum::<f64>() / count).then_some(gain)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Reduce, tuning::tests::cpu_adapter};
+
+    fn machine() -> Machine {
+        Machine::new(cpu_adapter(), Features::SUBGROUP, Limits::defaults()).unwrap()
+    }
+
+    fn exactly(seconds: f64) -> Times {
+        Times::new(vec![seconds; 5])
+    }
+
+    /// Times around a median, whose interquartile range is `spread`.
+    fn spread(median: f64, spread: f64) -> Times {
+        Times::new([-1.0, -0.5, 0.0, 0.5, 1.0].map(|place| median * (1.0 + place * spread)).to_vec())
+    }
+
+    /// The run on a device that takes so many seconds.
+    fn run(seconds: impl Fn(&Case, Tuning) -> f64) -> TuningRun {
+        let machine = machine();
+        let mut time = |case: &Case, layouts: &[Tuning]| {
+            assert!(layouts.iter().all(|&layout| machine.can_run(layout)));
+            Ok(layouts.iter().map(|&layout| Some(exactly(seconds(case, layout)))).collect())
+        };
+        search(&machine, &mut time, &mut |_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn gains_within_noise_are_none() {
+        let one = |current: &Times, other: &Times| gain(&[(current, other)]);
+        assert_eq!(one(&exactly(1.0), &exactly(1.0)), None);
+        assert_eq!(one(&exactly(1.0), &exactly(0.98)), None);
+        approx::assert_abs_diff_eq!(one(&exactly(1.0), &exactly(0.5)).unwrap(), 2.0, epsilon = 1e-12);
+        // A gain of a quarter is nothing where times spread as much, in the one or in the other.
+        assert!(one(&exactly(1.0), &exactly(0.8)).is_some());
+        assert!(one(&spread(1.0, 0.2), &spread(0.8, 0.2)).is_some());
+        assert_eq!(one(&spread(1.0, 0.3), &exactly(0.8)), None);
+        assert_eq!(one(&exactly(1.0), &spread(0.8, 0.3)), None);
+        assert_eq!(one(&exactly(1.0), &Times::new(Vec::new())), None);
+        assert_eq!(gain(&[]), None);
+    }
+
+    #[test]
+    fn nothing_may_become_slower() {
+        let (slow, fast) = (exactly(1.0), exactly(0.5));
+        let (current, slower) = (exactly(1.0), exactly(1.1));
+        assert_eq!(gain(&[(&slow, &fast), (&current, &slower)]), None);
+        let (current, hardly_slower) = (exactly(1.0), exactly(1.01));
+        assert!(gain(&[(&slow, &fast), (&current, &hardly_slower)]).is_some());
+    }
+
+    #[test]
+    fn the_table_stands_where_nothing_is_faster() {
+        let run = run(|_, _| 1.0);
+        assert_eq!(run.tuning, run.table);
+        let fields: Vec<&str> = run.trials.iter().map(|trial| trial.field.as_str()).collect();
+        let all = ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes"];
+        assert_eq!(fields, all);
+        assert!(run.trials.iter().all(|trial| trial.before == trial.after && trial.gain == 1.0));
+    }
+
+    #[test]
+    fn a_wider_workgroup_brings_the_reduction_that_it_can_have() {
+        let run = run(|_, tuning| if tuning.workgroup_size == 16 { 1.0 } else { 2.0 });
+        assert_eq!((run.tuning.workgroup_size, run.tuning.reduce), (16, Reduce::Subgroup));
+        approx::assert_abs_diff_eq!(run.trials[0].gain, 2.0, epsilon = 1e-12);
+        let tried: BTreeSet<&str> = run.trials[1].cases[0].times.iter().map(|time| time.variant.as_str()).collect();
+        assert_eq!(tried, BTreeSet::from(["subgroup", "workgroup"]));
+    }
+
+    #[test]
+    fn a_field_that_says_how_far_gets_the_point_where_times_cross() {
+        let crossing = |classes: usize| {
+            run(move |case, tuning| {
+                let by_lane = tuning.lane_classes == u32::MAX;
+                if by_lane == (case.shape.get(1).is_none_or(|&found| found <= classes)) { 1.0 } else { 1.5 }
+            })
+            .tuning
+            .lane_classes
+        };
+        assert_eq!(crossing(512), 512);
+        assert_eq!(crossing(16), 16);
+        assert_eq!(crossing(0), 0);
+        assert_eq!(crossing(1 << 20), 2048);
+        // The half of a step that is faster does not make up for the other half.
+        assert_eq!(crossing(255), 128);
+    }
+
+    #[test]
+    fn what_could_not_run_is_not_chosen() {
+        let machine = machine();
+        let mut time = |_: &Case, layouts: &[Tuning]| {
+            let times =
+                |layout: &Tuning| (layout.workgroups != 64).then(|| exactly(1.0 / f64::from(layout.workgroups)));
+            Ok(layouts.iter().map(times).collect())
+        };
+        let table = machine.table().workgroups;
+        let run = search(&machine, &mut time, &mut |_, _| {}).unwrap();
+        assert_eq!(run.tuning.workgroups, if table * 4 == 64 { 2 * table } else { 4 * table });
+        // Nothing is known where the current layout failed.
+        let run = search(&machine, &mut |_, layouts| Ok(vec![None; layouts.len()]), &mut |_, _| {}).unwrap();
+        assert_eq!(run.tuning, run.table);
+    }
+
+    #[test]
+    fn progress_ends_where_it_says() {
+        let mut told = Vec::new();
+        let mut time = |_: &Case, layouts: &[Tuning]| Ok(vec![Some(exactly(1.0)); layouts.len()]);
+        search(&machine(), &mut time, &mut |done, total| told.push((done, total))).unwrap();
+        let last = told.len() as u64 - 1;
+        assert!(told.iter().zip(0..).all(|(&found, step)| found == (step, last)), "{told:?}");
+    }
+
+    #[test]
+    fn a_failing_device_ends_the_search() {
+        let lost = Error::DeviceLost { reason: "unplugged".to_string() };
+        let error = search(&machine(), &mut |_, _| Err(lost.clone()), &mut |_, _| {}).unwrap_err();
+        assert_eq!(error, lost);
+    }
 }
