@@ -32,45 +32,41 @@ pub struct Args {
 pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
     let mut described = Vec::new();
     for adapter in select::adapters(args.adapter.as_deref())? {
-        let (text, json) = if args.reset { reset(&adapter)? } else { tune(&adapter, args.dry_run)? };
-        if as_json { described.push(json) } else { output::print(text)? }
+        let tell = |text: String| if as_json { Ok(()) } else { output::print(text) };
+        described.push(match args.reset {
+            true => reset(&adapter, tell)?,
+            false => tune(&adapter, args.dry_run, tell)?,
+        });
     }
     if as_json { output::print_json(&json!({ "adapters": described })) } else { Ok(()) }
 }
 
-fn reset(adapter: &Adapter) -> Result<(String, Json), CliError> {
+fn reset(adapter: &Adapter, tell: impl Fn(String) -> Result<(), CliError>) -> Result<Json, CliError> {
     let removed = SavedTuning::remove(adapter.info())?;
-    let text = match &removed {
+    tell(match &removed {
         Some(path) => format!("{}: removed {}", adapter.id(), path.display()),
         None => format!("{}: nothing is saved", adapter.id()),
-    };
-    Ok((text, json!({ "adapter": adapter.id(), "removed": removed })))
+    })?;
+    Ok(json!({ "adapter": adapter.id(), "removed": removed }))
 }
 
-fn tune(adapter: &Adapter, dry_run: bool) -> Result<(String, Json), CliError> {
+fn tune(adapter: &Adapter, dry_run: bool, tell: impl Fn(String) -> Result<(), CliError>) -> Result<Json, CliError> {
     if !dry_run {
         // Better no measuring than measuring in vain.
         SavedTuning::path(adapter.info())?;
     }
     let gpu = adapter.open_blocking()?;
     let run = measure(&gpu)?;
+    tell(text(&gpu, &run))?;
     let saved = match dry_run {
         true => None,
         false => Some(SavedTuning::new(adapter.info(), run.tuning).save()?),
     };
-    let mut text = text(&gpu, &run);
     if let Some(path) = &saved {
-        text += &format!("\nsaved to {}", path.display());
+        tell(format!("saved to {}", path.display()))?;
     }
     let TuningRun { table, tuning, trials } = run;
-    let json = json!({
-        "adapter": adapter.id(),
-        "table": table,
-        "tuning": tuning,
-        "trials": trials,
-        "saved": saved,
-    });
-    Ok((text, json))
+    Ok(json!({ "adapter": adapter.id(), "table": table, "tuning": tuning, "trials": trials, "saved": saved }))
 }
 
 /// Measures with a progress bar on standard error.
