@@ -245,16 +245,19 @@ impl Origin {
 
     /// What is another one, in `self` and in `expected`.
     fn difference(&self, expected: &Origin) -> Option<(&'static str, String, String)> {
-        let numbers = |origin: &Origin| format!("{:04x}:{:04x}", origin.vendor, origin.device);
-        let driver = |origin: &Origin| format!("{} {}", origin.driver, origin.driver_info).trim().to_string();
-        let parts: [(_, fn(&Origin) -> String); 4] = [
-            ("adapter", |origin| origin.adapter.clone()),
-            ("device", numbers),
-            ("driver", driver),
-            ("wgloss", |origin| origin.wgloss.clone()),
-        ];
-        let mut parts = parts.into_iter().map(|(what, of)| (what, of(self), of(expected)));
-        parts.find(|(_, found, expected)| found != expected)
+        let mut pairs = self.parts().into_iter().zip(expected.parts());
+        let ((what, found), (_, expected)) = pairs.find(|(found, expected)| found != expected)?;
+        Some((what, found, expected))
+    }
+
+    /// By their names.
+    fn parts(&self) -> [(&'static str, String); 4] {
+        [
+            ("adapter", self.adapter.clone()),
+            ("device", format!("{:04x}:{:04x}", self.vendor, self.device)),
+            ("driver", format!("{} {}", self.driver, self.driver_info).trim().to_string()),
+            ("wgloss", self.wgloss.clone()),
+        ]
     }
 }
 
