@@ -195,6 +195,11 @@ impl Plan {
         self.0.options.gradients == Gradients::InPlace
     }
 
+    /// The inputs to bind, by name.
+    pub fn inputs(&self) -> Named<TensorType> {
+        self.0.signature.inputs.iter().map(|(input, ty)| (input.name.to_string(), ty.clone())).collect()
+    }
+
     /// The outputs to bind, by name: `loss`, `grad.<input>` for each input with a gradient, unless it overwrites that
     /// input, and the statistics asked for, `log_sum_exp` and `argmax`.
     pub fn outputs(&self) -> Named<TensorType> {

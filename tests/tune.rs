@@ -1,33 +1,18 @@
 //! `wgloss tune`, and what the other commands make of the tunings that it saves.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf};
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use wgloss::{Adapter, Reduce, Tuning, bench::SavedTuning};
 
+#[path = "common/command.rs"]
+mod command;
+
+use command::{Run, command, run, wgloss};
+
 /// A cache directory of its own.
 struct Cache(TempDir);
-
-/// What a run of the command left.
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Run {
-    #[track_caller]
-    fn succeeded(self) -> Self {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn json(self) -> Json {
-        serde_json::from_str(&self.succeeded().stdout).unwrap()
-    }
-}
 
 impl Cache {
     fn new() -> Self {
@@ -36,10 +21,15 @@ impl Cache {
 
     /// Runs the command with this cache directory.
     fn wgloss(&self, args: &[&str]) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wgloss"));
-        let output = command.args(args).env("WGLOSS_CACHE_DIR", self.0.path()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        run(command(args).env("WGLOSS_CACHE_DIR", self.0.path()))
+    }
+
+    /// What the command prints for people.
+    #[track_caller]
+    fn text(&self, args: &[&str]) -> String {
+        let run = self.wgloss(args);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        run.stdout
     }
 
     /// The file of the adapter.
@@ -57,8 +47,8 @@ impl Cache {
     /// The adapter's tuning as `wgloss adapters` tells it, and what it says on standard error.
     #[track_caller]
     fn shown(&self, adapter: &Adapter) -> (Json, String) {
-        let run = self.wgloss(&["adapters", "--json"]).succeeded();
-        let described: Json = serde_json::from_str(&run.stdout).unwrap();
+        let run = self.wgloss(&["adapters", "--json"]);
+        let described = run.json();
         let adapters = described["adapters"].as_array().unwrap();
         let found = adapters.iter().find(|found| found["id"] == adapter.id()).unwrap();
         let notices = run.stderr.lines().filter(|line| line.starts_with("wgloss: "));
@@ -93,7 +83,7 @@ fn what_tune_measures_is_saved_and_used_until_it_is_reset() {
     let Some(adapter) = Adapter::all_blocking().into_iter().next() else { return };
     let cache = Cache::new();
     let (id, path) = (adapter.id(), cache.path(&adapter));
-    let text = cache.wgloss(&["tune", "--adapter", &id, "--dry-run"]).succeeded().stdout;
+    let text = cache.text(&["tune", "--adapter", &id, "--dry-run"]);
     let fields = ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes"];
     assert!(fields.iter().all(|field| text.contains(field)), "{text}");
     assert!(!text.contains("saved to") && !path.exists(), "{text}");
@@ -118,11 +108,11 @@ fn what_tune_measures_is_saved_and_used_until_it_is_reset() {
     let (shown, notices) = cache.shown(&adapter);
     assert_eq!((numbers(&shown), notices.as_str()), (numbers(&tuned["tuning"]), ""));
     assert_eq!((&shown["source"], &shown["measured"]), (&json!("measured"), &file["date"]));
-    assert!(cache.wgloss(&["adapters"]).succeeded().stdout.contains("measuring on "));
+    assert!(cache.text(&["adapters"]).contains("measuring on "));
 
-    let removed = cache.wgloss(&["tune", "--adapter", &id, "--reset"]).succeeded().stdout;
+    let removed = cache.text(&["tune", "--adapter", &id, "--reset"]);
     assert!(removed.contains(path.to_str().unwrap()) && !path.exists(), "{removed}");
-    assert!(cache.wgloss(&["tune", "--adapter", &id, "--reset"]).succeeded().stdout.contains("nothing is saved"));
+    assert!(cache.text(&["tune", "--adapter", &id, "--reset"]).contains("nothing is saved"));
     let (shown, _) = cache.shown(&adapter);
     assert_eq!((&shown["source"], &shown["measured"]), (&json!("table"), &Json::Null));
 }
@@ -175,9 +165,6 @@ fn kernels_are_right_with_an_odd_saved_tuning() {
 
 #[test]
 fn what_tune_cannot_do_is_refused() {
-    let cache = Cache::new();
-    assert_eq!(cache.wgloss(&["tune", "--reset", "--dry-run"]).code, 2);
-    let run = cache.wgloss(&["tune", "--adapter", "no such adapter"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("no such adapter"), "{}", run.stderr);
+    wgloss(&["tune", "--reset", "--dry-run"]).refused(2, &["cannot be used with"]);
+    wgloss(&["tune", "--adapter", "no such adapter"]).refused(3, &["no such adapter"]);
 }

@@ -1,9 +1,9 @@
 //! Which losses are timed at which shapes, and their inputs.
 
 use crate::{
-    AnyLoss, DType, Error, HostTensor, Loss, Named,
+    AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
     draw::{Regime, draw},
-    spec::{Driver, Family, Input, Kind, LossSpec, Rows, Shape, Values},
+    spec::{Domain, Driver, Family, Input, Kind, LossSpec, Rows, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -60,7 +60,7 @@ impl Case {
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
             let mut origin = usual.origin.to_string();
-            let size = |shape: &[usize]| shape.iter().product::<usize>() as u64 * dtype.size() as u64;
+            let size = |shape: &[usize]| TensorType::new(dtype, shape).buffer_size();
             while size(&shape) > memory && shape[0] > 1 {
                 shape[0] /= 2;
             }
@@ -81,40 +81,48 @@ impl Case {
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
 
+    /// The types of the inputs that the loss needs.
+    pub fn types(&self) -> Named<TensorType> {
+        let spec = self.loss.spec();
+        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
+        // Without an upstream gradient for each class, that of a softmax is 0.
+        let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
+        let ty = |input: &Input| {
+            let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
+            (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
+        };
+        spec.all_inputs().filter(is_needed).map(ty).collect()
+    }
+
     /// Values for the inputs that the loss needs, of their domains.
     ///
     /// # Errors
-    /// [`Error::DType`] for a storage type that is not floating.
+    /// [`Error::DType`] for a storage type that is not floating, [`Error::Parameter`].
     pub fn inputs(&self) -> Result<Named<HostTensor<'static>>, Error> {
         let spec = self.loss.spec();
         let values = Values::new(spec, self.loss.values())?;
-        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         let mut rng = fastrand::Rng::with_seed(0);
         let mut first: Vec<f64> = Vec::new();
         let mut inputs = Named::<HostTensor<'static>>::new();
-        // Without an upstream gradient for each class, that of a softmax is 0.
-        let is_needed = |input: &Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
-        for input in spec.all_inputs().filter(|input| is_needed(input)) {
-            let shape = self.shape_of(spec, input);
-            let tile = if input.kind == Kind::Index {
+        for (name, ty) in self.types().iter() {
+            let tile = if ty.dtype == DType::I32 {
                 let classes = self.shape.get(1).map_or(1, |&classes| classes.clamp(1, i32::MAX as usize) as i32);
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
                 bytemuck::pod_collect_to_vec(&labels)
             } else {
-                let domain = input.domain.resolve(&values);
+                let domain = spec.input(name).map_or(Domain::Real, |input| input.domain.resolve(&values));
                 let drawn: Vec<f64> =
                     (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect();
-                let tile = HostTensor::rounded(&drawn, self.dtype, [TILE])?.bytes().to_vec();
+                let tile = HostTensor::rounded(&drawn, ty.dtype, [TILE])?.bytes().to_vec();
                 if first.is_empty() {
                     first = drawn;
                 }
                 tile
             };
-            let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
-            let size = shape.iter().product::<usize>() * dtype.size();
+            let size = ty.elements() as usize * ty.dtype.size();
             let mut bytes = tile.repeat(size.div_ceil(tile.len()));
             bytes.truncate(size);
-            inputs = inputs.with(input.name, HostTensor::from_bytes(dtype, shape, bytes)?);
+            inputs = inputs.with(name, HostTensor::from_bytes(ty.dtype, ty.shape.clone(), bytes)?);
         }
         Ok(inputs)
     }

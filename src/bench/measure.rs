@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use super::{
-    Case, Clock, Measurement, Report, Scaling, ScalingPoint,
+    Case, Clock, Measurement, Report, ScalingPoint,
     copy::Copy,
     times::{Precision, Times, in_turns},
 };
-use crate::{AnyLoss, DType, Error, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, TensorType, evaluation::upload};
+use crate::{Error, Gpu, Loss, Output, Plan, Reduction, evaluation::upload};
 
 /// Times losses on a device, each beside a copy of as many bytes.
 ///
@@ -27,7 +27,7 @@ pub struct Bench {
     precision: Precision,
 }
 
-/// The sizes at which [`Bench::scaling`] times a loss.
+/// The sizes of a [`Scaling`](super::Scaling).
 pub const SCALING_ELEMENTS: [usize; 11] =
     [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000];
 
@@ -55,20 +55,33 @@ impl Bench {
         memory.min(self.gpu.limits().max_buffer_size)
     }
 
+    /// The case's loss bound to inputs of its own on the device, ready to be recorded, and the bytes that must move.
+    ///
+    /// # Errors
+    /// Those of [`Plan::new`] and [`Tensor::from_host`](crate::Tensor::from_host).
+    pub fn prepare(&self, case: &Case) -> Result<(Output, u64), Error> {
+        // A shape beyond the adapter's limits is refused before values are drawn for it.
+        let plan = plan(&self.gpu, case)?;
+        let output = plan.bind_tensors(&upload(&self.gpu, &case.inputs()?)?)?;
+        Ok((output, moved(&plan)))
+    }
+
     /// The loss with its gradients, reduced to the mean (functions of a value per class: not reduced), in turns with a
     /// copy of as many bytes.
     ///
     /// # Errors
-    /// Those of [`Plan::new`] and [`Tensor::from_host`].
+    /// As [`Bench::prepare`].
     pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
-        let inputs = upload(&self.gpu, &case.inputs()?)?;
-        let types = inputs.map(|tensor| tensor.ty().clone());
         // The same device without compiled kernels.
         let fresh = self.gpu.with_tuning(self.gpu.tuning());
         let start = Instant::now();
-        let output = bind(&fresh, case, &inputs, &types)?;
-        let first_call = start.elapsed();
-        let bytes = types.iter().chain(output.bound().plan().outputs().iter()).map(|(_, ty)| ty.buffer_size()).sum();
+        let plan = plan(&fresh, case)?;
+        let planned = start.elapsed();
+        let inputs = upload(&self.gpu, &case.inputs()?)?;
+        let start = Instant::now();
+        let output = plan.bind_tensors(&inputs)?;
+        let first_call = planned + start.elapsed();
+        let bytes = moved(&plan);
         let copy = Copy::new(&self.gpu, bytes)?;
 
         let [times, copy_times] = in_turns(
@@ -115,34 +128,24 @@ impl Bench {
         Ok(Times::new(seconds))
     }
 
-    /// The loss with so many elements.
+    /// The same without a copy: one point of a [`Scaling`](super::Scaling).
     ///
     /// # Errors
     /// As [`Bench::measure`].
-    pub fn scaling_point(&self, loss: &AnyLoss, dtype: DType, elements: usize) -> Result<ScalingPoint, Error> {
-        let case = Case::of_elements(loss, dtype, elements);
-        let inputs = upload(&self.gpu, &case.inputs()?)?;
-        let output = bind(&self.gpu, &case, &inputs, &inputs.map(|tensor| tensor.ty().clone()))?;
+    pub fn scaling_point(&self, case: &Case) -> Result<ScalingPoint, Error> {
+        let (output, _) = self.prepare(case)?;
         let [times] = in_turns(&self.clock, [&|pass| output.bound().record_in(pass)], self.precision)?;
         let elements = case.shape.iter().product::<usize>() as u64;
-        Ok(ScalingPoint { elements, shape: case.shape, median_ms: times.median() * 1e3 })
-    }
-
-    /// The loss at each of [`SCALING_ELEMENTS`] that fits into a buffer.
-    ///
-    /// # Errors
-    /// As [`Bench::measure`].
-    pub fn scaling(&self, loss: &AnyLoss, dtype: DType) -> Result<Scaling, Error> {
-        let fits = |elements: &usize| dtype.buffer_size(*elements as u64) <= self.gpu.limits().max_buffer_size;
-        let points =
-            SCALING_ELEMENTS.into_iter().filter(fits).map(|elements| self.scaling_point(loss, dtype, elements));
-        Ok(Scaling::new(loss.spec().name, dtype.name(), points.collect::<Result<_, _>>()?))
+        Ok(ScalingPoint { elements, shape: case.shape.clone(), median_ms: times.median() * 1e3 })
     }
 }
 
-/// The case's loss with outputs of its own.
-fn bind(gpu: &Gpu, case: &Case, inputs: &Named<Tensor>, types: &Named<TensorType>) -> Result<Output, Error> {
+fn plan(gpu: &Gpu, case: &Case) -> Result<Plan, Error> {
     let per_class = case.loss.spec().rows().is_some_and(|rows| rows.per_class);
-    let reduction = if per_class { Reduction::None } else { Reduction::Mean };
-    Plan::new(gpu, &case.loss, types, reduction)?.bind_tensors(inputs)
+    Plan::new(gpu, &case.loss, &case.types(), if per_class { Reduction::None } else { Reduction::Mean })
+}
+
+/// Bytes that must move: each input read once, each output written once.
+fn moved(plan: &Plan) -> u64 {
+    plan.inputs().iter().chain(plan.outputs().iter()).map(|(_, ty)| ty.buffer_size()).sum()
 }

@@ -1,6 +1,7 @@
 //! What a run measured: the data of `wgloss bench --json`, whose fields these are.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::Gpu;
 
@@ -29,6 +30,9 @@ pub struct Report {
     /// The losses.
     #[serde(default)]
     pub results: Vec<Measurement>,
+    /// What the adapter could not run.
+    #[serde(default)]
+    pub skipped: Vec<Skipped>,
     /// Losses at growing sizes.
     #[serde(default)]
     pub scaling: Vec<Scaling>,
@@ -78,6 +82,19 @@ pub struct Measurement {
     pub first_call_ms: f64,
     /// Host time of recording loss and gradients into an encoder.
     pub record_us: f64,
+}
+
+/// A loss at a shape that the adapter could not run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The loss's name.
+    pub loss: String,
+    /// The shape of its first input.
+    pub shape: Vec<usize>,
+    /// The storage type.
+    pub dtype: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A loss at growing sizes.
@@ -158,39 +175,55 @@ impl Report {
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             kind: gpu.kind().to_string(),
             wgloss: env!("CARGO_PKG_VERSION").to_string(),
-            date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            date: today(),
             clock,
             copy_gb_per_s: None,
             results: Vec::new(),
+            skipped: Vec::new(),
             scaling: Vec::new(),
             peers: Vec::new(),
         }
     }
 
-    /// The report in a JSON text.
-    ///
-    /// # Errors
-    /// [`ReportError`].
-    pub fn from_json(text: &str) -> Result<Self, ReportError> {
+    fn from_value(report: Json) -> Result<Self, ReportError> {
         #[derive(Deserialize)]
         struct Head {
             version: u32,
         }
         // A later version may have other fields: that it is one is the better message.
-        let Head { version } = serde_json::from_str(text)?;
+        let Head { version } = Head::deserialize(&report)?;
         if version != VERSION {
             return Err(ReportError::Version { found: version });
         }
-        Ok(serde_json::from_str(text)?)
+        Ok(serde_json::from_value(report)?)
     }
 
-    /// The report as a JSON text.
+    /// The reports in a JSON text: one, or an array of several.
     ///
     /// # Errors
-    /// None that a report of finite numbers meets.
-    pub fn to_json(&self) -> Result<String, ReportError> {
-        Ok(serde_json::to_string_pretty(self)?)
+    /// [`ReportError`].
+    pub fn list_from_json(text: &str) -> Result<Vec<Self>, ReportError> {
+        match serde_json::from_str(text)? {
+            Json::Array(reports) => reports.into_iter().map(Report::from_value).collect(),
+            report => Ok(vec![Report::from_value(report)?]),
+        }
     }
+
+    /// Reports as a JSON text: one, or an array of several.
+    ///
+    /// # Errors
+    /// [`ReportError`], though no report is known that has one.
+    pub fn list_to_json(reports: &[Self]) -> Result<String, ReportError> {
+        Ok(match reports {
+            [report] => serde_json::to_string_pretty(report)?,
+            reports => serde_json::to_string_pretty(reports)?,
+        })
+    }
+}
+
+/// The day, UTC.
+pub(super) fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 impl Scaling {
@@ -233,10 +266,33 @@ mod tests {
     }
 
     #[test]
+    fn reports_come_back_from_json() {
+        let report = Report {
+            version: VERSION,
+            adapter: "an adapter".to_string(),
+            driver: String::new(),
+            kind: "CPU".to_string(),
+            wgloss: "0.1.0".to_string(),
+            date: "2026-11-23".to_string(),
+            clock: ClockKind::SubmitToDone,
+            copy_gb_per_s: None,
+            results: Vec::new(),
+            skipped: Vec::new(),
+            scaling: vec![Scaling::new("mse", "f32", Vec::new())],
+            peers: Vec::new(),
+        };
+        for reports in [vec![report.clone()], vec![report.clone(), report]] {
+            let json = Report::list_to_json(&reports).unwrap();
+            assert_eq!(Report::list_from_json(&json).unwrap(), reports);
+        }
+    }
+
+    #[test]
     fn what_is_no_report_says_why() {
-        let error = |text| Report::from_json(text).unwrap_err().to_string();
+        let error = |text| Report::list_from_json(text).unwrap_err().to_string();
         assert_eq!(error(r#"{"version": 2}"#), "a report of version 2, where this is version 1");
         assert!(error("{").starts_with("not a report of wgloss bench: EOF"));
         assert!(error(r#"{"version": 1}"#).contains("missing field `adapter`"));
+        assert!(error(r#"[{"version": 1}]"#).contains("missing field `adapter`"));
     }
 }

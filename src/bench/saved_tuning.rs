@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use wgpu::{AdapterInfo, Features, Limits};
 
+use super::report::today;
 use crate::{Adapter, Error, Gpu, Tuning, gpu::adapter_id};
 
 /// The environment variable with the directory to use in place of `wgloss` in the user's cache directory.
@@ -125,8 +126,7 @@ impl Gpu {
 impl SavedTuning {
     /// A tuning measured today on this adapter.
     pub fn new(info: &AdapterInfo, tuning: Tuning) -> Self {
-        let date = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-        SavedTuning { measured_with: Origin::of(info), date, tuning }
+        SavedTuning { measured_with: Origin::of(info), date: today(), tuning }
     }
 
     /// The file of this adapter.

@@ -26,6 +26,8 @@ pub struct Args {
     /// Check fewer combinations and smaller sizes.
     #[arg(long)]
     quick: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// Checks the losses on each adapter.
@@ -57,7 +59,7 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
 
 /// Checks the losses on one device, with a progress bar on standard error.
 fn check(gpu: &Gpu, specs: &[&'static LossSpec], effort: Effort) -> Result<Vec<Report>, Error> {
-    let bar = output::progress_bar(gpu.adapter_id());
+    let bar = output::progress(gpu.adapter_id());
     let reports = specs.iter().map(|spec| {
         bar.set_message(spec.name);
         parity::check(gpu, spec, effort, &mut |done, total| {

@@ -26,6 +26,8 @@ pub struct Args {
     /// Remove what is saved: the table's choice serves again.
     #[arg(long, conflicts_with = "dry_run")]
     reset: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// Measures each adapter, or forgets what was measured.
@@ -71,7 +73,7 @@ fn tune(adapter: &Adapter, dry_run: bool, tell: impl Fn(String) -> Result<(), Cl
 
 /// Measures with a progress bar on standard error.
 fn measure(gpu: &Gpu) -> Result<TuningRun, Error> {
-    let bar = output::progress_bar(gpu.adapter_id());
+    let bar = output::progress(gpu.adapter_id());
     let run = gpu.tune_with(&mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
