@@ -175,7 +175,7 @@ impl Report {
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
             kind: gpu.kind().to_string(),
             wgloss: env!("CARGO_PKG_VERSION").to_string(),
-            date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            date: today(),
             clock,
             copy_gb_per_s: None,
             results: Vec::new(),
@@ -219,6 +219,11 @@ impl Report {
             reports => serde_json::to_string_pretty(reports)?,
         })
     }
+}
+
+/// The day, UTC.
+pub(super) fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
 impl Scaling {

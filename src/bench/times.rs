@@ -78,7 +78,16 @@ pub fn in_turns<const STEPS: usize>(
     steps: [Step<'_>; STEPS],
     precision: Precision,
 ) -> Result<[Times; STEPS], Error> {
-    let mut repeats = [1; STEPS];
+    let times = all_in_turns(clock, &steps, precision)?;
+    Ok(std::array::from_fn(|step| times[step].clone()))
+}
+
+/// [`in_turns`] of any number of steps.
+///
+/// # Errors
+/// As [`Clock::time`].
+pub(super) fn all_in_turns(clock: &Clock, steps: &[Step<'_>], precision: Precision) -> Result<Vec<Times>, Error> {
+    let mut repeats = vec![1; steps.len()];
     for (step, repeats) in steps.iter().zip(&mut repeats) {
         // The first run warms up: pages are touched, memory is where it stays.
         clock.time(step)?;
@@ -86,14 +95,15 @@ pub fn in_turns<const STEPS: usize>(
         *repeats = (LEAST_TIME.as_secs_f64() / once.as_secs_f64()).ceil().clamp(1.0, 1000.0) as usize;
     }
     let start = Instant::now();
-    let mut seconds = [const { Vec::new() }; STEPS];
+    let mut seconds = vec![Vec::new(); steps.len()];
+    let mut runs = 0;
     loop {
+        runs += 1;
         for ((step, &repeats), seconds) in steps.iter().zip(&repeats).zip(&mut seconds) {
             let time = clock.time(|pass| (0..repeats).for_each(|_| step(pass)))?;
             seconds.push(time.as_secs_f64() / repeats as f64);
         }
-        let runs = seconds[0].len();
-        let times = seconds.clone().map(Times::new);
+        let times: Vec<Times> = seconds.iter().cloned().map(Times::new).collect();
         let is_sure = times.iter().all(|times| times.error() <= precision.error);
         let is_late = runs >= precision.most_runs || start.elapsed() >= precision.most_time;
         if runs >= precision.least_runs && (is_sure || is_late) {

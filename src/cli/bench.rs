@@ -13,8 +13,9 @@ use wgloss::{
 use crate::{
     Verdict, compare,
     error::CliError,
-    output, parity,
+    output,
     report::{self, numbers},
+    select,
 };
 
 const EXAMPLE: &str = "\
@@ -94,8 +95,8 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
     let prints_json = json.is_some_and(output::is_stdout);
     json.filter(|_| !prints_json).into_iter().chain(html).try_for_each(output::check_writable)?;
     let mut reports = Vec::new();
-    for adapter in parity::select(args.adapter.as_deref())? {
-        let report = measure(&adapter.open_blocking()?, &losses, args)?;
+    for adapter in select::adapters(args.adapter.as_deref())? {
+        let report = measure(&select::open(&adapter)?, &losses, args)?;
         if !prints_json {
             output::print(text(&report))?;
         }

@@ -11,6 +11,9 @@ pub enum CliError {
     /// The library's own errors.
     #[error(transparent)]
     Loss(#[from] wgloss::Error),
+    /// A tuning could not be saved or removed.
+    #[error(transparent)]
+    Tuning(#[from] wgloss::bench::TuningFileError),
     /// A file could not be read.
     #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },

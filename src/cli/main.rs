@@ -12,8 +12,10 @@ mod markdown;
 mod output;
 mod parity;
 mod report;
+mod select;
 mod summary;
 mod tensors;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,8 @@ enum Command {
     Parity(parity::Args),
     /// Time losses with their gradients beside a copy of as many bytes, or compare reports of that.
     Bench(bench::Args),
+    /// Measure the fastest layout of kernels on this machine's adapters and save it.
+    Tune(tune::Args),
 }
 
 /// How a command that ran to its end went.
@@ -85,5 +89,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::Eval(args) => eval::run(args, args.format.json),
         Command::Parity(args) => parity::run(args, args.format.json),
         Command::Bench(args) => bench::run(args),
+        Command::Tune(args) => tune::run(args, args.format.json).map(|()| Verdict::Passed),
     }
 }
