@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint tint golden readme bench-peers
+.PHONY: help setup demo test lint tint golden readme bench bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -54,6 +54,10 @@ readme: ## Puts the table of losses into README.md anew
 	$(target_dir)/debug/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
+
+bench: setup ## Times every loss on the most capable adapter, to target/bench.json and the page target/bench.html
+	cargo build --release --features cli --bin wgloss
+	$(target_dir)/release/wgloss bench --json $(target_dir)/bench.json --html $(target_dir)/bench.html
 
 # Burn takes the first adapter of a kind, which must be wgloss's; SwiftShader would be another CPU. ADAPTER chooses one,
 # such as vulkan:llvmpipe, and PYTHON one with PyTorch.
