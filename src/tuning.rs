@@ -159,7 +159,8 @@ impl Tuning {
                 // further up: 1001 classes take half as long; only 1000, read four at a time, 1.2 times.
                 lane_classes: if has_subgroups { 64 } else { 2048 },
                 few_rows: 2 * cores,
-                // Its caches keep a row anyway.
+                // Its caches keep a row anyway: through workgroup memory rows of 256 to 7168 classes take 1.8 to 4 times as
+                // long on lavapipe, 1.8 times on llvmpipe's GL, 1.1 to 1.9 times on SwiftShader.
                 cached_classes: 0,
             }
         } else {

@@ -152,15 +152,14 @@ fn a_saved_tuning_that_cannot_be_used_is_ignored_and_told() {
 
 #[test]
 fn kernels_are_right_with_an_odd_saved_tuning() {
-    for adapter in Adapter::all_blocking() {
-        let cache = Cache::new();
-        cache.write(&adapter, &saved(&adapter).to_string());
-        let (shown, notices) = cache.shown(&adapter);
-        let expected = numbers(&serde_json::to_value(odd(&adapter)).unwrap());
-        assert_eq!((numbers(&shown), notices.as_str()), (expected, ""));
-        let run = cache.wgloss(&["parity", "mse", "softmax", "--quick", "--adapter", &adapter.id(), "--json"]);
-        assert_eq!((run.code, run.stderr.contains("is ignored")), (0, false), "{}{}", run.stdout, run.stderr);
-    }
+    let Some(adapter) = Adapter::all_blocking().into_iter().next() else { return };
+    let cache = Cache::new();
+    cache.write(&adapter, &saved(&adapter).to_string());
+    let (shown, notices) = cache.shown(&adapter);
+    let expected = numbers(&serde_json::to_value(odd(&adapter)).unwrap());
+    assert_eq!((numbers(&shown), notices.as_str()), (expected, ""));
+    let run = cache.wgloss(&["parity", "mse", "softmax", "--quick", "--adapter", &adapter.id(), "--json"]);
+    assert_eq!((run.code, run.stderr.contains("is ignored")), (0, false), "{}{}", run.stdout, run.stderr);
 }
 
 #[test]

@@ -65,7 +65,8 @@ const AGREEMENT: f64 = 1e-3;
 impl Gpu {
     /// Measures the layouts of kernels that matter on this device and gives the fastest, for [`Gpu::with_tuning`]. The
     /// search begins with the table's choice, decides one field of [`Tuning`] after the other on an elementwise loss
-    /// and a loss of rows, and takes another value only where it is faster beyond noise. It takes some seconds.
+    /// and a loss of rows, and takes another value only where it is faster beyond noise and nowhere slower. It takes some
+    /// seconds, in which the machine should do nothing else.
     ///
     /// Not measured are `max_loop_iterations`, which the driver imposes, and how many elements a lane takes at once:
     /// four, as many as one load moves.
