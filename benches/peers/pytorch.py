@@ -37,8 +37,8 @@ except ImportError:
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 # What rounding explains of the difference from float64: relative to each value itself, and besides to the largest one.
-# Of the loss, then of gradients. In float32 as in step.rs; in bfloat16 PyTorch rounds the mean itself, and gradients more
-# than once.
+# Of the loss, then of gradients. In float32 as in step.rs; in bfloat16 PyTorch rounds the mean itself, and gradients
+# more than once.
 TOLERANCES = {"f32": ((1e-4, 1e-5), (1e-3, 1e-5)), "bf16": ((1e-2, 1e-2), (2e-2, 2e-2))}
 # Runs of each before those that count; then as many rounds of some runs each as fit into the time, within bounds.
 WARM_UP, RUNS_A_ROUND, MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 3, 3, 7, 4.0
@@ -58,7 +58,7 @@ def either(one, other):
 
 
 def real(shape):
-    """Multiples of 3/4096, whose differences are exact and never ±1: at a kink rounding would decide on the gradient."""
+    """Multiples of 3/4096, whose differences are exact and never ±1: at a kink rounding would decide the gradient."""
     return torch.randint(-5461, 5462, shape) * 3 / 4096
 
 
@@ -106,7 +106,8 @@ def liger_jsd(logits, teacher):
 def jensen_shannon(logits, teacher):
     q, p = F.log_softmax(rows(logits), 1), F.log_softmax(rows(teacher), 1)
     m = torch.logaddexp(p, q) - math.log(2)
-    return (F.kl_div(m, p, reduction="sum", log_target=True) + F.kl_div(m, q, reduction="sum", log_target=True)) / 2 / len(q)
+    from_p, from_q = (F.kl_div(m, of, reduction="batchmean", log_target=True) for of in (p, q))
+    return (from_p + from_q) / 2
 
 
 @dataclass

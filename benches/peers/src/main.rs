@@ -20,8 +20,8 @@ use crate::report::Report;
 
 /// The elements of a batch, and many of them.
 const ELEMENTWISE_SHAPES: &[&[usize]] = &[&[1024, 1000], &[4096, 1024]];
-/// An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and a label for
-/// each pixel.
+/// An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and a label
+/// for each pixel.
 const ROW_SHAPES: &[&[usize]] =
     &[&[1024, 1000], &[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256]];
 
@@ -36,7 +36,7 @@ struct Args {
 enum Command {
     /// Times wgloss and Burn in turns, and checks the results of both.
     Burn {
-        /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable adapter]
+        /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable]
         #[arg(default_value = "", hide_default_value = true)]
         adapter: String,
         /// Where to write the results.

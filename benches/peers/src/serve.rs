@@ -1,7 +1,7 @@
 //! Times of wgloss for programs that time other libraries, so that both see the same machine.
 //!
-//! Standard output begins with one line, a [`Greeting`]. Each line of standard input is a [`Request`], and is answered by
-//! one line: `{"times_ms": […]}`, or `{"error": "…"}`.
+//! Standard output begins with one line, a [`Greeting`]. Each line of standard input is a [`Request`], and is answered
+//! by one line: `{"times_ms": […]}`, or `{"error": "…"}`.
 
 use std::{
     error::Error,
