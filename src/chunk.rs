@@ -9,7 +9,7 @@ use crate::{
     shader::BLOCK,
     signature::Signature,
     spec::LossSpec,
-    tuning::{RowLayout, RowShape, walk_iterations},
+    tuning::{RowLayout, RowShape, rest_iterations, walk_iterations},
 };
 
 /// A part of the items that one dispatch takes.
@@ -30,9 +30,9 @@ pub(crate) struct Chunk {
 /// What each workgroup gets of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
-    /// Pairs (elementwise) or rows of one workgroup.
+    /// Quads of elements (elementwise) or rows of one workgroup.
     pub span: u32,
-    /// Pairs or rows of a workgroup that leaves a partial.
+    /// Quads or rows of a workgroup that leaves a partial.
     pub tally_span: u32,
     /// Workgroups that share a row.
     pub parts: u32,
@@ -54,10 +54,10 @@ impl Split {
             even.max(least).min(floor_power_of_two(most)) as u32
         };
         let Some((layout, shape)) = rows else {
-            // A workgroup that has less than a few pairs a lane costs more to start than it computes. The lanes share
-            // the pairs, and run the blocks around them.
-            let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 2);
-            let span = span(signature.items.div_ceil(2), 4 * lanes, most);
+            // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share
+            // the quads, and run the blocks around them.
+            let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
+            let span = span(signature.items.div_ceil(4), 2 * lanes, most);
             return Split { span, tally_span: span, parts: 1, part_columns: 0 };
         };
         let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
@@ -82,7 +82,8 @@ impl Split {
                 let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
                 let part_columns = wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
                 let parts = shape.classes.div_ceil(part_columns);
-                let iterations = walk_iterations(part_columns.div_ceil(columns_at_once)) + 1;
+                let columns = part_columns.div_ceil(columns_at_once);
+                let iterations = walk_iterations(columns) + rest_iterations(columns_at_once) + 1;
                 let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);
                 Split {
                     span: span(shape.rows.saturating_mul(parts), rows_at_once, most_rows),
@@ -113,15 +114,19 @@ pub(crate) fn chunks(
     };
 
     // A chunk has whole units: as many items as lie between two rows of one class, or one.
-    let unit = if spec.rows().is_some() { signature.class_stride.max(1) } else { 1 };
+    let is_rows = spec.rows().is_some();
+    let unit = if is_rows { signature.class_stride.max(1) } else { 1 };
     let units = signature.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
     let mut most = u64::from(u32::MAX) / 2 / unit;
     if record_size > 0 {
         most = most.min(binding / (record_size * unit));
     }
-    // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk.
-    let mut step = 2;
+    // Quads of elements are bound to the end of the last one.
+    let binding_of_quads = binding / 16 * 16;
+    // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk, four
+    // elements each quad.
+    let mut step = if is_rows { 2 } else { 4 };
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
@@ -132,7 +137,7 @@ pub(crate) fn chunks(
             None | Some(0) => {}
             Some(elements) => {
                 let bytes = elements * operand.ty.dtype.size() as u64;
-                most = most.min(binding / bytes).min(u64::from(u32::MAX) / 2 / elements);
+                most = most.min(binding_of_quads / bytes).min(u64::from(u32::MAX) / 2 / elements);
                 step = lcm(step, alignment / gcd(alignment, bytes));
             }
         }
@@ -143,8 +148,8 @@ pub(crate) fn chunks(
         let needed = step * operands[0].unit.unwrap_or(1) * operands[0].ty.dtype.size() as u64;
         return too_large(&operands[0], &part, "max_storage_buffer_binding_size", needed, binding);
     }
-    // Pairs or rows: both spans in units.
-    let (per_unit, per_span) = if spec.rows().is_some() { (unit, 1) } else { (1, 2) };
+    // Quads or rows: both spans in units.
+    let (per_unit, per_span) = if is_rows { (unit, 1) } else { (1, 4) };
     let in_units = |span: u32| {
         let items = u64::from(span) * per_span;
         items / gcd(items, per_unit)
@@ -157,7 +162,7 @@ pub(crate) fn chunks(
     let (mut first, mut first_partial) = (0, 0);
     while first < signature.items {
         let items = per_chunk.min(signature.items - first) as u32;
-        let spanned = if spec.rows().is_some() { items } else { items.div_ceil(2) };
+        let spanned = items.div_ceil(per_span as u32);
         let partials = spanned.div_ceil(split.tally_span);
         let workgroups = spanned.div_ceil(split.span) * split.parts;
         let available = limits.max_compute_workgroups_per_dimension;

@@ -44,6 +44,11 @@ impl DType {
         elements.saturating_mul(self.size() as u64).saturating_add(3) / 4 * 4
     }
 
+    /// The same up to a whole number of quads: four elements, which kernels load and store at once.
+    pub(crate) const fn size_in_quads(self, elements: u64) -> u64 {
+        self.buffer_size(elements.saturating_add(3) / 4 * 4)
+    }
+
     /// The lower-case name: `f32`, `f16`, `bf16`, `i32`.
     pub const fn name(self) -> &'static str {
         match self {

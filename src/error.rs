@@ -54,6 +54,16 @@ pub enum Error {
         /// What was given.
         found: f32,
     },
+    /// The adapter cannot run kernels laid out like this.
+    #[error("tuning: `{field}` must be {rule}, found {found}")]
+    Tuning {
+        /// The field of [`Tuning`](crate::Tuning).
+        field: &'static str,
+        /// What it may be.
+        rule: String,
+        /// What was given.
+        found: String,
+    },
     /// No reduction has this name.
     #[error("no reduction is called `{found}`; there are none, sum, mean, weighted_mean and batch_mean")]
     UnknownReduction {

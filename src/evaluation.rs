@@ -124,6 +124,11 @@ pub(crate) fn upload(gpu: &Gpu, inputs: &Named<HostTensor<'_>>) -> Result<Named<
 }
 
 impl Output {
+    /// The plan bound to these tensors and to the inputs.
+    pub fn bound(&self) -> &BoundPlan {
+        &self.bound
+    }
+
     /// Records loss and gradients of what the input tensors hold when the commands run. Allocates nothing, submits
     /// nothing, waits for nothing.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {

@@ -94,6 +94,11 @@ impl Adapter {
         &self.info
     }
 
+    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
+    pub fn kind(&self) -> &'static str {
+        kind(&self.info)
+    }
+
     /// The features of the adapter.
     pub fn features(&self) -> Features {
         self.adapter.features()
@@ -162,7 +167,17 @@ fn record_fault(fault: &Fault, error: Error) {
     }
 }
 
-fn adapter_id(info: &AdapterInfo) -> String {
+fn kind(info: &AdapterInfo) -> &'static str {
+    match info.device_type {
+        DeviceType::DiscreteGpu => "discrete GPU",
+        DeviceType::IntegratedGpu => "integrated GPU",
+        DeviceType::VirtualGpu => "virtual GPU",
+        DeviceType::Cpu => "CPU",
+        DeviceType::Other => "other",
+    }
+}
+
+pub(crate) fn adapter_id(info: &AdapterInfo) -> String {
     format!("{}:{}", info.backend.to_str(), info.name)
 }
 
@@ -185,7 +200,7 @@ struct Inner {
     info: AdapterInfo,
     limits: Limits,
     tuning: Tuning,
-    pipelines: PipelineCache,
+    pipelines: Arc<PipelineCache>,
     fault: Fault,
 }
 
@@ -229,27 +244,29 @@ impl Gpu {
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
-        Gpu(Arc::new(Inner {
-            device,
-            queue,
-            info,
-            limits,
-            tuning,
-            pipelines: PipelineCache::default(),
-            fault: Fault::default(),
-        }))
+        Gpu(Arc::new(Inner { device, queue, info, limits, tuning, pipelines: Arc::default(), fault: Fault::default() }))
     }
 
     /// The same device with another layout of kernels, and a cache of its own.
     #[must_use]
     pub fn with_tuning(&self, tuning: Tuning) -> Gpu {
+        self.laid_out(tuning, Arc::default())
+    }
+
+    /// The same device with another layout of kernels, and the same cache.
+    #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
+    pub(crate) fn sharing_kernels(&self, tuning: Tuning) -> Gpu {
+        self.laid_out(tuning, self.0.pipelines.clone())
+    }
+
+    fn laid_out(&self, tuning: Tuning, pipelines: Arc<PipelineCache>) -> Gpu {
         Gpu(Arc::new(Inner {
             device: self.0.device.clone(),
             queue: self.0.queue.clone(),
             info: self.0.info.clone(),
             limits: self.0.limits.clone(),
             tuning,
-            pipelines: PipelineCache::default(),
+            pipelines,
             fault: self.0.fault.clone(),
         }))
     }
@@ -272,6 +289,11 @@ impl Gpu {
     /// Backend and name of the adapter, as `vulkan:llvmpipe (LLVM 15.0.6, 256 bits)`.
     pub fn adapter_id(&self) -> String {
         adapter_id(&self.0.info)
+    }
+
+    /// The kind of the adapter: see [`Adapter::kind`].
+    pub fn kind(&self) -> &'static str {
+        kind(&self.0.info)
     }
 
     /// The limits of the device.

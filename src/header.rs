@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     DType,
-    shader::{Binding, GradientStore, LossVariant, Role},
+    shader::{Binding, GradientStore, LossVariant, Quads, Role},
     spec::{CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Rows, Rule, Shape, UPSTREAM, WEIGHT},
     tuning::RowLayout,
 };
@@ -26,7 +26,7 @@ macro_rules! fixed_params {
 fixed_params! {
     /// Items in this chunk.
     length: u32,
-    /// Pairs or rows of one workgroup.
+    /// Quads or rows of one workgroup.
     span: u32,
     /// Rows of a workgroup that leaves a partial.
     tally_span: u32,
@@ -136,7 +136,11 @@ impl Header {
             Role::Gradient { input, dtype } => {
                 (format!("storage, {access}"), format!("grad_{input}"), variant.stored_type(input, dtype))
             }
-            Role::Loss => (format!("storage, {access}"), "loss_of_item".to_string(), "array<f32>"),
+            Role::Loss => {
+                let quads = variant.stores_losses_in_quads();
+                let ty = if quads { "array<vec4<f32>>" } else { "array<f32>" };
+                (format!("storage, {access}"), "loss_of_item".to_string(), ty)
+            }
             Role::LogSumExp => (format!("storage, {access}"), "log_sum_exp_of_row".to_string(), "array<f32>"),
             Role::Argmax => (format!("storage, {access}"), "argmax_of_row".to_string(), "array<i32>"),
             Role::Rows => (format!("storage, {access}"), "rows".to_string(), "array<Row>"),
@@ -145,128 +149,148 @@ impl Header {
         line!(self, "@group(0) @binding({number}) var<{space}> {name}: {ty};");
     }
 
-    /// Items are pairs of elements: `load_…` gives two values at once.
+    /// Items are elements, four at a time: what `shaders/drivers/elementwise.wgsl` lists.
     fn elementwise(&mut self, variant: &LossVariant) {
         let spec = variant.loss.0;
         // What the hook takes: every input but the weight, which the driver applies.
         let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
-        let differentiable: Vec<&Input> = spec.differentiable().collect();
+        let outcomes = spec.differentiable().count() + 1;
+        let parts: Vec<usize> = (0..outcomes).collect();
 
-        line!(self, "struct Item {{");
+        line!(self, "struct Items {{");
         for input in &hooked {
-            line!(self, "    {}_value: f32,", input.name);
+            line!(self, "    {}_values: vec4<f32>,", input.name);
         }
         line!(self, "}}");
-        line!(self, "struct Items {{\n    low: Item,\n    high: Item,\n}}");
-        line!(self, "const OUTCOMES: u32 = {}u;", differentiable.len() + 1);
-        line!(self, "alias Outcome = vec{}<f32>;", differentiable.len() + 1);
+        line!(self, "alias Outcomes = mat{outcomes}x4<f32>;");
 
         for input in spec.all_inputs() {
-            self.load_pair(input, &variant.stored_name(input), variant.dtype(input.name));
+            self.load_items_of(input, variant);
         }
-        line!(self, "fn load_items(pair: u32) -> Items {{");
+        line!(self, "fn load_items(quad: u32) -> Items {{");
+        line!(self, "    return Items({});\n}}", list(&hooked, |input| format!("load_{}(quad)", input.name)));
+
+        line!(self, "fn hook(items: Items) -> Outcomes {{");
+        let hook = |part: &char| {
+            format!("loss_and_grad({})", list(&hooked, |input| format!("items.{}_values.{part}", input.name)))
+        };
+        line!(self, "    return transpose(mat4x{outcomes}<f32>({}));\n}}", list(&PARTS, hook));
+
+        // No loop over the parts: those cost CPU adapters more than what is in them.
+        let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
+        line!(self, "fn finished(outcomes: Outcomes, {given}) -> Outcomes {{");
+        let part = |part: &usize| {
+            format!("finished_part(outcomes[{part}], inputs, offends, {})", if *part == 0 { "weight" } else { "slope" })
+        };
+        line!(self, "    return Outcomes({});\n}}", list(&parts, part));
+
+        line!(self, "fn unsigned_bits(items: Items) -> vec4<u32> {{\n    var largest = vec4<u32>();");
         for input in &hooked {
-            line!(self, "    let {0}_value = load_{0}(pair);", input.name);
+            let bits = format!("bitcast<vec4<u32>>(items.{}_values)", input.name);
+            line!(self, "    largest = max(largest, {bits} << vec4<u32>(1u));");
         }
-        let item = |half: &str| {
-            let values: Vec<String> = hooked.iter().map(|input| format!("{}_value.{half}", input.name)).collect();
-            format!("Item({})", values.join(", "))
-        };
-        line!(self, "    return Items({}, {});\n}}", item("x"), item("y"));
+        line!(self, "    return largest;\n}}");
 
-        let each = |format: fn(&str) -> String, joint: &str| {
-            let terms: Vec<String> = hooked.iter().map(|input| format(&format!("item.{}_value", input.name))).collect();
-            terms.join(joint)
+        let check = |part: &char| {
+            let check = |input: &&Input| domain_check(input.domain, &format!("items.{}_values.{part}", input.name));
+            hooked.iter().filter_map(check).collect::<Vec<_>>().join(" && ")
         };
-        line!(self, "fn hook(item: Item) -> Outcome {{");
-        line!(self, "    return loss_and_grad({});\n}}", each(str::to_string, ", "));
-        line!(self, "fn any_nan(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", each(|value| format!("is_nan({value})"), " || "));
-        line!(self, "fn all_finite(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", each(|value| format!("is_finite({value})"), " && "));
-        let checks: Vec<String> = hooked
-            .iter()
-            .filter_map(|input| domain_check(input.domain, &format!("item.{}_value", input.name)))
-            .collect();
-        line!(self, "const CHECKED: bool = {};", !checks.is_empty());
-        line!(self, "fn in_domain(item: Item) -> bool {{");
-        line!(self, "    return {};\n}}", if checks.is_empty() { "true".to_string() } else { checks.join(" && ") });
+        let checked = !check(&'x').is_empty();
+        line!(self, "const CHECKED: bool = {checked};");
+        line!(self, "fn in_domain(items: Items) -> vec4<bool> {{");
+        line!(self, "    return vec4<bool>({});\n}}", if checked { list(&PARTS, check) } else { "true".to_string() });
 
-        line!(self, "fn store_losses(pair: u32, values: vec2<f32>) {{");
+        self.store_outcomes(variant);
+    }
+
+    /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
+    fn load_items_of(&mut self, input: &Input, variant: &LossVariant) {
+        line!(self, "fn load_{}(quad: u32) -> vec4<f32> {{", input.name);
+        let name = variant.stored_name(input);
+        let values = match (variant.dtype(input.name), input.shape) {
+            (None, _) => "vec4<f32>(1.0)".to_string(),
+            (Some(dtype), Shape::LastAxis) => {
+                line!(self, "    let x = (params.last_axis_start + 4u * quad) % params.last_axis;");
+                for (place, before) in [("y", "x"), ("z", "y"), ("w", "z")] {
+                    line!(self, "    let {place} = select({before} + 1u, 0u, {before} + 1u == params.last_axis);");
+                }
+                format!("vec4<f32>({})", list(&PARTS, |place| element(&name, dtype, &place.to_string())))
+            }
+            (Some(dtype), Shape::OneOrItems) => {
+                let place = |i: &u32| format!("{} * params.upstream_stride", place_of(*i));
+                format!("vec4<f32>({})", list(&[0, 1, 2, 3], |i| element(&name, dtype, &place(i))))
+            }
+            (Some(dtype), _) => quad_of(&name, dtype, variant.has_quads_of(input.name)),
+        };
+        line!(self, "    return {values};\n}}");
+    }
+
+    /// `store(quad, outcomes)` for a whole quad, `store_rest(quad, outcomes)` for one that is not: the losses where each is
+    /// wanted, and the gradients.
+    fn store_outcomes(&mut self, variant: &LossVariant) {
+        let (mut store, mut store_rest) = (String::new(), String::new());
+        let mut stored = |header: &mut Header, name: &str, dtype, adds, quads, part: usize| {
+            header.store_quad(&format!("store_{name}"), name, dtype, adds, quads);
+            header.store_rest(&format!("store_rest_of_{name}"), name, dtype, adds, quads);
+            let _ = writeln!(store, "    store_{name}(quad, outcomes[{part}]);");
+            let _ = writeln!(store_rest, "    store_rest_of_{name}(quad, outcomes[{part}]);");
+        };
         if variant.per_item {
-            self.store_pair_f32("loss_of_item", "=");
+            stored(self, "loss_of_item", DType::F32, false, variant.stores_losses_in_quads(), 0);
         }
-        line!(self, "}}");
-        self.store_gradients(variant, &differentiable);
-    }
-
-    /// `load_<input>(pair)`: the two values of an input; 1 where it was left out.
-    fn load_pair(&mut self, input: &Input, name: &str, dtype: Option<DType>) {
-        line!(self, "fn load_{}(pair: u32) -> vec2<f32> {{", input.name);
-        match dtype {
-            None => line!(self, "    return vec2<f32>(1.0);"),
-            Some(dtype) => match input.shape {
-                Shape::LastAxis => {
-                    let position = "(params.last_axis_start + 2u * pair";
-                    let value = |offset: &str| element(name, dtype, &format!("{position}{offset}) % params.last_axis"));
-                    line!(self, "    return vec2<f32>({}, {});", value(""), value(" + 1u"));
-                }
-                Shape::OneOrItems => {
-                    let value = |index: &str| element(name, dtype, &format!("({index}) * params.upstream_stride"));
-                    let last = "min(2u * pair + 1u, params.length - 1u)";
-                    line!(self, "    return vec2<f32>({}, {});", value("2u * pair"), value(last));
-                }
-                _ if dtype.is_half() => line!(self, "    return unpack_{dtype}({name}[pair]);"),
-                // The last pair of an odd length reads its only value twice.
-                _ => line!(
-                    self,
-                    "    return vec2<f32>({name}[2u * pair], {name}[min(2u * pair + 1u, params.length - 1u)]);"
-                ),
-            },
-        }
-        line!(self, "}}");
-    }
-
-    /// Statements that store `values` at a pair of elements of an f32 array.
-    fn store_pair_f32(&mut self, name: &str, operator: &str) {
-        line!(self, "    {name}[2u * pair] {operator} values.x;");
-        line!(self, "    if (2u * pair + 1u < params.length) {{");
-        line!(self, "        {name}[2u * pair + 1u] {operator} values.y;\n    }}");
-    }
-
-    fn store_gradients(&mut self, variant: &LossVariant, differentiable: &[&Input]) {
         if variant.gradients != GradientStore::Skip {
-            for input in differentiable {
-                let name = format!("grad_{}", input.name);
-                line!(self, "fn store_{name}(pair: u32, values: vec2<f32>) {{");
-                match (variant.dtype(input.name), variant.gradients) {
-                    (Some(dtype), gradients) if dtype.is_half() => {
-                        if gradients == GradientStore::Add {
-                            line!(self, "    let word = pack_{dtype}(unpack_{dtype}({name}[pair]) + values);");
-                        } else {
-                            line!(self, "    let word = pack_{dtype}(values);");
-                        }
-                        line!(self, "    if (2u * pair + 1u < params.length) {{");
-                        line!(self, "        {name}[pair] = word;\n    }} else {{");
-                        line!(
-                            self,
-                            "        // The upper half of the last word of an odd length is not ours and stays."
-                        );
-                        line!(self, "        {name}[pair] = (word & 0xffffu) | ({name}[pair] & 0xffff0000u);\n    }}");
-                    }
-                    (_, GradientStore::Add) => self.store_pair_f32(&name, "+="),
-                    _ => self.store_pair_f32(&name, "="),
+            let differentiable = variant.loss.0.differentiable();
+            for (part, input) in (1..).zip(differentiable) {
+                if let Some(dtype) = variant.dtype(input.name) {
+                    let (adds, quads) = (variant.gradients == GradientStore::Add, variant.has_quads_of(input.name));
+                    stored(self, &format!("grad_{}", input.name), dtype, adds, quads, part);
                 }
-                line!(self, "}}");
             }
         }
-        line!(self, "fn store_gradients(pair: u32, low: Outcome, high: Outcome, scale: vec2<f32>) {{");
-        if variant.gradients != GradientStore::Skip {
-            for (input, part) in differentiable.iter().zip(["y", "z", "w"]) {
-                line!(self, "    store_grad_{}(pair, scale * vec2<f32>(low.{part}, high.{part}));", input.name);
+        line!(self, "fn store(quad: u32, outcomes: Outcomes) {{\n{store}}}");
+        line!(self, "fn store_rest(quad: u32, outcomes: Outcomes) {{\n{store_rest}}}");
+    }
+
+    /// `<function>(quad, values)`, which stores four elements or adds to them.
+    fn store_quad(&mut self, function: &str, name: &str, dtype: DType, adds: bool, quads: bool) {
+        line!(self, "fn {function}(quad: u32, values: vec4<f32>) {{");
+        self.stored_words(name, dtype, adds, quads);
+        if quads {
+            line!(self, "    {name}[quad] = words;");
+        } else {
+            for (i, place) in words_of(name, dtype, quads) {
+                line!(self, "    {place} = words[{i}];");
             }
         }
         line!(self, "}}");
+    }
+
+    /// The same for those of the four that are before the end. What is behind it is not ours and stays.
+    fn store_rest(&mut self, function: &str, name: &str, dtype: DType, adds: bool, quads: bool) {
+        line!(self, "fn {function}(quad: u32, values: vec4<f32>) {{");
+        self.stored_words(name, dtype, adds, quads);
+        line!(self, "    let rest = params.length - 4u * quad;");
+        for (i, place) in words_of(name, dtype, quads) {
+            if dtype.is_half() {
+                line!(self, "    if (rest > {}u) {{\n        {place} = words[{i}];", 2 * i + 1);
+                line!(self, "    }} else if (rest > {}u) {{", 2 * i);
+                line!(self, "        {place} = (words[{i}] & 0xffffu) | ({place} & 0xffff0000u);\n    }}");
+            } else {
+                line!(self, "    if (rest > {i}u) {{\n        {place} = words[{i}];\n    }}");
+            }
+        }
+        line!(self, "}}");
+    }
+
+    /// The statement that makes `words`, what four elements become, of `values`.
+    fn stored_words(&mut self, name: &str, dtype: DType, adds: bool, quads: bool) {
+        let sum = if adds { format!("values + {}", quad_of(name, dtype, quads)) } else { "values".to_string() };
+        if dtype.is_half() {
+            line!(self, "    let sum = {sum};");
+            line!(self, "    let words = vec2<u32>(pack_{dtype}(sum.xy), pack_{dtype}(sum.zw));");
+        } else {
+            line!(self, "    let words = {sum};");
+        }
     }
 
     /// Items are rows: what `shaders/lib/rows.wgsl` lists.
@@ -288,6 +312,7 @@ impl Header {
             ("CONTIGUOUS", layout.is_some_and(RowLayout::is_contiguous)),
             ("STORES", variant.stores_classes()),
             ("GRADIENTS", variant.gradients != GradientStore::Skip),
+            ("ALIGNED", variant.quads == Quads::Aligned),
             ("IN_PLACE", variant.gradients == GradientStore::InPlace),
             ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
         ] {
@@ -359,11 +384,7 @@ impl Header {
         let given = input.and_then(|input| Some((input, variant.dtype(input.name)?)));
         let value = match given {
             Some((input, dtype)) if variant.has_quads_of(input.name) => {
-                let name = variant.stored_name(input);
-                match dtype.is_half() {
-                    true => format!("vec4<f32>(unpack_{dtype}({name}[quad].x), unpack_{dtype}({name}[quad].y))"),
-                    false => format!("{name}[quad]"),
-                }
+                quad_of(&variant.stored_name(input), dtype, true)
             }
             _ => "vec4<f32>(1.0)".to_string(),
         };
@@ -392,15 +413,14 @@ impl Header {
         }
         // What is added to the values: what is there already, if they are not to replace it.
         let add = variant.gradients == GradientStore::Add;
+        if let (Some(dtype), true) = (variant.dtype(first.name), quads) {
+            self.store_quad("put_gradient_quad", &name, dtype, add, quads);
+        }
         let old = |there: String| if add { format!(" + {there}") } else { String::new() };
         let Some(dtype) = half else {
             let operator = if add { "+=" } else { "=" };
             let place = if quads { format!("{name}[index / 4u][index % 4u]") } else { format!("{name}[index]") };
             line!(self, "fn put_gradient(index: u32, value: f32) {{\n    {place} {operator} value;\n}}");
-            if quads {
-                line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{");
-                line!(self, "    {name}[quad] {operator} values;\n}}");
-            }
             return;
         };
 
@@ -426,11 +446,6 @@ impl Header {
             false => line!(self, "    {place} = {};", pack("values", &load)),
         }
         line!(self, "}}");
-        if quads {
-            let (low, high) = (pack("values.xy", "there.x"), pack("values.zw", "there.y"));
-            line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{");
-            line!(self, "    let there = {name}[quad];\n    {name}[quad] = vec2<u32>({low}, {high});\n}}");
-        }
     }
 }
 
@@ -457,6 +472,39 @@ impl LossVariant {
             }
         }
     }
+}
+
+/// The components of four values.
+const PARTS: [char; 4] = ['x', 'y', 'z', 'w'];
+
+/// An expression for each, with commas between.
+fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
+    items.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// An expression for the place of an element of a quad; behind the last element, for its place.
+fn place_of(i: u32) -> String {
+    format!("min(4u * quad + {i}u, params.length - 1u)")
+}
+
+/// An expression for four elements of a tensor.
+fn quad_of(name: &str, dtype: DType, quads: bool) -> String {
+    match (dtype.is_half(), quads) {
+        (false, true) => format!("{name}[quad]"),
+        (true, true) => format!("vec4<f32>(unpack_{dtype}({name}[quad].x), unpack_{dtype}({name}[quad].y))"),
+        (false, false) => format!("vec4<f32>({})", list(&[0, 1, 2, 3], |&i| element(name, dtype, &place_of(i)))),
+        (true, false) => {
+            let places = ["2u * quad", "min(2u * quad + 1u, (params.length - 1u) / 2u)"];
+            format!("vec4<f32>({})", list(&places, |place| format!("unpack_{dtype}({name}[{place}])")))
+        }
+    }
+}
+
+/// The words that four elements are stored in: the number and the place of each.
+fn words_of(name: &str, dtype: DType, quads: bool) -> impl Iterator<Item = (usize, String)> {
+    let words = 4 * dtype.size() / size_of::<u32>();
+    (0..words)
+        .map(move |i| (i, if quads { format!("{name}[quad][{i}]") } else { format!("{name}[{words}u * quad + {i}u]") }))
 }
 
 /// An expression for one element of a tensor.

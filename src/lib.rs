@@ -57,17 +57,23 @@
 //! # Features
 //!
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
-//! - `cli`: the command `wgloss`, which lists, evaluates and checks losses. Includes `parity`.
+//! - `bench`: the module `bench`, which measures device times and the fastest layout of kernels on an adapter.
+//! - `cli`: the command `wgloss`, which lists, evaluates, checks and tunes losses. Includes `parity` and `bench`.
 //!
 //! # Adapters
 //!
 //! [`Gpu::new`] opens the most capable adapter: GPUs come before CPU adapters, and GL serves only where there is
 //! nothing else. [`Gpu::find_blocking`] and [`Adapter::find`] choose by name. [`Adapter::tuning`] tells how kernels are
-//! laid out there, and [`Gpu::with_tuning`] changes it.
+//! laid out there, and [`Gpu::with_tuning`] changes it. With the feature `bench`, `Gpu::tune` measures what is the
+//! fastest; `Gpu::with_saved_tuning` takes what `wgloss tune` measured and saved. Nothing is read from files otherwise.
 
 #![warn(missing_docs)]
 
+#[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
+pub mod bench;
 mod chunk;
+#[cfg(any(feature = "bench", feature = "parity"))]
+mod draw;
 mod dtype;
 mod error;
 mod evaluation;

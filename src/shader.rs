@@ -4,7 +4,7 @@
 
 use crate::{
     DType, Gradients, Statistics, header,
-    spec::{Driver, Input, LossSpec, ShaderFile, Shape, shader_file},
+    spec::{Driver, Input, LossSpec, ShaderFile, shader_file},
     tuning::{Reduce, RowLayout},
 };
 
@@ -48,6 +48,19 @@ pub(crate) struct LossVariant {
     /// Whether an input shares a buffer with an output: then all are bound for writing, because wgpu tracks whole
     /// buffers.
     pub shared_buffers: bool,
+    /// Whether tensors with a value per element are bound as quads of elements.
+    pub quads: Quads,
+}
+
+/// Whether four elements are loaded and stored at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Quads {
+    No,
+    /// They are, and what is not a whole quad one by one: the end of a tensor, which needs room up to a whole one, and
+    /// where rows are worked on their ends.
+    Anywhere,
+    /// They are, and each row is of whole quads.
+    Aligned,
 }
 
 /// A spec, compared by name.
@@ -250,9 +263,12 @@ impl LossVariant {
 
     /// Whether the tensor of an input, and its gradient's, is bound as quads of elements.
     pub fn has_quads_of(&self, input: &str) -> bool {
-        let spec = self.loss.0;
-        let is_rows = |known: &Input| known.name == input && known.shape == Shape::Rows;
-        self.rows.is_some_and(RowLayout::has_quads) && spec.inputs.iter().any(is_rows)
+        self.quads != Quads::No && self.loss.0.input(input).is_some_and(|input| self.loss.0.moves_quads_of(input))
+    }
+
+    /// Whether the items' losses are bound as quads: those of rows are one a row.
+    pub fn stores_losses_in_quads(&self) -> bool {
+        self.quads != Quads::No && self.rows.is_none()
     }
 
     /// What the kernel calls the tensor of an input.
@@ -264,8 +280,11 @@ impl LossVariant {
     /// Whether several lanes may write to one word of the gradients at a time: halves of rows that share words but not
     /// a lane or a workgroup.
     pub fn stores_atomically(&self) -> bool {
-        let shared =
-            matches!(self.rows, Some(RowLayout::Lane { pairs: false, .. } | RowLayout::Parts { quads: false, .. }));
+        let shared = match self.rows {
+            Some(RowLayout::Lane { pairs, .. }) => !pairs,
+            Some(RowLayout::Parts { .. }) => self.quads == Quads::No,
+            Some(RowLayout::Workgroup { .. }) | None => false,
+        };
         shared && self.first_dtype().is_some_and(DType::is_half)
     }
 
@@ -286,7 +305,7 @@ impl LossVariant {
         let mut files: Vec<ShaderFile> =
             optional.into_iter().filter(|(hook, _)| !hooks.defines(hook)).map(|(_, file)| file).collect();
         files.push(shader_file!("lib/rows.wgsl"));
-        let quads = self.rows.is_some_and(RowLayout::has_quads);
+        let quads = self.quads != Quads::No;
         files.push(if quads { shader_file!("lib/walk_quads.wgsl") } else { shader_file!("lib/walk.wgsl") });
         files.push(match self.rows {
             Some(RowLayout::Workgroup { cache, .. }) if cache > 0 => shader_file!("lib/row_cache.wgsl"),

@@ -6,7 +6,7 @@ use crate::{
     DType, Statistics,
     header::{FinalizeParams, FixedParams},
     losses::ALL,
-    shader::{Entry, GradientStore, Kernel, LossVariant, Pass, SpecKey},
+    shader::{Entry, GradientStore, Kernel, LossVariant, Pass, Quads, SpecKey},
     spec::{Kind, LossSpec, Rule},
     tuning::{Reduce, RowLayout},
     workspace::{Partial, RECORD_SIZE, WorkspaceHeader},
@@ -37,17 +37,18 @@ fn kernels() -> BTreeMap<String, Kernel> {
 }
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
-/// elementwise losses, with every subset of the optional inputs, per-item loss and sharing of buffers. Of row losses these
-/// go round.
+/// elementwise losses, with every subset of the optional inputs, and every two of per-item loss, sharing of buffers and
+/// quads. Of row losses these go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
     let subsets: Vec<u32> = (0..1_u32 << optional).collect();
     let gradient_stores = [GradientStore::Write, GradientStore::Add, GradientStore::InPlace, GradientStore::Skip];
     let outputs = [(false, false), (false, true), (true, false), (true, true)];
+    let choices = compiled_choices(spec);
     let mut variants = Vec::new();
     for dtype in DType::FLOATS {
         for gradients in gradient_stores {
-            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics| {
+            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics, quads| {
                 let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
                 let inputs = spec.all_inputs().map(|input| {
                     let given = !input.optional || bits.next() == Some(true);
@@ -62,19 +63,23 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                     statistics,
                     per_item,
                     shared_buffers,
+                    quads,
                 });
             };
             let none = Statistics::default();
             match spec.rows() {
                 None => {
-                    for (&subset, output) in subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output))) {
-                        add(subset, output, &[], None, none);
+                    for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
+                    {
+                        for (per_item, shared) in outputs {
+                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
+                            add(subset, (per_item, shared), choice, None, none, quads);
+                        }
                     }
                 }
                 Some(rows) => {
                     let mut rounds = 0..;
-                    let choices = compiled_choices(spec);
-                    for (layout, compiled) in
+                    for ((layout, quads), compiled) in
                         ROW_LAYOUTS.iter().flat_map(|layout| choices.iter().map(move |choice| (layout, choice)))
                     {
                         let round: usize = rounds.next().unwrap_or_default();
@@ -83,7 +88,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                         let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
                         let statistics = Statistics { log_sum_exp, argmax };
                         let output = (per_item || rows.per_class, shared);
-                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics);
+                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics, *quads);
                     }
                 }
             }
@@ -92,18 +97,21 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     variants
 }
 
-const ROW_LAYOUTS: [RowLayout; 11] = [
-    RowLayout::Lane { contiguous: true, pairs: true },
-    RowLayout::Lane { contiguous: true, pairs: false },
-    RowLayout::Lane { contiguous: false, pairs: true },
-    RowLayout::Lane { contiguous: false, pairs: false },
-    RowLayout::Workgroup { cache: 0, quads: false },
-    RowLayout::Workgroup { cache: 0, quads: true },
-    RowLayout::Workgroup { cache: 1024, quads: false },
-    RowLayout::Workgroup { cache: 1024, quads: true },
-    RowLayout::Parts { contiguous: true, quads: false },
-    RowLayout::Parts { contiguous: true, quads: true },
-    RowLayout::Parts { contiguous: false, quads: false },
+const ROW_LAYOUTS: [(RowLayout, Quads); 14] = [
+    (RowLayout::Lane { contiguous: true, pairs: true }, Quads::No),
+    (RowLayout::Lane { contiguous: true, pairs: false }, Quads::No),
+    (RowLayout::Lane { contiguous: false, pairs: true }, Quads::No),
+    (RowLayout::Lane { contiguous: false, pairs: false }, Quads::No),
+    (RowLayout::Workgroup { cache: 0 }, Quads::No),
+    (RowLayout::Workgroup { cache: 0 }, Quads::Anywhere),
+    (RowLayout::Workgroup { cache: 0 }, Quads::Aligned),
+    (RowLayout::Workgroup { cache: 1024 }, Quads::No),
+    (RowLayout::Workgroup { cache: 1024 }, Quads::Anywhere),
+    (RowLayout::Workgroup { cache: 1024 }, Quads::Aligned),
+    (RowLayout::Parts { contiguous: true }, Quads::No),
+    (RowLayout::Parts { contiguous: true }, Quads::Anywhere),
+    (RowLayout::Parts { contiguous: true }, Quads::Aligned),
+    (RowLayout::Parts { contiguous: false }, Quads::No),
 ];
 
 /// Every combination of what kernels are compiled for.
@@ -236,7 +244,7 @@ fn structs_are_the_same_on_host_and_device() {
     let params = words!(FinalizeParams: partials, measured, divisor, reserved);
     assert_eq!(members(&finalize, "FinalizeParams"), params);
 
-    let rows = Some(RowLayout::Parts { contiguous: true, quads: false });
+    let rows = Some(RowLayout::Parts { contiguous: true });
     let losses = ALL.iter().filter(|spec| spec.rows().is_some());
     for variant in losses.map(|&spec| variants(spec).into_iter().find(|variant| variant.rows == rows)) {
         let kernel = Kernel { pass: Pass::Loss(variant.expect("rows may be by parts")), ..finalize.clone() };

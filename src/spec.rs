@@ -48,6 +48,14 @@ impl LossSpec {
         self.inputs.iter().filter(|input| input.differentiable)
     }
 
+    /// Whether kernels may take four elements of an input, and of its gradient, at once.
+    pub(crate) fn moves_quads_of(&self, input: &Input) -> bool {
+        match self.driver {
+            Driver::Elementwise => input.shape == Shape::Items,
+            Driver::Rows(_) => input.shape == Shape::Rows,
+        }
+    }
+
     /// The second input of rows that a row loss has besides the first.
     pub(crate) fn second_rows(&self) -> Option<&'static Input> {
         self.inputs.iter().skip(1).find(|input| input.shape == Shape::Rows)

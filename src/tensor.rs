@@ -24,7 +24,7 @@ impl Tensor {
     /// # Errors
     /// [`Error::Limit`], [`Error::OutOfMemory`].
     pub fn zeros(gpu: &Gpu, ty: TensorType) -> Result<Tensor, Error> {
-        let buffer = gpu.buffer("a tensor", ty.buffer_size(), USAGES)?;
+        let buffer = gpu.buffer("a tensor", ty.dtype.size_in_quads(ty.extent()), USAGES)?;
         Ok(Tensor { gpu: gpu.clone(), buffer, offset: 0, ty })
     }
 

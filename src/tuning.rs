@@ -2,15 +2,19 @@
 
 use std::fmt;
 
-use crate::shader::BLOCK;
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
+
+use crate::{Error, shader::BLOCK};
 
 /// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is
 /// a matter of speed alone: results agree to rounding.
+///
+/// How many elements a lane takes at once is no choice: four, as many as one load moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "bench", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Tuning {
-    /// Lanes of a workgroup; a power of two.
+    /// Lanes of a workgroup; a power of two, four at least.
     pub workgroup_size: u32,
     /// How many workgroups a large call is split into; each owns one contiguous span.
     pub workgroups: u32,
@@ -30,6 +34,7 @@ pub struct Tuning {
 
 /// How rows of classes are shared out; each is a file `shaders/drivers/rows_by_….wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "bench", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RowKernel {
     /// As the number of rows and classes asks for.
     BySize,
@@ -64,12 +69,9 @@ pub(crate) enum RowLayout {
     Workgroup {
         /// Room for so many in workgroup memory.
         cache: u32,
-        /// Four classes in one load: rows of a multiple of four that begin at a multiple of four.
-        quads: bool,
     },
     Parts {
         contiguous: bool,
-        quads: bool,
     },
 }
 
@@ -77,14 +79,14 @@ impl RowLayout {
     /// Whether the classes of a row lie side by side.
     pub fn is_contiguous(self) -> bool {
         match self {
-            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous, .. } => contiguous,
+            RowLayout::Lane { contiguous, .. } | RowLayout::Parts { contiguous } => contiguous,
             RowLayout::Workgroup { .. } => true,
         }
     }
 
-    /// Whether four classes are loaded at once.
-    pub fn has_quads(self) -> bool {
-        matches!(self, RowLayout::Workgroup { quads: true, .. } | RowLayout::Parts { quads: true, .. })
+    /// Whether the lanes of a workgroup take the classes of a row, and may take four at once.
+    pub fn runs_along_classes(self) -> bool {
+        matches!(self, RowLayout::Workgroup { .. } | RowLayout::Parts { contiguous: true })
     }
 }
 
@@ -105,6 +107,7 @@ pub(crate) struct RowShape {
 
 /// How the lanes of a workgroup add up what they have; each is a file `shaders/lib/reduce_….wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "bench", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum Reduce {
     /// Through workgroup memory; runs everywhere.
     Workgroup,
@@ -127,9 +130,7 @@ impl fmt::Display for Reduce {
 impl Tuning {
     /// The table's choice for an adapter with these properties.
     pub fn for_adapter(info: &AdapterInfo, features: Features, limits: &Limits) -> Self {
-        // Browsers want a directive in front of subgroup operations that naga does not parse, so the kernels have none.
-        let has_subgroups = features.contains(Features::SUBGROUP) && info.backend != Backend::BrowserWebGpu;
-        let one_size = has_subgroups && info.subgroup_min_size == info.subgroup_max_size;
+        let has_subgroups = has_subgroups(info, features);
         let tuning = if info.device_type == DeviceType::Cpu {
             let cores = std::thread::available_parallelism().map_or(4, |cores| cores.get() as u32);
             Tuning {
@@ -144,10 +145,10 @@ impl Tuning {
                 // Without barriers the driver keeps a shader's variables in registers: on lavapipe cross-entropy takes
                 // 1.8 times as long through workgroup memory. Where there is one subgroup size, a workgroup of that
                 // size is one subgroup.
-                reduce: match (one_size, has_subgroups) {
-                    (true, _) => Reduce::SingleSubgroup,
-                    (false, true) => Reduce::Subgroup,
-                    (false, false) => Reduce::Workgroup,
+                reduce: match (lockstep_size(info, features), has_subgroups) {
+                    (Some(_), _) => Reduce::SingleSubgroup,
+                    (None, true) => Reduce::Subgroup,
+                    (None, false) => Reduce::Workgroup,
                 },
                 // llvmpipe (of Mesa 22.3, and lavapipe with it) leaves every loop once a lane has run 65,535
                 // iterations, and says nothing.
@@ -180,12 +181,56 @@ impl Tuning {
                 cached_classes: (limits.max_compute_workgroup_storage_size / 4).saturating_sub(1024),
             }
         };
-        let largest = limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x).max(1);
         Tuning {
-            workgroup_size: tuning.workgroup_size.min(1 << largest.ilog2()),
+            workgroup_size: tuning.workgroup_size.min(largest_workgroup(limits)),
             workgroups: tuning.workgroups.min(limits.max_compute_workgroups_per_dimension),
             ..tuning
         }
+    }
+
+    /// Whether an adapter with these properties can run this layout, rightly and without meeting a limit that the
+    /// table's choice would not.
+    ///
+    /// # Errors
+    /// [`Error::Tuning`] with the first field that is wrong.
+    pub fn check(self, info: &AdapterInfo, features: Features, limits: &Limits) -> Result<(), Error> {
+        let wrong =
+            |field, rule, found: &dyn fmt::Display| Err(Error::Tuning { field, rule, found: found.to_string() });
+        let table = Tuning::for_adapter(info, features, limits);
+        let largest = largest_workgroup(limits);
+        if !self.workgroup_size.is_power_of_two()
+            || !(LEAST_LANES.min(largest)..=largest).contains(&self.workgroup_size)
+        {
+            let rule = format!("a power of two from {LEAST_LANES} to {largest}");
+            return wrong("workgroup_size", rule, &self.workgroup_size);
+        }
+        let most = most_workgroups(limits);
+        if !(1..=most).contains(&self.workgroups) {
+            return wrong("workgroups", format!("from 1 to {most}"), &self.workgroups);
+        }
+        let one_subgroup = lockstep_size(info, features).is_some_and(|size| self.workgroup_size <= size);
+        let can_reduce = match self.reduce {
+            Reduce::Workgroup => true,
+            Reduce::Subgroup => has_subgroups(info, features),
+            Reduce::SingleSubgroup => one_subgroup,
+        };
+        if !can_reduce {
+            let rule = match has_subgroups(info, features) {
+                true => format!("workgroup or subgroup for workgroups of {}", self.workgroup_size),
+                false => "workgroup, without subgroup operations".to_string(),
+            };
+            return wrong("reduce", rule, &self.reduce);
+        }
+        if self.max_loop_iterations != table.max_loop_iterations {
+            let rule = format!("{}, as the driver has it", table.max_loop_iterations);
+            return wrong("max_loop_iterations", rule, &self.max_loop_iterations);
+        }
+        // A reduction has a word for each lane.
+        let words = (limits.max_compute_workgroup_storage_size / 4).saturating_sub(self.workgroup_size);
+        if self.cached_classes > words {
+            return wrong("cached_classes", format!("at most {words}"), &self.cached_classes);
+        }
+        Ok(())
     }
 
     /// The reductions that this layout could use, its own included.
@@ -200,9 +245,7 @@ impl Tuning {
     /// The layout for rows of this shape, and the tuning with the workgroup that they get.
     pub(crate) fn row_layout(self, shape: RowShape) -> (RowLayout, Tuning) {
         let contiguous = shape.class_stride == 1;
-        let quads =
-            contiguous && [shape.classes, shape.row_strides[0], shape.row_strides[1]].iter().all(|n| n % 4 == 0);
-        let parts = (RowLayout::Parts { contiguous, quads }, self);
+        let parts = (RowLayout::Parts { contiguous }, self);
         // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
         let pairs =
             if contiguous { shape.row_strides[0] == shape.classes } else { shape.class_stride.is_multiple_of(2) };
@@ -210,7 +253,7 @@ impl Tuning {
         let by_workgroup = self.for_classes(shape.classes);
         let cached = contiguous && shape.classes <= u64::from(self.cached_classes);
         let cache = if cached { (shape.classes as u32).next_multiple_of(1024).min(self.cached_classes) } else { 0 };
-        let workgroup = (RowLayout::Workgroup { cache, quads }, by_workgroup);
+        let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
 
         let lane_fits = self.lane_iterations(shape) <= self.max_loop_iterations.into();
         let iterations = shape.rows_of_words * by_workgroup.workgroup_iterations(shape);
@@ -267,13 +310,110 @@ impl Tuning {
             Reduce::Subgroup => self.workgroup_size / 4 + 1,
             Reduce::SingleSubgroup => 0,
         };
-        shape.walks * walk_iterations(shape.classes.div_ceil(self.workgroup_size.into()))
+        let lanes = self.workgroup_size.into();
+        shape.walks * (walk_iterations(shape.classes.div_ceil(lanes)) + rest_iterations(lanes))
             + 1
             + 12 * u64::from(reduction)
     }
 }
 
+/// Iterations over the classes before and behind whole quads, three at most each, by so many lanes.
+pub(crate) fn rest_iterations(lanes: u64) -> u64 {
+    2 * (3_u64.div_ceil(lanes) + 1)
+}
+
+/// The smallest workgroups: as many lanes as the smallest subgroups have. Smaller ones would need more workgroups for a
+/// large call than there may be.
+const LEAST_LANES: u32 = 4;
+
+/// The largest workgroup, as a power of two.
+fn largest_workgroup(limits: &Limits) -> u32 {
+    1 << limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x).max(1).ilog2()
+}
+
+/// More would not all fit into one dispatch, as spans are rounded down to powers of two and rows have whole parts.
+pub(crate) fn most_workgroups(limits: &Limits) -> u32 {
+    (limits.max_compute_workgroups_per_dimension / 4).max(1)
+}
+
+fn has_subgroups(info: &AdapterInfo, features: Features) -> bool {
+    // Browsers want a directive in front of subgroup operations that naga does not parse, so the kernels have none.
+    features.contains(Features::SUBGROUP) && info.backend != Backend::BrowserWebGpu
+}
+
+/// The size of every subgroup, where the lanes of one also run in step without barriers: on CPU adapters, whose subgroup
+/// is a SIMD register.
+fn lockstep_size(info: &AdapterInfo, features: Features) -> Option<u32> {
+    let one_size = has_subgroups(info, features) && info.subgroup_min_size == info.subgroup_max_size;
+    (one_size && info.device_type == DeviceType::Cpu).then_some(info.subgroup_max_size)
+}
+
 /// Iterations over so many classes, with the blocks around them.
 pub(crate) fn walk_iterations(classes: u64) -> u64 {
     classes.saturating_add(classes.div_ceil(BLOCK.into())).saturating_add(1)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An adapter with subgroups of one size, as lavapipe is one.
+    pub(crate) fn cpu_adapter() -> AdapterInfo {
+        AdapterInfo {
+            name: "llvmpipe (LLVM 15.0.6, 256 bits)".to_string(),
+            vendor: 0x10005,
+            driver: "llvmpipe".to_string(),
+            driver_info: "Mesa 22.3.6".to_string(),
+            subgroup_min_size: 8,
+            subgroup_max_size: 8,
+            ..AdapterInfo::new(DeviceType::Cpu, Backend::Vulkan)
+        }
+    }
+
+    #[test]
+    fn every_choice_of_the_table_can_run() {
+        for device_type in [DeviceType::Cpu, DeviceType::DiscreteGpu] {
+            for backend in [Backend::Vulkan, Backend::BrowserWebGpu] {
+                for (subgroup_min_size, subgroup_max_size) in [(4, 4), (8, 8), (32, 32), (4, 128)] {
+                    for limits in [Limits::defaults(), Limits::downlevel_defaults()] {
+                        for features in [Features::empty(), Features::SUBGROUP] {
+                            let info = AdapterInfo::new(device_type, backend);
+                            let info = AdapterInfo { subgroup_min_size, subgroup_max_size, ..info };
+                            let tuning = Tuning::for_adapter(&info, features, &limits);
+                            assert_eq!(tuning.check(&info, features, &limits), Ok(()), "{info:?} {tuning:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_adapter_cannot_run_is_named() {
+        let (info, limits) = (cpu_adapter(), Limits::defaults());
+        let table = Tuning::for_adapter(&info, Features::SUBGROUP, &limits);
+        let refused = |tuning: Tuning, features, info: &AdapterInfo| match tuning.check(info, features, &limits) {
+            Err(Error::Tuning { field, .. }) => field,
+            other => panic!("{tuning:?}: {other:?}"),
+        };
+        for workgroup_size in [0, 1, 12, 512, 1 << 31, u32::MAX] {
+            let tuning = Tuning { workgroup_size, reduce: Reduce::Workgroup, ..table };
+            assert_eq!(refused(tuning, Features::SUBGROUP, &info), "workgroup_size");
+        }
+        for workgroups in [0, 16_384, u32::MAX] {
+            assert_eq!(refused(Tuning { workgroups, ..table }, Features::SUBGROUP, &info), "workgroups");
+        }
+        // Two subgroups, none at all, and lanes that need not run in step.
+        assert_eq!(refused(Tuning { workgroup_size: 16, ..table }, Features::SUBGROUP, &info), "reduce");
+        assert_eq!(refused(Tuning { reduce: Reduce::Subgroup, ..table }, Features::empty(), &info), "reduce");
+        let gpu = AdapterInfo { device_type: DeviceType::DiscreteGpu, ..cpu_adapter() };
+        assert_eq!(refused(table, Features::SUBGROUP, &gpu), "reduce");
+        let endless = Tuning { max_loop_iterations: u32::MAX, ..table };
+        assert_eq!(refused(endless, Features::SUBGROUP, &info), "max_loop_iterations");
+        let words = limits.max_compute_workgroup_storage_size / 4;
+        let cached = Tuning { cached_classes: words - 8, ..table };
+        assert_eq!(cached.check(&info, Features::SUBGROUP, &limits), Ok(()));
+        let cached = Tuning { cached_classes: words - 7, ..table };
+        assert_eq!(refused(cached, Features::SUBGROUP, &info), "cached_classes");
+    }
 }

@@ -18,47 +18,10 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 use wgloss::{Adapter, losses};
 
-/// What a run of the command left.
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
+#[path = "common/command.rs"]
+mod command;
 
-impl Run {
-    #[track_caller]
-    fn json(&self) -> Json {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-
-    /// Checks that the command failed with this exit code and one line with all of `parts` on standard error.
-    #[track_caller]
-    fn refused(&self, code: i32, parts: &[&str]) {
-        assert_eq!(self.code, code, "{}", self.stderr);
-        assert_eq!(self.stdout, "");
-        let message = self.stderr.lines().find(|line| line.starts_with("wgloss: ")).unwrap_or(&self.stderr);
-        for part in parts {
-            assert!(message.contains(part), "`{part}` is not in: {message}");
-        }
-    }
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wgloss"));
-    command.args(args);
-    command
-}
-
-fn run(command: &mut Command) -> Run {
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Run { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
-}
-
-fn wgloss(args: &[&str]) -> Run {
-    run(&mut command(args))
-}
+use command::{Run, command, run, wgloss};
 
 /// Type, shape and bytes.
 type Tensor = (Dtype, Vec<usize>, Vec<u8>);

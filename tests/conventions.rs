@@ -363,33 +363,46 @@ fn storage_types_may_differ_from_input_to_input() {
     }
 }
 
-/// What buffers of the caller hold beforehand.
-const FILLING: u8 = 0x3c;
+/// How the tensors of a call lie in the caller's buffers.
+#[derive(Clone, Copy, Debug)]
+enum Buffers {
+    /// All in one, with room behind each.
+    One,
+    /// One for each, with room behind it.
+    Roomy,
+    /// One for each, which ends where the tensor ends.
+    Tight,
+}
 
-/// The evaluation by a plan bound to the caller's buffers, one for all tensors or one for each, with room behind each
-/// tensor that must stay as it was.
+/// The evaluation by a plan bound to the caller's buffers, full of one byte beforehand. What is behind each tensor must
+/// stay as it was.
 fn evaluated_in_the_callers_buffers(
     gpu: &Gpu,
     loss: &AnyLoss,
     inputs: &Inputs,
     options: Options,
-    one_buffer: bool,
+    buffers: Buffers,
+    filling: u8,
 ) -> Evaluation {
     // More than the alignment of any adapter, and than any tensor here needs.
     const SLOT: u64 = 512;
-    let filled = |slots: usize| {
+    let filled = |size: u64| {
         let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = buffer(gpu, SLOT * slots as u64, usages);
-        gpu.queue().write_buffer(&buffer, 0, &vec![FILLING; buffer.size() as usize]);
+        let buffer = buffer(gpu, size, usages);
+        gpu.queue().write_buffer(&buffer, 0, &vec![filling; buffer.size() as usize]);
         buffer
     };
     let types = inputs.map(|host| host.ty().clone());
     let plan = Plan::new(gpu, loss, &types, options).unwrap();
     let outputs = plan.outputs();
     let types: Vec<_> = types.iter().chain(outputs.iter()).collect();
-    let shared = filled(types.len());
+    let shared = filled(SLOT * types.len() as u64);
     let place = |(slot, (name, ty)): (usize, &(&str, &TensorType))| {
-        let (buffer, offset) = if one_buffer { (shared.clone(), SLOT * slot as u64) } else { (filled(1), 0) };
+        let (buffer, offset) = match buffers {
+            Buffers::One => (shared.clone(), SLOT * slot as u64),
+            Buffers::Roomy => (filled(SLOT), 0),
+            Buffers::Tight => (filled(ty.buffer_size()), 0),
+        };
         (name.to_string(), Tensor::from_buffer(gpu, buffer, offset, (*ty).clone()))
     };
     let tensors: Named<Tensor> = types.iter().enumerate().map(place).collect();
@@ -401,10 +414,11 @@ fn evaluated_in_the_callers_buffers(
 
     for (name, _) in outputs.iter() {
         let tensor = tensors.get(name).unwrap();
-        let whole = TensorType::new(DType::I32, [SLOT as usize / 4]);
+        let size = SLOT.min(tensor.buffer().size());
+        let whole = TensorType::new(DType::I32, [size as usize / 4]);
         let slot = Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), whole).read_blocking().unwrap();
         let own = tensor.ty().elements() as usize * tensor.dtype().size();
-        assert!(slot.bytes()[own..].iter().all(|&byte| byte == FILLING), "{loss:?} wrote behind {name}");
+        assert!(slot.bytes()[own..].iter().all(|&byte| byte == filling), "{loss:?} wrote behind {name}");
     }
     let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
     let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
@@ -414,25 +428,64 @@ fn evaluated_in_the_callers_buffers(
 }
 
 #[test]
-fn outputs_in_the_callers_buffers_touch_nothing_else() {
-    let mse = AnyLoss::new("mse", &[]).unwrap();
-    let cross_entropy = AnyLoss::new("cross_entropy", &[]).unwrap();
-    // Odd numbers of elements: halves fill the last word to one half.
-    for (loss, shape) in [(mse, vec![37]), (cross_entropy, vec![9, 5])] {
+fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
+    let loss = |name| AnyLoss::new(name, &[]).unwrap();
+    // Every rest of a division by four; halves fill the last word to one half.
+    let mut calls: Vec<_> = [1, 2, 3, 37, 38, 39, 40].map(|items| (loss("mse"), vec![items])).into();
+    // A target that is out of range behind the last one, and inputs that differ in shape.
+    calls.extend([
+        (loss("hinge"), vec![37]),
+        (loss("bce_with_logits"), vec![5, 7]),
+        (loss("cross_entropy"), vec![9, 5]),
+        // Rows long enough for a workgroup.
+        (loss("cross_entropy"), vec![1, 101]),
+        (loss("distillation"), vec![1, 103]),
+    ]);
+    for (loss, shape) in &calls {
         for dtype in DType::FLOATS {
-            let inputs = sample(&loss, &shape, dtype, true);
-            let filling = HostTensor::from_bytes(dtype, [], vec![FILLING; dtype.size()]).unwrap().item();
-            for (gradients, before) in [(Gradients::Write, 0.0), (Gradients::Add { weight: 2.0 }, filling)] {
-                let options = Options { gradients, ..Options::new(Reduction::None) };
-                let mut expected = reference::evaluate(&loss, &inputs, &options).unwrap();
+            let inputs = sample(loss, shape, dtype, true);
+            for (gradients, reduction, filling) in [
+                (Gradients::Write, Reduction::None, 0xff),
+                (Gradients::Write, Reduction::WeightedMean, 0xff),
+                (Gradients::Add { weight: 2.0 }, Reduction::None, 0x3c),
+            ] {
+                let options = Options { gradients, ..Options::new(reduction) };
+                let before = match gradients {
+                    Gradients::Add { .. } => {
+                        HostTensor::from_bytes(dtype, [], vec![filling; dtype.size()]).unwrap().item()
+                    }
+                    // What is overwritten is NaN.
+                    _ => 0.0,
+                };
+                let mut expected = reference::evaluate(loss, &inputs, &options).unwrap();
                 expected.gradients[0].1.iter_mut().for_each(|gradient| *gradient += before);
-                for (gpu, one_buffer) in adapters::all().iter().flat_map(|gpu| [(gpu, false), (gpu, true)]) {
-                    let found = evaluated_in_the_callers_buffers(gpu, &loss, &inputs, options, one_buffer);
-                    let what = format!("{loss:?} {dtype} {gradients:?} {one_buffer} on {}", gpu.adapter_id());
-                    assert_agree(&expected, &found, &what);
+                for gpu in adapters::all() {
+                    for buffers in [Buffers::One, Buffers::Roomy, Buffers::Tight] {
+                        let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);
+                        let what =
+                            format!("{loss:?} {shape:?} {dtype} {options:?} {buffers:?} on {}", gpu.adapter_id());
+                        assert_agree(&expected, &found, &what);
+                    }
                 }
             }
         }
+    }
+}
+
+#[test]
+fn room_behind_the_tensors_needs_no_kernel_of_its_own() {
+    for gpu in adapters::all() {
+        let gpu = gpu.with_tuning(gpu.tuning());
+        let evaluated = |items: usize, buffers: Buffers| {
+            let inputs = sample(&Mse, &[items], DType::F32, false);
+            let mse = AnyLoss::new("mse", &[]).unwrap();
+            evaluated_in_the_callers_buffers(&gpu, &mse, &inputs, Reduction::Mean.into(), buffers, 0);
+            gpu.compiled_kernels()
+        };
+        let roomy = evaluated(37, Buffers::Roomy);
+        // A multiple of four needs no room.
+        assert_eq!(evaluated(40, Buffers::Tight), roomy);
+        assert!(evaluated(37, Buffers::Tight) > roomy);
     }
 }
 

@@ -34,7 +34,7 @@ fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
         tuning.workgroups = 1;
         let gpu = gpu.with_tuning(tuning);
 
-        let count = 2 * tuning.workgroup_size as usize * 70_000;
+        let count = 4 * tuning.workgroup_size as usize * 70_000;
         let prediction = vec![1.0_f32; count];
         let target = vec![0.0_f32; count];
         let result = Mae.eval(&gpu, &prediction, &target, Reduction::Mean).expect("mae of many elements");

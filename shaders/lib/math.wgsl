@@ -1,8 +1,9 @@
 // Elementary functions in f32, accurate to a few units in the last place on every adapter.
 //
 // WGSL's own exp, log and tanh promise too little (an absolute error near log 1, an error that grows with the argument
-// of exp), and some drivers break even that. The polynomials are least-maximum fits to the Taylor remainders; no step
-// cancels, so nothing depends on the compiler keeping the order of operations.
+// of exp), and some drivers break even that. The polynomials are least-maximum fits to the Taylor remainders, grouped so
+// that few steps wait for each other; no step cancels, so nothing depends on the compiler keeping the order of
+// operations.
 
 const LN2_HIGH: f32 = 0.693359375; // 355/512: products with an exponent are exact
 const LN2_LOW: f32 = -2.12194440e-4;
@@ -38,12 +39,8 @@ const ROUNDER_BITS: i32 = 0x4b400000;
 
 // exp(x) − 1 − x for |x| ≤ ½ ln 2, to its relative precision.
 fn exp_excess(x: f32) -> f32 {
-    var p = 0.00139475986;
-    p = p * x + 0.00836724695;
-    p = p * x + 0.0416662656;
-    p = p * x + 0.166665375;
-    p = p * x + 0.5;
-    return x * x * p;
+    let x2 = x * x;
+    return x2 * ((0.166665375 * x + 0.5) + x2 * ((0.00836724695 * x + 0.0416662656) + x2 * 0.00139475986));
 }
 
 // For x in [-110, 90].
@@ -61,7 +58,7 @@ fn power_of_two(n: i32) -> f32 {
 
 // x·2^n for n in [-254, 254], in two steps, because 2^n alone may not be a float.
 fn scale_by_power_of_two(x: f32, n: i32) -> f32 {
-    let half = n / 2;
+    let half = n >> 1u;
     return (x * power_of_two(half)) * power_of_two(n - half);
 }
 
@@ -93,15 +90,10 @@ fn expm1f(x: f32) -> f32 {
 
 // f − log(1 + f) for f in [√½ − 1, √2 − 1], to its relative precision.
 fn log_excess(f: f32) -> f32 {
-    var p = -0.0787291974;
-    p = p * f + 0.129001677;
-    p = p * f - 0.131322175;
-    p = p * f + 0.141788244;
-    p = p * f - 0.166239992;
-    p = p * f + 0.200023741;
-    p = p * f - 0.250008255;
-    p = p * f + 0.333333164;
-    return f * f * (0.5 - f * p);
+    let f2 = f * f;
+    let low = (0.333333164 - 0.250008255 * f) + f2 * (0.200023741 - 0.166239992 * f);
+    let high = (0.141788244 - 0.131322175 * f) + f2 * (0.129001677 - 0.0787291974 * f);
+    return f2 * (0.5 - f * (low + f2 * f2 * high));
 }
 
 // log(1 + f) + k·ln 2 for f in [√½ − 1, √2 − 1].
@@ -145,12 +137,14 @@ fn powf(x: f32, y: f32) -> f32 {
     return expf(y * log1p_reduced(fraction - 1.0, 0.0) + rest * LN2) * power_of_two(i32(clamp(whole, -127.0, 126.0)));
 }
 
-// log(1 + x), exact to the relative precision of x near 0.
+// log(1 + x) for x in [-1, 2^126], exact to the relative precision of x near 0; −∞ at −1.
 fn log1pf(x: f32) -> f32 {
-    if (x > -0.29289 && x < 0.41421) {
-        return log1p_reduced(x, 0.0);
-    }
-    return logf(1.0 + x);
+    // 1 + x = (1 + f)·2^k: the rounding of the sum chooses k alone.
+    let bits = bitcast<u32>(1.0 + x);
+    let k = bitcast<i32>(bits - 0x3f3504f3u) >> 23u;
+    let scale = power_of_two(-k);
+    let value = log1p_reduced((scale - 1.0) + scale * x, f32(k));
+    return select(value, bitcast<f32>((bits & 0u) | 0xff800000u), bits == 0u);
 }
 
 // log(1 + exp(x)).

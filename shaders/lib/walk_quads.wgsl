@@ -1,5 +1,14 @@
-// The walks of lib/walk.wgsl by quads, four columns in one load: for rows of a multiple of four classes that begin at a
-// multiple of four.
+// The walks of lib/walk.wgsl by quads, four columns in one load. Quads begin at a multiple of four in memory, rows may
+// not: the columns before and behind whole quads, three at most, are walked over one by one.
+
+// The first and the end of the columns that make whole quads.
+fn whole_quads(row: Row, first: u32, end: u32) -> vec2<u32> {
+    if (ALIGNED) {
+        return vec2<u32>(first, end);
+    }
+    let start = min(first + (0u - row.base - first) % 4u, end);
+    return vec2<u32>(start, end - (end - start) % 4u);
+}
 
 // Four cells.
 struct Quad {
@@ -62,12 +71,27 @@ fn softmax_of_quad(quad: Quad) -> Softmax {
     return Softmax(maximum, quad.column + place, others);
 }
 
+// The state of a lane's columns, of a few, joined to `before`.
+fn walk_few(before: State, row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
+    var total = before;
+    for (var column = first + lane; column < end; column += lanes) {
+        let logit = load_first(row.base + column);
+        keep_logit(column, logit);
+        total = join(total, with_nan(state_of(row, load_cell(row, column, logit)), bitcast<u32>(logit) << 1u));
+    }
+    return total;
+}
+
 fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
     let step = 4u * lanes;
+    let whole = whole_quads(row, first, end);
     var total = no_state();
+    if (!ALIGNED) {
+        total = walk_few(total, row, first, whole.x, lane, lanes);
+    }
     var unsigned = 0u;
-    for (var block_start = first + 4u * lane; block_start < end; block_start += BLOCK * lanes) {
-        let block_end = min(block_start + BLOCK * lanes, end);
+    for (var block_start = whole.x + 4u * lane; block_start < whole.y; block_start += BLOCK * lanes) {
+        let block_end = min(block_start + BLOCK * lanes, whole.y);
         let quad = read_quad(row, block_start);
         unsigned = max(unsigned, unsigned_bits(quad.logits));
         var block = state_of_quad(row, quad);
@@ -78,14 +102,30 @@ fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
         }
         total = join(total, block);
     }
-    return with_nan(total, unsigned);
+    total = with_nan(total, unsigned);
+    if (!ALIGNED) {
+        total = walk_few(total, row, whole.y, end, lane, lanes);
+    }
+    return total;
+}
+
+fn walk_few_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec3<f32> {
+    var total = vec3<f32>();
+    for (var column = first + lane; column < end; column += lanes) {
+        total += middle_sums(row, load_cell(row, column, kept_logit(row, column)));
+    }
+    return total;
 }
 
 fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec3<f32> {
     let step = 4u * lanes;
+    let whole = whole_quads(row, first, end);
     var total = vec3<f32>();
-    for (var block_start = first + 4u * lane; block_start < end; block_start += BLOCK * lanes) {
-        let block_end = min(block_start + BLOCK * lanes, end);
+    if (!ALIGNED) {
+        total = walk_few_middle(row, first, whole.x, lane, lanes) + walk_few_middle(row, whole.y, end, lane, lanes);
+    }
+    for (var block_start = whole.x + 4u * lane; block_start < whole.y; block_start += BLOCK * lanes) {
+        let block_end = min(block_start + BLOCK * lanes, whole.y);
         var block = vec3<f32>();
         for (var column = block_start; column < block_end; column += step) {
             let quad = kept_quad(row, column);

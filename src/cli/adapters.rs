@@ -3,11 +3,11 @@
 use serde_json::{Value as Json, json};
 use wgloss::{Adapter, RowKernel, Tuning};
 
-use crate::{error::CliError, output};
+use crate::{error::CliError, output, select};
 
 /// Lists the adapters.
 pub fn run(as_json: bool) -> Result<(), CliError> {
-    let adapters = Adapter::all_blocking();
+    let adapters: Vec<_> = Adapter::all_blocking().into_iter().map(Found::new).collect();
     if as_json {
         return output::print_json(&json!({ "adapters": adapters.iter().map(describe).collect::<Vec<_>>() }));
     }
@@ -19,15 +19,33 @@ pub fn run(as_json: bool) -> Result<(), CliError> {
     output::print(blocks.join("\n\n"))
 }
 
-fn describe(adapter: &Adapter) -> Json {
-    let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
+/// An adapter with the tuning that the commands use there.
+struct Found {
+    adapter: Adapter,
+    tuning: Tuning,
+    /// The day on which it was measured; `None` for the table's.
+    measured: Option<String>,
+}
+
+impl Found {
+    fn new(adapter: Adapter) -> Self {
+        let (tuning, measured) = match select::saved_tuning(&adapter) {
+            Some(saved) => (saved.tuning, Some(saved.date)),
+            None => (adapter.tuning(), None),
+        };
+        Found { adapter, tuning, measured }
+    }
+}
+
+fn describe(Found { adapter, tuning, measured }: &Found) -> Json {
+    let (info, limits) = (adapter.info(), adapter.limits());
     json!({
         "id": adapter.id(),
         "name": info.name,
         "backend": info.backend.to_str(),
         "driver": info.driver,
         "driver_info": info.driver_info,
-        "kind": kind(adapter),
+        "kind": adapter.kind(),
         "subgroup_sizes": subgroup_sizes(adapter),
         "f16": has_f16(adapter),
         "limits": {
@@ -46,15 +64,17 @@ fn describe(adapter: &Adapter) -> Json {
             "lane_classes": tuning.lane_classes,
             "few_rows": tuning.few_rows,
             "cached_classes": tuning.cached_classes,
+            "source": if measured.is_some() { "measured" } else { "table" },
+            "measured": measured,
         },
     })
 }
 
-fn block(adapter: &Adapter) -> String {
-    let (info, limits, tuning) = (adapter.info(), adapter.limits(), adapter.tuning());
+fn block(Found { adapter, tuning, measured }: &Found) -> String {
+    let (info, limits) = (adapter.info(), adapter.limits());
     let rows = [
         ("driver", format!("{} {}", info.driver, info.driver_info)),
-        ("kind", kind(adapter).to_string()),
+        ("kind", adapter.kind().to_string()),
         ("subgroup sizes", subgroup_sizes(adapter).map_or("none".to_string(), |[min, max]| format!("{min} to {max}"))),
         ("f16 arithmetic", if has_f16(adapter) { "yes" } else { "no" }.to_string()),
         ("storage binding", bytes(limits.max_storage_buffer_binding_size)),
@@ -66,7 +86,8 @@ fn block(adapter: &Adapter) -> String {
             "tuning",
             format!("{} workgroups of {} lanes, {} reduction", tuning.workgroups, tuning.workgroup_size, tuning.reduce),
         ),
-        ("rows of classes", rows(tuning)),
+        ("rows of classes", rows(*tuning)),
+        ("tuning from", measured.as_ref().map_or("the table".to_string(), |date| format!("measuring on {date}"))),
     ];
     format!("{}\n{}", adapter.id(), output::properties(rows))
 }
@@ -95,16 +116,6 @@ fn subgroup_sizes(adapter: &Adapter) -> Option<[u32; 2]> {
 
 fn has_f16(adapter: &Adapter) -> bool {
     adapter.features().contains(wgpu::Features::SHADER_F16)
-}
-
-fn kind(adapter: &Adapter) -> &'static str {
-    match adapter.info().device_type {
-        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-        wgpu::DeviceType::VirtualGpu => "virtual GPU",
-        wgpu::DeviceType::Cpu => "CPU",
-        wgpu::DeviceType::Other => "other",
-    }
 }
 
 fn bytes(count: u64) -> String {

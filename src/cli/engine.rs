@@ -2,7 +2,7 @@
 
 use wgloss::{AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, Statistics, reference};
 
-use crate::output;
+use crate::{output, select};
 
 /// The selector that means the reference.
 pub const REFERENCE: &str = "cpu";
@@ -20,13 +20,13 @@ impl Engine {
     pub fn select(selector: Option<&str>) -> Result<Engine, Error> {
         match selector {
             Some(REFERENCE) => Ok(Engine::Reference),
-            Some(selector) => Gpu::find_blocking(selector).map(Engine::Gpu),
-            None => match Gpu::new_blocking() {
+            Some(selector) => select::open(&select::adapter(selector)?).map(Engine::Gpu),
+            None => match select::adapter("") {
                 Err(Error::NoAdapter { .. }) => {
                     output::notice("no adapter was found: the reference evaluates on the CPU");
                     Ok(Engine::Reference)
                 }
-                gpu => gpu.map(Engine::Gpu),
+                adapter => select::open(&adapter?).map(Engine::Gpu),
             },
         }
     }

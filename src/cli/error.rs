@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, process::ExitCode};
 
 use safetensors::{Dtype, SafeTensorError};
+use wgloss::bench::ReportError;
 
 /// An error that ends the command.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,9 @@ pub enum CliError {
     /// The library's own errors.
     #[error(transparent)]
     Loss(#[from] wgloss::Error),
+    /// A tuning could not be saved or removed.
+    #[error(transparent)]
+    Tuning(#[from] wgloss::bench::TuningFileError),
     /// A file could not be read.
     #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -19,6 +23,15 @@ pub enum CliError {
     /// A file could not be written.
     #[error("{path}: cannot be written: {source}", path = path.display())]
     Write { path: PathBuf, source: SafeTensorError },
+    /// A text file could not be written.
+    #[error("{path}: cannot be written: {source}", path = path.display())]
+    WriteText { path: PathBuf, source: io::Error },
+    /// A report cannot be written as JSON.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A file holds no report of a benchmark.
+    #[error("{path}: {source}", path = path.display())]
+    NotAReport { path: PathBuf, source: ReportError },
     /// The output would replace the input.
     #[error("{path}: the output must not be the input file", path = path.display())]
     OverwritesInput { path: PathBuf },

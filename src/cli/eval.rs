@@ -1,8 +1,7 @@
 //! `wgloss eval`: a loss and its gradients for the tensors of a file.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -61,6 +60,8 @@ pub struct Args {
     /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// What row losses give of each row besides its loss.
@@ -86,8 +87,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let settings: Vec<_> = args.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let loss = AnyLoss::new(&args.loss, &settings)?;
-    if let Some(output) = &args.output {
-        check_output(output, &args.input)?;
+    if let Some(path) = &args.output {
+        output::check_file(path, &args.input)?;
     }
     let file = TensorFile::read(&args.input)?;
     let inputs = file.inputs(loss.spec())?;
@@ -116,17 +117,6 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         output::print(report.text())?
     }
     Ok(report.verdict())
-}
-
-/// Refuses an output whose writing would destroy something else than an earlier output.
-fn check_output(output: &Path, input: &Path) -> Result<(), CliError> {
-    if output.exists() && !output.is_file() {
-        return Err(CliError::NotAFile { path: output.to_path_buf() });
-    }
-    match (fs::canonicalize(output), fs::canonicalize(input)) {
-        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
-        _ => Ok(()),
-    }
 }
 
 /// The tensors of the output file.

@@ -16,6 +16,8 @@ pub struct Args {
     /// Print the tables of losses as Markdown.
     #[arg(long, conflicts_with_all = ["loss", "json"])]
     markdown: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// Lists all losses or describes one.

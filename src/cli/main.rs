@@ -2,6 +2,8 @@
 
 mod accuracy;
 mod adapters;
+mod bench;
+mod compare;
 mod engine;
 mod error;
 mod eval;
@@ -9,8 +11,11 @@ mod list;
 mod markdown;
 mod output;
 mod parity;
+mod report;
+mod select;
 mod summary;
 mod tensors;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -28,21 +33,22 @@ In JSON, numbers that are not finite are the strings NaN, inf and -inf.";
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print the result as JSON.
-    #[arg(long, global = true, display_order = 100)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show the adapters of this machine, their limits and how kernels are laid out on them.
-    Adapters,
+    Adapters(output::Format),
     /// Show the losses, or one loss with its inputs and parameters.
     List(list::Args),
     /// Evaluate a loss and its gradients for the tensors of a safetensors file.
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
+    /// Time losses with their gradients beside a copy of as many bytes, or compare reports of that.
+    Bench(bench::Args),
+    /// Measure the fastest layout of kernels on this machine's adapters and save it.
+    Tune(tune::Args),
 }
 
 /// How a command that ran to its end went.
@@ -78,9 +84,11 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<Verdict, CliError> {
     match &cli.command {
-        Command::Adapters => adapters::run(cli.json).map(|()| Verdict::Passed),
-        Command::List(args) => list::run(args, cli.json).map(|()| Verdict::Passed),
-        Command::Eval(args) => eval::run(args, cli.json),
-        Command::Parity(args) => parity::run(args, cli.json),
+        Command::Adapters(format) => adapters::run(format.json).map(|()| Verdict::Passed),
+        Command::List(args) => list::run(args, args.format.json).map(|()| Verdict::Passed),
+        Command::Eval(args) => eval::run(args, args.format.json),
+        Command::Parity(args) => parity::run(args, args.format.json),
+        Command::Bench(args) => bench::run(args),
+        Command::Tune(args) => tune::run(args, args.format.json).map(|()| Verdict::Passed),
     }
 }

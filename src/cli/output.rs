@@ -2,13 +2,24 @@
 
 use std::{
     fmt::Display,
+    fs,
     io::{self, Write},
+    path::Path,
 };
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{Cell, ContentArrangement, Row, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value as Json;
 
 use crate::error::CliError;
+
+/// How a command prints its result.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Format {
+    /// Print the result as JSON.
+    #[arg(long, display_order = 100)]
+    pub json: bool,
+}
 
 /// Prints a result. A reader that has closed the pipe has read enough.
 pub fn print(text: impl Display) -> Result<(), CliError> {
@@ -23,6 +34,35 @@ pub fn print_json(value: &Json) -> Result<(), CliError> {
     print(format_args!("{value:#}"))
 }
 
+/// Refuses an output file whose writing would destroy something else than an earlier output.
+pub fn check_file(output: &Path, input: &Path) -> Result<(), CliError> {
+    if output.exists() && !output.is_file() {
+        return Err(CliError::NotAFile { path: output.to_path_buf() });
+    }
+    match (fs::canonicalize(output), fs::canonicalize(input)) {
+        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path means standard output.
+pub fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Refuses an output file that cannot be written, before a result is worked for. What is in it stays.
+pub fn check_writable(path: &Path) -> Result<(), CliError> {
+    match fs::OpenOptions::new().create(true).append(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(CliError::WriteText { path: path.to_path_buf(), source }),
+    }
+}
+
+/// Writes a text to a file.
+pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    fs::write(path, text).map_err(|source| CliError::WriteText { path: path.to_path_buf(), source })
+}
+
 /// Tells something besides the result, on one line.
 pub fn notice(text: impl Display) {
     let text = text.to_string();
@@ -32,9 +72,9 @@ pub fn notice(text: impl Display) {
 }
 
 /// A table with these column headings, as wide as the terminal at most.
-pub fn table<const COLUMNS: usize>(headings: [&str; COLUMNS]) -> Table {
+pub fn table(headings: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     let mut table = plain_table();
-    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(headings);
+    table.load_preset(presets::UTF8_FULL_CONDENSED).set_header(Row::from(headings));
     table
 }
 
@@ -44,6 +84,14 @@ pub fn properties<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) 
     table.load_preset(presets::NOTHING);
     table.add_rows(rows.into_iter().map(|(name, value)| [name.into(), value]));
     table.trim_fmt()
+}
+
+/// A progress bar on standard error, with `prefix` in front.
+pub fn progress(prefix: String) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(prefix);
+    bar
 }
 
 fn plain_table() -> Table {

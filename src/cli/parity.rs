@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value as Json, json};
 use wgloss::{
-    Adapter, Error, Gpu, losses,
+    Error, Gpu, losses,
     parity::{self, Effort, Report, TOLERANCE},
     spec::LossSpec,
 };
 
-use crate::{Verdict, accuracy, error::CliError, output};
-
-/// The selector that means every adapter.
-const ALL: &str = "all";
+use crate::{Verdict, accuracy, error::CliError, output, select};
 
 /// How many of a loss's failures are shown; JSON has them all.
 const SHOWN: usize = 3;
@@ -30,6 +26,8 @@ pub struct Args {
     /// Check fewer combinations and smaller sizes.
     #[arg(long)]
     quick: bool,
+    #[command(flatten)]
+    pub format: output::Format,
 }
 
 /// Checks the losses on each adapter.
@@ -41,8 +39,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
 
     let (mut passed, mut described) = (true, Vec::new());
-    for (index, adapter) in select(args.adapter.as_deref())?.iter().enumerate() {
-        let gpu = adapter.open_blocking()?;
+    for (index, adapter) in select::adapters(args.adapter.as_deref())?.iter().enumerate() {
+        let gpu = select::open(adapter)?;
         let reports = check(&gpu, &specs, effort)?;
         passed &= reports.iter().all(Report::passed);
         if as_json {
@@ -59,22 +57,9 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     Ok(Verdict::from(passed))
 }
 
-/// The adapters that `selector` means; without one, the most capable.
-fn select(selector: Option<&str>) -> Result<Vec<Adapter>, Error> {
-    if selector != Some(ALL) {
-        return Ok(vec![pollster::block_on(Adapter::find(selector.unwrap_or_default()))?]);
-    }
-    match Adapter::all_blocking() {
-        adapters if adapters.is_empty() => Err(Error::NoAdapter { asked: String::new(), found: Vec::new() }),
-        adapters => Ok(adapters),
-    }
-}
-
 /// Checks the losses on one device, with a progress bar on standard error.
 fn check(gpu: &Gpu, specs: &[&'static LossSpec], effort: Effort) -> Result<Vec<Report>, Error> {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(gpu.adapter_id());
+    let bar = output::progress(gpu.adapter_id());
     let reports = specs.iter().map(|spec| {
         bar.set_message(spec.name);
         parity::check(gpu, spec, effort, &mut |done, total| {

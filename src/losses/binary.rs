@@ -370,7 +370,7 @@ pub static KL_DIV: LossSpec = LossSpec {
         ),
         WEIGHT,
     ],
-    params: &[Param::flag("log_target", KlDiv::DEFAULT.log_target)],
+    params: &[Param::flag("log_target", KlDiv::DEFAULT.log_target).compiled()],
     shader: shader_file!("losses/binary/kl_div.wgsl"),
     reference: Reference::Elementwise(reference::kl_div),
 };

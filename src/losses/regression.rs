@@ -405,8 +405,8 @@ pub static POISSON_NLL: LossSpec = LossSpec {
         WEIGHT,
     ],
     params: &[
-        Param::flag("log_input", PoissonNll::DEFAULT.log_input),
-        Param::flag("full", PoissonNll::DEFAULT.full),
+        Param::flag("log_input", PoissonNll::DEFAULT.log_input).compiled(),
+        Param::flag("full", PoissonNll::DEFAULT.full).compiled(),
         Param::number("eps", PoissonNll::DEFAULT.eps, Rule::Positive),
     ],
     shader: shader_file!("losses/regression/poisson_nll.wgsl"),

@@ -5,37 +5,11 @@ use std::fmt;
 use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
-    TensorType, reference,
-    spec::{Domain, Driver, Input, Kind, LossSpec, Rule, Shape},
+    TensorType,
+    draw::{Regime, draw},
+    reference,
+    spec::{Driver, Input, Kind, LossSpec, Rule, Shape},
 };
-
-/// How large the values are. Errors are measured against the largest, so small ones need cases of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Regime {
-    Small,
-    Medium,
-    /// Up to ±1e4.
-    Large,
-    /// For rows: small differences at ±1e4.
-    Shifted,
-}
-
-impl Regime {
-    fn all(driver: Driver) -> &'static [Regime] {
-        match driver {
-            Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
-            Driver::Rows(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
-        }
-    }
-
-    fn pick(self, [small, medium, large]: [f64; 3]) -> f64 {
-        match self {
-            Regime::Small | Regime::Shifted => small,
-            Regime::Medium => medium,
-            Regime::Large => large,
-        }
-    }
-}
 
 /// The shape of a call, and of rows what lies between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +22,14 @@ struct Layout {
 impl From<&[usize]> for Layout {
     fn from(shape: &[usize]) -> Self {
         Layout { shape: shape.to_vec(), gap: 0 }
+    }
+}
+
+/// The regimes that a driver's losses meet.
+fn regimes(driver: Driver) -> &'static [Regime] {
+    match driver {
+        Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
+        Driver::Rows(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
     }
 }
 
@@ -285,7 +267,7 @@ impl Case {
             upstream,
             gradients: profile.gradients,
             statistics,
-            regime: Regime::all(spec.driver)[(round / 2) % Regime::all(spec.driver).len()],
+            regime: regimes(spec.driver)[(round / 2) % regimes(spec.driver).len()],
         }
     }
 
@@ -454,36 +436,3 @@ fn flat(gpu: &Gpu, tensor: &Tensor) -> Tensor {
 
 /// What outputs hold before a run; exact in every storage type.
 const GARBAGE: f64 = 0.375;
-
-/// A value of the domain, sometimes at or next to the first input's, where kinks are.
-fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut fastrand::Rng) -> f64 {
-    let signed = |rng: &mut fastrand::Rng, scale: f64| (2.0 * rng.f64() - 1.0) * scale;
-    match domain {
-        Domain::Real => match (first, rng.u8(..8)) {
-            (Some(first), 0) => first,
-            (Some(first), 1) => first * (1.0 + signed(rng, 1e-2)),
-            (None, 0) if regime != Regime::Shifted => 0.0,
-            _ if regime == Regime::Shifted => 1e4 + signed(rng, 3.0),
-            _ => signed(rng, regime.pick([3.0, 100.0, 1e4])),
-        },
-        Domain::LogRate => signed(rng, regime.pick([2.0, 20.0, 80.0])),
-        Domain::Positive => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
-        Domain::Count => (rng.f64() * regime.pick([4.0, 100.0, 1e4])).floor(),
-        Domain::Probability => match (rng.u8(..4), regime) {
-            // Certain values: for a prediction their gradient dwarfs all others, hence the regime of their own.
-            (0, Regime::Large) => 0.0,
-            (1, Regime::Large) => 1.0,
-            _ => rng.f64(),
-        },
-        Domain::LogProbability => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
-        Domain::Sign => f64::from(2 * i8::from(rng.bool()) - 1),
-        Domain::Weight | Domain::ClassWeight => {
-            if rng.u8(..8) == 0 {
-                0.0
-            } else {
-                2.0 * rng.f64()
-            }
-        }
-        Domain::Class | Domain::Where(..) => unreachable!("labels are drawn apart, and domains are resolved"),
-    }
-}

@@ -1,5 +1,5 @@
 fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
-    if (params.log_target != 0u) {
+    if (COMPILED_LOG_TARGET != 0u) {
         let probability = expf(t);
         return vec2<f32>(probability * (t - p), -probability);
     }

@@ -3,7 +3,8 @@ fn loss_and_grad(x: f32, t: f32) -> vec2<f32> {
     // With e = exp(−|x|), the likelier label has probability 1/(1 + e) and the other e/(1 + e).
     let e = exp_nonpositive(-abs(x));
     let log_norm = log1pf(e);
-    let likelier = select(1.0 - t, t, x >= 0.0);
+    let is_positive = x >= 0.0;
+    let likelier = select(1.0 - t, t, is_positive);
     // 1 − p_t = mixed/(1 + e). Where the target is the likelier label alone, mixed is e, whose logarithm is known and
     // whose ratio to e is 1.
     let mixed = (1.0 - likelier) + likelier * e;
@@ -14,7 +15,7 @@ fn loss_and_grad(x: f32, t: f32) -> vec2<f32> {
     let bce = (1.0 - likelier) * abs(x) + log_norm;
     let modulator = select(exp_nonpositive(params.gamma * (log_mixed - log_norm)), 1.0, params.gamma == 0.0);
     // d(1 − p_t)/dx = (1 − 2t)p(1 − p), and p(1 − p)/(1 − p_t) = ratio/(1 + e) never divides 0 by 0.
-    let slope = params.gamma * (1.0 - 2.0 * t) * (ratio / (1.0 + e)) * bce;
-    let bce_gradient = (1.0 - t) * sigmoid(x) - t * sigmoid(-x);
-    return alpha * modulator * vec2<f32>(bce, slope + bce_gradient);
+    let slope = params.gamma * (1.0 - 2.0 * t) * ratio * bce;
+    let bce_gradient = (1.0 - t) * select(e, 1.0, is_positive) - t * select(1.0, e, is_positive);
+    return alpha * modulator * vec2<f32>(bce, (slope + bce_gradient) / (1.0 + e));
 }

@@ -2,14 +2,14 @@ const TWO_PI: f32 = 6.28318531;
 
 fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
     var result: vec2<f32>;
-    if (params.log_input != 0u) {
+    if (COMPILED_LOG_INPUT != 0u) {
         let rate = expf(p);
         result = vec2<f32>(rate - t * p, rate - t);
     } else {
         let rate = p + params.eps;
         result = vec2<f32>(p - t * logf(rate), 1.0 - t / rate);
     }
-    if (params.full != 0u && t > 1.0) {
+    if (COMPILED_FULL != 0u && t > 1.0) {
         // Stirling's approximation of ln t!.
         result.x += t * logf(t) - t + 0.5 * logf(TWO_PI * t);
     }

@@ -1,0 +1,143 @@
+//! Which losses are timed at which shapes, and their inputs.
+
+use crate::{
+    AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
+    draw::{Regime, draw},
+    spec::{Domain, Driver, Family, Input, Kind, LossSpec, Rows, Shape, Values},
+};
+
+/// A loss at a shape.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The loss.
+    pub loss: AnyLoss,
+    /// The shape of its first input.
+    pub shape: Vec<usize>,
+    /// The storage type of its floating inputs and gradients.
+    pub dtype: DType,
+    /// Where such a shape comes from; empty for one that was asked for.
+    pub origin: String,
+}
+
+/// A shape that people train with.
+struct UsualShape {
+    shape: &'static [usize],
+    origin: &'static str,
+}
+
+const fn usual(shape: &'static [usize], origin: &'static str) -> UsualShape {
+    UsualShape { shape, origin }
+}
+
+const REGRESSION: &[UsualShape] = &[
+    usual(&[64, 4, 64, 64], "latents of images of 512×512, batch of 64"),
+    usual(&[64, 3, 224, 224], "images reconstructed, batch of 64"),
+];
+
+const BINARY: &[UsualShape] = &[
+    usual(&[16, 1, 512, 512], "masks of 512×512, batch of 16"),
+    usual(&[1, 76_725, 80], "RetinaNet's anchors of an image of 640×640, 80 classes of COCO"),
+];
+
+const ROWS: &[UsualShape] = &[
+    usual(&[1024, 1000], "ImageNet's classes, batch of 1,024"),
+    usual(&[8192, 50_257], "GPT-2's vocabulary, 8 sequences of 1,024 tokens"),
+    usual(&[4, 19, 512, 1024], "Cityscapes' classes, 4 crops of 512×1024"),
+];
+
+/// Values are drawn so many at a time and repeated.
+const TILE: usize = 1 << 16;
+
+impl Case {
+    /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first axis
+    /// is halved until it does not, as the origin then says.
+    pub fn usual(loss: &AnyLoss, dtype: DType, memory: u64) -> Vec<Case> {
+        let shapes = match loss.spec().family {
+            Family::Regression => REGRESSION,
+            Family::Binary => BINARY,
+            Family::Multiclass | Family::Rows => ROWS,
+        };
+        let case = |usual: &UsualShape| {
+            let mut shape = usual.shape.to_vec();
+            let mut origin = usual.origin.to_string();
+            let size = |shape: &[usize]| TensorType::new(dtype, shape).buffer_size();
+            while size(&shape) > memory && shape[0] > 1 {
+                shape[0] /= 2;
+            }
+            if shape[0] < usual.shape[0] {
+                origin += &format!("; 1/{} of it", usual.shape[0] / shape[0]);
+            }
+            Case { loss: loss.clone(), shape, dtype, origin }
+        };
+        shapes.iter().map(case).collect()
+    }
+
+    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes.
+    pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
+        let shape = match loss.spec().driver {
+            Driver::Elementwise => vec![elements],
+            Driver::Rows(_) => vec![elements / 1000, 1000],
+        };
+        Case { loss: loss.clone(), shape, dtype, origin: String::new() }
+    }
+
+    /// The types of the inputs that the loss needs.
+    pub fn types(&self) -> Named<TensorType> {
+        let spec = self.loss.spec();
+        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
+        // Without an upstream gradient for each class, that of a softmax is 0.
+        let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
+        let ty = |input: &Input| {
+            let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
+            (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
+        };
+        spec.all_inputs().filter(is_needed).map(ty).collect()
+    }
+
+    /// Values for the inputs that the loss needs, of their domains.
+    ///
+    /// # Errors
+    /// [`Error::DType`] for a storage type that is not floating, [`Error::Parameter`].
+    pub fn inputs(&self) -> Result<Named<HostTensor<'static>>, Error> {
+        let spec = self.loss.spec();
+        let values = Values::new(spec, self.loss.values())?;
+        let mut rng = fastrand::Rng::with_seed(0);
+        let mut first: Vec<f64> = Vec::new();
+        let mut inputs = Named::<HostTensor<'static>>::new();
+        for (name, ty) in self.types().iter() {
+            let tile = if ty.dtype == DType::I32 {
+                let classes = self.shape.get(1).map_or(1, |&classes| classes.clamp(1, i32::MAX as usize) as i32);
+                let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
+                bytemuck::pod_collect_to_vec(&labels)
+            } else {
+                let domain = spec.input(name).map_or(Domain::Real, |input| input.domain.resolve(&values));
+                let drawn: Vec<f64> =
+                    (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect();
+                let tile = HostTensor::rounded(&drawn, ty.dtype, [TILE])?.bytes().to_vec();
+                if first.is_empty() {
+                    first = drawn;
+                }
+                tile
+            };
+            let size = ty.elements() as usize * ty.dtype.size();
+            let mut bytes = tile.repeat(size.div_ceil(tile.len()));
+            bytes.truncate(size);
+            inputs = inputs.with(name, HostTensor::from_bytes(ty.dtype, ty.shape.clone(), bytes)?);
+        }
+        Ok(inputs)
+    }
+
+    fn shape_of(&self, spec: &LossSpec, input: &Input) -> Vec<usize> {
+        let items = match (spec.driver, &self.shape[..]) {
+            (Driver::Rows(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
+            _ => self.shape.clone(),
+        };
+        match (input.shape, spec.driver) {
+            (Shape::Items, _) => items,
+            (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows, _) => self.shape.clone(),
+            (Shape::OneOrItems, _) => items,
+            (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
+            (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),
+        }
+    }
+}

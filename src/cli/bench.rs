@@ -1,0 +1,273 @@
+//! `wgloss bench`: how fast losses are on this machine's adapters.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use indicatif::ProgressBar;
+use wgloss::{
+    AnyLoss, DType, Error, Gpu, Loss,
+    bench::{Bench, Case, ClockKind, Measurement, Precision, Report, SCALING_ELEMENTS, Scaling, ScalingPoint, Skipped},
+    losses,
+};
+
+use crate::{
+    Verdict, compare,
+    error::CliError,
+    output,
+    report::{self, numbers},
+    select,
+};
+
+const EXAMPLE: &str = "\
+Times are medians, of loss and gradients together. `of copy` is the speed beside a kernel that copies as many bytes,
+measured in turns with the loss: 1 is as fast as memory allows.
+
+Examples:
+  wgloss bench                                        every loss at shapes that people train with
+  wgloss bench cross_entropy --shape 4096x32000 --dtype bf16
+  wgloss bench --adapter all --scaling --html report.html
+  wgloss bench --compare before.json after.json       what became slower";
+
+/// What to time.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Args {
+    /// The losses to time; all if none is named.
+    losses: Vec<String>,
+    /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `all`
+    /// [default: the most capable adapter]
+    #[arg(long)]
+    adapter: Option<String>,
+    /// The storage types, separated by commas.
+    #[arg(long, value_name = "TYPES", value_delimiter = ',', default_value = "f32", value_parser = dtypes())]
+    dtype: Vec<DType>,
+    /// The shape of the first input, as 4096x1000, in place of the usual ones; may be repeated.
+    #[arg(long, value_parser = shape)]
+    shape: Vec<Shape>,
+    /// Also time each loss from 1,000 to 100,000,000 elements.
+    #[arg(long)]
+    scaling: bool,
+    /// Only the first of each loss's usual shapes, and fewer runs.
+    #[arg(long)]
+    quick: bool,
+    /// Write the results as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a page with charts of the results.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Measure nothing: compare these reports with the first of them, or show the only one. A regression fails.
+    #[arg(
+        long,
+        num_args = 1..,
+        value_name = "REPORT",
+        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick"],
+    )]
+    compare: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+struct Shape(Vec<usize>);
+
+fn shape(text: &str) -> Result<Shape, String> {
+    let axes = text.split(['x', '×', ',']).map(|axis| axis.trim().parse().ok().filter(|&length: &usize| length > 0));
+    match axes.collect() {
+        Some(axes) => Ok(Shape(axes)),
+        None => Err("expected lengths of axes above 0, as 4096x1000".to_string()),
+    }
+}
+
+fn dtypes() -> impl TypedValueParser<Value = DType> {
+    PossibleValuesParser::new(DType::FLOATS.map(DType::name))
+        .try_map(|name| DType::FLOATS.into_iter().find(|dtype| dtype.name() == name).ok_or("no storage type"))
+}
+
+/// Times the losses on each adapter, or compares reports.
+pub fn run(args: &Args) -> Result<Verdict, CliError> {
+    let (json, html) = (args.json.as_deref(), args.html.as_deref());
+    if !args.compare.is_empty() {
+        return compare::run(&args.compare, html, json);
+    }
+    let losses = match &args.losses[..] {
+        [] => losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[])).collect::<Result<Vec<_>, _>>()?,
+        names => names.iter().map(|name| AnyLoss::new(name, &[])).collect::<Result<_, _>>()?,
+    };
+    let prints_json = json.is_some_and(output::is_stdout);
+    json.filter(|_| !prints_json).into_iter().chain(html).try_for_each(output::check_writable)?;
+    let mut reports = Vec::new();
+    for adapter in select::adapters(args.adapter.as_deref())? {
+        let report = measure(&select::open(&adapter)?, &losses, args)?;
+        if !prints_json {
+            output::print(text(&report))?;
+        }
+        reports.push(report);
+    }
+    if let Some(path) = json {
+        let text = Report::list_to_json(&reports)?;
+        if prints_json { output::print(text) } else { output::write(path, &(text + "\n")) }?;
+    }
+    if let Some(path) = html {
+        output::write(path, &report::html(&reports))?;
+    }
+    Ok(Verdict::Passed)
+}
+
+/// Times the losses on one device, with a progress bar on standard error.
+///
+/// Of all losses some do not take a shape; of those named it is an error.
+fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> {
+    let skips_shapes = args.losses.is_empty();
+    let precision = if args.quick {
+        Precision { least_runs: 3, most_runs: 3, ..Precision::default() }
+    } else {
+        Precision::default()
+    };
+    let bench = Bench::new(gpu, precision)?;
+    let mut report = bench.report();
+    let mut cases = Vec::new();
+    for &dtype in &args.dtype {
+        for loss in losses {
+            let asked = args.shape.iter().map(|Shape(shape)| {
+                let (loss, shape) = (loss.clone(), shape.clone());
+                Case { loss, shape, dtype, origin: String::new() }
+            });
+            cases.extend(asked);
+            if args.shape.is_empty() {
+                let usual = Case::usual(loss, dtype, bench.memory());
+                cases.extend(usual.into_iter().take(if args.quick { 1 } else { usize::MAX }));
+            }
+        }
+    }
+    let series: Vec<(DType, &AnyLoss)> = match args.scaling {
+        true => args.dtype.iter().flat_map(|&dtype| losses.iter().map(move |loss| (dtype, loss))).collect(),
+        false => Vec::new(),
+    };
+    let bar = output::progress(gpu.adapter_id());
+    bar.set_length((cases.len() + series.len() * SCALING_ELEMENTS.len()) as u64);
+
+    let mut largest_copy = 0;
+    for case in &cases {
+        bar.set_message(case.loss.spec().name);
+        if let Some(found) = unless_refused(bench.measure(case), case, skips_shapes, &mut report)? {
+            if found.bytes > largest_copy {
+                largest_copy = found.bytes;
+                report.copy_gb_per_s = Some(found.bytes as f64 / found.copy_ms / 1e6);
+            }
+            report.results.push(found);
+        }
+        bar.inc(1);
+    }
+    for (dtype, loss) in series {
+        let points = points(&bench, loss, dtype, &bar, &mut report)?;
+        report.scaling.push(Scaling::new(loss.spec().name, dtype.name(), points));
+    }
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+/// The loss at growing sizes.
+fn points(
+    bench: &Bench,
+    loss: &AnyLoss,
+    dtype: DType,
+    bar: &ProgressBar,
+    report: &mut Report,
+) -> Result<Vec<ScalingPoint>, Error> {
+    bar.set_message(format!("{}, growing", loss.spec().name));
+    let mut points = Vec::new();
+    for elements in SCALING_ELEMENTS {
+        let case = Case::of_elements(loss, dtype, elements);
+        points.extend(unless_refused(bench.scaling_point(&case), &case, false, report)?);
+        bar.inc(1);
+    }
+    Ok(points)
+}
+
+/// What was measured. What the adapter has no room for is noted, and on demand a shape that the loss does not take.
+fn unless_refused<T>(
+    measured: Result<T, Error>,
+    case: &Case,
+    skips_shapes: bool,
+    report: &mut Report,
+) -> Result<Option<T>, Error> {
+    match measured {
+        Ok(measured) => Ok(Some(measured)),
+        Err(Error::Shape { .. }) if !skips_shapes => measured.map(Some),
+        Err(error @ (Error::Shape { .. } | Error::Limit { .. } | Error::OutOfMemory { .. })) => {
+            report.skipped.push(Skipped {
+                loss: case.loss.spec().name.to_string(),
+                shape: case.shape.clone(),
+                dtype: case.dtype.to_string(),
+                reason: error.to_string(),
+            });
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let clock = match report.clock {
+        ClockKind::Timestamps => "timestamps of the device",
+        ClockKind::SubmitToDone => "from submission to completion",
+    };
+    let copy = report.copy_gb_per_s.map_or(String::new(), |rate| format!(", a copy at {}", numbers::rate(rate)));
+    let mut lines = vec![format!("{} ({}), {}: {clock}{copy}", report.adapter, report.kind, report.driver)];
+    if !report.results.is_empty() {
+        let mut table = output::table([
+            "loss",
+            "shape",
+            "type",
+            "ms",
+            "spread",
+            "GB/s",
+            "of copy",
+            "first call ms",
+            "record µs",
+            "from",
+        ]);
+        for result in &report.results {
+            table.add_row(row(result));
+        }
+        lines.push(table.to_string());
+    }
+    if let Some(largest) = report.scaling.iter().map(|scaling| &scaling.points).max_by_key(|points| points.len()) {
+        let sizes = largest.iter().map(|point| format!("{:e}", point.elements));
+        let headings = ["loss", "type"].into_iter().map(str::to_string).chain(sizes).chain(["slope".to_string()]);
+        let mut table = output::table(headings);
+        for scaling in &report.scaling {
+            let at = |elements| scaling.points.iter().find(|point| point.elements == elements);
+            let times = largest
+                .iter()
+                .map(|point| at(point.elements).map_or(String::new(), |found| numbers::significant(found.median_ms)));
+            let slope = scaling.slope.map_or(String::new(), |slope| format!("{slope:.2}"));
+            let names = [scaling.loss.clone(), scaling.dtype.clone()];
+            table.add_row(names.into_iter().chain(times).chain([slope]));
+        }
+        lines.push("Milliseconds by elements:".to_string());
+        lines.push(table.to_string());
+    }
+    lines.extend(report.skipped.iter().map(|skipped| {
+        format!("skipped {} {} {}: {}", skipped.loss, shape_text(&skipped.shape), skipped.dtype, skipped.reason)
+    }));
+    lines.join("\n")
+}
+
+fn row(result: &Measurement) -> [String; 10] {
+    [
+        result.loss.clone(),
+        shape_text(&result.shape),
+        result.dtype.clone(),
+        numbers::significant(result.median_ms),
+        numbers::percent(result.spread),
+        numbers::significant(result.gb_per_s),
+        numbers::fraction(result.fraction_of_copy),
+        numbers::significant(result.first_call_ms),
+        numbers::significant(result.record_us),
+        result.origin.clone(),
+    ]
+}
+
+fn shape_text(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
+}
