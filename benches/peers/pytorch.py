@@ -295,7 +295,7 @@ class Wgloss:
             [path, "serve", adapter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         greeting = self.read()
-        self.head, self.shapes = greeting["head"], greeting["shapes"]
+        self.report, self.shapes = greeting["report"], greeting["shapes"]
 
     def times(self, case, runs):
         """Of that many runs, in ms."""
@@ -340,7 +340,6 @@ def measure(case, peers, device, wgloss):
             "median_ms": statistics.median(theirs[name]),
             "spread": spread(theirs[name]),
             "wgloss_median_ms": statistics.median(ours),
-            "wgloss_spread": spread(ours),
             "ratio": statistics.median(theirs[name]) / statistics.median(ours),
             "is_right": right,
         }
@@ -354,15 +353,16 @@ def spread(times):
     return (third - first) / median
 
 
-def write(path, head, entries):
+def write(path, report, entries):
     """Puts entries into the file, in place of others of the same peers and type if it has results of this adapter."""
-    peers = []
     if path.exists():
-        report = json.loads(path.read_text())
-        if report.get("adapter") == head["adapter"]:
+        earlier = json.loads(path.read_text())
+        if earlier["adapter"] == report["adapter"]:
             new = {(entry["peer"], entry["device"], entry["dtype"]) for entry in entries}
-            peers = [e for e in report["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
-    path.write_text(json.dumps({**head, "peers": peers + entries}, indent=2, ensure_ascii=False) + "\n")
+            others = [e for e in earlier["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
+            report = {**earlier, "date": report["date"], "peers": others}
+    report = {**report, "peers": report["peers"] + entries}
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 
 def main():
@@ -379,7 +379,7 @@ def main():
     warnings.filterwarnings("ignore", message=".*batchmean.*")
 
     wgloss, peers = Wgloss(arguments.wgloss, arguments.adapter), peers_of(arguments.device)
-    print(f"wgloss on {wgloss.head['adapter']}; {', '.join(peers)}", file=sys.stderr)
+    print(f"wgloss on {wgloss.report['adapter']}; {', '.join(peers)}", file=sys.stderr)
     cases = [
         Case(loss, shape, arguments.dtype)
         for losses, shapes in ((ELEMENTWISE, wgloss.shapes["elementwise"]), (ROWS, wgloss.shapes["rows"]))
@@ -394,7 +394,7 @@ def main():
             wrong = "" if entry["is_right"] else ", but its result is wrong"
             print(f"{number}/{len(cases)} {case}: {entry['peer']} {entry['ratio']:.2f}×{wrong}", file=sys.stderr)
             entries.append(entry)
-    write(arguments.json, wgloss.head, entries)
+    write(arguments.json, wgloss.report, entries)
 
 
 if __name__ == "__main__":

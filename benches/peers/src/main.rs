@@ -6,17 +6,17 @@ mod burn_comparison;
 mod burn_losses;
 mod burn_step;
 mod inputs;
-mod report;
 mod serve;
 mod step;
+mod tables;
 mod wgloss_step;
 
 use std::{error::Error, fs, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use wgloss::{AnyLoss, Gpu, Loss, spec::Driver};
+use wgloss::{AnyLoss, Gpu, Loss, bench::Report, spec::Driver};
 
-use crate::report::Report;
+use crate::tables::Tables;
 
 /// The elements of a batch, and many of them.
 const ELEMENTWISE_SHAPES: &[&[usize]] = &[&[1024, 1000], &[4096, 1024]];
@@ -61,8 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::Burn { adapter, json } => burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &json),
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
-            let report: Report = serde_json::from_str(&fs::read_to_string(file)?)?;
-            print!("{report}");
+            print!("{}", Tables(&Report::list_from_json(&fs::read_to_string(file)?)?));
             Ok(())
         }
     }
