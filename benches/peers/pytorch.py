@@ -37,8 +37,8 @@ except ImportError:
 
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 # What rounding explains of the difference from float64: relative to each value itself, and besides to the largest one.
-# Of the loss, then of gradients. In float32 as in step.rs; in bfloat16 PyTorch rounds the mean itself, and gradients more
-# than once.
+# Of the loss, then of gradients. In float32 as in step.rs; in bfloat16 PyTorch rounds the mean itself, and gradients
+# more than once.
 TOLERANCES = {"f32": ((1e-4, 1e-5), (1e-3, 1e-5)), "bf16": ((1e-2, 1e-2), (2e-2, 2e-2))}
 # Runs of each before those that count; then as many rounds of some runs each as fit into the time, within bounds.
 WARM_UP, RUNS_A_ROUND, MIN_ROUNDS, MAX_ROUNDS, SECONDS = 3, 3, 3, 7, 4.0
@@ -58,7 +58,7 @@ def either(one, other):
 
 
 def real(shape):
-    """Multiples of 3/4096, whose differences are exact and never ±1: at a kink rounding would decide on the gradient."""
+    """Multiples of 3/4096, whose differences are exact and never ±1: at a kink rounding would decide the gradient."""
     return torch.randint(-5461, 5462, shape) * 3 / 4096
 
 
@@ -106,7 +106,8 @@ def liger_jsd(logits, teacher):
 def jensen_shannon(logits, teacher):
     q, p = F.log_softmax(rows(logits), 1), F.log_softmax(rows(teacher), 1)
     m = torch.logaddexp(p, q) - math.log(2)
-    return (F.kl_div(m, p, reduction="sum", log_target=True) + F.kl_div(m, q, reduction="sum", log_target=True)) / 2 / len(q)
+    from_p, from_q = (F.kl_div(m, of, reduction="batchmean", log_target=True) for of in (p, q))
+    return (from_p + from_q) / 2
 
 
 @dataclass
@@ -294,7 +295,7 @@ class Wgloss:
             [path, "serve", adapter], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         greeting = self.read()
-        self.head, self.shapes = greeting["head"], greeting["shapes"]
+        self.report, self.shapes = greeting["report"], greeting["shapes"]
 
     def times(self, case, runs):
         """Of that many runs, in ms."""
@@ -339,7 +340,6 @@ def measure(case, peers, device, wgloss):
             "median_ms": statistics.median(theirs[name]),
             "spread": spread(theirs[name]),
             "wgloss_median_ms": statistics.median(ours),
-            "wgloss_spread": spread(ours),
             "ratio": statistics.median(theirs[name]) / statistics.median(ours),
             "is_right": right,
         }
@@ -353,15 +353,16 @@ def spread(times):
     return (third - first) / median
 
 
-def write(path, head, entries):
+def write(path, report, entries):
     """Puts entries into the file, in place of others of the same peers and type if it has results of this adapter."""
-    peers = []
     if path.exists():
-        report = json.loads(path.read_text())
-        if report.get("adapter") == head["adapter"]:
+        earlier = json.loads(path.read_text())
+        if earlier["adapter"] == report["adapter"]:
             new = {(entry["peer"], entry["device"], entry["dtype"]) for entry in entries}
-            peers = [e for e in report["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
-    path.write_text(json.dumps({**head, "peers": peers + entries}, indent=2, ensure_ascii=False) + "\n")
+            others = [e for e in earlier["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
+            report = {**earlier, "date": report["date"], "peers": others}
+    report = {**report, "peers": report["peers"] + entries}
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
 
 
 def main():
@@ -378,7 +379,7 @@ def main():
     warnings.filterwarnings("ignore", message=".*batchmean.*")
 
     wgloss, peers = Wgloss(arguments.wgloss, arguments.adapter), peers_of(arguments.device)
-    print(f"wgloss on {wgloss.head['adapter']}; {', '.join(peers)}", file=sys.stderr)
+    print(f"wgloss on {wgloss.report['adapter']}; {', '.join(peers)}", file=sys.stderr)
     cases = [
         Case(loss, shape, arguments.dtype)
         for losses, shapes in ((ELEMENTWISE, wgloss.shapes["elementwise"]), (ROWS, wgloss.shapes["rows"]))
@@ -393,7 +394,7 @@ def main():
             wrong = "" if entry["is_right"] else ", but its result is wrong"
             print(f"{number}/{len(cases)} {case}: {entry['peer']} {entry['ratio']:.2f}×{wrong}", file=sys.stderr)
             entries.append(entry)
-    write(arguments.json, wgloss.head, entries)
+    write(arguments.json, wgloss.report, entries)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 //! wgloss beside Burn, loss by loss.
 
-use std::{error::Error, path::Path};
+use std::{error::Error, fs, path::Path};
 
-use wgloss::{DType, Gpu, Loss};
+use wgloss::{
+    DType, Gpu, Loss,
+    bench::{ClockKind, PeerMeasurement, Report},
+};
 
 use crate::{
     burn_losses::{BurnInputs, LOSSES},
-    burn_step, find_loss, inputs,
-    report::{Head, Measurement, Report, locked_version, shape_text},
-    shapes_of,
+    burn_step, find_loss, inputs, shapes_of,
     step::{Case, Outcome},
+    tables::shape_text,
     wgloss_step::{self, WglossStep},
 };
 
@@ -17,14 +19,14 @@ use crate::{
 pub fn compare(gpu: &Gpu, path: &Path) -> Result<(), Box<dyn Error>> {
     let device = &burn_step::open_device(gpu)?;
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
-    let peer = format!("burn {} {compiler}", locked_version("burn"));
+    let peer = format!("burn {} {compiler}", burn_version());
     let mut cases = Vec::new();
     for &(name, by_burn) in LOSSES {
         let loss = find_loss(name)?;
         cases.extend(shapes_of(&loss).iter().map(|&shape| (name, by_burn, loss.clone(), shape)));
     }
 
-    let mut report = Report { head: Head::new(gpu), peers: Vec::new() };
+    let mut report = Report::new(gpu, ClockKind::SubmitToDone);
     let mut is_right = true;
     for (index, (name, by_burn, loss, shape)) in cases.iter().enumerate() {
         let inputs = &inputs::draw(loss, shape, DType::F32)?;
@@ -34,7 +36,7 @@ pub fn compare(gpu: &Gpu, path: &Path) -> Result<(), Box<dyn Error>> {
             truth: wgloss_step::truth(loss, inputs)?,
         };
         let Outcome { wgloss, peer: burn, wgloss_error, peer_error } = case.run();
-        let ratio = burn.median_ms() / wgloss.median_ms();
+        let ratio = burn.median() / wgloss.median();
         eprintln!("{}/{} {name} {}: {ratio:.2}×", index + 1, cases.len(), shape_text(shape));
         for (library, error) in [("wgloss", &wgloss_error), ("Burn", &peer_error)] {
             if !error.is_rounding() {
@@ -42,20 +44,27 @@ pub fn compare(gpu: &Gpu, path: &Path) -> Result<(), Box<dyn Error>> {
             }
         }
         is_right &= wgloss_error.is_rounding();
-        report.peers.push(Measurement {
+        report.peers.push(PeerMeasurement {
             peer: peer.clone(),
             device: gpu.adapter_id(),
             loss: name.to_string(),
             shape: shape.to_vec(),
             dtype: "f32".to_string(),
-            median_ms: burn.median_ms(),
-            spread: burn.spread(),
-            wgloss_median_ms: Some(wgloss.median_ms()),
-            wgloss_spread: Some(wgloss.spread()),
+            median_ms: burn.median() * 1e3,
+            spread: Some(burn.spread()),
+            wgloss_median_ms: Some(wgloss.median() * 1e3),
             ratio: Some(ratio),
             is_right: peer_error.is_rounding(),
         });
     }
-    report.write(path)?;
+    fs::write(path, Report::list_to_json(&[report])? + "\n")?;
     if is_right { Ok(()) } else { Err("results of wgloss are wrong".into()) }
+}
+
+/// The version that this program was built with.
+fn burn_version() -> &'static str {
+    let (_, entry) = include_str!("../Cargo.lock")
+        .split_once("name = \"burn\"\nversion = \"")
+        .expect("Cargo locks every dependency");
+    entry.split('"').next().expect("a version is quoted")
 }

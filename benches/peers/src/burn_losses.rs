@@ -136,8 +136,8 @@ impl BurnInputs<'_> {
         self.step([self.first], move |[first]| forward(first, target.clone()))
     }
 
-    /// A loss of rows. Burn's take `[N, C]` only: of other shapes the classes go last first, and the gradient comes back
-    /// the same way, which a program with such logits has to do as well.
+    /// A loss of rows. Burn's take `[N, C]` only: of other shapes the classes go last first, and the gradient comes
+    /// back the same way, which a program with such logits has to do as well.
     fn of_rows(&self, forward: impl Fn(Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
         if self.has_inner_axes() {
             self.step(["logits"], move |[logits]: [Tensor<3>; 1]| forward(rows(logits)))

@@ -1,8 +1,9 @@
 //! What the losses are computed of. `pytorch.py` draws its inputs alike.
 
 use wgloss::{
-    DType, Error, HostTensor, Loss, Named,
-    spec::{Domain, Input, Kind, Shape, UPSTREAM, Values},
+    AnyLoss, DType, Error, HostTensor, Loss, Named,
+    bench::Case,
+    spec::{Domain, LossSpec, Values},
 };
 
 /// Inputs by their names.
@@ -10,34 +11,24 @@ pub type Inputs = Named<HostTensor<'static>>;
 
 /// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. A function of a value per
 /// class gets an upstream gradient besides.
-pub fn draw(loss: &dyn Loss, shape: &[usize], dtype: DType) -> Result<Inputs, Error> {
+pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Error> {
     let spec = loss.spec();
     let values = Values::new(spec, loss.values())?;
-    let rows = spec.rows();
-    let (items, classes) = match *shape {
-        [rows_, classes, ref inner @ ..] if rows.is_some() => ([&[rows_], inner].concat(), classes),
-        [_, last, ..] => (shape.to_vec(), last),
-        _ => (shape.to_vec(), 1),
-    };
-    let upstream = rows.is_some_and(|rows| rows.per_class).then_some(&UPSTREAM);
+    let classes = shape.get(1).map_or(1, |&classes| classes.max(1));
+    let case = Case { loss: loss.clone(), shape: shape.to_vec(), dtype, origin: String::new() };
     let mut rng = fastrand::Rng::with_seed(1);
     let mut inputs = Inputs::new();
-    for input in spec.inputs.iter().filter(|input| !input.optional).chain(upstream) {
-        let shape = if input.shape == Shape::Items { items.clone() } else { shape.to_vec() };
-        let length: usize = shape.iter().product();
-        let tensor = match input.kind {
-            Kind::Index => {
-                let bytes: Vec<u8> =
-                    (0..length).flat_map(|_| rng.i32(0..classes.max(1) as i32).to_le_bytes()).collect();
-                HostTensor::from_bytes(DType::I32, shape, bytes)?
-            }
-            Kind::Float => {
-                let distribution = Distribution::of(spec.name, input, &values, classes);
-                let drawn: Vec<f64> = (0..length).map(|_| distribution.draw(&mut rng)).collect();
-                HostTensor::rounded(&drawn, dtype, shape)?
-            }
+    for (name, ty) in case.types().iter() {
+        let length = ty.elements();
+        let tensor = if ty.dtype == DType::I32 {
+            let bytes: Vec<u8> = (0..length).flat_map(|_| rng.i32(0..classes as i32).to_le_bytes()).collect();
+            HostTensor::from_bytes(DType::I32, ty.shape.clone(), bytes)?
+        } else {
+            let distribution = Distribution::of(spec, name, &values, classes);
+            let drawn: Vec<f64> = (0..length).map(|_| distribution.draw(&mut rng)).collect();
+            HostTensor::rounded(&drawn, ty.dtype, ty.shape.clone())?
         };
-        inputs = inputs.with(input.name, tensor);
+        inputs = inputs.with(name, tensor);
     }
     Ok(inputs)
 }
@@ -56,7 +47,8 @@ enum Distribution {
 }
 
 impl Distribution {
-    fn of(loss: &str, input: &Input, values: &Values, classes: usize) -> Self {
+    fn of(spec: &LossSpec, input: &str, values: &Values, classes: usize) -> Self {
+        let Some(input) = spec.input(input) else { return Distribution::Grid };
         match input.domain.resolve(values) {
             Domain::LogRate => Distribution::Uniform(-2.0, 2.0),
             Domain::Positive => Distribution::Uniform(0.5, 2.0),
@@ -65,7 +57,7 @@ impl Distribution {
             Domain::Sign => Distribution::Either(-1.0, 1.0),
             // Probabilities that are predicted; those of all classes, which add up to about 1; and labels.
             Domain::Probability if input.differentiable => Distribution::Uniform(0.05, 0.95),
-            Domain::Probability if ["kl_div", "cross_entropy_soft"].contains(&loss) => {
+            Domain::Probability if ["kl_div", "cross_entropy_soft"].contains(&spec.name) => {
                 Distribution::Uniform(0.0, 2.0 / classes as f64)
             }
             Domain::Probability => Distribution::Either(0.0, 1.0),

@@ -6,22 +6,22 @@ mod burn_comparison;
 mod burn_losses;
 mod burn_step;
 mod inputs;
-mod report;
 mod serve;
 mod step;
+mod tables;
 mod wgloss_step;
 
 use std::{error::Error, fs, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use wgloss::{AnyLoss, Gpu, Loss, spec::Driver};
+use wgloss::{AnyLoss, Gpu, Loss, bench::Report, spec::Driver};
 
-use crate::report::Report;
+use crate::tables::Tables;
 
 /// The elements of a batch, and many of them.
 const ELEMENTWISE_SHAPES: &[&[usize]] = &[&[1024, 1000], &[4096, 1024]];
-/// An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and a label for
-/// each pixel.
+/// An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and a label
+/// for each pixel.
 const ROW_SHAPES: &[&[usize]] =
     &[&[1024, 1000], &[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256]];
 
@@ -36,7 +36,7 @@ struct Args {
 enum Command {
     /// Times wgloss and Burn in turns, and checks the results of both.
     Burn {
-        /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable adapter]
+        /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable]
         #[arg(default_value = "", hide_default_value = true)]
         adapter: String,
         /// Where to write the results.
@@ -61,8 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Command::Burn { adapter, json } => burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &json),
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
-            let report: Report = serde_json::from_str(&fs::read_to_string(file)?)?;
-            print!("{report}");
+            print!("{}", Tables(&Report::list_from_json(&fs::read_to_string(file)?)?));
             Ok(())
         }
     }

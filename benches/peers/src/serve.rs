@@ -1,7 +1,7 @@
 //! Times of wgloss for programs that time other libraries, so that both see the same machine.
 //!
-//! Standard output begins with one line, a [`Greeting`]. Each line of standard input is a [`Request`], and is answered by
-//! one line: `{"times_ms": […]}`, or `{"error": "…"}`.
+//! Standard output begins with one line, a [`Greeting`]. Each line of standard input is a [`Request`], and is answered
+//! by one line: `{"times_ms": […]}`, or `{"error": "…"}`.
 
 use std::{
     error::Error,
@@ -10,14 +10,17 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use wgloss::{DType, Gpu};
+use wgloss::{
+    DType, Gpu,
+    bench::{ClockKind, Report},
+};
 
-use crate::{ELEMENTWISE_SHAPES, ROW_SHAPES, find_loss, inputs, report::Head, step::Step, wgloss_step::WglossStep};
+use crate::{ELEMENTWISE_SHAPES, ROW_SHAPES, find_loss, inputs, step::Step, wgloss_step::WglossStep};
 
 #[derive(Serialize)]
 struct Greeting {
-    /// What a report of these times begins with.
-    head: Head,
+    /// The report of these times, without them.
+    report: Report,
     /// The shapes that losses are timed at.
     shapes: Shapes,
 }
@@ -48,7 +51,7 @@ struct Case {
 /// Answers standard input until it ends.
 pub fn serve(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
     let shapes = Shapes { elementwise: ELEMENTWISE_SHAPES, rows: ROW_SHAPES };
-    print_line(&serde_json::to_string(&Greeting { head: Head::new(gpu), shapes })?)?;
+    print_line(&serde_json::to_string(&Greeting { report: Report::new(gpu, ClockKind::SubmitToDone), shapes })?)?;
     let mut server = Server { gpu, last: None };
     for line in io::stdin().lock().lines() {
         let answer = match server.answer(&line?) {
@@ -80,7 +83,7 @@ impl Server<'_> {
             _ => self.step(&case)?,
         };
         let (_, step) = self.last.insert((case, step));
-        Ok((0..runs).map(|_| step.time()).collect())
+        Ok((0..runs).map(|_| step.time() * 1e3).collect())
     }
 
     fn step(&self, case: &Case) -> Result<WglossStep, Box<dyn Error>> {

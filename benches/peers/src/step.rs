@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wgloss::bench::Times;
+
 /// A loss with its gradients, of inputs that are on the device already.
 pub trait Step {
     /// Computes both, and returns when the device has done so.
@@ -13,11 +15,11 @@ pub trait Step {
     /// What the last run computed.
     fn result(&self) -> StepResult;
 
-    /// Runs once, and says how long it took in ms.
+    /// Runs once, and says how many seconds it took.
     fn time(&mut self) -> f64 {
         let start = Instant::now();
         self.run();
-        start.elapsed().as_secs_f64() * 1e3
+        start.elapsed().as_secs_f64()
     }
 }
 
@@ -128,43 +130,9 @@ impl Case {
     }
 }
 
-/// Several runs of one step.
-pub struct Times(Vec<f64>);
-
-impl Times {
-    /// Of at least one run, in ms.
-    fn new(mut ms: Vec<f64>) -> Self {
-        ms.sort_by(f64::total_cmp);
-        Times(ms)
-    }
-
-    pub fn median_ms(&self) -> f64 {
-        self.quantile(0.5)
-    }
-
-    /// The distance between the quartiles, relative to the median.
-    pub fn spread(&self) -> f64 {
-        (self.quantile(0.75) - self.quantile(0.25)) / self.median_ms()
-    }
-
-    /// Between the two runs next to it in proportion.
-    fn quantile(&self, share: f64) -> f64 {
-        let place = share * (self.0.len() - 1) as f64;
-        let (below, above) = (self.0[place.floor() as usize], self.0[place.ceil() as usize]);
-        below + (above - below) * place.fract()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_lie_between_runs() {
-        let times = Times::new(vec![4.0, 1.0, 3.0, 2.0]);
-        assert_eq!(times.median_ms(), 2.5);
-        assert_eq!(times.spread(), (3.25 - 1.75) / 2.5);
-    }
 
     #[test]
     fn errors_are_wrong_where_rounding_does_not_explain_them() {
