@@ -333,6 +333,7 @@ impl Header {
         line!(self, "fn load_first(index: u32) -> f32 {{\n    return {value};\n}}");
         self.load_quad("first", Some(first), variant);
         self.load_quad("second", second, variant);
+        self.load_upstream_quad(variant);
         self.load_element("second", "f32", second, variant, "index", "1.0");
         self.load_element("class_weight", "f32", Some(&CLASS_WEIGHT), variant, "index", "1.0");
         self.load_element("target", "i32", labels, variant, "index", "0");
@@ -355,7 +356,7 @@ impl Header {
 
         let statistics = variant.statistics;
         self.store("loss", "f32", "loss_of_item", variant.per_item && !rows.per_class);
-        self.store("value", "f32", "loss_of_item", variant.per_item && rows.per_class);
+        self.store_values(variant, variant.per_item && rows.per_class);
         self.store("log_sum_exp", "f32", "log_sum_exp_of_row", statistics.log_sum_exp);
         self.store("argmax", "i32", "argmax_of_row", statistics.argmax);
         self.put_gradients(variant, first);
@@ -389,6 +390,37 @@ impl Header {
             _ => "vec4<f32>(1.0)".to_string(),
         };
         line!(self, "fn load_{name}_quad(quad: u32) -> vec4<f32> {{\n    return {value};\n}}");
+    }
+
+    /// `load_upstream_quad(quad)`: the same of a value's upstream for each class, or one for all.
+    fn load_upstream_quad(&mut self, variant: &LossVariant) {
+        line!(self, "fn load_upstream_quad(quad: u32) -> vec4<f32> {{");
+        match variant.dtype(UPSTREAM.name) {
+            Some(dtype) if variant.has_quads_of(UPSTREAM.name) => {
+                line!(
+                    self,
+                    "    if (params.upstream_stride == 0u) {{\n        return vec4<f32>(load_upstream(0u));\n    }}"
+                );
+                line!(self, "    return {};", quad_of(&variant.stored_name(&UPSTREAM), dtype, true));
+            }
+            _ => line!(self, "    return vec4<f32>(1.0);"),
+        }
+        line!(self, "}}");
+    }
+
+    /// `store_value(index, value)` and `store_value_quad(quad, values)` of each class.
+    fn store_values(&mut self, variant: &LossVariant, wanted: bool) {
+        let quads = variant.stores_losses_in_quads();
+        let place = if quads { "loss_of_item[index / 4u][index % 4u]" } else { "loss_of_item[index]" };
+        line!(self, "fn store_value(index: u32, value: f32) {{");
+        if wanted {
+            line!(self, "    {place} = value;");
+        }
+        line!(self, "}}\nfn store_value_quad(quad: u32, values: vec4<f32>) {{");
+        if wanted && quads {
+            line!(self, "    loss_of_item[quad] = values;");
+        }
+        line!(self, "}}");
     }
 
     /// `store_<name>(index, value)`, which does nothing unless it is wanted.

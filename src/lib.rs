@@ -57,8 +57,9 @@
 //! # Features
 //!
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
-//! - `bench`: the module `bench`, which measures device times and the fastest layout of kernels on an adapter.
-//! - `cli`: the command `wgloss`, which lists, evaluates, checks and tunes losses. Includes `parity` and `bench`.
+//! - `bench`: the module `bench`, which measures device times and the fastest layout of kernels on an adapter. Includes
+//!   `parity`.
+//! - `cli`: the command `wgloss`, which lists, evaluates, checks, times and tunes losses. Includes `bench`.
 //!
 //! # Adapters
 //!
@@ -72,7 +73,7 @@
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
 mod chunk;
-#[cfg(any(feature = "bench", feature = "parity"))]
+#[cfg(feature = "parity")]
 mod draw;
 mod dtype;
 mod error;

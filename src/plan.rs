@@ -436,14 +436,16 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
     let Some(layout) = rows else { return Quads::Anywhere };
-    let strides = [0, 1].map(|place| signature.row_stride(place));
+    let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
+    let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
+    let has_second = is_per_class || spec.second_rows().is_some();
     let is_half = signature.inputs.first().is_some_and(|(_, ty)| ty.dtype.is_half());
     if !layout.runs_along_classes() {
         Quads::No
     } else if signature.row.is_multiple_of(4) && strides.iter().all(|stride| stride.is_multiple_of(4)) {
         Quads::Aligned
-    } else if !is_half && (spec.second_rows().is_none() || strides[0] % 4 == strides[1] % 4) {
-        // Quads of both inputs begin at the same columns. Halves before and behind whole quads would share words.
+    } else if !is_half && (!has_second || strides[0] % 4 == strides[1] % 4) {
+        // Quads of both inputs, or of the values of all classes, begin at the same columns. Halves before and behind whole quads would share words.
         Quads::Anywhere
     } else {
         Quads::No
@@ -477,7 +479,7 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
         }
     }
     let unit = (options.reduction == Reduction::None).then_some(results);
-    let quads = unit.is_some() && spec.rows().is_none();
+    let quads = unit.is_some() && spec.moves_quads_of_losses();
     add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit, quads);
     let statistics = options.statistics;
     for (name, dtype, wanted) in

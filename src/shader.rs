@@ -266,9 +266,9 @@ impl LossVariant {
         self.quads != Quads::No && self.loss.0.input(input).is_some_and(|input| self.loss.0.moves_quads_of(input))
     }
 
-    /// Whether the items' losses are bound as quads: those of rows are one a row.
+    /// Whether the items' losses are bound as quads.
     pub fn stores_losses_in_quads(&self) -> bool {
-        self.quads != Quads::No && self.rows.is_none()
+        self.quads != Quads::No && self.loss.0.moves_quads_of_losses()
     }
 
     /// What the kernel calls the tensor of an input.

@@ -52,8 +52,13 @@ impl LossSpec {
     pub(crate) fn moves_quads_of(&self, input: &Input) -> bool {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
-            Driver::Rows(_) => input.shape == Shape::Rows,
+            Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
         }
+    }
+
+    /// Whether kernels may take the losses of four items at once: those of rows are one a row.
+    pub(crate) fn moves_quads_of_losses(&self) -> bool {
+        self.rows().is_none_or(|rows| rows.per_class)
     }
 
     /// The second input of rows that a row loss has besides the first.

@@ -3,8 +3,9 @@
 // The header gives: SOFTMAX, SECOND_SOFTMAX, HAS_TARGET, PER_CLASS, CHECKS_CLASSES, STATISTICS, CONTIGUOUS, STORES,
 // GRADIENTS, IN_PLACE, MEAN_OVER_CLASS_WEIGHTS; load_first and load_second (by element), load_class_weight (by class),
 // load_target, is_ignored, load_weight and load_upstream (by row), store_loss, store_value, store_log_sum_exp,
-// store_argmax, put_gradient. A walk file gives walk and walk_middle; the hooks row_outcome, class_gradient and, by
-// choice, others (lib/hooks).
+// store_argmax, put_gradient, and what moves four elements at once: load_first_quad, load_second_quad,
+// load_upstream_quad, store_value_quad, put_gradient_quad. A walk file gives walk and walk_middle; the hooks
+// row_outcome, class_gradient and, by choice, others (lib/hooks).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;
@@ -361,15 +362,23 @@ fn largest_of(row: Row) -> Cell {
     return load_cell(row, row.state.first.column, row.state.first.maximum);
 }
 
-// The gradient of one logit, 0 where the row does not count, whatever its logits; and where the loss has a value per
-// class, its value stored.
+// The value of one class, where the loss has one for each.
+fn value_of(row: Row, cell: Cell) -> f32 {
+    let maximum = row.state.first.maximum;
+    return select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
+}
+
+// The gradient of one logit, 0 where the row does not count, whatever its logits.
+fn gradient_of(row: Row, cell: Cell) -> f32 {
+    return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), row.counts != 0u);
+}
+
+// The gradient of one logit; the value of its class is stored.
 fn evaluate_cell(row: Row, cell: Cell) -> f32 {
     if (PER_CLASS) {
-        let maximum = row.state.first.maximum;
-        let value = select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
-        store_value(address(row.value_base, cell.column), value);
+        store_value(address(row.value_base, cell.column), value_of(row, cell));
     }
-    return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), row.counts != 0u);
+    return gradient_of(row, cell);
 }
 
 fn evaluate_class(row: Row, column: u32) -> f32 {

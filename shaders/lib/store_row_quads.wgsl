@@ -16,9 +16,16 @@ fn store_row(thread: Thread, row: Row, first_column: u32, end_column: u32) {
         }
         for (var column = whole.x + 4u * thread.lane; column < whole.y; column += step) {
             let quad = kept_quad(row, column);
-            let low = vec2<f32>(evaluate_cell(row, cell_in(quad, 0u)), evaluate_cell(row, cell_in(quad, 1u)));
-            let high = vec2<f32>(evaluate_cell(row, cell_in(quad, 2u)), evaluate_cell(row, cell_in(quad, 3u)));
-            put_gradient_quad((row.base + column) / 4u, vec4<f32>(low, high));
+            let x = cell_in(quad, 0u);
+            let y = cell_in(quad, 1u);
+            let z = cell_in(quad, 2u);
+            let w = cell_in(quad, 3u);
+            if (PER_CLASS) {
+                let values = vec4<f32>(value_of(row, x), value_of(row, y), value_of(row, z), value_of(row, w));
+                store_value_quad((row.value_base + column) / 4u, values);
+            }
+            let gradients = vec4<f32>(gradient_of(row, x), gradient_of(row, y), gradient_of(row, z), gradient_of(row, w));
+            put_gradient_quad((row.base + column) / 4u, gradients);
         }
     }
 }

@@ -20,9 +20,7 @@ struct Quad {
 fn load_quad(row: Row, column: u32, logits: vec4<f32>) -> Quad {
     var quad = Quad(column, logits, vec4<f32>());
     if (PER_CLASS) {
-        for (var i = 0u; i < 4u; i++) {
-            quad.seconds[i] = load_upstream(row.value_base + column + i);
-        }
+        quad.seconds = load_upstream_quad((row.value_base + column) / 4u);
     } else {
         quad.seconds = load_second_quad((row.second_base + column) / 4u);
     }
