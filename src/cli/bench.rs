@@ -18,6 +18,9 @@ use crate::{
     select,
 };
 
+/// Stand for all others at growing sizes: bound by memory, bound by arithmetic, and rows.
+const SCALED: [&str; 3] = ["mse", "bce_with_logits", "cross_entropy"];
+
 const EXAMPLE: &str = "\
 Times are medians, of loss and gradients together. `of copy` is the speed beside a kernel that copies as many bytes,
 measured in turns with the loss: 1 is as fast as memory allows.
@@ -44,7 +47,7 @@ pub struct Args {
     /// The shape of the first input, as 4096x1000, in place of the usual ones; may be repeated.
     #[arg(long, value_parser = shape)]
     shape: Vec<Shape>,
-    /// Also time each loss from 1,000 to 100,000,000 elements.
+    /// Also time the losses named from 1,000 to 100,000,000 elements; if none is, mse, bce_with_logits and cross_entropy.
     #[arg(long)]
     scaling: bool,
     /// Only the first of each loss's usual shapes, and fewer runs.
@@ -138,10 +141,10 @@ fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> 
             }
         }
     }
-    let series: Vec<(DType, &AnyLoss)> = match args.scaling {
-        true => args.dtype.iter().flat_map(|&dtype| losses.iter().map(move |loss| (dtype, loss))).collect(),
-        false => Vec::new(),
-    };
+    let is_scaled = |loss: &&AnyLoss| !args.losses.is_empty() || SCALED.contains(&loss.spec().name);
+    let scaled: Vec<&AnyLoss> = losses.iter().filter(|loss| args.scaling && is_scaled(loss)).collect();
+    let series = args.dtype.iter().flat_map(|&dtype| scaled.iter().map(move |&loss| (dtype, loss)));
+    let series: Vec<(DType, &AnyLoss)> = series.collect();
     let bar = output::progress(gpu.adapter_id());
     bar.set_length((cases.len() + series.len() * SCALING_ELEMENTS.len()) as u64);
 
