@@ -9,9 +9,10 @@ use wgloss::{
 use crate::{error::CliError, output, select};
 
 const NOTES: &str = "\
-Other work on the machine hides what is faster: then the table's choice stays, or one that suits a busy machine.
-What is saved is used by `wgloss` until adapter, driver or version change, and by programs that call `with_saved_tuning`.
-WGLOSS_CACHE_DIR names the directory for it; without, it is `wgloss` in the user's cache directory.";
+Other work on the machine hides what is faster: then the table's choice stays, or one that suits
+a busy machine. What is saved is used by `wgloss` until adapter, driver or version change, and by
+programs that call `with_saved_tuning`. WGLOSS_CACHE_DIR names the directory for it; without, it is
+`wgloss` in the user's cache directory.";
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
