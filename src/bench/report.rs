@@ -1,7 +1,7 @@
 //! What a run measured: the data of `wgloss bench --json`, whose fields these are.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::Gpu;
 
@@ -25,6 +25,9 @@ pub struct Report {
     pub date: String,
     /// Where device times come from.
     pub clock: ClockKind,
+    /// How kernels were laid out: the fields of [`Tuning`](crate::Tuning) in that version, to be read by people.
+    #[serde(default)]
+    pub tuning: Json,
     /// The largest copy of the run, in GB read and written a second; `None` where nothing was copied.
     pub copy_gb_per_s: Option<f64>,
     /// The losses.
@@ -177,6 +180,7 @@ impl Report {
             wgloss: env!("CARGO_PKG_VERSION").to_string(),
             date: today(),
             clock,
+            tuning: json!(gpu.tuning()),
             copy_gb_per_s: None,
             results: Vec::new(),
             skipped: Vec::new(),
@@ -275,6 +279,7 @@ mod tests {
             wgloss: "0.1.0".to_string(),
             date: "2026-11-23".to_string(),
             clock: ClockKind::SubmitToDone,
+            tuning: Json::Null,
             copy_gb_per_s: None,
             results: Vec::new(),
             skipped: Vec::new(),

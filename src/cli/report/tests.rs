@@ -16,6 +16,7 @@ fn report(adapter: &str) -> Report {
         wgloss: "0.1.0".to_string(),
         date: "2026-01-02".to_string(),
         clock: ClockKind::Timestamps,
+        tuning: serde_json::Value::Null,
         copy_gb_per_s: Some(10.0),
         results: Vec::new(),
         skipped: Vec::new(),
