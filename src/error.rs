@@ -166,6 +166,14 @@ pub enum Error {
         /// The reduction asked for.
         reduction: Reduction,
     },
+    /// The loss is a sum of means, which only the reduction `mean` gives.
+    #[error("{loss}: its terms are means and need the reduction `mean`, found `{reduction}`")]
+    TermsReduction {
+        /// The loss.
+        loss: &'static str,
+        /// The reduction asked for.
+        reduction: Reduction,
+    },
     /// A statistic was asked for that the loss does not have.
     #[error("{loss}: it has no `{statistic}` of its rows")]
     Statistic {

@@ -79,6 +79,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
         Driver::Rows(rows) => header.rows(variant, rows),
+        Driver::Regions(_) => {}
     }
     header.text
 }

@@ -107,7 +107,7 @@ pub use evaluation::{Evaluation, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{binary::*, multiclass::*, regression::*, rows::*};
+pub use losses::{binary::*, multiclass::*, regression::*, rows::*, segmentation::*};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};

@@ -230,6 +230,7 @@ impl Kernel {
                 match variant.loss.0.driver {
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
+                    Driver::Regions(_) => {}
                 }
             }
         }

@@ -18,11 +18,13 @@ pub mod binary;
 pub mod multiclass;
 pub mod regression;
 pub mod rows;
+pub mod segmentation;
 
 pub use binary::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
+pub use segmentation::*;
 
 use crate::{Error, spec::LossSpec};
 
@@ -58,6 +60,13 @@ pub static ALL: &[&LossSpec] = &[
     &LOG_SUM_EXP,
     &SOFTMAX,
     &LOG_SOFTMAX,
+    // Segmentation
+    &DICE,
+    &TVERSKY,
+    &FOCAL_TVERSKY,
+    &JACCARD,
+    &CE_DICE,
+    &FOCAL_DICE,
 ];
 
 /// The entry of the loss with this name.

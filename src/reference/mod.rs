@@ -20,12 +20,14 @@ mod binary;
 mod multiclass;
 mod regression;
 mod rows;
+mod segmentation;
 mod softmax;
 
 pub use binary::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
+pub use segmentation::*;
 
 use std::ops::{Index, Range};
 
@@ -42,6 +44,8 @@ pub enum Reference {
     Elementwise(fn(&Item<'_>, &Values) -> Term),
     /// Loss and gradients of one row.
     Rows(fn(&Item<'_>, &Values) -> Term),
+    /// The losses of a score, and of a pixel where the loss has a term for each.
+    Regions(RegionReference),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -282,7 +286,7 @@ impl Call {
 
     fn standing(&self, item: usize) -> Standing {
         let item = self.item(item);
-        let ignored = has(&self.values, "ignore_index").then(|| f64::from(self.values.integer("ignore_index")));
+        let ignored = self.values.has("ignore_index").then(|| f64::from(self.values.integer("ignore_index")));
         if ignored.is_some_and(|ignored| item["target"] == ignored) {
             return Standing::Ignored;
         }
@@ -324,6 +328,7 @@ impl Call {
                 let term = loss(&item, &self.values);
                 if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
             }
+            Reference::Regions(_) => unimplemented!(),
         }
     }
 
@@ -391,9 +396,4 @@ fn is_poison(x: f64) -> bool {
 /// factor·x, where 0 of what is infinite is 0.
 fn weighed(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
-}
-
-/// Whether the loss has a parameter of that name.
-fn has(values: &Values, name: &str) -> bool {
-    values.iter().any(|(param, _)| param.name == name)
 }

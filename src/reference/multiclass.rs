@@ -1,6 +1,6 @@
 //! Multi-class classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term, binary::logistic, has, softmax::*, weighed};
+use super::{Item, Term, binary::logistic, softmax::*, weighed};
 use crate::{
     losses::{Divergence, Smoothing},
     spec::Values,
@@ -94,8 +94,8 @@ pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
 /// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
 /// masked class stays masked.
 pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
-    let softcap = if has(values, "softcap") { values.number("softcap") } else { 0.0 };
-    let temperature = if has(values, "temperature") { values.number("temperature") } else { 1.0 };
+    let softcap = if values.has("softcap") { values.number("softcap") } else { 0.0 };
+    let temperature = if values.has("temperature") { values.number("temperature") } else { 1.0 };
     let capped = |x: f64| if softcap > 0.0 && x != f64::NEG_INFINITY { softcap * (x / softcap).tanh() } else { x };
     logits.iter().map(|&x| capped(x) / temperature).collect()
 }
