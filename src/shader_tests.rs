@@ -237,11 +237,11 @@ fn structs_are_the_same_on_host_and_device() {
     assert_eq!(members(&finalize, "Partial"), partial);
     let header = words!(
         WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, correct_low,
-        correct_high
+        correct_high, pixel_term, score_term
     );
     let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);
     assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());
-    let params = words!(FinalizeParams: partials, measured, divisor, reserved);
+    let params = words!(FinalizeParams: partials, measured, divisor, pixel_weight, score_weight);
     assert_eq!(members(&finalize, "FinalizeParams"), params);
 
     let rows = Some(RowLayout::Parts { contiguous: true });
@@ -257,7 +257,7 @@ fn structs_are_the_same_on_host_and_device() {
         let found = members(&Kernel { pass, ..finalize.clone() }, "Params");
         let own = &found[found.len() - spec.params.len()..];
         let first = size_of::<FixedParams>() as u32;
-        let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.name.to_string(), first + 4 * index));
+        let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.member(), first + 4 * index));
         assert_eq!(own, expected.collect::<Vec<_>>(), "{}", spec.name);
     }
 }

@@ -429,6 +429,12 @@ impl Param {
         Param { compiled: true, ..self }
     }
 
+    /// Its name in kernels: where WGSL keeps the word for itself, with an underscore behind it.
+    pub(crate) fn member(&self) -> String {
+        let is_reserved = self.name == "smooth";
+        format!("{}{}", self.name, if is_reserved { "_" } else { "" })
+    }
+
     fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
         let parsed = match self.rule {
             Rule::Flag => text.parse().ok().map(Value::Flag),
