@@ -1,29 +1,11 @@
-//! Segmentation, as in [`losses`](crate::losses): the score of a region from its sums, one function per loss.
+//! Segmentation, as in [`losses`](crate::losses): the loss of a score from its sums, one function per loss, and the
+//! losses of pixels.
 
-use super::{Item, Term};
+use super::{
+    Term,
+    multiclass::{entropy, focal_entropy},
+};
 use crate::spec::Values;
-
-/// The sums of one region, over the pixels and classes of a score.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
-    /// I = Σ p·t.
-    pub intersection: f64,
-    /// P = Σ p, or Σ p².
-    pub prediction: f64,
-    /// T = Σ t, or Σ t².
-    pub target: f64,
-}
-
-/// What is lost with a score, and its derivatives by two of the sums.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    /// The loss.
-    pub loss: f64,
-    /// Its derivative by I.
-    pub by_intersection: f64,
-    /// Its derivative by P.
-    pub by_prediction: f64,
-}
 
 /// The reference of a loss of regions.
 #[derive(Clone, Copy, Debug)]
@@ -31,35 +13,105 @@ pub struct RegionReference {
     /// The loss of one score.
     pub score: fn(&Sums, &Values) -> Score,
     /// Of losses with a term for each pixel: that of a pixel, and its gradient by the pixel's logits.
-    pub pixel: Option<fn(&Item<'_>, &Values) -> Term>,
+    pub pixel: Option<fn(&Pixel<'_>, &Values) -> Term>,
 }
 
-/// [`dice`](crate::losses).
-pub fn dice(_: &Sums, _: &Values) -> Score {
-    unimplemented!()
+/// What one score sums over its pixels and classes. The textbook's I, P and T are TP, TP + FP and TP + FN.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// TP = Σ p·t.
+    pub true_positives: f64,
+    /// FP = Σ p·(1 − t), or with squares Σ p² − p·t.
+    pub false_positives: f64,
+    /// FN = Σ (1 − p)·t, or with squares Σ t² − p·t.
+    pub false_negatives: f64,
 }
 
-/// [`tversky`](crate::losses).
-pub fn tversky(_: &Sums, _: &Values) -> Score {
-    unimplemented!()
+/// The loss of a score.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// The loss.
+    pub loss: f64,
+    /// Its derivatives by each of the sums.
+    pub slopes: Sums,
 }
 
-/// [`focal_tversky`](crate::losses).
-pub fn focal_tversky(_: &Sums, _: &Values) -> Score {
-    unimplemented!()
+/// A pixel's values for each class.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixel<'a> {
+    /// The logits.
+    pub logits: &'a [f64],
+    /// The target: a value for each class, 1 for the class that an index names and 0 for the others.
+    pub target: &'a [f64],
+    /// The weights of the classes.
+    pub class_weight: &'a [f64],
 }
 
-/// [`jaccard`](crate::losses).
-pub fn jaccard(_: &Sums, _: &Values) -> Score {
-    unimplemented!()
+/// [`Dice`](crate::losses::Dice).
+pub fn dice(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 2.0, [1.0, 1.0], values.number("smooth"))
 }
 
-/// [`pixel_cross_entropy`](crate::losses).
-pub fn pixel_cross_entropy(_: &Item<'_>, _: &Values) -> Term {
-    unimplemented!()
+/// [`Tversky`](crate::losses::Tversky).
+pub fn tversky(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 1.0, [values.number("alpha"), values.number("beta")], values.number("smooth"))
 }
 
-/// [`pixel_focal`](crate::losses).
-pub fn pixel_focal(_: &Item<'_>, _: &Values) -> Term {
-    unimplemented!()
+/// [`FocalTversky`](crate::losses::FocalTversky).
+pub fn focal_tversky(sums: &Sums, values: &Values) -> Score {
+    let (tversky, exponent) = (tversky(sums, values), values.number("exponent"));
+    // Squares of soft targets can make it negative.
+    if tversky.loss <= 0.0 {
+        return Score::default();
+    }
+    let slope = exponent * tversky.loss.powf(exponent - 1.0);
+    Score { loss: tversky.loss.powf(exponent), slopes: tversky.slopes.scaled(slope) }
+}
+
+/// [`Jaccard`](crate::losses::Jaccard).
+pub fn jaccard(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 1.0, [1.0, 1.0], values.number("smooth"))
+}
+
+/// The first term of [`CeDice`](crate::losses::CeDice).
+pub fn pixel_cross_entropy(pixel: &Pixel<'_>, _: &Values) -> Term {
+    entropy(pixel.logits, pixel.target, pixel.class_weight)
+}
+
+/// The first term of [`FocalDice`](crate::losses::FocalDice).
+pub fn pixel_focal(pixel: &Pixel<'_>, values: &Values) -> Term {
+    focal_entropy(pixel.logits, pixel.target, pixel.class_weight, values)
+}
+
+/// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is missed.
+fn missed_share(sums: &Sums, h: f64, [alpha, beta]: [f64; 2], s: f64) -> Score {
+    let (hit, missed) = (h * sums.true_positives, alpha * sums.false_positives + beta * sums.false_negatives);
+    let all = hit + missed + s;
+    // Nothing is there, and nothing is predicted.
+    if all == 0.0 {
+        return Score::default();
+    }
+    // Divided twice: the square of what is next to nothing would be 0.
+    let (by_hit, by_missed) = (-missed / all / all, (hit + s) / all / all);
+    let slopes =
+        Sums { true_positives: h * by_hit, false_positives: alpha * by_missed, false_negatives: beta * by_missed };
+    Score { loss: missed / all, slopes }
+}
+
+impl Sums {
+    /// Each of them times a factor.
+    pub(super) fn scaled(self, factor: f64) -> Self {
+        Sums {
+            true_positives: factor * self.true_positives,
+            false_positives: factor * self.false_positives,
+            false_negatives: factor * self.false_negatives,
+        }
+    }
+
+    /// Each of them plus that of others.
+    pub(super) fn add(&mut self, other: Sums) {
+        self.true_positives += other.true_positives;
+        self.false_positives += other.false_positives;
+        self.false_negatives += other.false_negatives;
+    }
 }
