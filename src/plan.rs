@@ -247,7 +247,9 @@ impl Plan {
     fn pipelines(&self, variant: &LossVariant) -> Result<Vec<(Arc<Pipeline>, Dispatch)>, Error> {
         let Inner { gpu, tuning, divisor, .. } = &*self.0;
         let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, reduce: tuning.reduce };
-        let loss = kernel(Pass::Loss(variant.clone()));
+        let pixels_of = variant.loss.0.regions().and_then(|regions| regions.pixels_of);
+        let loss = SpecKey(pixels_of.unwrap_or(variant.loss.0));
+        let loss = kernel(Pass::Loss(LossVariant { loss, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
         let last = if variant.per_item {
             Entry::FinalizeItems

@@ -195,6 +195,9 @@ pub enum MeanOver {
 /// What losses of regions differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
+    /// The loss whose kernels of pixels it takes; its own if `None`. They know nothing of the ratio that the sums make, and
+    /// that loss's parameters are the first ones of this.
+    pub pixels_of: Option<&'static LossSpec>,
     /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a softmax.
     /// Others have the parameters `activation` and `scope`, and the reduction asked for.
     pub terms: Option<Terms>,

@@ -134,7 +134,7 @@ pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -
             add(&middle, Reduction::ALL[round % Reduction::ALL.len()], &[]);
         }
         for setting in every_choice_of_words(spec) {
-            for round in 0..2 {
+            for round in 0..if thorough { 2 } else { 1 } {
                 add(&middle, [Reduction::None, Reduction::Mean][round], &setting);
             }
         }
