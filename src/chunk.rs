@@ -30,9 +30,9 @@ pub(crate) struct Chunk {
 /// What each workgroup gets of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
-    /// Quads of elements (elementwise) or rows of one workgroup.
+    /// Quads of elements (elementwise), rows or boxes of one workgroup.
     pub span: u32,
-    /// Quads or rows of a workgroup that leaves a partial.
+    /// Quads, rows or boxes of a workgroup that leaves a partial.
     pub tally_span: u32,
     /// Workgroups that share a row.
     pub parts: u32,
@@ -45,7 +45,7 @@ const MOST_ELEMENTS: u64 = 1 << 18;
 
 impl Split {
     /// How the items of a call go to workgroups.
-    pub fn new(signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
+    pub fn new(spec: &LossSpec, signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
         let lanes = u64::from(tuning.workgroup_size);
         let (loops, workgroups) = (u64::from(tuning.max_loop_iterations), u64::from(tuning.workgroups));
         // The items of a workgroup: a power of two, so that spans end where chunks do.
@@ -55,9 +55,9 @@ impl Split {
         };
         let Some((layout, shape)) = rows else {
             // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share
-            // the quads, and run the blocks around them.
+            // the quads, of which a box is one, and run the blocks around them.
             let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
-            let span = span(signature.items.div_ceil(4), 2 * lanes, most);
+            let span = span(signature.items.div_ceil(spec.items_at_once()), 2 * lanes, most);
             return Split { span, tally_span: span, parts: 1, part_columns: 0 };
         };
         let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
@@ -114,8 +114,7 @@ pub(crate) fn chunks(
     };
 
     // A chunk has whole units: as many items as lie between two rows of one class, or one.
-    let is_rows = spec.rows().is_some();
-    let unit = if is_rows { signature.class_stride.max(1) } else { 1 };
+    let unit = signature.class_stride.max(1);
     let units = signature.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
     let mut most = u64::from(u32::MAX) / 2 / unit;
@@ -126,7 +125,7 @@ pub(crate) fn chunks(
     let binding_of_quads = binding / 16 * 16;
     // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk, four
     // elements each quad.
-    let mut step = if is_rows { 2 } else { 4 };
+    let mut step = spec.items_at_once().max(2);
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
@@ -148,11 +147,11 @@ pub(crate) fn chunks(
         let needed = step * operands[0].unit.unwrap_or(1) * operands[0].ty.dtype.size() as u64;
         return too_large(&operands[0], &part, "max_storage_buffer_binding_size", needed, binding);
     }
-    // Quads or rows: both spans in units.
-    let (per_unit, per_span) = if is_rows { (unit, 1) } else { (1, 4) };
+    // Quads, rows or boxes: both spans in units.
+    let per_span = spec.items_at_once();
     let in_units = |span: u32| {
         let items = u64::from(span) * per_span;
-        items / gcd(items, per_unit)
+        items / gcd(items, unit)
     };
     let whole_spans = lcm(step, lcm(in_units(split.span), in_units(split.tally_span)));
     let step = if whole_spans <= most { whole_spans } else { step };

@@ -26,7 +26,7 @@ macro_rules! fixed_params {
 fixed_params! {
     /// Items in this chunk.
     length: u32,
-    /// Quads or rows of one workgroup.
+    /// Quads, rows or boxes of one workgroup.
     span: u32,
     /// Rows of a workgroup that leaves a partial.
     tally_span: u32,
@@ -79,6 +79,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
         Driver::Rows(rows) => header.rows(variant, rows),
+        Driver::Boxes => header.boxes(variant),
     }
     header.text
 }
@@ -165,7 +166,7 @@ impl Header {
         line!(self, "alias Outcomes = mat{outcomes}x4<f32>;");
 
         for input in spec.all_inputs() {
-            self.load_items_of(input, variant);
+            self.load_quads_of(input, variant);
         }
         line!(self, "fn load_items(quad: u32) -> Items {{");
         line!(self, "    return Items({});\n}}", list(&hooked, |input| format!("load_{}(quad)", input.name)));
@@ -204,7 +205,7 @@ impl Header {
     }
 
     /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-    fn load_items_of(&mut self, input: &Input, variant: &LossVariant) {
+    fn load_quads_of(&mut self, input: &Input, variant: &LossVariant) {
         line!(self, "fn load_{}(quad: u32) -> vec4<f32> {{", input.name);
         let name = variant.stored_name(input);
         let values = match (variant.dtype(input.name), input.shape) {
@@ -360,6 +361,24 @@ impl Header {
         self.store("log_sum_exp", "f32", "log_sum_exp_of_row", statistics.log_sum_exp);
         self.store("argmax", "i32", "argmax_of_row", statistics.argmax);
         self.put_gradients(variant, first);
+    }
+
+    /// Items are boxes, each a quad: what `shaders/drivers/boxes.wgsl` lists.
+    fn boxes(&mut self, variant: &LossVariant) {
+        let spec = variant.loss.0;
+        for input in spec.inputs.iter().filter(|input| input.shape == Shape::Boxes) {
+            self.load_quads_of(input, variant);
+        }
+        self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
+        self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+        self.store("loss", "f32", "loss_of_item", variant.per_item);
+        match spec.differentiable().next().and_then(|input| Some((input, variant.dtype(input.name)?))) {
+            Some((input, dtype)) if variant.gradients != GradientStore::Skip => {
+                let adds = variant.gradients == GradientStore::Add;
+                self.store_quad("store_gradient", &format!("grad_{}", input.name), dtype, adds, true);
+            }
+            _ => line!(self, "fn store_gradient(quad: u32, values: vec4<f32>) {{}}"),
+        }
     }
 
     /// `load_<name>(index)`: one value of an input, or a default where it was left out.

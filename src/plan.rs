@@ -10,7 +10,7 @@ use crate::{
     readback::{self, Range},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
-    spec::{Domain, Input, LossSpec, Shape, Values},
+    spec::{Domain, Driver, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -153,7 +153,7 @@ impl Plan {
         };
         let divisor = Divisor::of(spec, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
-        let split = Split::new(&signature, tuning, row_layout);
+        let split = Split::new(spec, &signature, tuning, row_layout);
         let record_size = record_size(&variant, split);
         let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
         let gpu = gpu.clone();
@@ -435,6 +435,9 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
 
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
+    if let Driver::Boxes = spec.driver {
+        return Quads::Aligned;
+    }
     let Some(layout) = rows else { return Quads::Anywhere };
     let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
     let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
@@ -463,7 +466,7 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     for (input, ty) in &signature.inputs {
         let unit = match input.shape {
             Shape::Items => Some(items),
-            Shape::Rows => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
+            Shape::Rows | Shape::Boxes => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
             Shape::LastAxis | Shape::Classes => None,
             Shape::OneOrItems => (ty.elements() != 1).then_some(results),
         };

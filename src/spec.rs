@@ -53,12 +53,25 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
+            Driver::Boxes => input.shape == Shape::Boxes,
         }
     }
 
-    /// Whether kernels may take the losses of four items at once: those of rows are one a row.
+    /// Whether kernels may take the losses of four items at once: those of rows and boxes are one each.
     pub(crate) fn moves_quads_of_losses(&self) -> bool {
-        self.rows().is_none_or(|rows| rows.per_class)
+        match self.driver {
+            Driver::Elementwise => true,
+            Driver::Rows(rows) => rows.per_class,
+            Driver::Boxes => false,
+        }
+    }
+
+    /// How many items a lane takes at once: a quad of elements, a row or a box.
+    pub(crate) fn items_at_once(&self) -> u64 {
+        match self.driver {
+            Driver::Elementwise => 4,
+            Driver::Rows(_) | Driver::Boxes => 1,
+        }
     }
 
     /// The second input of rows that a row loss has besides the first.
@@ -70,7 +83,7 @@ impl LossSpec {
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {
             Driver::Rows(rows) => Some(rows),
-            Driver::Elementwise => None,
+            Driver::Elementwise | Driver::Boxes => None,
         }
     }
 
@@ -105,11 +118,13 @@ pub enum Family {
     Multiclass,
     /// Functions of rows of logits.
     Rows,
+    /// Boxes.
+    Boxes,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 4] = [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows];
+    pub const ALL: [Family; 5] = [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows, Family::Boxes];
 
     /// The family's heading.
     pub const fn title(self) -> &'static str {
@@ -118,6 +133,7 @@ impl Family {
             Family::Binary => "Binary and multi-label classification",
             Family::Multiclass => "Multi-class classification",
             Family::Rows => "Functions of rows",
+            Family::Boxes => "Boxes",
         }
     }
 }
@@ -129,6 +145,8 @@ pub enum Driver {
     Elementwise,
     /// One item per row of classes.
     Rows(Rows),
+    /// One item per box of four corners.
+    Boxes,
 }
 
 /// What row losses differ in besides their hooks.
@@ -253,10 +271,12 @@ pub enum Kind {
 /// The shape an input must have, in terms of the loss's first input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// Elementwise: the shape of the first input. Rows: one per row.
+    /// Elementwise: the shape of the first input. Rows and boxes: one each.
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
+    /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
+    Boxes,
     /// `[C]`: one per class.
     Classes,
     /// `[C]`: one per position on the last axis of the first input.
@@ -266,8 +286,9 @@ pub enum Shape {
 }
 
 /// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class) and [`ClassWeight`](Domain::ClassWeight) are checked by the kernels: an item outside
-/// contributes nothing, is counted, and reading the result is an error. The others say what parity checks draw.
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by the
+/// kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what parity
+/// checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.
@@ -290,6 +311,8 @@ pub enum Domain {
     Class,
     /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
     ClassWeight,
+    /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
+    TargetBox,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
 }
@@ -298,7 +321,7 @@ impl Domain {
     /// Whether kernels check values against the domain, under some parameter values at least.
     pub fn is_checked(self) -> bool {
         match self {
-            Domain::Probability | Domain::Sign | Domain::Class | Domain::ClassWeight => true,
+            Domain::Probability | Domain::Sign | Domain::Class | Domain::ClassWeight | Domain::TargetBox => true,
             Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
         }
@@ -325,6 +348,7 @@ impl fmt::Display for Domain {
             Domain::Sign => "−1 or 1",
             Domain::Weight | Domain::ClassWeight => "0 or above",
             Domain::Class => "0 to C − 1",
+            Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

@@ -15,11 +15,13 @@
 //! The statics are the same losses as data: what `wgloss list` prints.
 
 pub mod binary;
+pub mod boxes;
 pub mod multiclass;
 pub mod regression;
 pub mod rows;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
@@ -58,6 +60,11 @@ pub static ALL: &[&LossSpec] = &[
     &LOG_SUM_EXP,
     &SOFTMAX,
     &LOG_SOFTMAX,
+    // Boxes
+    &IOU,
+    &GIOU,
+    &DIOU,
+    &CIOU,
 ];
 
 /// The entry of the loss with this name.

@@ -6,7 +6,7 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw},
+    draw::{Regime, draw, draw_boxes},
     reference,
     spec::{Driver, Input, Kind, LossSpec, Rule, Shape},
 };
@@ -28,7 +28,7 @@ impl From<&[usize]> for Layout {
 /// The regimes that a driver's losses meet.
 fn regimes(driver: Driver) -> &'static [Regime] {
     match driver {
-        Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
+        Driver::Elementwise | Driver::Boxes => &[Regime::Small, Regime::Medium, Regime::Large],
         Driver::Rows(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
     }
 }
@@ -174,6 +174,7 @@ fn middle(driver: Driver) -> Layout {
     match driver {
         Driver::Elementwise => Layout::from(&[131, 7][..]),
         Driver::Rows(_) => Layout::from(&[17, 9][..]),
+        Driver::Boxes => Layout::from(&[131, 4][..]),
     }
 }
 
@@ -196,6 +197,18 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                 add(&[2 * 64 * w + 1]);
                 add(&[100_003]);
                 add(&[4, 64, 1031]);
+            }
+        }
+        Driver::Boxes => {
+            for n in [1, 2, 3, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 101 * w + 3] {
+                add(&[n, 4]);
+            }
+            add(&[7, 3, 4]);
+            if effort == Effort::Full {
+                for n in [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003] {
+                    add(&[n, 4]);
+                }
+                add(&[4, 1031, 4]);
             }
         }
         Driver::Rows(_) => {
@@ -290,6 +303,7 @@ impl Case {
         let (item_shape, classes) = match spec.driver {
             Driver::Elementwise => (shape.clone(), 1),
             Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+            Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
         };
         let result_shape = if spec.rows().is_some_and(|rows| rows.per_class) { shape } else { &item_shape };
         let mut inputs = Named::<HostTensor<'static>>::new();
@@ -306,7 +320,7 @@ impl Case {
             let shape = match input.shape {
                 Shape::Items => item_shape.clone(),
                 Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows => shape.clone(),
+                Shape::Rows | Shape::Boxes => shape.clone(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
@@ -327,8 +341,10 @@ impl Case {
                     Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
                     regime => regime,
                 };
-                let drawn: Vec<f64> =
-                    (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect();
+                let drawn: Vec<f64> = match input.shape {
+                    Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
+                    _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
+                };
                 HostTensor::rounded(&drawn, self.dtype, shape)?
             };
             if first.is_empty() {

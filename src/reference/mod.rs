@@ -17,12 +17,14 @@
 //! ```
 
 mod binary;
+mod boxes;
 mod multiclass;
 mod regression;
 mod rows;
 mod softmax;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
@@ -42,6 +44,8 @@ pub enum Reference {
     Elementwise(fn(&Item<'_>, &Values) -> Term),
     /// Loss and gradients of one row.
     Rows(fn(&Item<'_>, &Values) -> Term),
+    /// Loss and gradients of one box.
+    Boxes(fn(&Item<'_>, &Values) -> Term),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -62,7 +66,7 @@ impl Index<&str> for Item<'_> {
 }
 
 impl Item<'_> {
-    /// The item's row of an input that has one value per class.
+    /// The item's row of an input that has one value per class, or its box.
     pub fn row(&self, name: &str) -> &[f64] {
         match self.inputs.iter().find(|column| column.name == name) {
             Some(column) => column.part(self.index),
@@ -91,7 +95,7 @@ pub struct Term {
     /// The loss: one value, or one per class for a function that has as many.
     pub loss: Vec<f64>,
     /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
-    /// class for a row.
+    /// class for a row, and four for a box.
     pub gradients: Vec<f64>,
 }
 
@@ -141,7 +145,7 @@ pub struct Evaluation {
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN.
+/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
@@ -218,7 +222,7 @@ struct Column {
 impl Column {
     fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
         let per_class = match input.shape {
-            Shape::Rows | Shape::Classes => true,
+            Shape::Rows | Shape::Classes | Shape::Boxes => true,
             Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
             Shape::Items | Shape::LastAxis => false,
         };
@@ -294,7 +298,10 @@ impl Call {
             Domain::ClassWeight => x >= 0.0 || x.is_nan(),
             _ => true,
         };
-        let all_in_range = |input: &Column| input.part(item.index).iter().all(|&x| in_range(input.domain, x));
+        let all_in_range = |input: &Column| match (input.domain, input.part(item.index)) {
+            (Domain::TargetBox, &[x1, y1, x2, y2]) => !(x2 < x1 || y2 < y1),
+            (domain, values) => values.iter().all(|&x| in_range(domain, x)),
+        };
         if self.inputs.iter().all(all_in_range) { Standing::Counts } else { Standing::OutOfRange }
     }
 
@@ -323,6 +330,10 @@ impl Call {
             Reference::Rows(loss) => {
                 let term = loss(&item, &self.values);
                 if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
+            }
+            Reference::Boxes(loss) => {
+                let term = loss(&item, &self.values);
+                if item.any(|x| !x.is_finite()) { term.map(|_| f64::NAN) } else { term }
             }
         }
     }
