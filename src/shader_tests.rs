@@ -7,7 +7,7 @@ use crate::{
     header::{FinalizeParams, FixedParams},
     losses::ALL,
     shader::{Entry, GradientStore, Kernel, LossVariant, Pass, Quads, SpecKey},
-    spec::{Kind, LossSpec, Rule},
+    spec::{Driver, Kind, LossSpec, Rule},
     tuning::{Reduce, RowLayout},
     workspace::{Partial, RECORD_SIZE, WorkspaceHeader},
 };
@@ -72,7 +72,11 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
-                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
+                            let quads = match spec.driver {
+                                Driver::Boxes => Quads::Aligned,
+                                _ if per_item == shared => Quads::Anywhere,
+                                _ => Quads::No,
+                            };
                             add(subset, (per_item, shared), choice, None, none, quads);
                         }
                     }

@@ -30,7 +30,7 @@ pub fn diou(item: &Item<'_>, values: &Values) -> Term {
 /// [`Ciou`](crate::losses::Ciou).
 pub fn ciou(item: &Item<'_>, values: &Values) -> Term {
     let pair = Pair::new(item, values);
-    let angle = |corners: Corners| (corners.width() / (corners.height() + pair.eps)).atan();
+    let angle = |corners: Corners| corners.width().atan_of_quotient(corners.height() + pair.eps);
     let v = Dual::from(4.0 / (PI * PI)) * (angle(pair.target) - angle(pair.prediction)).squared();
     let alpha = Dual::from(v.value / (pair.iou_loss().value + v.value + pair.eps.value));
     (pair.diou_loss() + alpha * v).into()
@@ -116,17 +116,21 @@ impl Dual {
         Dual { value, gradient: std::array::from_fn(|other| if other == corner { 1.0 } else { 0.0 }) }
     }
 
-    /// `value`, with derivatives made of those of both.
-    fn new(value: f64, a: Dual, b: Dual, derivative: impl Fn(f64, f64) -> f64) -> Self {
-        Dual { value, gradient: std::array::from_fn(|corner| derivative(a.gradient[corner], b.gradient[corner])) }
+    /// A function of two numbers: its value, and each number with the derivative by it.
+    fn of(value: f64, a: (Dual, f64), b: (Dual, f64)) -> Self {
+        let by_corner = |corner: usize| a.1 * a.0.gradient[corner] + b.1 * b.0.gradient[corner];
+        Dual { value, gradient: std::array::from_fn(by_corner) }
     }
 
     fn squared(self) -> Self {
         self * self
     }
 
-    fn atan(self) -> Self {
-        Dual::new(self.value.atan(), self, self, |da, _| da / (1.0 + self.value * self.value))
+    /// atan(self/divisor), whose derivatives are finite where the divisor is 0 too.
+    fn atan_of_quotient(self, divisor: Dual) -> Self {
+        let (a, b) = (self.value, divisor.value);
+        let square = a * a + b * b;
+        Dual::of((a / b).atan(), (self, b / square), (divisor, -a / square))
     }
 
     fn max(self, other: Self) -> Self {
@@ -141,7 +145,7 @@ impl Dual {
     fn chosen(self, other: Self, is_first: bool) -> Self {
         match is_first {
             true => self,
-            false if self.value == other.value => Dual::new(self.value, self, other, |da, db| 0.5 * (da + db)),
+            false if self.value == other.value => Dual::of(self.value, (self, 0.5), (other, 0.5)),
             false => other,
         }
     }
@@ -163,7 +167,7 @@ impl Add for Dual {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Dual::new(self.value + other.value, self, other, |da, db| da + db)
+        Dual::of(self.value + other.value, (self, 1.0), (other, 1.0))
     }
 }
 
@@ -171,7 +175,7 @@ impl Sub for Dual {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Dual::new(self.value - other.value, self, other, |da, db| da - db)
+        Dual::of(self.value - other.value, (self, 1.0), (other, -1.0))
     }
 }
 
@@ -179,7 +183,7 @@ impl Mul for Dual {
     type Output = Self;
 
     fn mul(self, other: Self) -> Self {
-        Dual::new(self.value * other.value, self, other, |da, db| da * other.value + self.value * db)
+        Dual::of(self.value * other.value, (self, other.value), (other, self.value))
     }
 }
 
@@ -188,6 +192,6 @@ impl Div for Dual {
 
     fn div(self, other: Self) -> Self {
         let quotient = self.value / other.value;
-        Dual::new(quotient, self, other, |da, db| (da - quotient * db) / other.value)
+        Dual::of(quotient, (self, other.value.recip()), (other, -quotient / other.value))
     }
 }
