@@ -76,6 +76,35 @@ fn ties_share_the_gradient_in_halves() {
     }
 }
 
+/// `ciou` is `diou` and α·v, where α is constant in the gradient.
+#[test]
+fn the_gradient_of_ciou_is_the_slope_with_alpha_held() {
+    const H: f64 = 1.0 / 4096.0;
+    for eps in ["1e-7", "0.5"] {
+        let losses = ["iou", "diou", "ciou"].map(|name| AnyLoss::new(name, &[("eps", eps)]).unwrap());
+        let eps = f64::from(eps.parse::<f32>().unwrap());
+        let inputs = inputs_for(&losses[0], shapes(losses[0].spec())[0], Reduction::None, false, 9);
+        let [iou, diou, ciou] = losses.each_ref().map(|loss| evaluate(loss, &inputs, Reduction::None));
+        let v = |inputs: &Named<HostTensor<'_>>, item: usize| {
+            let angle = |name: &str| {
+                let corners = &inputs.get(name).unwrap().to_f64()[4 * item..][..4];
+                ((corners[2] - corners[0]) / (corners[3] - corners[1] + eps)).atan()
+            };
+            4.0 / (PI * PI) * (angle("target") - angle("prediction")).powi(2)
+        };
+        for item in 0..ciou.loss.len() {
+            let alpha = v(&inputs, item) / (iou.loss[item] + v(&inputs, item) + eps);
+            assert_close(ciou.loss[item], diou.loss[item] + alpha * v(&inputs, item), 1e-14, "ciou");
+            for index in 4 * item..4 * item + 4 {
+                let at = |steps: f64| alpha * v(&moved(&inputs, "prediction", index, steps * H), item);
+                let slope = (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / (12.0 * H);
+                let found = ciou.gradients[0].1[index] - diou.gradients[0].1[index];
+                assert_close(found, slope, 1e-8 * (1.0 + slope.abs()), &format!("prediction[{index}]"));
+            }
+        }
+    }
+}
+
 #[test]
 fn equal_boxes_have_no_loss_but_that_of_eps() {
     for size in [1e-2, 1.0, 1e4] {

@@ -270,7 +270,8 @@ fn gradients_are_the_slopes_of_the_loss() {
     // A power of two, so that every point of the stencil is exact in f32; its error is h⁴/30 times the fifth
     // derivative.
     const H: f64 = 1.0 / 4096.0;
-    for (case, loss) in every_setting().enumerate() {
+    // That of `ciou` is not: a factor of its loss is constant in it.
+    for (case, loss) in every_setting().filter(|loss| loss.spec().name != "ciou").enumerate() {
         let spec = loss.spec();
         for (&shape, &reduction) in
             shapes(spec).iter().flat_map(|shape| reductions(spec).iter().map(move |r| (shape, r)))
