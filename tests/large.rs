@@ -52,9 +52,10 @@ fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
 
         // As many boxes, half of the target's area each.
         let boxes = tuning.workgroup_size as usize * 70_000;
-        let tensor = |corners: [f32; 4]| HostTensor::new(&corners.repeat(boxes), [boxes, 4]).expect("boxes");
-        let (prediction, target) = (tensor([0.0, 0.0, 1.0, 1.0]), tensor([0.0, 0.0, 2.0, 1.0]));
-        let result = Iou::default().eval(&gpu, prediction, target, Reduction::Mean).expect("iou of many boxes");
+        let [prediction, target] = [[0.0_f32, 0.0, 1.0, 1.0], [0.0, 0.0, 2.0, 1.0]].map(|one| one.repeat(boxes));
+        let tensor = |corners| HostTensor::new(corners, [boxes, 4]).expect("boxes");
+        let result = Iou::default().eval(&gpu, tensor(&prediction), tensor(&target), Reduction::Mean);
+        let result = result.expect("iou of many boxes");
         assert_eq!(result.items, boxes as u64, "{}", gpu.adapter_id());
         assert!((result.loss.item() - 0.5).abs() <= TOLERANCE.loss, "{}: {}", gpu.adapter_id(), result.loss.item());
     }
