@@ -286,9 +286,9 @@ pub enum Shape {
 }
 
 /// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by the
-/// kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what parity
-/// checks draw.
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by
+/// the kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what
+/// parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.

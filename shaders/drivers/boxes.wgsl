@@ -1,8 +1,8 @@
 // Losses of boxes: one item a box, which is one quad of elements and always moved whole. A workgroup owns a contiguous
 // span of boxes, and its lanes interleave inside it.
 //
-// The header gives: load_prediction, load_target, load_weight, load_upstream, store_gradient and store_loss, by the index
-// of the box.
+// The header gives: load_prediction, load_target, load_weight, load_upstream, store_gradient and store_loss, by the
+// index of the box.
 
 // What moving a side inward does to its corner.
 const INWARD: vec4<f32> = vec4<f32>(1.0, 1.0, -1.0, -1.0);
@@ -54,7 +54,8 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     invalid = reduce_add_u32(thread, invalid);
     first_invalid = reduce_min_u32(thread, first_invalid);
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = Partial(loss, end - first - invalid, invalid, first_invalid, 0u);
+        let items = end - first - invalid;
+        workspace.partials[params.first_partial + workgroup.x] = Partial(loss, items, invalid, first_invalid, 0u);
     }
 }
 

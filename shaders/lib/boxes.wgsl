@@ -1,9 +1,9 @@
 // Two boxes, and the terms that losses of boxes have in common.
 //
-// A box has the corners x1 y1 x2 y2. Nearly equal boxes have a loss and gradients far smaller than their areas, so nothing
-// here is a difference of areas: all comes from differences of corners, which are exact or nearly so, in sums of terms of
-// one sign. A gradient is taken by the sides of the prediction as they move inward, where all four have the same
-// formula; the driver turns it to the corners.
+// A box has the corners x1 y1 x2 y2. Nearly equal boxes have a loss and gradients far smaller than their areas, so
+// nothing here is a difference of areas: all comes from differences of corners, which are exact or nearly so, in sums of
+// terms of one sign. A gradient is taken by the sides of the prediction as they move inward, where all four have the
+// same formula; the driver turns it to the corners.
 
 // The loss of one item and its gradient by the four sides.
 struct Outcome {
@@ -17,12 +17,13 @@ struct Pair {
     target_size: vec2<f32>,
     hull: vec2<f32>,
     inner: vec2<f32>,
-    // How much of the hull's is beyond the target, in x and in y, and how much beyond the prediction.
+    // How much of the hull lies beyond the target, in x and in y, and how much beyond the prediction.
     outer: vec2<f32>,
     target_outer: vec2<f32>,
-    // How far each side of the prediction lies outside the target's.
+    // How far each side of the prediction lies outside that of the target.
     reach: vec4<f32>,
-    // The shares that each side of the prediction has of the hull's side and of the intersection's. A tie has halves.
+    // The shares that each side of the prediction has in that of the hull, and in that of the intersection: 0 or 1, and
+    // halves in a tie.
     of_hull: vec4<f32>,
     of_inner: vec4<f32>,
     overlap: bool,
@@ -59,8 +60,9 @@ fn iou_outcome(pair: Pair) -> Outcome {
     let beyond = pair.outer * pair.size.yx + pair.target_outer * pair.target_size.yx + params.eps;
     let rest = beyond.x + pair.inner.x * (pair.outer.y + pair.target_outer.y);
     let inverse = 1.0 / (rest + area(pair.inner));
-    // Where a side is the intersection's, moving it takes height h from that: h·(beyond + width·target height); where it
-    // is not, from the union alone: −h·width·height. Heights are written so that halves of both leave no rounding.
+    // With the intersection's width w and height h, the slope by a side x is h·(beyond + w·target height) where the
+    // side is the intersection's, and −h·w·prediction height where it is not. The heights are h and what is beyond, so
+    // that of halves of both h is gone.
     let turn = (pair.of_inner - pair.of_hull) * pair.inner.yxyx
         + (pair.of_inner * pair.target_outer.yxyx - pair.of_hull * pair.outer.yxyx);
     let slope = pair.of_inner * beyond.xyxy + pair.inner.xyxy * turn;

@@ -2,13 +2,14 @@
 //!
 //! What the four losses have in common:
 //!
-//! - Boxes overlap where max(x1) < min(x2) and max(y1) < min(y2); elsewhere the intersection I is 0 and has no gradient. The union U
-//!   is both areas less I, and IoU = I/(U + eps).
-//! - Where a corner of both boxes has the same coordinate, minima and maxima share the gradient in halves, as in PyTorch.
+//! - Boxes overlap where max(x1) < min(x2) and max(y1) < min(y2); elsewhere the intersection I is 0 and has no
+//!   gradient. The union U is both areas less I, and IoU = I/(U + eps).
+//! - Where a corner of both boxes has the same coordinate, minima and maxima share the gradient in halves, as in
+//!   PyTorch.
 //! - A target with x2 < x1 or y2 < y1 is out of range. A prediction may be inverted, as it may become in training: it
 //!   overlaps nothing, and its area has the sign of (x2 − x1)·(y2 − y1).
 //! - A corner that is NaN or infinite makes the item's loss and gradients NaN.
-//! - `eps` is above 0, so that no divisor is 0: the boxes that have no area, or are the same point, have finite losses.
+//! - `eps` is above 0, so that no divisor is 0: boxes without an area, even two that are one point, have finite losses.
 
 use crate::{
     Loss,
@@ -30,8 +31,8 @@ const EPS: f32 = 1e-7;
 ///
 /// `1 − IoU`, with IoU = I/(U + eps).
 ///
-/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional `weight` `[N]` or
-/// `[N, d…]`. Source: Rezatofighi et al. 2019, arXiv 1902.09630, as the loss that they generalise.
+/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional
+/// `weight` `[N]` or `[N, d…]`. Source: Rezatofighi et al. 2019, arXiv 1902.09630, as the loss that they generalise.
 ///
 /// ```
 /// # use wgloss::{Gpu, HostTensor, Iou, Loss, Reduction};
@@ -66,8 +67,8 @@ pub static IOU: LossSpec = LossSpec {
 ///
 /// `1 − IoU + (C − U)/(C + eps)`, where C is the area of the hull, the least box that holds both.
 ///
-/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional `weight` `[N]` or
-/// `[N, d…]`. Source: Rezatofighi et al. 2019, arXiv 1902.09630; torchvision generalized_box_iou_loss.
+/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional
+/// `weight` `[N]` or `[N, d…]`. Source: Rezatofighi et al. 2019, arXiv 1902.09630; torchvision generalized_box_iou_loss.
 ///
 /// ```
 /// # use wgloss::{Giou, Gpu, HostTensor, Loss, Reduction};
@@ -102,8 +103,8 @@ pub static GIOU: LossSpec = LossSpec {
 ///
 /// `1 − IoU + ρ²/(c² + eps)`, where ρ is the distance of the centres and c the diagonal of the hull.
 ///
-/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional `weight` `[N]` or
-/// `[N, d…]`. Source: Zheng et al. 2020, arXiv 1911.08287; torchvision distance_box_iou_loss.
+/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional
+/// `weight` `[N]` or `[N, d…]`. Source: Zheng et al. 2020, arXiv 1911.08287; torchvision distance_box_iou_loss.
 ///
 /// ```
 /// # use wgloss::{Diou, Gpu, HostTensor, Loss, Reduction};
@@ -139,9 +140,9 @@ pub static DIOU: LossSpec = LossSpec {
 /// `1 − IoU + ρ²/(c² + eps) + α·v`, [`Diou`] with v = 4/π²·(atan(w_t/(h_t + eps)) − atan(w_p/(h_p + eps)))² of both
 /// boxes' widths and heights, and α = v/(1 − IoU + v + eps), which is constant in the gradient.
 ///
-/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional `weight` `[N]` or
-/// `[N, d…]`. Source: Zheng et al. 2020, arXiv 1911.08287; torchvision complete_box_iou_loss, which adds its `eps` to the divisor
-/// of α alone, and 1e-7 to those of [`Diou`].
+/// Inputs `prediction` ∂ `[N, 4]` or `[N, d…, 4]`, `target` of the same shape, checked: x1 ≤ x2 and y1 ≤ y2, optional
+/// `weight` `[N]` or `[N, d…]`. Source: Zheng et al. 2020, arXiv 1911.08287; torchvision complete_box_iou_loss, which
+/// adds its `eps` to the divisor of α alone, and 1e-7 to those of [`Diou`].
 ///
 /// ```
 /// # use wgloss::{Ciou, Gpu, HostTensor, Loss, Reduction};

@@ -205,6 +205,7 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
             }
             add(&[7, 3, 4]);
             if effort == Effort::Full {
+                // In a call of few boxes each one's error shows.
                 for n in [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003] {
                     add(&[n, 4]);
                 }

@@ -16,8 +16,8 @@ fn losses() -> impl Iterator<Item = AnyLoss> {
     every_setting().filter(|loss| matches!(loss.spec().driver, Driver::Boxes))
 }
 
-/// An element of boxes around the origin, at this distance from it on its axis. Of five predictions one is inverted in x,
-/// one in both, and one is far away.
+/// An element of boxes around the origin, at this distance from it on its axis. Of five predictions one is inverted in
+/// x, one in both, and one is far away.
 pub(super) fn corner(input: &Input, index: usize, distance: f64) -> f64 {
     let (item, corner) = (index / 4, index % 4);
     let sign = if corner < 2 { -1.0 } else { 1.0 };

@@ -7,7 +7,8 @@ fn box_outcome(prediction: vec4<f32>, t: vec4<f32>) -> Outcome {
     let corners = dot(pair.outer, pair.target_outer.yx);
     let apart = area(pair.hull) - area(pair.size) - area(pair.target_size);
     let ratio = select(apart, corners, pair.overlap) * inverse;
-    // What each box has beyond the intersection, across the side that moves.
+    // The slope is that of the quotient, without the products that cancel in it. What each box has beyond the
+    // intersection, across the way that the side moves:
     let across = select(pair.size, pair.outer, pair.overlap).yxyx;
     let target_across = select(pair.target_size, pair.target_outer, pair.overlap).yxyx;
     let outer = pair.of_inner * pair.outer.xyxy + pair.of_hull * pair.target_outer.xyxy;
