@@ -141,12 +141,13 @@ fn kind(input: &Input) -> &'static str {
 fn shape(driver: Driver, shape: Shape) -> &'static str {
     match (shape, driver) {
         (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows(_)) => "[N, d…]",
+        (Shape::Items, Driver::Rows(_) | Driver::Boxes) => "[N, d…]",
         (Shape::Rows, _) => "[N, C, d…]",
+        (Shape::Boxes, _) => "[N, d…, 4]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
-        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. })) => "[1] or [N, d…]",
+        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. }) | Driver::Boxes) => "[1] or [N, d…]",
         (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
     }
 }
