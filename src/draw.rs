@@ -52,6 +52,8 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
                 2.0 * rng.f64()
             }
         }
-        Domain::Class | Domain::Where(..) => unreachable!("labels are drawn apart, and domains are resolved"),
+        Domain::Class | Domain::Activated | Domain::Where(..) => {
+            unreachable!("labels are drawn apart, and domains are resolved")
+        }
     }
 }

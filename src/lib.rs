@@ -92,6 +92,7 @@ mod plan;
 mod readback;
 mod reduction;
 pub mod reference;
+mod regions;
 mod shader;
 #[cfg(test)]
 mod shader_tests;

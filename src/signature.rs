@@ -57,7 +57,8 @@ impl Signature {
         Ok(signature)
     }
 
-    fn of_shape(spec: &LossSpec, values: &Values, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
+    /// That of a first input of this shape, without the inputs.
+    pub fn of_shape(spec: &LossSpec, values: &Values, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
         let axis = |index: usize| shape.get(index).map_or(1, |&length| length as u64);
         let (batch, last_axis) = (axis(0), axis(shape.len().saturating_sub(1)));
         let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();

@@ -195,6 +195,9 @@ pub enum MeanOver {
 /// What losses of regions differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
+    /// The loss whose kernels of pixels it takes; its own if `None`. They know nothing of the ratio that the sums make, and
+    /// that loss's parameters are the first ones of this.
+    pub pixels_of: Option<&'static LossSpec>,
     /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a softmax.
     /// Others have the parameters `activation` and `scope`, and the reduction asked for.
     pub terms: Option<Terms>,
@@ -427,6 +430,12 @@ impl Param {
     /// The same, with kernels of their own for its values.
     pub const fn compiled(self) -> Self {
         Param { compiled: true, ..self }
+    }
+
+    /// Its name in kernels: where WGSL keeps the word for itself, with an underscore behind it.
+    pub(crate) fn member(&self) -> String {
+        let is_reserved = self.name == "smooth";
+        format!("{}{}", self.name, if is_reserved { "_" } else { "" })
     }
 
     fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {

@@ -45,6 +45,12 @@ const ROWS: &[UsualShape] = &[
     usual(&[4, 19, 512, 1024], "Cityscapes' classes, 4 crops of 512×1024"),
 ];
 
+const SEGMENTATION: &[UsualShape] = &[
+    usual(&[4, 8, 256, 256], "8 classes, batch of 4 images of 256×256"),
+    usual(&[4, 19, 512, 1024], "Cityscapes' classes, 4 crops of 512×1024"),
+    usual(&[2, 4, 96, 96, 96], "3 tumour regions and background, batch of 2 volumes of 96×96×96"),
+];
+
 /// Values are drawn so many at a time and repeated.
 const TILE: usize = 1 << 16;
 
@@ -56,6 +62,7 @@ impl Case {
             Family::Regression => REGRESSION,
             Family::Binary => BINARY,
             Family::Multiclass | Family::Rows => ROWS,
+            Family::Segmentation => SEGMENTATION,
         };
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
@@ -77,6 +84,8 @@ impl Case {
         let shape = match loss.spec().driver {
             Driver::Elementwise => vec![elements],
             Driver::Rows(_) => vec![elements / 1000, 1000],
+            // Images of eight classes.
+            Driver::Regions(_) => vec![1, 8, elements / 8],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
@@ -87,7 +96,9 @@ impl Case {
         let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
-        let ty = |input: &Input| {
+        let ty = |input: &'static Input| {
+            // Masks are class indices.
+            let input = input.as_indices.unwrap_or(input);
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
             (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
         };
@@ -129,7 +140,7 @@ impl Case {
 
     fn shape_of(&self, spec: &LossSpec, input: &Input) -> Vec<usize> {
         let items = match (spec.driver, &self.shape[..]) {
-            (Driver::Rows(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
+            (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
             _ => self.shape.clone(),
         };
         match (input.shape, spec.driver) {

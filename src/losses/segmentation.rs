@@ -137,7 +137,7 @@ pub static DICE: LossSpec = LossSpec {
     formula: "1 − (2I + s)/(P + T + s)",
     notes: "I = Σ p·t, P = Σ p, T = Σ t over the scope; s is smooth",
     source: "Milletari et al. 2016, arXiv 1606.04797; MONAI DiceLoss",
-    driver: Driver::Regions(Regions { terms: None }),
+    driver: Driver::Regions(Regions { pixels_of: None, terms: None }),
     inputs: REGIONS,
     params: &[ACTIVATION, SMOOTH, SCOPE, INCLUDE_BACKGROUND, SQUARED, IGNORE],
     shader: shader_file!("losses/segmentation/dice.wgsl"),
@@ -208,17 +208,17 @@ pub static TVERSKY: LossSpec = LossSpec {
     formula: "1 − (I + s)/(I + α(P − I) + β(T − I) + s)",
     notes: "α = β = ½ is dice with twice the smooth",
     source: "Salehi et al. 2017, arXiv 1706.05721; MONAI TverskyLoss",
-    driver: Driver::Regions(Regions { terms: None }),
+    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
     inputs: REGIONS,
     params: &[
-        Param::number("alpha", Tversky::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("beta", Tversky::DEFAULT.beta, Rule::NonNegative),
         ACTIVATION,
         SMOOTH,
         SCOPE,
         INCLUDE_BACKGROUND,
         SQUARED,
         IGNORE,
+        Param::number("alpha", Tversky::DEFAULT.alpha, Rule::NonNegative),
+        Param::number("beta", Tversky::DEFAULT.beta, Rule::NonNegative),
     ],
     shader: shader_file!("losses/segmentation/tversky.wgsl"),
     reference: Reference::Regions(RegionReference { score: reference::tversky, pixel: None }),
@@ -231,14 +231,14 @@ impl Loss for Tversky {
 
     fn values(&self) -> Vec<Value> {
         vec![
-            self.alpha.into(),
-            self.beta.into(),
             self.activation.name().into(),
             self.smooth.into(),
             self.scope.name().into(),
             self.include_background.into(),
             self.squared.into(),
             self.ignore_index.into(),
+            self.alpha.into(),
+            self.beta.into(),
         ]
     }
 }
@@ -293,18 +293,18 @@ pub static FOCAL_TVERSKY: LossSpec = LossSpec {
     formula: "(tversky loss)^exponent",
     notes: "gradient 0 where the loss is 0",
     source: "Abraham and Khan 2018, arXiv 1810.07842",
-    driver: Driver::Regions(Regions { terms: None }),
+    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
     inputs: REGIONS,
     params: &[
-        Param::number("alpha", FocalTversky::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("beta", FocalTversky::DEFAULT.beta, Rule::NonNegative),
-        Param::number("exponent", FocalTversky::DEFAULT.exponent, Rule::Positive),
         ACTIVATION,
         SMOOTH,
         SCOPE,
         INCLUDE_BACKGROUND,
         SQUARED,
         IGNORE,
+        Param::number("alpha", FocalTversky::DEFAULT.alpha, Rule::NonNegative),
+        Param::number("beta", FocalTversky::DEFAULT.beta, Rule::NonNegative),
+        Param::number("exponent", FocalTversky::DEFAULT.exponent, Rule::Positive),
     ],
     shader: shader_file!("losses/segmentation/focal_tversky.wgsl"),
     reference: Reference::Regions(RegionReference { score: reference::focal_tversky, pixel: None }),
@@ -317,15 +317,15 @@ impl Loss for FocalTversky {
 
     fn values(&self) -> Vec<Value> {
         vec![
-            self.alpha.into(),
-            self.beta.into(),
-            self.exponent.into(),
             self.activation.name().into(),
             self.smooth.into(),
             self.scope.name().into(),
             self.include_background.into(),
             self.squared.into(),
             self.ignore_index.into(),
+            self.alpha.into(),
+            self.beta.into(),
+            self.exponent.into(),
         ]
     }
 }
@@ -371,7 +371,7 @@ pub static JACCARD: LossSpec = LossSpec {
     formula: "1 − (I + s)/(P + T − I + s)",
     notes: "I = Σ p·t, P = Σ p, T = Σ t over the scope; s is smooth",
     source: "Rahman and Wang 2016; MONAI DiceLoss with jaccard",
-    driver: Driver::Regions(Regions { terms: None }),
+    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
     inputs: REGIONS,
     params: &[ACTIVATION, SMOOTH, SCOPE, INCLUDE_BACKGROUND, SQUARED, IGNORE],
     shader: shader_file!("losses/segmentation/jaccard.wgsl"),
@@ -437,6 +437,7 @@ pub static CE_DICE: LossSpec = LossSpec {
     notes: "cross_entropy over pixels, reduction mean; dice of the softmax, a score a class",
     source: "MONAI DiceCELoss; nnU-Net 2018, arXiv 1809.10486",
     driver: Driver::Regions(Regions {
+        pixels_of: None,
         terms: Some(Terms {
             names: ["cross_entropy", "dice"],
             weights: ["ce_weight", "dice_weight"],
@@ -524,6 +525,7 @@ pub static FOCAL_DICE: LossSpec = LossSpec {
     notes: "focal over pixels, reduction mean; dice of the softmax, a score a class",
     source: "MONAI DiceFocalLoss",
     driver: Driver::Regions(Regions {
+        pixels_of: None,
         terms: Some(Terms {
             names: ["focal", "dice"],
             weights: ["focal_weight", "dice_weight"],
