@@ -345,7 +345,7 @@ pub enum Domain {
     Weight,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
-    /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
     ClassWeight,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
