@@ -16,14 +16,14 @@ pub(crate) struct RegionLayout {
     pub strip: u32,
     /// Whether there are more.
     pub strips: bool,
-    /// Whether the halves of two pixels side by side make whole words.
+    /// Whether a lane takes two pixels side by side, whose halves make whole words: of one strip.
     pub pairs: bool,
 }
 
 /// So many classes make one strip: with their sums, some hundred registers.
 const MOST_CLASSES: u64 = 24;
 /// Of more classes a strip has so many.
-const STRIP: u32 = 16;
+const STRIP: u32 = 8;
 /// Each part has a record for each class; small enough a number of parts keeps them few.
 const MOST_RECORDS: u64 = 1 << 16;
 
@@ -60,7 +60,7 @@ impl RegionLayout {
     pub fn new(signature: &Signature) -> Self {
         let strips = signature.row > MOST_CLASSES;
         let strip = if strips { STRIP } else { signature.row as u32 };
-        RegionLayout { strip, strips, pairs: signature.class_stride.is_multiple_of(2) }
+        RegionLayout { strip, strips, pairs: !strips && signature.class_stride.is_multiple_of(2) }
     }
 
     /// Iterations that a pixel takes of all loops of a lane, for loops over a strip that a compiler leaves as they are.

@@ -134,11 +134,10 @@ const ROW_LAYOUTS: [(RowLayout, Quads); 14] = [
     (RowLayout::Parts { contiguous: false }, Quads::No),
 ];
 
-const REGION_LAYOUTS: [RegionLayout; 4] = [
+const REGION_LAYOUTS: [RegionLayout; 3] = [
     RegionLayout { strip: 1, strips: false, pairs: true },
     RegionLayout { strip: 3, strips: false, pairs: false },
-    RegionLayout { strip: 16, strips: true, pairs: true },
-    RegionLayout { strip: 16, strips: true, pairs: false },
+    RegionLayout { strip: 8, strips: true, pairs: false },
 ];
 
 /// Every combination of what kernels are compiled for.

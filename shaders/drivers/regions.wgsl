@@ -44,47 +44,37 @@ struct Softmax {
     unsigned: u32,
 }
 
-// The classes of a strip: p, 1 − p, the target, and whether each counts.
-struct Classes {
-    p: Strip,
-    q: Strip,
-    t: Strip,
-    counts: array<bool, STRIP>,
-}
-
-// The sums of a strip; and of the pixels' term, of its losses and of what their mean divides by.
-struct Sums {
-    regions: Regions,
-    term: vec2<f32>,
-}
-
-// The derivatives by the p of a strip's classes: through their scores; and by log p, through the pixel's term.
-struct Slopes {
-    scores: Strip,
-    term: Strip,
-}
-
 // What the gradients of a pixel's logits share.
 struct Pull {
+    softmax: Softmax,
     // The slope of the largest class, and Σ p·(that − the slope of each class).
     largest: f32,
     gap: f32,
-    // Σ of the term's slopes.
+    // Σ of the slopes of the pixel's term.
     term: f32,
 }
 
-// A pixel before its gradients. Of several strips the classes and slopes are known only for one at a time.
-struct Known {
-    pixel: Pixel,
-    softmax: Softmax,
-    pull: Pull,
-    classes: Classes,
-    slopes: Slopes,
-}
-
-// Of the strip at hand: its classes' weights and its scores' slopes.
+// The strip at hand. Arrays are never handed over: a copy of one that a loop runs over is a copy for each step to some
+// compilers.
+//
+// What the predictions are, p, 1 − p, the targets, and which classes count.
+var<private> values: Strip;
+var<private> p: Strip;
+var<private> q: Strip;
+var<private> targets: Strip;
+var<private> counted: array<bool, STRIP>;
+// The weights of the classes, and the slopes of their scores.
 var<private> class_weights: Strip;
 var<private> score_slopes: Regions;
+// The sums of a block of pixels and of all, with those of the pixels' term: its losses, and what their mean divides by.
+var<private> block_sums: Regions;
+var<private> sums: Regions;
+var<private> block_term: vec2<f32>;
+var<private> term: vec2<f32>;
+// A pixel's slopes: by p through the scores, and by log p through its term; and its gradients.
+var<private> slopes: Strip;
+var<private> term_slopes: Strip;
+var<private> gradients: Strip;
 // Of several strips: the softmaxes of a lane's next pixels.
 var<private> softmaxes: array<Softmax, BLOCK>;
 // Elements out of range, and the first pixel of one.
@@ -157,23 +147,21 @@ fn load_slopes(segment: Segment, first: u32) {
 }
 
 // What is not there has the probability 0.
-fn load_strip(pixel: Pixel, first: u32) -> Strip {
-    var values: Strip;
+fn load_values(pixel: Pixel, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
         values[c] = select(0.0, LOWEST, SOFTMAX || SIGMOID);
         if (is_there(first + c)) {
             values[c] = load_first(address(pixel, first + c));
         }
     }
-    return values;
 }
 
 fn no_softmax() -> Softmax {
     return Softmax(LOWEST, NOWHERE, 0.0, 0u);
 }
 
-// The softmax of some logits and those of a strip.
-fn join_softmax(before: Softmax, values: Strip, first: u32) -> Softmax {
+// The softmax of some logits and the values.
+fn join_softmax(before: Softmax, first: u32) -> Softmax {
     var joined = before;
     for (var c = 0u; c < STRIP; c++) {
         let seen = select(values[c], LOWEST, is_masked(values[c]));
@@ -195,8 +183,9 @@ fn join_softmax(before: Softmax, values: Strip, first: u32) -> Softmax {
 
 fn softmax_of(pixel: Pixel) -> Softmax {
     var softmax = no_softmax();
-    for (var first = 0u; first < end_of_strips(); first += STRIP) {
-        softmax = join_softmax(softmax, load_strip(pixel, first), first);
+    for (var first = 0u; first < params.classes; first += STRIP) {
+        load_values(pixel, first);
+        softmax = join_softmax(softmax, first);
     }
     return softmax;
 }
@@ -226,29 +215,32 @@ fn is_in_range(value: f32, t: f32, weight: f32) -> bool {
         && !(CHECKS_WEIGHT && weight < 0.0);
 }
 
-fn classes_of(pixel: Pixel, values: Strip, softmax: Softmax, first: u32) -> Classes {
-    var classes: Classes;
+// From the values: what each class is.
+fn know_classes(pixel: Pixel, softmax: Softmax, first: u32) {
     let inverse = inverse_norm(softmax);
     for (var c = 0u; c < STRIP; c++) {
         let x = values[c];
         if (SOFTMAX) {
-            classes.p[c] = exp_nonpositive(x - softmax.maximum) * inverse;
-            classes.q[c] = select(1.0 - classes.p[c], softmax.others * inverse, first + c == softmax.column);
+            p[c] = exp_nonpositive(x - softmax.maximum) * inverse;
+            q[c] = select(1.0 - p[c], softmax.others * inverse, first + c == softmax.column);
         } else if (SIGMOID) {
             let e = exp_nonpositive(-abs(x));
-            let larger = select(1.0 / (1.0 + e), nan_from(x), bitcast<u32>(x) << 1u > 0xff000000u || bitcast<u32>(x) == 0x7f800000u);
-            classes.p[c] = select(e * larger, larger, x >= 0.0);
-            classes.q[c] = select(larger, e * larger, x >= 0.0);
+            let spoilt = is_nan(x) || bitcast<u32>(x) == 0x7f800000u;
+            let larger = select(1.0 / (1.0 + e), nan_from(x), spoilt);
+            p[c] = select(e * larger, larger, x >= 0.0);
+            q[c] = select(larger, e * larger, x >= 0.0);
         } else {
-            classes.p[c] = x;
-            classes.q[c] = 1.0 - x;
+            p[c] = x;
+            q[c] = 1.0 - x;
         }
-        if (is_there(first + c)) {
-            classes.t[c] = target_of(pixel, first + c);
-        }
-        classes.counts[c] = pixel.counts != 0u && is_in_range(x, classes.t[c], class_weights[c]);
     }
-    return classes;
+    for (var c = 0u; c < STRIP; c++) {
+        targets[c] = 0.0;
+        if (is_there(first + c)) {
+            targets[c] = target_of(pixel, first + c);
+        }
+        counted[c] = pixel.counts != 0u && is_in_range(values[c], targets[c], class_weights[c]);
+    }
 }
 
 // What a class of a pixel adds to the sums of its region.
@@ -281,83 +273,77 @@ fn term_of_label(pixel: Pixel, softmax: Softmax) -> vec2<f32> {
 }
 
 // The same of one class of a target with a value for each.
-fn term_of_class(classes: Classes, c: u32, value: f32, softmax: Softmax) -> vec2<f32> {
-    let share = select(0.0, class_weights[c] * classes.t[c], classes.counts[c]);
-    let term = pixel_term(classes.p[c], classes.q[c], log_probability(softmax, value));
-    return vec2<f32>(times(share, term.x), share * term.y);
+fn term_of_class(softmax: Softmax, c: u32) -> vec2<f32> {
+    let share = select(0.0, class_weights[c] * targets[c], counted[c]);
+    let found = pixel_term(p[c], q[c], log_probability(softmax, values[c]));
+    return vec2<f32>(times(share, found.x), share * found.y);
 }
 
-fn count_invalid(at: Cursor, pixel: Pixel, classes: Classes, first: u32) {
+fn count_invalid(at: Cursor, pixel: Pixel, first: u32) {
     var found = 0u;
     if (INDEX_TARGET && first == 0u) {
         found = select(0u, 1u, !is_class(pixel.label) && !is_ignored(pixel.label));
     }
     if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
         for (var c = 0u; c < STRIP; c++) {
-            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !classes.counts[c]);
+            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !counted[c]);
         }
     }
     invalid += found;
     first_invalid = min(first_invalid, select(NOWHERE, at.index, found > 0u));
 }
 
-// The sums with a pixel's share of a strip: the pixel is the `turn`th of a block.
-fn add_pixel(before: Sums, at: Cursor, turn: u32, first: u32) -> Sums {
+// Adds a pixel, the `turn`th of a block, to the sums of the block.
+fn add_pixel(at: Cursor, turn: u32, first: u32) {
     let pixel = begin_pixel(at);
-    let values = load_strip(pixel, first);
+    load_values(pixel, first);
     var softmax = no_softmax();
     if (SOFTMAX && STRIPS) {
         softmax = softmaxes[turn];
     } else if (SOFTMAX) {
-        softmax = join_softmax(softmax, values, 0u);
+        softmax = join_softmax(softmax, 0u);
     }
-    let classes = classes_of(pixel, values, softmax, first);
-    count_invalid(at, pixel, classes, first);
+    know_classes(pixel, softmax, first);
+    count_invalid(at, pixel, first);
 
-    var sums = before;
     for (var c = 0u; c < STRIP; c++) {
-        let p = select(0.0, classes.p[c], classes.counts[c]);
-        let q = select(0.0, classes.q[c], classes.counts[c]);
-        let t = select(0.0, classes.t[c], classes.counts[c]);
-        sums.regions[c] = plus(sums.regions[c], share_of(p, q, t));
+        let region = share_of(p[c], q[c], targets[c]);
+        block_sums[c].misses += select(vec2<f32>(), region.misses, counted[c]);
+        block_sums[c].overlap += select(0.0, region.overlap, counted[c]);
     }
-    if (PIXEL_TERM) {
-        if (first == 0u) {
-            var mass = f32(pixel.counts);
-            if (INDEX_TARGET) {
-                sums.term.x += term_of_label(pixel, softmax).x;
-                if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
-                    mass = load_class_weight(u32(pixel.label));
-                }
-            }
-            sums.term.y += mass;
+    if (PIXEL_TERM && INDEX_TARGET && first == 0u) {
+        var mass = f32(pixel.counts);
+        if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
+            mass = load_class_weight(u32(pixel.label));
         }
-        if (!INDEX_TARGET) {
-            for (var c = 0u; c < STRIP; c++) {
-                sums.term.x += term_of_class(classes, c, values[c], softmax).x;
-            }
+        block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
+    }
+    if (PIXEL_TERM && !INDEX_TARGET) {
+        block_term.y += select(0.0, 1.0, first == 0u);
+        for (var c = 0u; c < STRIP; c++) {
+            block_term.x += term_of_class(softmax, c).x;
         }
     }
-    return sums;
 }
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
-fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) -> Sums {
-    var total = Sums();
+fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
+    sums = Regions();
+    term = vec2<f32>();
     var at = start;
     while (at.index < end) {
         let block_end = min(at.index + BLOCK * WORKGROUP_SIZE, end);
-        var sums = Sums();
+        block_sums = Regions();
+        block_term = vec2<f32>();
         for (var turn = 0u; at.index < block_end; turn++) {
-            sums = add_pixel(sums, at, turn, first);
+            add_pixel(at, turn, first);
             at = next(at, WORKGROUP_SIZE, stride);
         }
         for (var c = 0u; c < STRIP; c++) {
-            total.regions[c] = plus(total.regions[c], sums.regions[c]);
+            sums[c] = plus(sums[c], block_sums[c]);
         }
-        total.term += sums.term;
+        term += block_term;
     }
-    return total;
 }
 
 // Computes the softmaxes of a block of a lane's pixels.
@@ -413,15 +399,15 @@ fn sum_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         }
         for (var first = 0u; first < end_of_strips(); first += STRIP) {
             load_weights(first);
-            let sums = sum_strip(at, end, stride, first);
+            sum_strip(at, end, stride, first);
             for (var c = 0u; c < STRIP; c++) {
                 if (is_there(first + c)) {
-                    store_region(thread, record + first + c, sums.regions[c], start != part.first);
+                    store_region(thread, record + first + c, sums[c], start != part.first);
                 }
             }
             if (PIXEL_TERM) {
                 let adds = start != part.first || first != 0u;
-                store_region(thread, record + params.classes, Region(sums.term, 0.0), adds);
+                store_region(thread, record + params.classes, Region(term, 0.0), adds);
             }
         }
         if (STRIPS) {
@@ -441,22 +427,21 @@ struct Segment {
     term_slope: f32,
 }
 
-fn slopes_of_classes(segment: Segment, pixel: Pixel, values: Strip, classes: Classes, softmax: Softmax) -> Slopes {
-    var slopes: Slopes;
-    var label_term = 0.0;
-    if (PIXEL_TERM && INDEX_TARGET) {
-        label_term = segment.term_slope * term_of_label(pixel, softmax).y;
-    }
+// The slopes of a strip's classes.
+fn know_slopes(segment: Segment, pixel: Pixel, softmax: Softmax) {
     for (var c = 0u; c < STRIP; c++) {
-        let slope = slope_of(score_slopes[c], classes.p[c], classes.q[c], classes.t[c]);
-        slopes.scores[c] = select(0.0, slope, classes.counts[c]);
-        if (PIXEL_TERM && INDEX_TARGET) {
-            slopes.term[c] = select(0.0, label_term, classes.t[c] != 0.0);
-        } else if (PIXEL_TERM) {
-            slopes.term[c] = segment.term_slope * term_of_class(classes, c, values[c], softmax).y;
+        slopes[c] = select(0.0, slope_of(score_slopes[c], p[c], q[c], targets[c]), counted[c]);
+    }
+    if (PIXEL_TERM && INDEX_TARGET) {
+        let slope = segment.term_slope * term_of_label(pixel, softmax).y;
+        for (var c = 0u; c < STRIP; c++) {
+            term_slopes[c] = select(0.0, slope, targets[c] != 0.0);
+        }
+    } else if (PIXEL_TERM) {
+        for (var c = 0u; c < STRIP; c++) {
+            term_slopes[c] = segment.term_slope * term_of_class(softmax, c).y;
         }
     }
-    return slopes;
 }
 
 // The slope of the class with the largest logit.
@@ -468,71 +453,67 @@ fn largest_slope(segment: Segment, pixel: Pixel, softmax: Softmax) -> f32 {
     return select(0.0, slope, is_in_range(0.0, t, load_class_weight(column)));
 }
 
-// Of one strip, all there is to know; of several, the classes and slopes of the one from `first` on.
-fn know_strip(segment: Segment, before: Known, values: Strip, first: u32) -> Known {
-    var known = before;
+// By how much the slope of a class is below that of the largest.
+fn gap_of(pull: Pull, first: u32, c: u32) -> f32 {
+    return select(pull.largest - slopes[c], 0.0, first + c == pull.softmax.column);
+}
+
+// From the values, all that is to know of a strip.
+fn know_strip(segment: Segment, pixel: Pixel, softmax: Softmax, first: u32) {
     if (STRIPS) {
         load_weights(first);
         load_slopes(segment, first);
     }
-    known.classes = classes_of(known.pixel, values, known.softmax, first);
-    known.slopes = slopes_of_classes(segment, known.pixel, values, known.classes, known.softmax);
-    return known;
+    know_classes(pixel, softmax, first);
+    know_slopes(segment, pixel, softmax);
 }
 
-fn know_pixel(segment: Segment, at: Cursor) -> Known {
-    var known: Known;
-    known.pixel = begin_pixel(at);
-    if (SOFTMAX && STRIPS) {
-        known.softmax = softmax_of(known.pixel);
-    }
+// Of one strip, all is known after it.
+fn pull_of(segment: Segment, pixel: Pixel) -> Pull {
     var pull = Pull();
+    if (SOFTMAX && STRIPS) {
+        pull.softmax = softmax_of(pixel);
+    }
     for (var first = 0u; first < end_of_strips(); first += STRIP) {
-        let values = load_strip(known.pixel, first);
+        load_values(pixel, first);
         if (SOFTMAX && !STRIPS) {
-            known.softmax = join_softmax(no_softmax(), values, 0u);
+            pull.softmax = join_softmax(no_softmax(), 0u);
         }
         if (SOFTMAX && first == 0u) {
-            pull.largest = largest_slope(segment, known.pixel, known.softmax);
+            pull.largest = largest_slope(segment, pixel, pull.softmax);
         }
-        known = know_strip(segment, known, values, first);
+        know_strip(segment, pixel, pull.softmax, first);
         for (var c = 0u; c < STRIP; c++) {
-            pull.gap += known.classes.p[c] * gap_of(known, pull, first, c);
-            pull.term += known.slopes.term[c];
+            pull.gap += p[c] * gap_of(pull, first, c);
+        }
+        if (PIXEL_TERM) {
+            for (var c = 0u; c < STRIP; c++) {
+                pull.term += term_slopes[c];
+            }
         }
     }
-    known.pull = pull;
-    return known;
-}
-
-// By how much the slope of a class is below that of the largest.
-fn gap_of(known: Known, pull: Pull, first: u32, c: u32) -> f32 {
-    return select(pull.largest - known.slopes.scores[c], 0.0, first + c == known.softmax.column);
+    return pull;
 }
 
 // The gradients of a strip's predictions: through a softmax p·(slope − Σ p·slope), formed from differences to the largest
 // class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
-fn gradients_of(segment: Segment, unfinished: Known, first: u32) -> Strip {
-    var known = unfinished;
+fn evaluate_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
     if (STRIPS) {
-        known = know_strip(segment, known, load_strip(known.pixel, first), first);
+        load_values(pixel, first);
+        know_strip(segment, pixel, pull.softmax, first);
     }
-    var gradients: Strip;
     for (var c = 0u; c < STRIP; c++) {
-        let p = known.classes.p[c];
-        let q = known.classes.q[c];
-        var gradient = known.slopes.scores[c];
+        var gradient = slopes[c];
         if (SOFTMAX) {
-            gradient = p * (known.pull.gap - gap_of(known, known.pull, first, c));
+            gradient = p[c] * (pull.gap - gap_of(pull, first, c));
         } else if (SIGMOID) {
-            gradient *= p * q;
+            gradient *= p[c] * q[c];
         }
         if (PIXEL_TERM) {
-            gradient += known.slopes.term[c] * q - p * (known.pull.term - known.slopes.term[c]);
+            gradient += term_slopes[c] * q[c] - p[c] * (pull.term - term_slopes[c]);
         }
-        gradients[c] = select(0.0, gradient, known.pixel.counts != 0u);
+        gradients[c] = select(0.0, gradient, pixel.counts != 0u);
     }
-    return gradients;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

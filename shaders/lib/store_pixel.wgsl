@@ -2,12 +2,13 @@
 const PIXELS_A_LANE: u32 = 1u;
 
 fn store_pixels(segment: Segment, at: Cursor) {
-    let known = know_pixel(segment, at);
+    let pixel = begin_pixel(at);
+    let pull = pull_of(segment, pixel);
     for (var first = 0u; first < end_of_strips(); first += STRIP) {
-        let gradients = gradients_of(segment, known, first);
+        evaluate_strip(segment, pixel, pull, first);
         for (var c = 0u; c < STRIP; c++) {
             if (is_there(first + c)) {
-                put_gradient(address(known.pixel, first + c), gradients[c]);
+                put_gradient(address(pixel, first + c), gradients[c]);
             }
         }
     }
