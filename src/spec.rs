@@ -357,7 +357,7 @@ pub enum Domain {
     Weight,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
-    /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
     ClassWeight,
     /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
     TargetBox,

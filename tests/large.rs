@@ -197,7 +197,7 @@ impl Call {
         let floats = |values: &[f64]| HostTensor::rounded(values, dtype, shape).expect("floats");
         let second = match loss.spec().driver {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
-            Driver::Rows(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
+            Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);
@@ -222,6 +222,8 @@ fn a_split_call_gives_what_a_whole_one_gives() {
         plain("mse", DType::F32, &[3, 16_667]),
         plain("bce_with_logits", DType::F16, &[2000, 37]),
         plain("giou", DType::F32, &[10_007, 4]),
+        plain("ce_dice", DType::F32, &[64, 32, 4, 8]),
+        plain("ce_dice", DType::BF16, &[300, 5, 7, 9]),
         Call { options: Reduction::None.into(), ..plain("ciou", DType::BF16, &[3, 9001, 4]) },
         Call { options: Options { reduction: Reduction::None, ..statistics }, ..rows(DType::F16, &[9001, 7], None) },
         rows(DType::F32, &[4099, 7], None),

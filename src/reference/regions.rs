@@ -42,16 +42,18 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let (each, total) = reduced(|x| x);
     let (_, magnitude) = reduced(f64::abs);
 
-    let slope =
-        |score: usize| score_share * scale * weights[score] * call.upstream.at(score) * options.gradient_scale();
+    // The slopes of the sum of the scores' losses; what multiplies that and the sum of the pixels' losses comes last.
+    let slope = |score: usize| weights[score] * call.upstream.at(score);
     let slopes: Vec<Sums> = scores.iter().enumerate().map(|(index, score)| score.slopes.scaled(slope(index))).collect();
-    let pixel_slope = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
+    let score_factor = score_share * scale * options.gradient_scale();
+    let pixel_factor = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
     let mut gradients = call.no_gradients(options);
     for (_, gradient) in &mut gradients {
         for (index, (pixel, elements)) in regions.pixels().enumerate() {
             let mut part = regions.pulled_back(pixel, elements, &slopes);
+            part.iter_mut().for_each(|g| *g *= score_factor);
             if let Some(term) = pixel_terms.get(index) {
-                part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_slope() * g);
+                part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_factor() * g);
             }
             call.put(&part, pixel, gradient);
         }

@@ -20,7 +20,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let spec = loss.spec();
     let (items, classes) = match spec.driver {
         Driver::Elementwise => (shape.to_vec(), 1),
-        Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+        Driver::Rows(_) | Driver::Regions(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
         Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
@@ -76,7 +76,7 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::LogProbability => between(-3.0, -0.05),
         Domain::Sign => between(-1.0, 1.0).signum(),
         Domain::Class => between(0.0, classes as f64).floor(),
-        Domain::TargetBox | Domain::Where(..) => unreachable!("drawn apart, or resolved"),
+        Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
     }
 }
 
