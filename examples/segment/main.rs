@@ -6,8 +6,8 @@
 //! cargo run --release --example segment -- --loss cross_entropy
 //! ```
 //!
-//! Training sees half of the picture, a chequerboard of blocks. The other half is told from how well the model does where it
-//! was not told the class: the target has `ignore_index` there.
+//! Training sees every second block of the picture, as on a chequerboard. The target of the others is `ignore_index`, and
+//! how well the model does there is told apart.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -88,7 +88,9 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         let held_out = iou(&scene, &prediction, false);
         println!("{name:16}{:10}{}{seconds:>14.1} s", "trained", columns(&trained));
         println!("{:16}{:10}{}", "", "held out", columns(&held_out));
-        predictions.push((name.to_string(), format!("IoU {:.3} held out", mean(&held_out)), prediction));
+        let rarest = CLASSES.len() - 1;
+        let note = format!("IoU {:.3}, {} {:.3}", mean(&held_out), CLASSES[rarest], held_out[rarest]);
+        predictions.push((name.to_string(), note, prediction));
     }
     write(&args.output, &strip::draw(&scene, &predictions)?)?;
     println!("\npredictions in {}", args.output.display());

@@ -22,7 +22,7 @@ struct Panel {
 pub fn draw(scene: &Scene, predictions: &[(String, String, Vec<u8>)]) -> Result<String, EncodingError> {
     let mut panels = vec![
         Panel { png: PHOTO.to_vec(), title: "photograph".into(), note: String::new() },
-        Panel { png: mask(scene)?, title: "mask".into(), note: "pale: held out".into() },
+        Panel { png: mask(scene)?, title: "mask".into(), note: "IoU is of the pale part, held out".into() },
     ];
     for (title, note, classes) in predictions {
         let png = encode(scene, classes, &scene.palette)?;
