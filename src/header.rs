@@ -370,7 +370,7 @@ impl Header {
         self.put_gradients(variant, first);
     }
 
-    /// Scores are of regions: what `shaders/drivers/regions.wgsl` or `score_regions.wgsl` lists, as its kernel binds what
+    /// Scores are of regions: what `shaders/lib/pixels.wgsl` or `drivers/score_regions.wgsl` lists, as its kernel binds what
     /// it is about.
     fn regions(&mut self, variant: &LossVariant, regions: Regions, bindings: &[Binding]) {
         let spec = variant.loss.0;

@@ -345,7 +345,9 @@ impl LossVariant {
         } else {
             let stores_halves = self.gradients != GradientStore::Skip && self.first_dtype().is_some_and(DType::is_half);
             let pairs = stores_halves && self.regions.is_some_and(|layout| layout.pairs);
-            files.push(shader_file!("drivers/regions.wgsl"));
+            files.push(shader_file!("lib/pixels.wgsl"));
+            files.push(shader_file!("drivers/sum_regions.wgsl"));
+            files.push(shader_file!("drivers/evaluate_regions.wgsl"));
             files.push(match pairs {
                 true => shader_file!("lib/store_pixel_pairs.wgsl"),
                 false => shader_file!("lib/store_pixel.wgsl"),
