@@ -1,6 +1,6 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses, functions of rows and losses of regions with f32, f16 or bf16 storage,
+//! Regression, binary and multi-class losses, functions of rows, losses of regions and of boxes with f32, f16 or bf16 storage,
 //! weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
 //! reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
@@ -117,7 +117,7 @@ pub use evaluation::{Evaluation, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{binary::*, multiclass::*, regression::*, rows::*, segmentation::*};
+pub use losses::{binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};

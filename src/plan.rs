@@ -11,7 +11,7 @@ use crate::{
     regions::{RegionLayout, ScoreSplit, Scores},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
-    spec::{CLASS_WEIGHT, Input, LossSpec, Shape, Values},
+    spec::{CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -161,7 +161,7 @@ impl Plan {
         let operands = operands(spec, &signature, &options);
         let split = match regions {
             Some((layout, _)) => layout.split(&signature, tuning, values.scope().is_per_sample()),
-            None => Split::new(&signature, tuning, row_layout),
+            None => Split::new(spec, &signature, tuning, row_layout),
         };
         let record_size = record_size(&variant, split);
         let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
@@ -373,7 +373,7 @@ impl Plan {
 
     /// Items of a unit: chunks have whole ones.
     fn unit(&self) -> u64 {
-        if self.0.spec.has_classes() { self.0.signature.class_stride.max(1) } else { 1 }
+        self.0.signature.class_stride.max(1)
     }
 
     /// Where each input and output lies, checked.
@@ -517,6 +517,9 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
 
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
+    if let Driver::Boxes = spec.driver {
+        return Quads::Aligned;
+    }
     let Some(layout) = rows else { return Quads::Anywhere };
     let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
     let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
@@ -540,12 +543,12 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     let mut add = |name: String, ty: &TensorType, access, unit, quads| {
         operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
-    let items = if spec.has_classes() { signature.class_stride } else { 1 };
+    let items = signature.class_stride;
     let results = if spec.rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
     for (input, ty) in &signature.inputs {
         let unit = match input.shape {
             Shape::Items => Some(items),
-            Shape::Rows => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
+            Shape::Rows | Shape::Boxes => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
             Shape::LastAxis | Shape::Classes => None,
             // Scores are not split with the pixels.
             Shape::OneOrItems if spec.regions().is_some() => None,

@@ -114,7 +114,7 @@ impl Scores {
     /// How the scores go to workgroups, where the pixels are in these chunks.
     pub fn split(self, gpu: &Gpu, loss: &str, tuning: Tuning, chunks: &[Chunk]) -> Result<ScoreSplit, Error> {
         let parts = chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials);
-        let segment_parts = if self.segments > 0 { u64::from(parts) / self.segments } else { 0 };
+        let segment_parts = u64::from(parts).checked_div(self.segments).unwrap_or(0);
         let limits = gpu.limits();
         let (size, binding) = (self.records_size(parts), limits.max_storage_buffer_binding_size);
         if size > binding {

@@ -73,11 +73,15 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 }
             };
             match spec.driver {
-                Driver::Elementwise => {
+                Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
-                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
+                            let quads = match spec.driver {
+                                Driver::Boxes => Quads::Aligned,
+                                _ if per_item == shared => Quads::Anywhere,
+                                _ => Quads::No,
+                            };
                             variants.push(LossVariant { quads, ..variant(subset, (per_item, shared), choice) });
                         }
                     }

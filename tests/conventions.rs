@@ -1,9 +1,10 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Gpu,
+    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou, Gpu,
     Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
-    Status, Tensor, TensorType, losses, reference, spec::Domain,
+    Status, Tensor, TensorType, losses, reference,
+    spec::{Domain, Driver},
 };
 
 #[path = "common/adapters.rs"]
@@ -24,9 +25,9 @@ use caller::{buffer, started};
 use device::{submit, uploaded};
 use inputs::{Inputs, changed, domain, sample, tensor};
 
-/// Every loss with its defaults.
+/// Every loss whose items stand side by side, with its defaults. Scores of regions have a test file of their own.
 fn every_loss() -> impl Iterator<Item = AnyLoss> {
-    losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
+    losses::ALL.iter().filter(|spec| spec.regions().is_none()).map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
 }
 
 fn is_per_class(loss: &dyn Loss) -> bool {
@@ -41,7 +42,11 @@ fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
 
 /// The shape of a first input with this many items.
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
-    if loss.spec().rows().is_some() { vec![items, 5] } else { vec![items] }
+    match loss.spec().driver {
+        Driver::Elementwise => vec![items],
+        Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
+        Driver::Boxes => vec![items, 4],
+    }
 }
 
 fn pair(prediction: &[f64], target: &[f64]) -> Inputs {
@@ -62,8 +67,11 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
         for loss in every_loss() {
-            let shapes: &[&[usize]] =
-                if loss.spec().rows().is_some() { &[&[0, 4], &[2, 4, 0]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            let shapes: &[&[usize]] = match loss.spec().driver {
+                Driver::Elementwise => &[&[0], &[0, 5], &[3, 0]],
+                Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
+                Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
+            };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
                 for reduction in reductions(&loss) {
@@ -123,7 +131,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
                 let poisons = match domain(&loss, input) {
-                    Domain::Probability | Domain::Sign => &POISONED[..1],
+                    Domain::Probability | Domain::Sign | Domain::TargetBox => &POISONED[..1],
                     Domain::ClassWeight => &POISONED[..2],
                     _ => &POISONED[..],
                 };
@@ -293,6 +301,7 @@ fn losses_add_their_gradients_into_one_buffer() {
             items: huber.read_status_blocking().unwrap().items,
             gradients: Named::new().with("prediction", gradient.read_blocking().unwrap()),
             correct: None,
+            terms: Named::new(),
             log_sum_exp: None,
             argmax: None,
         };
@@ -347,7 +356,7 @@ fn storage_types_may_differ_from_input_to_input() {
     for gpu in adapters::all() {
         for reduction in [Reduction::None, Reduction::WeightedMean] {
             // Prediction, target, weight; logits, target, pos_weight or class_weight, weight; prediction, target,
-            // variance, weight.
+            // variance, weight; prediction, target, weight.
             let of = |loss: &dyn Loss, shape: &[usize], dtypes: &[DType]| cast(&sample(loss, shape, F32, true), dtypes);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F16, F32, BF16]), reduction);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F32, BF16, F16]), reduction);
@@ -359,6 +368,9 @@ fn storage_types_may_differ_from_input_to_input() {
             evaluated(gpu, &ce, &of(&ce, &[9, 5], &[BF16, I32, F32, F16]).with("upstream", upstream), reduction);
             let soft = CrossEntropySoft::default();
             evaluated(gpu, &soft, &of(&soft, &[9, 5], &[F16, F32, BF16, F32]), reduction);
+            let giou = Giou::default();
+            evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F16, F32, BF16]), reduction);
+            evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F32, BF16, F16]), reduction);
         }
     }
 }
@@ -422,9 +434,9 @@ fn evaluated_in_the_callers_buffers(
     }
     let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
     let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
-    let Status { items, correct } = bound.read_status_blocking().unwrap();
+    let Status { items, correct, .. } = bound.read_status_blocking().unwrap();
     let gradients = gradients.collect();
-    Evaluation { loss: read("loss"), items, gradients, correct, log_sum_exp: None, argmax: None }
+    Evaluation { loss: read("loss"), items, gradients, correct, terms: Named::new(), log_sum_exp: None, argmax: None }
 }
 
 #[test]
@@ -437,6 +449,8 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
         (loss("hinge"), vec![37]),
         (loss("bce_with_logits"), vec![5, 7]),
         (loss("cross_entropy"), vec![9, 5]),
+        // An odd number of weights and losses.
+        (loss("giou"), vec![9, 4]),
         // Rows long enough for a workgroup.
         (loss("cross_entropy"), vec![1, 101]),
         (loss("distillation"), vec![1, 103]),

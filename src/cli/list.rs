@@ -143,12 +143,13 @@ fn kind(input: &Input) -> String {
 fn shape(spec: &LossSpec, input: &Input) -> String {
     in_each_form(input, |input| match (input.shape, spec.driver) {
         (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows(_) | Driver::Regions(_)) => "[N, d…]",
+        (Shape::Items, Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes) => "[N, d…]",
         (Shape::Rows, _) => "[N, C, d…]",
+        (Shape::Boxes, _) => "[N, d…, 4]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
-        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. })) => "[1] or [N, d…]",
+        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. }) | Driver::Boxes) => "[1] or [N, d…]",
         (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
         (Shape::OneOrItems, Driver::Regions(Regions { terms: Some(_), .. })) => "[1]",
         (Shape::OneOrItems, Driver::Regions(_)) => "[1] or that of the scores",

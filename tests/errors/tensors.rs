@@ -1,8 +1,8 @@
 //! Inputs, parameters and options that do not fit the loss.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, CrossEntropy, CrossEntropySoft, DType, Error, GaussianNll, Gradients, HostTensor, Huber,
-    LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Smoothing, Softmax, Statistics, Tensor,
+    AnyLoss, BceWithLogits, CrossEntropy, CrossEntropySoft, DType, Error, GaussianNll, Giou, Gradients, HostTensor,
+    Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Smoothing, Softmax, Statistics, Tensor,
     TensorType, losses, reference,
     spec::{LossSpec, Rule, Value},
 };
@@ -76,6 +76,18 @@ fn a_shape_that_does_not_fit_is_refused() {
     let probabilities = "target_probabilities";
     check(&soft, &[("logits", F32, &[2, 3, 4]), (probabilities, F32, &[2, 4, 3])], probabilities, "[2, 3, 4]");
     check(&Softmax, &[("logits", F32, &[2, 3]), ("upstream", F32, &[2])], "upstream", "[1] or [2, 3]");
+    let giou = Giou::default();
+    for shape in [&[][..], &[4], &[2, 3], &[4, 2], &[2, 0], &[2, 4, 5]] {
+        let expected = "[N, 4] or [N, d1, …, 4]";
+        check(&giou, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
+    }
+    let boxes = |shape| [("prediction", F32, &[2, 3, 4][..]), ("target", F32, shape)];
+    check(&giou, &boxes(&[6, 4]), "target", "[2, 3, 4]");
+    for (name, expected) in [("weight", "[2, 3]"), ("upstream", "[1] or [2, 3]")] {
+        for shape in [&[6][..], &[2, 3, 4], &[2]] {
+            check(&giou, &[&boxes(&[2, 3, 4])[..], &[(name, F32, shape)]].concat(), name, expected);
+        }
+    }
 }
 
 #[test]
@@ -122,7 +134,8 @@ fn a_row_stride_that_a_tensor_cannot_have_is_refused() {
     let matrix = rows(&[4, 3], &[4]).with("weight", ty(DType::F32, &[4])).with("class_weight", ty(DType::F32, &[3]));
     let pair = Named::new().with("prediction", ty(DType::F32, &[4, 3])).with("target", ty(DType::F32, &[4, 3]));
     let ce = CrossEntropy::default();
-    let refusals: [(&dyn Loss, _, &str, usize, usize); 8] = [
+    let boxes = Named::new().with("prediction", ty(DType::F32, &[3, 4])).with("target", ty(DType::F32, &[3, 4]));
+    let refusals: [(&dyn Loss, _, &str, usize, usize); 9] = [
         (&ce, &matrix, "logits", 2, 3),
         (&ce, &matrix, "logits", 0, 3),
         (&ce, &matrix, "target", 8, 3),
@@ -131,6 +144,7 @@ fn a_row_stride_that_a_tensor_cannot_have_is_refused() {
         (&ce, &rows(&[4, 3, 2], &[4, 2]), "logits", 8, 3),
         (&Mse, &pair, "prediction", 8, 1),
         (&Mse, &pair, "target", 8, 1),
+        (&Giou::default(), &boxes, "prediction", 8, 4),
     ];
     for gpu in adapters::all() {
         for (loss, types, name, found, least) in refusals {

@@ -16,7 +16,12 @@ import torch
 import torch.nn.functional as F
 from monai.losses import DiceCELoss, DiceLoss, GeneralizedDiceLoss, TverskyLoss
 from safetensors.torch import save_file
-from torchvision.ops import sigmoid_focal_loss
+from torchvision.ops import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+    sigmoid_focal_loss,
+)
 
 SHAPE = (3, 4)
 ROWS, CLASSES = 6, 5
@@ -105,6 +110,10 @@ def classes(*absent):
     target = torch.from_numpy(rng.integers(0, CLASSES, size=ROWS))
     target[::3] = torch.tensor(absent)
     return target
+
+
+# The default of box losses.
+EPS = exact(1e-7).item()
 
 
 # PyTorch's functions where the catalogue's inputs or parameters differ.
@@ -423,6 +432,40 @@ def focal_soft(logits, target, *, class_weight=None, reduction, alpha, gamma):
     return loss.sum(-1).mean()
 
 
+def iou_of(prediction, target, eps):
+    inner = torch.min(prediction[:, 2:], target[:, 2:]) - torch.max(prediction[:, :2], target[:, :2])
+    intersection = torch.where((inner > 0).all(1), inner.prod(1), 0)
+    area = [(corners[:, 2:] - corners[:, :2]).prod(1) for corners in (prediction, target)]
+    return intersection / (area[0] + area[1] - intersection + eps)
+
+
+def iou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: reduced(1 - iou_of(prediction, target, eps), reduction), weight, reduction)
+
+
+def giou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: generalized_box_iou_loss(prediction, target, reduction, eps), weight, reduction)
+
+
+def diou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: distance_box_iou_loss(prediction, target, reduction, eps), weight, reduction)
+
+
+def ciou(prediction, target, *, weight=None, reduction, eps=EPS):
+    """torchvision's has eps in the divisor of alpha alone, and 1e-7 in those of the distance loss."""
+
+    def angle(corners):
+        width, height = (corners[:, 2:] - corners[:, :2]).unbind(1)
+        return torch.atan(width / (height + eps))
+
+    v = 4 / math.pi**2 * (angle(target) - angle(prediction)) ** 2
+    alpha = (v / (1 - iou_of(prediction, target, eps) + v + eps)).detach()
+    loss = distance_box_iou_loss(prediction, target, eps=eps) + alpha * v
+    if eps == EPS:
+        torch.testing.assert_close(loss, complete_box_iou_loss(prediction, target), rtol=1e-6, atol=0)
+    return by_item(lambda reduction: reduced(loss, reduction), weight, reduction)
+
+
 def regression():
     apart = {"prediction": normal(2.0), "target": normal()}
     # One error of exactly 0, where PyTorch's conventions are the catalogue's.
@@ -696,6 +739,39 @@ def segmentation():
 
 def main():
     for family in (regression, binary, multiclass, rows, segmentation):
+
+
+def boxes():
+    # Prediction and target.
+    pairs = [
+        ([0.1, 0.2, 1.3, 1.7], [0.4, -0.3, 1.9, 1.1]),
+        # One within the other, and crossed.
+        ([0.5, 0.25, 0.75, 0.5], [0.1, 0.1, 1.2, 0.9]),
+        ([-2.0, -1.5, 2.5, 1.0], [-0.5, -0.6, 0.7, 0.3]),
+        ([-2.0, 0.1, 2.0, 0.6], [-0.3, -1.0, 0.4, 1.2]),
+        # With sides in common.
+        ([0.5, 0.2, 1.5, 1.25], [0.5, 0.4, 1.9, 1.25]),
+        ([0.5, 0.2, 1.5, 1.25], [0.5, 0.7, 1.5, 2.5]),
+        # Touching, and apart.
+        ([0.5, 0.2, 1.5, 1.25], [1.5, 0.1, 2.5, 2.5]),
+        ([10.0, 20.0, 35.0, 50.0], [60.0, 70.0, 65.0, 90.0]),
+        # Inverted predictions.
+        ([1.5, 0.2, 0.5, 1.3], [0.4, 0.1, 1.2, 2.0]),
+        ([1.5, 1.3, 0.5, 0.2], [0.4, 0.1, 1.2, 2.0]),
+    ]
+    prediction, target = (exact(corners) for corners in zip(*pairs))
+    inputs = {"prediction": prediction, "target": target}
+    # Of equal boxes PyTorch's difference to 1 leaves few digits of a small eps.
+    equal = {"prediction": prediction[:5], "target": prediction[:5]}
+    weight = {"weight": exact([0.25, 1.5, 0.75, 1.0, 2.0, 0.5, 1.25, 1.75, 0.125, 0.875])}
+    for name, function in (("iou", iou), ("giou", giou), ("diou", diou), ("ciou", ciou)):
+        yield Cases(name, function, inputs, [{}, {"eps": 0.01}])
+        yield Cases(name, function, equal, [{"eps": 0.01}], label="equal")
+        yield Cases(name, function, inputs | weight, reductions=WEIGHTED)
+
+
+def main():
+    for family in (regression, binary, multiclass, rows, boxes):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

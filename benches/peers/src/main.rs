@@ -25,6 +25,9 @@ const ELEMENTWISE_SHAPES: &[&[usize]] = &[&[1024, 1000], &[4096, 1024]];
 const ROW_SHAPES: &[&[usize]] =
     &[&[1024, 1000], &[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256]];
 
+/// All boxes of a detector for a batch of 64 images.
+const BOX_SHAPES: &[&[usize]] = &[&[64, 8400, 4]];
+
 /// Times wgloss beside other libraries.
 #[derive(Debug, Parser)]
 struct Args {
@@ -80,5 +83,6 @@ fn shapes_of(loss: &dyn Loss) -> &'static [&'static [usize]] {
     match loss.spec().driver {
         Driver::Elementwise => ELEMENTWISE_SHAPES,
         Driver::Rows(_) => ROW_SHAPES,
+        Driver::Boxes => BOX_SHAPES,
     }
 }
