@@ -27,7 +27,18 @@ use features::{features, transpose};
 use scene::{CLASSES, Scene};
 
 /// The losses to compare, with parameters other than their defaults.
-const LOSSES: [(&str, &[(&str, &str)]); 2] = [("cross_entropy", &[]), ("focal", &[])];
+const LOSSES: [(&str, &[(&str, &str)]); 8] = [
+    ("cross_entropy", &[]),
+    ("focal", &[]),
+    ("dice", &[SOFTMAX, PER_CLASS]),
+    ("tversky", &[SOFTMAX, PER_CLASS, ("alpha", "0.3"), ("beta", "0.7")]),
+    ("focal_tversky", &[SOFTMAX, PER_CLASS, ("alpha", "0.3"), ("beta", "0.7")]),
+    ("jaccard", &[SOFTMAX, PER_CLASS]),
+    ("ce_dice", &[]),
+    ("focal_dice", &[]),
+];
+const SOFTMAX: (&str, &str) = ("activation", "softmax");
+const PER_CLASS: (&str, &str) = ("scope", "class");
 
 /// The target of pixels that training does not see.
 const IGNORE_INDEX: i32 = -100;
