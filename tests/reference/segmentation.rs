@@ -381,6 +381,39 @@ fn nan_in_an_input_of_terms_is_in_both() {
     }
 }
 
+#[test]
+fn nan_without_weight_or_score_is_not_hidden() {
+    // The target of the background of the first pixel, which no score looks at: in the gradient of what it is of.
+    let values = with_other(&probabilities(), "target", tensor(&one_hot(), SHAPE));
+    for (activation, spoilt) in [("none", &[0][..]), ("sigmoid", &[0]), ("softmax", &[0, 2, 4])] {
+        let dice = loss("dice", &[("activation", activation), ("include_background", "false")]);
+        let [found, expected] = [moved(&values, "target", 0, f64::NAN), values.clone()]
+            .map(|inputs| evaluate(&dice, &inputs, Reduction::Sum));
+        assert_eq!(found.loss, expected.loss, "{activation}");
+        for (index, (found, expected)) in found.gradients[0].1.iter().zip(&expected.gradients[0].1).enumerate() {
+            assert_eq!(found.is_nan(), spoilt.contains(&index), "{activation}[{index}]");
+            assert!(found.is_nan() || found == expected, "{activation}[{index}]");
+        }
+    }
+    // A pixel of a class that weighs nothing, in the term of the pixels.
+    let weightless = with_class_weight(&probabilities(), &[0.0, 1.0, 1.0]);
+    for name in ["ce_dice", "focal_dice"] {
+        let found = evaluate(&loss(name, &[]), &moved(&weightless, "prediction", 0, f64::NAN), Reduction::Mean);
+        assert!(found.terms[0].is_nan() && found.gradients[0].1[0].is_nan(), "{name}");
+    }
+    // A weight, of pixels that are all ignored, and of a class that no index names.
+    let ignored = with_other(&probabilities(), "target", classes(&[-100; 4], &[2, 2]));
+    for scope in ["all", "class", "sample_class", "sample"] {
+        let inputs = with_class_weight(&ignored, &[1.0, f64::NAN, 1.0]);
+        let found = evaluate(&loss("dice", &[("scope", scope)]), &inputs, Reduction::Mean);
+        assert!(found.loss[0].is_nan() && found.gradients[0].1.iter().all(|&g| g == 0.0), "{scope}");
+    }
+    let named = with_other(&probabilities(), "target", classes(&[1, 2, 1, 1], &[2, 2]));
+    let inputs = with_class_weight(&named, &[f64::NAN, 1.0, 1.0]);
+    let found = evaluate(&loss("ce_dice", &[("include_background", "false")]), &inputs, Reduction::Mean);
+    assert!(found.loss[0].is_finite() && found.gradients[0].1.iter().all(|g| g.is_finite()));
+}
+
 const MASK: f64 = f64::NEG_INFINITY;
 
 #[test]
