@@ -67,6 +67,11 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
             block_term.x += term_of_class(softmax, c).x;
         }
     }
+    if (PIXEL_TERM) {
+        // A weight of 0 does not hide it.
+        let is_spoilt = is_nan(inverse_norm(softmax)) && pixel.counts != 0u;
+        block_term.x = select(block_term.x, inverse_norm(softmax), is_spoilt);
+    }
 }
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
