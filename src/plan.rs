@@ -160,7 +160,7 @@ impl Plan {
         let divisor = Divisor::of(spec, &values, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
         let split = match regions {
-            Some((layout, _)) => layout.split(&signature, tuning, values.scope().is_per_sample()),
+            Some((layout, scores)) => layout.split(gpu, spec.name, &signature, scores)?,
             None => Split::new(spec, &signature, tuning, row_layout),
         };
         let record_size = record_size(&variant, split);
@@ -436,15 +436,9 @@ impl Plan {
             weighted: u32::from(options.reduction == Reduction::WeightedMean),
             upstream_stride: u32::from(!one_upstream),
             last_axis: signature.last_axis as u32,
-            ..scores.map_or_else(FixedParams::default, |(scores, split)| FixedParams {
-                segments: scores.segments as u32,
-                segment_parts: split.segment_parts,
-                segment_scores: scores.segment_scores as u32,
-                per_class: scores.per_class.into(),
-                first_slopes: scores.first_slopes(split.parts) as u32,
-                ..FixedParams::default()
-            })
+            ..FixedParams::default()
         };
+        let fixed = scores.map_or(fixed, |(scores, split)| scores.params(split, fixed));
         let block = |fixed: FixedParams| {
             let mut block = bytemuck::bytes_of(&fixed).to_vec();
             block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
@@ -461,20 +455,8 @@ impl Plan {
                 last_axis_start: (chunk.first % signature.last_axis) as u32,
                 ..fixed
             };
-            let is_per_sample = scores.is_some() && values.scope().is_per_sample();
-            blocks.push(block(match scores {
-                Some(_) if is_per_sample => FixedParams { segment: split.span, span: split.part_columns, ..items },
-                Some(_) => FixedParams { segment: chunk.items, parts: chunk.workgroups, ..items },
-                None => items,
-            }));
+            blocks.push(block(scores.map_or(items, |(scores, _)| scores.params_of_pixels(*split, chunk, items))));
         }
-        let of_scores = scores.map(|(scores, split)| FixedParams {
-            length: scores.scores as u32,
-            span: split.span,
-            first_partial: split.parts,
-            parts: split.workgroups,
-            ..fixed
-        });
         let finalize = FinalizeParams {
             partials: self.partials(),
             measured,
@@ -483,7 +465,7 @@ impl Plan {
             score_weight: score_weight as f32,
         };
         blocks.push(bytemuck::bytes_of(&finalize).to_vec());
-        blocks.extend(of_scores.map(block));
+        blocks.extend(scores.map(|(scores, split)| block(scores.params_of_scores(split, fixed))));
         Uniforms::new(gpu, &blocks)
     }
 }

@@ -99,14 +99,14 @@ fn pull_of(segment: Segment, pixel: Pixel) -> Pull {
             pull.largest = largest_slope(segment, pixel, pull.softmax);
         }
         know_strip(segment, pixel, pull.softmax, first);
+        var gap = 0.0;
+        var term = 0.0;
         for (var c = 0u; c < STRIP; c++) {
-            pull.gap += p[c] * gap_of(pull, first, c);
+            gap += p[c] * gap_of(pull, first, c);
+            term += term_slopes[c];
         }
-        if (PIXEL_TERM) {
-            for (var c = 0u; c < STRIP; c++) {
-                pull.term += term_slopes[c];
-            }
-        }
+        pull.gap += gap;
+        pull.term += term;
     }
     return pull;
 }

@@ -151,9 +151,12 @@ fn join_softmax(before: Softmax, first: u32) -> Softmax {
         let one = select(0.0, 1.0, before.column != NOWHERE && before.column != joined.column);
         joined.others = (before.others + one) * exp_nonpositive(before.maximum - joined.maximum);
     }
+    // A strip's own sum first, so that rounding does not grow with every class.
+    var others = 0.0;
     for (var c = 0u; c < STRIP; c++) {
-        joined.others += select(exp_nonpositive(values[c] - joined.maximum), 0.0, first + c == joined.column);
+        others += select(exp_nonpositive(values[c] - joined.maximum), 0.0, first + c == joined.column);
     }
+    joined.others += others;
     return joined;
 }
 
