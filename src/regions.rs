@@ -22,7 +22,7 @@ pub(crate) struct RegionLayout {
 }
 
 /// So many classes make one strip: with their sums, some hundred registers.
-const MOST_CLASSES: u64 = 24;
+const MOST_CLASSES: u64 = 20;
 /// Of more classes a strip has so many.
 const STRIP: u32 = 8;
 /// Each part has a record for each class; small enough a number of parts keeps them few.

@@ -15,9 +15,13 @@ struct Pull {
     // The slope of the largest class, and Σ p·(that − the slope of each class).
     largest: f32,
     gap: f32,
-    // Σ of the slopes of the pixel's term.
+    // The slope of the pixel's term where its target is a class, and Σ of those of all classes.
+    label_term: f32,
     term: f32,
 }
+
+// How many of a lane's pixels are worked on together where their classes are several strips.
+const KEPT: u32 = 16u;
 
 // The slopes of the strip's scores by their sums.
 var<private> score_slopes: Regions;
@@ -25,6 +29,8 @@ var<private> score_slopes: Regions;
 var<private> slopes: Strip;
 var<private> term_slopes: Strip;
 var<private> gradients: Strip;
+// Of several strips: the pulls of a lane's next pixels.
+var<private> pulls: array<Pull, KEPT>;
 
 fn load_slopes(segment: Segment, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
@@ -43,19 +49,19 @@ fn slope_of(slopes: Region, p: f32, q: f32, t: f32) -> f32 {
     return slopes.overlap * t + (slopes.misses.x * (1.0 - t) - slopes.misses.y * t);
 }
 
-// The slopes of a strip's classes.
-fn know_slopes(segment: Segment, pixel: Pixel, softmax: Softmax) {
+// From the values, all that is to know of a strip.
+fn know_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
+    know_classes(pixel, pull.softmax, first);
     for (var c = 0u; c < STRIP; c++) {
         slopes[c] = select(0.0, slope_of(score_slopes[c], p[c], q[c], targets[c]), counted[c]);
     }
     if (PIXEL_TERM && INDEX_TARGET) {
-        let slope = segment.term_slope * term_of_label(pixel, softmax).y;
         for (var c = 0u; c < STRIP; c++) {
-            term_slopes[c] = select(0.0, slope, targets[c] != 0.0);
+            term_slopes[c] = select(0.0, pull.label_term, targets[c] != 0.0);
         }
     } else if (PIXEL_TERM) {
         for (var c = 0u; c < STRIP; c++) {
-            term_slopes[c] = segment.term_slope * term_of_class(softmax, c).y;
+            term_slopes[c] = segment.term_slope * term_of_class(pull.softmax, c).y;
         }
     }
 }
@@ -74,50 +80,36 @@ fn gap_of(pull: Pull, first: u32, c: u32) -> f32 {
     return select(pull.largest - slopes[c], 0.0, first + c == pull.softmax.column);
 }
 
-// From the values, all that is to know of a strip.
-fn know_strip(segment: Segment, pixel: Pixel, softmax: Softmax, first: u32) {
-    if (STRIPS) {
-        load_weights(first);
-        load_slopes(segment, first);
+// A pixel's pull without what its classes add. Gradients may overwrite its logits once it is known.
+fn begin_pull(segment: Segment, pixel: Pixel, softmax: Softmax) -> Pull {
+    var pull = Pull();
+    pull.softmax = softmax;
+    if (SOFTMAX) {
+        pull.largest = largest_slope(segment, pixel, softmax);
     }
-    know_classes(pixel, softmax, first);
-    know_slopes(segment, pixel, softmax);
+    if (PIXEL_TERM && INDEX_TARGET) {
+        pull.label_term = segment.term_slope * term_of_label(pixel, softmax).y;
+    }
+    return pull;
 }
 
-// Of one strip, all is known after it.
-fn pull_of(segment: Segment, pixel: Pixel) -> Pull {
-    var pull = Pull();
-    if (SOFTMAX && STRIPS) {
-        pull.softmax = softmax_of(pixel);
+// With what the classes of a strip add.
+fn add_strip(before: Pull, first: u32) -> Pull {
+    var pull = before;
+    var gap = 0.0;
+    var term = 0.0;
+    for (var c = 0u; c < STRIP; c++) {
+        gap += p[c] * gap_of(pull, first, c);
+        term += term_slopes[c];
     }
-    for (var first = 0u; first < end_of_strips(); first += STRIP) {
-        load_values(pixel, first);
-        if (SOFTMAX && !STRIPS) {
-            pull.softmax = join_softmax(no_softmax(), 0u);
-        }
-        if (SOFTMAX && first == 0u) {
-            pull.largest = largest_slope(segment, pixel, pull.softmax);
-        }
-        know_strip(segment, pixel, pull.softmax, first);
-        var gap = 0.0;
-        var term = 0.0;
-        for (var c = 0u; c < STRIP; c++) {
-            gap += p[c] * gap_of(pull, first, c);
-            term += term_slopes[c];
-        }
-        pull.gap += gap;
-        pull.term += term;
-    }
+    pull.gap += gap;
+    pull.term += term;
     return pull;
 }
 
 // The gradients of a strip's predictions: through a softmax p·(slope − Σ p·slope), formed from differences to the largest
 // class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
-fn evaluate_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
-    if (STRIPS) {
-        load_values(pixel, first);
-        know_strip(segment, pixel, pull.softmax, first);
-    }
+fn evaluate_strip(pixel: Pixel, pull: Pull, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
         var gradient = slopes[c];
         if (SOFTMAX) {
@@ -129,6 +121,69 @@ fn evaluate_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
             gradient += term_slopes[c] * q[c] - p[c] * (pull.term - term_slopes[c]);
         }
         gradients[c] = select(0.0, gradient, pixel.counts != 0u);
+    }
+}
+
+// The gradients of a pixel whose classes are one strip.
+fn evaluate_pixel(segment: Segment, pixel: Pixel) {
+    load_values(pixel, 0u);
+    var softmax = no_softmax();
+    if (SOFTMAX) {
+        softmax = join_softmax(softmax, 0u);
+    }
+    let pull = begin_pull(segment, pixel, softmax);
+    know_strip(segment, pixel, pull, 0u);
+    evaluate_strip(pixel, add_strip(pull, 0u), 0u);
+}
+
+// Those of a lane's next pixels whose classes are several strips: one strip of all of them after the other, so that its
+// slopes are loaded once.
+fn evaluate_block(segment: Segment, start: Cursor, end: u32, stride: Stride) {
+    var at = start;
+    for (var turn = 0u; at.index < end; turn++) {
+        let pixel = begin_pixel(at);
+        var softmax = no_softmax();
+        if (SOFTMAX) {
+            softmax = softmax_of(pixel);
+        }
+        pulls[turn] = begin_pull(segment, pixel, softmax);
+        at = next(at, WORKGROUP_SIZE, stride);
+    }
+    if (SOFTMAX) {
+        for (var first = 0u; first < params.classes; first += STRIP) {
+            load_weights(first);
+            load_slopes(segment, first);
+            at = start;
+            for (var turn = 0u; at.index < end; turn++) {
+                let pixel = begin_pixel(at);
+                load_values(pixel, first);
+                know_strip(segment, pixel, pulls[turn], first);
+                pulls[turn] = add_strip(pulls[turn], first);
+                at = next(at, WORKGROUP_SIZE, stride);
+            }
+        }
+    }
+    for (var first = 0u; first < params.classes; first += STRIP) {
+        load_weights(first);
+        load_slopes(segment, first);
+        at = start;
+        for (var turn = 0u; at.index < end; turn++) {
+            let pixel = begin_pixel(at);
+            load_values(pixel, first);
+            know_strip(segment, pixel, pulls[turn], first);
+            evaluate_strip(pixel, pulls[turn], first);
+            store_strip(pixel, first);
+            at = next(at, WORKGROUP_SIZE, stride);
+        }
+    }
+}
+
+// Each class of a strip in a word of its own, or one half of a word that others write to too.
+fn store_strip(pixel: Pixel, first: u32) {
+    for (var c = 0u; c < STRIP; c++) {
+        if (is_there(first + c)) {
+            put_gradient(address(pixel, first + c), gradients[c]);
+        }
     }
 }
 
@@ -147,7 +202,13 @@ fn evaluate_gradients(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Threa
     let stride = stride_of(pixels);
     var at = cursor_at(part.first + PIXELS_A_LANE * thread.lane);
     while (at.index < part.end) {
-        store_pixels(segment, at);
-        at = next(at, pixels, stride);
+        if (STRIPS) {
+            let end = min(at.index + KEPT * WORKGROUP_SIZE, part.end);
+            evaluate_block(segment, at, end, stride);
+            at = cursor_at(at.index + KEPT * WORKGROUP_SIZE);
+        } else {
+            store_pixels(segment, at);
+            at = next(at, pixels, stride);
+        }
     }
 }

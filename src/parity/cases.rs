@@ -277,7 +277,7 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
             }
             if effort == Effort::Full {
                 for shape in
-                    [&[2, 21, 33, 31][..], &[4, 8, 64, 64], &[1, 24, 17, 16], &[2, 25, 9, 7], &[1, 150, 40, 10]]
+                    [&[2, 20, 33, 31][..], &[4, 8, 64, 64], &[1, 21, 17, 16], &[2, 25, 9, 7], &[1, 150, 40, 10]]
                 {
                     add(shape);
                 }
