@@ -9,6 +9,7 @@ use super::{
     MANY_CLASSES, SHAPE, Target, adapters,
     agreement::{assert_agree, evaluated},
     bound::{Buffers, evaluated_in_the_callers_buffers},
+    described,
     device::{submit, uploaded},
     dice, given, gradient,
     inputs::{Inputs, tensor},
@@ -31,13 +32,12 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
     let write = (Gradients::Write, 0xff);
     let add = (Gradients::Add { weight: 2.0 }, 0x3c);
     let in_place = (Gradients::InPlace, 0xff);
-    let every_way = [write, add, in_place];
     let calls = [
-        (&by_sample, [1, 3, 5], Target::Values, DType::F16, &every_way[..]),
-        (&by_sample, [3, 3, 5], Target::Indices, DType::F16, &every_way),
-        (&by_sample, [3, 3, 4], Target::Indices, DType::BF16, &every_way),
-        (&ce_dice, SHAPE, Target::Indices, DType::F32, &every_way),
-        (&ce_dice, [1, 41, 3], Target::Indices, DType::F16, &[in_place, write]),
+        (&by_sample, [1, 3, 5], Target::Values, DType::F16, &[add, in_place][..]),
+        (&by_sample, [3, 3, 5], Target::Indices, DType::F16, &[write]),
+        (&by_sample, [3, 3, 4], Target::Indices, DType::BF16, &[add]),
+        (&ce_dice, SHAPE, Target::Indices, DType::F32, &[write]),
+        (&ce_dice, [1, 41, 3], Target::Indices, DType::F16, &[in_place]),
     ];
     for (loss, shape, target, dtype, ways) in calls {
         let inputs = stored_as(&given(loss, &shape, target), dtype);
@@ -53,7 +53,11 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
             for gpu in adapters::all() {
                 for buffers in [Buffers::One, Buffers::Roomy, Buffers::Tight] {
                     let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);
-                    let what = format!("{loss:?} {shape:?} {dtype} {options:?} {buffers:?} on {}", gpu.adapter_id());
+                    let what = format!(
+                        "{} {shape:?} {dtype} {options:?} {buffers:?} on {}",
+                        described(loss),
+                        gpu.adapter_id()
+                    );
                     assert_agree(&expected, &found, &what);
                 }
             }
@@ -76,7 +80,7 @@ fn gradients_in_place_have_the_bits_of_gradients_elsewhere() {
             let [apart, in_place] = [Gradients::Write, Gradients::InPlace].map(|gradients| {
                 evaluated(gpu, loss, &inputs, Options { gradients, ..Options::new(least_reduced(loss)) })
             });
-            assert!(apart == in_place, "{loss:?} {dtype} on {gpu:?}");
+            assert!(apart == in_place, "{} {dtype} on {gpu:?}", described(loss));
         }
     }
 }
@@ -89,7 +93,7 @@ fn without_gradients_the_loss_is_the_same() {
             let skip = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
             let [without, with] = [skip, Reduction::Mean.into()].map(|options| evaluated(gpu, &loss, &inputs, options));
             assert_eq!(without.gradients, Named::new());
-            assert_eq!((without.loss, without.terms), (with.loss, with.terms), "{loss:?} on {gpu:?}");
+            assert_eq!((without.loss, without.terms), (with.loss, with.terms), "{} on {gpu:?}", described(&loss));
             let plan = Plan::new(gpu, &loss, &inputs.map(|host| host.ty().clone()), skip).unwrap();
             assert_eq!(plan.outputs().iter().map(|(name, _)| name).collect::<Vec<_>>(), ["loss"]);
         }

@@ -56,6 +56,13 @@ fn dice(activation: &str, scope: &str, smooth: &str) -> AnyLoss {
     loss("dice", &[("activation", activation), ("scope", scope), ("smooth", smooth)])
 }
 
+/// The loss with its parameters, for messages.
+fn described(loss: &AnyLoss) -> String {
+    let settings =
+        loss.spec().params.iter().zip(loss.values()).map(|(param, value)| format!(" {}={value}", param.name));
+    format!("{}{}", loss.spec().name, settings.collect::<String>())
+}
+
 /// The only reduction of a sum of terms, or no reduction.
 fn least_reduced(loss: &AnyLoss) -> Reduction {
     if SUMS.contains(&loss.spec().name) { Reduction::Mean } else { Reduction::None }

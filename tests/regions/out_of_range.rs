@@ -3,7 +3,7 @@
 use wgloss::{AnyLoss, Error, Gpu, HostTensor, Loss, Output, Reduction, reference};
 
 use super::{
-    ACTIVATIONS, MANY_CLASSES, NONE, SCOPES, SHAPE, SUMS, TARGETS, Target, adapters,
+    ACTIVATIONS, MANY_CLASSES, NONE, SCOPES, SHAPE, SUMS, TARGETS, Target, adapters, described,
     device::uploaded,
     dice, element, given,
     inputs::{Inputs, changed},
@@ -25,8 +25,8 @@ fn left(output: &Output) -> [HostTensor<'static>; 2] {
 fn assert_refused(output: &Output, loss: &AnyLoss, inputs: &Inputs, count: u64, first: u64) {
     let expected = Error::Target { loss: loss.spec().name, count, first };
     let refused = reference::evaluate(loss, inputs, &least_reduced(loss).into());
-    assert_eq!(refused.unwrap_err(), expected, "{loss:?}");
-    assert_eq!(output.read_blocking().unwrap_err(), expected, "{loss:?}");
+    assert_eq!(refused.unwrap_err(), expected, "{}", described(&loss));
+    assert_eq!(output.read_blocking().unwrap_err(), expected, "{}", described(&loss));
 }
 
 /// Dice in each way, and the sums of terms.
@@ -54,7 +54,7 @@ fn an_index_of_no_class_takes_its_pixel_out() {
                 let output = run(gpu, &loss, bad);
                 assert_refused(&output, &loss, bad, 4, 2);
                 let expected = left(&run(gpu, &loss, clean));
-                assert!(left(&output) == expected, "{loss:?} {shape:?} on {gpu:?}");
+                assert!(left(&output) == expected, "{} {shape:?} on {gpu:?}", described(&loss));
             }
         }
     }
@@ -93,8 +93,8 @@ fn a_target_or_prediction_out_of_range_takes_its_class_of_the_pixel_out() {
                 let [loss_found, gradient] = left(&output);
                 let [loss_expected, mut expected] = left(&run(gpu, &loss, &absent)).map(|tensor| tensor.to_f64());
                 places.iter().for_each(|&place| expected[place] = 0.0);
-                assert_eq!(loss_found.to_f64(), loss_expected, "{loss:?} on {gpu:?}");
-                assert_eq!(gradient.to_f64(), expected, "{loss:?} on {gpu:?}");
+                assert_eq!(loss_found.to_f64(), loss_expected, "{} on {gpu:?}", described(&loss));
+                assert_eq!(gradient.to_f64(), expected, "{} on {gpu:?}", described(&loss));
             }
         }
     }
@@ -116,7 +116,7 @@ fn a_target_out_of_range_leaves_the_softmax_as_it_is() {
                     let output = run(gpu, &loss, &bad);
                     assert_refused(&output, &loss, &bad, 1, 0);
                     let expected = left(&run(gpu, &loss, &changed(&good, "class_weight", &[(class, 0.0)])));
-                    assert!(left(&output) == expected, "{loss:?} of {classes}, class {class}, on {gpu:?}");
+                    assert!(left(&output) == expected, "{} of {classes}, class {class}, on {gpu:?}", described(&loss));
                 }
             }
         }
@@ -136,7 +136,7 @@ fn a_class_weight_below_zero_takes_its_class_out() {
                 let output = run(gpu, &loss, &bad);
                 assert_refused(&output, &loss, &bad, pixels, first);
                 let expected = left(&run(gpu, &loss, &changed(&good, "class_weight", &[(1, 0.0)])));
-                assert!(left(&output) == expected, "{loss:?} {target:?} {below} on {gpu:?}");
+                assert!(left(&output) == expected, "{} {target:?} {below} on {gpu:?}", described(&loss));
             }
         }
         // What a weighted mean divides by has it neither.

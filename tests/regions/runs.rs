@@ -3,7 +3,7 @@
 use wgloss::{AnyLoss, DType, Error, HostTensor, Loss, Reduction};
 
 use super::{
-    MANY_CLASSES, SHAPE, TARGETS, Target, adapters,
+    MANY_CLASSES, SHAPE, TARGETS, Target, adapters, described,
     device::{submit, uploaded},
     dice, given, gradient,
     inputs::{Inputs, changed, tensor},
@@ -48,7 +48,7 @@ fn every_run_gives_the_same_bits() {
         tuning.workgroups = 8192;
         let gpu = &gpu.with_tuning(tuning);
         for (loss, inputs) in cases() {
-            let what = format!("{loss:?} on {gpu:?}");
+            let what = format!("{} on {gpu:?}", described(&loss));
             let fresh = |inputs: &Inputs| loss.eval_with(gpu, inputs, least_reduced(&loss)).unwrap();
             let expected = fresh(&inputs);
             assert!(gradient(&expected).iter().any(|&g| g != 0.0), "{what}");
@@ -122,7 +122,7 @@ fn a_batch_is_its_samples_one_by_one() {
                 let (losses, gradients) = evaluated(&batch);
                 let samples: Vec<_> = (0..3).map(|index| evaluated(&sample(&batch, index))).collect();
                 let (one_by_one, their_gradients): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
-                let what = format!("{loss:?} {shape:?} {target:?} on {gpu:?}");
+                let what = format!("{} {shape:?} {target:?} on {gpu:?}", described(&loss));
                 assert_near(&losses, &one_by_one.concat(), &what);
                 assert_near(&gradients, &their_gradients.concat(), &what);
             }

@@ -3,7 +3,7 @@
 use wgloss::{AnyLoss, Gpu, Loss, Reduction};
 
 use super::{
-    SHAPE, SUMS, TARGETS, Target, adapters, agreement::evaluated, device::uploaded, dice, given, gradient,
+    SHAPE, SUMS, TARGETS, Target, adapters, agreement::evaluated, described, device::uploaded, dice, given, gradient,
     inputs::Inputs, least_reduced, loss,
 };
 
@@ -45,7 +45,7 @@ fn terms_are_the_losses_of_their_names() {
                 let [first, second] = weights.map(|weight| weight.to_string());
                 let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
                 let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
-                let what = format!("{both:?} {target:?} on {gpu:?}");
+                let what = format!("{} {target:?} on {gpu:?}", described(&both));
                 let names: Vec<&str> = found.terms.iter().map(|(name, _)| name).collect();
                 assert_eq!(names, [if *name == "ce_dice" { "cross_entropy" } else { "focal" }, "dice"], "{what}");
                 let terms: Vec<f64> = found.terms.iter().map(|(_, &term)| f64::from(term)).collect();
@@ -90,7 +90,7 @@ fn a_bound_plan_tells_the_terms_of_its_last_run() {
             let status = output.bound().read_status_blocking().unwrap();
             assert_eq!(status.items, evaluation.items);
             let named: Vec<f32> = evaluation.terms.iter().map(|(_, &term)| term).collect();
-            assert_eq!(status.terms.map_or(vec![], |terms| terms.to_vec()), named, "{loss:?} on {gpu:?}");
+            assert_eq!(status.terms.map_or(vec![], |terms| terms.to_vec()), named, "{} on {gpu:?}", described(&loss));
             named.len()
         };
         assert_eq!(terms(gpu, &loss(SUMS[0], &[])), 2);
