@@ -24,10 +24,12 @@ fn scaled(region: Region, factor: f32) -> Region {
     return Region(factor * region.misses, factor * region.overlap);
 }
 
-// What a class weighs: nothing, if its weight is out of range.
+// What a class weighs: nothing, if its weight is out of range. Told by bits: of a comparison some compilers make a maximum,
+// which loses NaN.
 fn weight_of(column: u32) -> f32 {
     let weight = load_class_weight(column);
-    return select(weight, 0.0, weight < 0.0);
+    let bits = bitcast<u32>(weight);
+    return select(weight, 0.0, bits > 0x80000000u && bits <= 0xff800000u);
 }
 
 // M / (k·overlap + M + smooth) with M = α·(false positives) + β·(false negatives): 1 less a ratio of overlap, which would
