@@ -121,7 +121,7 @@ fn a_loss_of_regions_adds_its_gradient_to_that_of_rows() {
                 .with(first, tensor("prediction").ty().clone())
                 .with("target", tensor("target").ty().clone())
                 .with("class_weight", tensor("class_weight").ty().clone());
-            let outputs = inputs.with(&format!("grad.{first}"), &sum).with("loss", value);
+            let outputs = inputs.with(format!("grad.{first}"), &sum).with("loss", value);
             Plan::new(gpu, loss, &types, options).unwrap().bind(&outputs).unwrap()
         };
         let cross_entropy = bound(&CrossEntropy::default(), "logits", &losses[0], Reduction::Mean.into());

@@ -25,8 +25,8 @@ fn left(output: &Output) -> [HostTensor<'static>; 2] {
 fn assert_refused(output: &Output, loss: &AnyLoss, inputs: &Inputs, count: u64, first: u64) {
     let expected = Error::Target { loss: loss.spec().name, count, first };
     let refused = reference::evaluate(loss, inputs, &least_reduced(loss).into());
-    assert_eq!(refused.unwrap_err(), expected, "{}", described(&loss));
-    assert_eq!(output.read_blocking().unwrap_err(), expected, "{}", described(&loss));
+    assert_eq!(refused.unwrap_err(), expected, "{}", described(loss));
+    assert_eq!(output.read_blocking().unwrap_err(), expected, "{}", described(loss));
 }
 
 /// Dice in each way, and the sums of terms.
