@@ -104,7 +104,9 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// A tensor has a row stride that it cannot have.
-    #[error("{loss}: `{tensor}` cannot have a row stride of {found}: only rows [N, C] can, of at least {least}")]
+    #[error(
+        "{loss}: `{tensor}` cannot have a row stride of {found}: only [N, C] of row losses can, of at least {least}"
+    )]
     RowStride {
         /// The loss.
         loss: &'static str,

@@ -1,9 +1,9 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou, Gpu,
+    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou,
     Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
-    Status, Tensor, TensorType, losses, reference,
+    Tensor, losses, reference,
     spec::{Domain, Driver},
 };
 
@@ -11,18 +11,23 @@ use wgloss::{
 mod adapters;
 #[path = "common/agreement.rs"]
 mod agreement;
+#[path = "common/bound.rs"]
+mod bound;
 #[path = "common/caller.rs"]
 mod caller;
 #[path = "common/device.rs"]
 mod device;
+#[path = "common/futures.rs"]
+mod futures;
 #[path = "common/golden.rs"]
 mod golden;
 #[path = "common/inputs.rs"]
 mod inputs;
 
 use agreement::{assert_agree, evaluated};
-use caller::{buffer, started};
+use bound::{Buffers, evaluated_in_the_callers_buffers};
 use device::{submit, uploaded};
+use futures::started;
 use inputs::{Inputs, changed, domain, sample, tensor};
 
 /// Every loss whose items stand side by side, with its defaults. Scores of regions have a test file of their own.
@@ -373,70 +378,6 @@ fn storage_types_may_differ_from_input_to_input() {
             evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F32, BF16, F16]), reduction);
         }
     }
-}
-
-/// How the tensors of a call lie in the caller's buffers.
-#[derive(Clone, Copy, Debug)]
-enum Buffers {
-    /// All in one, with room behind each.
-    One,
-    /// One for each, with room behind it.
-    Roomy,
-    /// One for each, which ends where the tensor ends.
-    Tight,
-}
-
-/// The evaluation by a plan bound to the caller's buffers, full of one byte beforehand. What is behind each tensor must
-/// stay as it was.
-fn evaluated_in_the_callers_buffers(
-    gpu: &Gpu,
-    loss: &AnyLoss,
-    inputs: &Inputs,
-    options: Options,
-    buffers: Buffers,
-    filling: u8,
-) -> Evaluation {
-    // More than the alignment of any adapter, and than any tensor here needs.
-    const SLOT: u64 = 512;
-    let filled = |size: u64| {
-        let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = buffer(gpu, size, usages);
-        gpu.queue().write_buffer(&buffer, 0, &vec![filling; buffer.size() as usize]);
-        buffer
-    };
-    let types = inputs.map(|host| host.ty().clone());
-    let plan = Plan::new(gpu, loss, &types, options).unwrap();
-    let outputs = plan.outputs();
-    let types: Vec<_> = types.iter().chain(outputs.iter()).collect();
-    let shared = filled(SLOT * types.len() as u64);
-    let place = |(slot, (name, ty)): (usize, &(&str, &TensorType))| {
-        let (buffer, offset) = match buffers {
-            Buffers::One => (shared.clone(), SLOT * slot as u64),
-            Buffers::Roomy => (filled(SLOT), 0),
-            Buffers::Tight => (filled(ty.buffer_size()), 0),
-        };
-        (name.to_string(), Tensor::from_buffer(gpu, buffer, offset, (*ty).clone()))
-    };
-    let tensors: Named<Tensor> = types.iter().enumerate().map(place).collect();
-    for (name, host) in inputs.iter() {
-        tensors.get(name).unwrap().write(host).unwrap();
-    }
-    let bound = plan.bind(&tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.slice())).collect()).unwrap();
-    submit(gpu, |encoder| bound.record(encoder));
-
-    for (name, _) in outputs.iter() {
-        let tensor = tensors.get(name).unwrap();
-        let size = SLOT.min(tensor.buffer().size());
-        let whole = TensorType::new(DType::I32, [size as usize / 4]);
-        let slot = Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), whole).read_blocking().unwrap();
-        let own = tensor.ty().elements() as usize * tensor.dtype().size();
-        assert!(slot.bytes()[own..].iter().all(|&byte| byte == filling), "{loss:?} wrote behind {name}");
-    }
-    let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
-    let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
-    let Status { items, correct, .. } = bound.read_status_blocking().unwrap();
-    let gradients = gradients.collect();
-    Evaluation { loss: read("loss"), items, gradients, correct, terms: Named::new(), log_sum_exp: None, argmax: None }
 }
 
 #[test]

@@ -31,6 +31,21 @@ fn labels(shape: impl Into<Vec<usize>>, classes: usize) -> HostTensor<'static> {
     HostTensor::from_bytes(DType::I32, shape, bytes).expect("one label a row")
 }
 
+/// A call of a loss of regions, with class indices or a value for each class.
+fn regions(shape: &[usize], dtype: DType, indices: bool) -> Named<HostTensor<'static>> {
+    let elements: usize = shape.iter().product();
+    let floats = |values: &[f64]| HostTensor::rounded(values, dtype, shape).expect("floats");
+    let target = match indices {
+        true => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
+        false => floats(&values(elements, 1.0).iter().rev().map(|x| x + 0.5).collect::<Vec<_>>()),
+    };
+    Named::new().with("prediction", floats(&values(elements, 8.0))).with("target", target)
+}
+
+fn dice(scope: &str) -> AnyLoss {
+    AnyLoss::new("dice", &[("activation", "softmax"), ("scope", scope)]).expect("a loss")
+}
+
 /// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver
 /// leaves a loop.
 #[test]
@@ -84,6 +99,41 @@ fn rows_are_as_long_as_they_like() {
                 evaluated(&gpu, &cross_entropy, &inputs, Reduction::Mean);
             }
         }
+    }
+}
+
+#[test]
+fn images_are_as_large_as_they_like() {
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroups = 1;
+        let gpu = gpu.with_tuning(tuning);
+        // Few classes, and many, of which each pixel takes a lane more iterations.
+        for shape in [[1, 3, 8 * 70_000], [2, 3, 100_001], [2, 150, 3001]] {
+            for scope in ["class", "sample"] {
+                evaluated(&gpu, &dice(scope), &regions(&shape, DType::F32, true), Reduction::Mean);
+            }
+        }
+        let ce_dice = AnyLoss::new("ce_dice", &[]).expect("a loss");
+        evaluated(&gpu, &ce_dice, &regions(&[1, 3, 8 * 70_000], DType::F16, true), Reduction::Mean);
+    }
+}
+
+/// Each sample has a part of its own, more than a dispatch has workgroups.
+#[test]
+fn samples_are_as_many_as_they_like() {
+    for gpu in adapters::all() {
+        for scope in ["sample", "sample_class"] {
+            for reduction in [Reduction::None, Reduction::Mean] {
+                evaluated(gpu, &dice(scope), &regions(&[70_000, 2, 1], DType::F32, true), reduction);
+            }
+        }
+        let logits = HostTensor::rounded(&values(140_000, 8.0), DType::F32, [70_000, 2, 1]).expect("floats");
+        let mut target = vec![0; 70_000];
+        (target[69_998], target[69_999]) = (2, -1);
+        let target = HostTensor::new(&target, [70_000, 1]).expect("one a pixel");
+        let error = dice("sample").eval(gpu, logits, target, Reduction::None).expect_err("no class");
+        assert_eq!(error, Error::Target { loss: "dice", count: 2, first: 69_998 }, "{}", gpu.adapter_id());
     }
 }
 
@@ -247,6 +297,26 @@ fn a_split_call_gives_what_a_whole_one_gives() {
     }
 }
 
+/// Loss and gradients of regions, to the bit: pixels of a class lie apart, and with values for each class so do those of
+/// the target.
+#[test]
+fn split_regions_are_those_of_a_whole_call() {
+    for gpu in adapters::all() {
+        let small = with_small_bindings(gpu);
+        for scope in ["all", "class", "sample_class", "sample"] {
+            for (dtype, indices) in [(DType::F32, true), (DType::F16, true), (DType::F32, false), (DType::BF16, false)]
+            {
+                // Where samples are scored apart, a sample may be of any size.
+                let shape = if scope.starts_with("sample") { [63, 3, 17, 16] } else { [64, 3, 16, 32] };
+                let inputs = regions(&shape, dtype, indices);
+                let split = evaluated(&small, &dice(scope), &inputs, Reduction::None);
+                let whole = dice(scope).eval_with(gpu, &inputs, Reduction::None).expect("it fits");
+                assert!(whole == split, "{scope} {dtype}, indices: {indices}, on {}", gpu.adapter_id());
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_offender_is_found_in_a_later_chunk() {
     for gpu in adapters::all() {
@@ -267,6 +337,15 @@ fn the_first_offender_is_found_in_a_later_chunk() {
         let error = losses::Giou::default().eval(&gpu, boxes(&corners(36_004)), boxes(&target), Reduction::Mean);
         let expected = Error::Target { loss: "giou", count: 2, first: 7003 };
         assert_eq!(error.expect_err("they are upside down"), expected, "{}", gpu.adapter_id());
+
+        for scope in ["all", "sample"] {
+            let mut target = vec![2; 64 * 512];
+            (target[40 * 512 + 7], target[40 * 512 + 8], target[63 * 512]) = (3, -1, 3);
+            let logits = HostTensor::rounded(&values(96 << 10, 8.0), DType::F32, [64, 3, 16, 32]).expect("floats");
+            let target = HostTensor::new(&target, [64, 16, 32]).expect("one a pixel");
+            let error = dice(scope).eval(&gpu, logits, target, Reduction::Mean).expect_err("no class");
+            assert_eq!(error, Error::Target { loss: "dice", count: 3, first: 20_487 }, "{}", gpu.adapter_id());
+        }
 
         let logits = HostTensor::rounded(&values(4099 * 7, 8.0), DType::F32, [4099, 7]).expect("floats");
         let mut target = vec![6; 4099];
@@ -293,6 +372,14 @@ fn what_cannot_be_split_names_the_limit() {
             let is_limit =
                 matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
             assert!(is_limit, "{types:?} on {}: {plan:?}", gpu.adapter_id());
+        }
+        // One sample of regions, in each scope.
+        let types = regions(&[2, 2, 100, 100], DType::F32, true).map(|host| host.ty().clone());
+        for scope in ["all", "sample"] {
+            let plan = Plan::new(&gpu, &dice(scope), &types, Reduction::Mean);
+            let is_limit =
+                matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
+            assert!(is_limit, "{scope} on {}: {plan:?}", gpu.adapter_id());
         }
     }
 }

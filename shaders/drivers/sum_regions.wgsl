@@ -57,7 +57,7 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
     if (PIXEL_TERM && INDEX_TARGET && first == 0u) {
         var mass = f32(pixel.counts);
         if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
-            mass = load_class_weight(u32(pixel.label));
+            mass = weight_of(u32(pixel.label));
         }
         block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
     }
