@@ -131,9 +131,8 @@ pub(crate) fn chunks(
     most = most.min((spans * u64::from(split.span) * per_span / unit).max(1));
     // Quads of elements are bound to the end of the last one.
     let binding_of_quads = binding / 16 * 16;
-    // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk, four
-    // elements each quad.
-    let mut step = spec.items_at_once().max(2);
+    // Chunks start where every binding is aligned, so that no word of halves is in two, nor a quad.
+    let mut step = spec.items_at_once();
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
