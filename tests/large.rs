@@ -314,6 +314,8 @@ fn split_regions_are_those_of_a_whole_call() {
                 assert!(whole == split, "{scope} {dtype}, indices: {indices}, on {}", gpu.adapter_id());
             }
         }
+        // Samples of which only one fits into a binding.
+        evaluated(&small, &dice("sample"), &regions(&[3, 3, 64, 64], DType::F32, true), Reduction::Mean);
     }
 }
 
