@@ -30,9 +30,9 @@ pub(crate) struct Chunk {
 /// What each workgroup gets of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
-    /// Quads of elements (elementwise), rows or pixels of one workgroup, or of `parts` of them.
+    /// Quads of elements (elementwise), rows, pixels or boxes of one workgroup, or of `parts` of them.
     pub span: u32,
-    /// Quads, rows or pixels of the workgroups that leave partials, and how many those are.
+    /// The same of the workgroups that leave partials, and how many those are.
     pub tally_span: u32,
     pub tallies: u32,
     /// Workgroups that share a row, or a sample's pixels.
@@ -46,7 +46,7 @@ const MOST_ELEMENTS: u64 = 1 << 18;
 
 impl Split {
     /// How the items of a call go to workgroups.
-    pub fn new(signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
+    pub fn new(spec: &LossSpec, signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
         let lanes = u64::from(tuning.workgroup_size);
         let (loops, workgroups) = (u64::from(tuning.max_loop_iterations), u64::from(tuning.workgroups));
         // The items of a workgroup: a power of two, so that spans end where chunks do.
@@ -56,9 +56,9 @@ impl Split {
         };
         let Some((layout, shape)) = rows else {
             // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share
-            // the quads, and run the blocks around them.
+            // the quads, of which a box is one, and run the blocks around them.
             let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
-            let span = span(signature.items.div_ceil(4), 2 * lanes, most);
+            let span = span(signature.items.div_ceil(spec.items_at_once()), 2 * lanes, most);
             return Split { span, tally_span: span, tallies: 1, parts: 1, part_columns: 0 };
         };
         let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
@@ -116,10 +116,9 @@ pub(crate) fn chunks(
     };
 
     // A chunk has whole units: as many items as lie between two rows of one class, or one.
-    let has_classes = spec.has_classes();
-    let unit = if has_classes { signature.class_stride.max(1) } else { 1 };
-    // Spans are of quads, of rows or of pixels.
-    let per_span = if has_classes { 1 } else { 4 };
+    let unit = signature.class_stride.max(1);
+    // Spans are of quads of elements, of rows, pixels or boxes.
+    let per_span = spec.items_at_once();
     let units = signature.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
     let mut most = u64::from(u32::MAX) / 2 / unit;
@@ -134,7 +133,7 @@ pub(crate) fn chunks(
     let binding_of_quads = binding / 16 * 16;
     // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk, four
     // elements each quad.
-    let mut step = if has_classes { 2 } else { 4 };
+    let mut step = spec.items_at_once().max(2);
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {

@@ -28,7 +28,7 @@ macro_rules! fixed_params {
 fixed_params! {
     /// Items in this chunk.
     length: u32,
-    /// Quads or rows of one workgroup.
+    /// Quads, rows or boxes of one workgroup.
     span: u32,
     /// Rows of a workgroup that leaves a partial.
     tally_span: u32,
@@ -95,6 +95,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
         Driver::Elementwise => header.elementwise(variant),
         Driver::Rows(rows) => header.rows(variant, rows),
         Driver::Regions(regions) => header.regions(variant, regions, bindings),
+        Driver::Boxes => header.boxes(variant),
     }
     header.text
 }
@@ -182,7 +183,7 @@ impl Header {
         line!(self, "alias Outcomes = mat{outcomes}x4<f32>;");
 
         for input in spec.all_inputs() {
-            self.load_items_of(input, variant);
+            self.load_quads_of(input, variant);
         }
         line!(self, "fn load_items(quad: u32) -> Items {{");
         line!(self, "    return Items({});\n}}", list(&hooked, |input| format!("load_{}(quad)", input.name)));
@@ -221,7 +222,7 @@ impl Header {
     }
 
     /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-    fn load_items_of(&mut self, input: &Input, variant: &LossVariant) {
+    fn load_quads_of(&mut self, input: &Input, variant: &LossVariant) {
         line!(self, "fn load_{}(quad: u32) -> vec4<f32> {{", input.name);
         let name = variant.stored_name(input);
         let values = match (variant.dtype(input.name), input.shape) {
@@ -369,7 +370,7 @@ impl Header {
         self.put_gradients(variant, first);
     }
 
-    /// Scores are of regions: what `shaders/drivers/regions.wgsl` or `score_regions.wgsl` lists, as its kernel binds what
+    /// Scores are of regions: what `shaders/lib/pixels.wgsl` or `drivers/score_regions.wgsl` lists, as its kernel binds what
     /// it is about.
     fn regions(&mut self, variant: &LossVariant, regions: Regions, bindings: &[Binding]) {
         let spec = variant.loss.0;
@@ -427,6 +428,24 @@ impl Header {
         let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
         let ignored = if ignores { "label == params.ignore_index" } else { "false" };
         line!(self, "fn is_ignored(label: i32) -> bool {{\n    return {ignored};\n}}");
+    }
+
+    /// Items are boxes, each a quad: what `shaders/drivers/boxes.wgsl` lists.
+    fn boxes(&mut self, variant: &LossVariant) {
+        let spec = variant.loss.0;
+        for input in spec.inputs.iter().filter(|input| input.shape == Shape::Boxes) {
+            self.load_quads_of(input, variant);
+        }
+        self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
+        self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+        self.store("loss", "f32", "loss_of_item", variant.per_item);
+        match spec.differentiable().next().and_then(|input| Some((input, variant.dtype(input.name)?))) {
+            Some((input, dtype)) if variant.gradients != GradientStore::Skip => {
+                let adds = variant.gradients == GradientStore::Add;
+                self.store_quad("store_gradient", &format!("grad_{}", input.name), dtype, adds, true);
+            }
+            _ => line!(self, "fn store_gradient(quad: u32, values: vec4<f32>) {{}}"),
+        }
     }
 
     /// `load_<name>(index)`: one value of an input, or a default where it was left out.

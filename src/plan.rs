@@ -11,7 +11,7 @@ use crate::{
     regions::{RegionLayout, ScoreSplit, Scores},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
-    spec::{CLASS_WEIGHT, Input, LossSpec, Shape, Values},
+    spec::{CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -160,8 +160,8 @@ impl Plan {
         let divisor = Divisor::of(spec, &values, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
         let split = match regions {
-            Some((layout, _)) => layout.split(&signature, tuning, values.scope().is_per_sample()),
-            None => Split::new(&signature, tuning, row_layout),
+            Some((layout, scores)) => layout.split(gpu, spec.name, &signature, scores)?,
+            None => Split::new(spec, &signature, tuning, row_layout),
         };
         let record_size = record_size(&variant, split);
         let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
@@ -373,7 +373,7 @@ impl Plan {
 
     /// Items of a unit: chunks have whole ones.
     fn unit(&self) -> u64 {
-        if self.0.spec.has_classes() { self.0.signature.class_stride.max(1) } else { 1 }
+        self.0.signature.class_stride.max(1)
     }
 
     /// Where each input and output lies, checked.
@@ -436,15 +436,9 @@ impl Plan {
             weighted: u32::from(options.reduction == Reduction::WeightedMean),
             upstream_stride: u32::from(!one_upstream),
             last_axis: signature.last_axis as u32,
-            ..scores.map_or_else(FixedParams::default, |(scores, split)| FixedParams {
-                segments: scores.segments as u32,
-                segment_parts: split.segment_parts,
-                segment_scores: scores.segment_scores as u32,
-                per_class: scores.per_class.into(),
-                first_slopes: scores.first_slopes(split.parts) as u32,
-                ..FixedParams::default()
-            })
+            ..FixedParams::default()
         };
+        let fixed = scores.map_or(fixed, |(scores, split)| scores.params(split, fixed));
         let block = |fixed: FixedParams| {
             let mut block = bytemuck::bytes_of(&fixed).to_vec();
             block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
@@ -461,20 +455,8 @@ impl Plan {
                 last_axis_start: (chunk.first % signature.last_axis) as u32,
                 ..fixed
             };
-            let is_per_sample = scores.is_some() && values.scope().is_per_sample();
-            blocks.push(block(match scores {
-                Some(_) if is_per_sample => FixedParams { segment: split.span, span: split.part_columns, ..items },
-                Some(_) => FixedParams { segment: chunk.items, parts: chunk.workgroups, ..items },
-                None => items,
-            }));
+            blocks.push(block(scores.map_or(items, |(scores, _)| scores.params_of_pixels(*split, chunk, items))));
         }
-        let of_scores = scores.map(|(scores, split)| FixedParams {
-            length: scores.scores as u32,
-            span: split.span,
-            first_partial: split.parts,
-            parts: split.workgroups,
-            ..fixed
-        });
         let finalize = FinalizeParams {
             partials: self.partials(),
             measured,
@@ -483,7 +465,7 @@ impl Plan {
             score_weight: score_weight as f32,
         };
         blocks.push(bytemuck::bytes_of(&finalize).to_vec());
-        blocks.extend(of_scores.map(block));
+        blocks.extend(scores.map(|(scores, split)| block(scores.params_of_scores(split, fixed))));
         Uniforms::new(gpu, &blocks)
     }
 }
@@ -517,6 +499,9 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
 
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
+    if let Driver::Boxes = spec.driver {
+        return Quads::Aligned;
+    }
     let Some(layout) = rows else { return Quads::Anywhere };
     let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
     let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
@@ -540,12 +525,12 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     let mut add = |name: String, ty: &TensorType, access, unit, quads| {
         operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
-    let items = if spec.has_classes() { signature.class_stride } else { 1 };
+    let items = signature.class_stride;
     let results = if spec.rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
     for (input, ty) in &signature.inputs {
         let unit = match input.shape {
             Shape::Items => Some(items),
-            Shape::Rows => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
+            Shape::Rows | Shape::Boxes => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
             Shape::LastAxis | Shape::Classes => None,
             // Scores are not split with the pixels.
             Shape::OneOrItems if spec.regions().is_some() => None,

@@ -3,6 +3,7 @@
 use crate::{
     Error, Gpu, Tuning,
     chunk::{Chunk, Split, floor_power_of_two},
+    header::FixedParams,
     shader::BLOCK,
     signature::Signature,
     spec::{Regions, Values},
@@ -21,7 +22,7 @@ pub(crate) struct RegionLayout {
 }
 
 /// So many classes make one strip: with their sums, some hundred registers.
-const MOST_CLASSES: u64 = 24;
+const MOST_CLASSES: u64 = 20;
 /// Of more classes a strip has so many.
 const STRIP: u32 = 8;
 /// Each part has a record for each class; small enough a number of parts keeps them few.
@@ -31,13 +32,14 @@ const MOST_RECORDS: u64 = 1 << 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scores {
     /// How many there are.
-    pub scores: u64,
+    scores: u64,
     /// Samples that are scored apart, or 1 for all together.
-    pub segments: u64,
+    segments: u64,
     /// Scores of a segment.
-    pub segment_scores: u64,
-    /// Whether each class has its own.
-    pub per_class: bool,
+    segment_scores: u64,
+    /// Whether each class has its own, and each sample.
+    per_class: bool,
+    per_sample: bool,
     /// Records of a part or of a segment's slopes.
     records: u64,
     /// Whether the pixels have a term of their own.
@@ -47,12 +49,12 @@ pub(crate) struct Scores {
 /// How many scores a workgroup takes, and how many workgroups there are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScoreSplit {
-    pub span: u32,
-    pub workgroups: u32,
+    span: u32,
+    workgroups: u32,
     /// Workgroups with the one for the pixels' term.
     pub dispatched: u32,
     /// Parts of a segment, and of all of them.
-    pub segment_parts: u32,
+    segment_parts: u32,
     pub parts: u32,
 }
 
@@ -71,21 +73,28 @@ impl RegionLayout {
     }
 
     /// Parts of the pixels: of a sample, or of all samples together.
-    pub fn split(self, signature: &Signature, tuning: Tuning, per_sample: bool) -> Split {
+    pub fn split(self, gpu: &Gpu, loss: &str, signature: &Signature, scores: Scores) -> Result<Split, Error> {
+        let tuning = gpu.tuning();
         let lanes = u64::from(tuning.workgroup_size);
-        let loops = u64::from(tuning.max_loop_iterations);
+        let (loops, iterations) = (u64::from(tuning.max_loop_iterations), self.iterations(signature));
+        if iterations > loops {
+            let what = format!("{loss}: a pixel of {} classes", signature.row);
+            return Err(gpu.limit(&what, "max_loop_iterations", iterations, loops));
+        }
         let workgroups = u64::from(tuning.workgroups).min((MOST_RECORDS / signature.row).max(1));
-        let most = (loops / self.iterations(signature)).max(2).saturating_mul(lanes);
+        let most = (loops / iterations).saturating_mul(lanes);
         let even = floor_power_of_two(signature.items.div_ceil(workgroups));
         // A lane's sums are joined once a part, which its pixels should outweigh.
         let span = even.max(8 * lanes).min(floor_power_of_two(most.min(1 << 30)));
-        if !per_sample {
-            return Split { span: span as u32, tally_span: span as u32, tallies: 1, parts: 1, part_columns: 0 };
+        if !scores.per_sample {
+            let span = span as u32;
+            return Ok(Split { span, tally_span: span, tallies: 1, parts: 1, part_columns: 0 });
         }
         let pixels = signature.class_stride.max(1);
         let parts = pixels.div_ceil(span) as u32;
         let span = pixels.div_ceil(parts.into()).next_multiple_of(2) as u32;
-        Split { span: pixels as u32, tally_span: pixels as u32, tallies: parts, parts, part_columns: span }
+        let sample = pixels as u32;
+        Ok(Split { span: sample, tally_span: sample, tallies: parts, parts, part_columns: span })
     }
 }
 
@@ -98,7 +107,8 @@ impl Scores {
         let segment_scores = if scope.is_per_class() { scored } else { 1 };
         let has_term = regions.terms.is_some();
         let records = signature.row + u64::from(has_term);
-        Scores { scores, segments, segment_scores, per_class: scope.is_per_class(), records, has_term }
+        let (per_class, per_sample) = (scope.is_per_class(), scope.is_per_sample());
+        Scores { scores, segments, segment_scores, per_class, per_sample, records, has_term }
     }
 
     /// Bytes of the records: the sums of all parts, then each segment's slopes.
@@ -106,15 +116,36 @@ impl Scores {
         (u64::from(parts) + self.segments).saturating_mul(self.records).max(1).saturating_mul(REGION_SIZE)
     }
 
-    /// The first record of the slopes.
-    pub fn first_slopes(self, parts: u32) -> u64 {
-        u64::from(parts) * self.records
+    /// The parameters of all kernels, with what they know of the scores.
+    pub fn params(self, split: ScoreSplit, params: FixedParams) -> FixedParams {
+        FixedParams {
+            segments: self.segments as u32,
+            segment_parts: split.segment_parts,
+            segment_scores: self.segment_scores as u32,
+            per_class: self.per_class.into(),
+            first_slopes: split.parts * self.records as u32,
+            ..params
+        }
+    }
+
+    /// Those of the kernels that take a chunk's pixels.
+    pub fn params_of_pixels(self, split: Split, chunk: &Chunk, params: FixedParams) -> FixedParams {
+        match self.per_sample {
+            true => FixedParams { segment: split.span, span: split.part_columns, ..params },
+            false => FixedParams { segment: chunk.items, parts: chunk.workgroups, ..params },
+        }
+    }
+
+    /// Those of the kernel that makes the scores.
+    pub fn params_of_scores(self, split: ScoreSplit, params: FixedParams) -> FixedParams {
+        let (length, span) = (self.scores as u32, split.span);
+        FixedParams { length, span, first_partial: split.parts, parts: split.workgroups, ..params }
     }
 
     /// How the scores go to workgroups, where the pixels are in these chunks.
     pub fn split(self, gpu: &Gpu, loss: &str, tuning: Tuning, chunks: &[Chunk]) -> Result<ScoreSplit, Error> {
         let parts = chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials);
-        let segment_parts = if self.segments > 0 { u64::from(parts) / self.segments } else { 0 };
+        let segment_parts = u64::from(parts).checked_div(self.segments).unwrap_or(0);
         let limits = gpu.limits();
         let (size, binding) = (self.records_size(parts), limits.max_storage_buffer_binding_size);
         if size > binding {

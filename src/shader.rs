@@ -64,7 +64,7 @@ pub(crate) enum Quads {
     /// They are, and what is not a whole quad one by one: the end of a tensor, which needs room up to a whole one, and
     /// where rows are worked on their ends.
     Anywhere,
-    /// They are, and each row is of whole quads.
+    /// They are, and each row or box is of whole quads.
     Aligned,
 }
 
@@ -258,8 +258,12 @@ impl Kernel {
                 text.file(shader_file!("lib/storage.wgsl"));
                 text.file(shader_file!("lib/domain.wgsl"));
                 text.file(shader_file!("lib/scale.wgsl"));
+                if let Driver::Boxes = variant.loss.0.driver {
+                    text.file(shader_file!("lib/boxes.wgsl"));
+                }
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
+                    Driver::Boxes => text.file(shader_file!("drivers/boxes.wgsl")),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
                     Driver::Regions(_) => {
@@ -341,7 +345,9 @@ impl LossVariant {
         } else {
             let stores_halves = self.gradients != GradientStore::Skip && self.first_dtype().is_some_and(DType::is_half);
             let pairs = stores_halves && self.regions.is_some_and(|layout| layout.pairs);
-            files.push(shader_file!("drivers/regions.wgsl"));
+            files.push(shader_file!("lib/pixels.wgsl"));
+            files.push(shader_file!("drivers/sum_regions.wgsl"));
+            files.push(shader_file!("drivers/evaluate_regions.wgsl"));
             files.push(match pairs {
                 true => shader_file!("lib/store_pixel_pairs.wgsl"),
                 false => shader_file!("lib/store_pixel.wgsl"),

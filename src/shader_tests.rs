@@ -31,9 +31,13 @@ fn kernels() -> BTreeMap<String, Kernel> {
     for &spec in ALL {
         for (index, variant) in variants(spec).into_iter().enumerate() {
             let layout = LAYOUTS[index % LAYOUTS.len()];
-            if variant.regions.is_some() {
+            // Scores know nothing of how pixels are taken, and some losses take another's kernels of pixels.
+            if variant.regions == Some(REGION_LAYOUTS[0]) && variant.gradients == GradientStore::Write {
                 let scores = kernel(Pass::Scores(variant.clone()), layout);
                 kernels.insert(format!("{}-scores-{index:04}", spec.name), scores);
+            }
+            if spec.regions().is_some_and(|regions| regions.pixels_of.is_some()) {
+                continue;
             }
             kernels.insert(format!("{}-{index:04}", spec.name), kernel(Pass::Loss(variant), layout));
         }
@@ -73,11 +77,15 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 }
             };
             match spec.driver {
-                Driver::Elementwise => {
+                Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
-                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
+                            let quads = match spec.driver {
+                                Driver::Boxes => Quads::Aligned,
+                                _ if per_item == shared => Quads::Anywhere,
+                                _ => Quads::No,
+                            };
                             variants.push(LossVariant { quads, ..variant(subset, (per_item, shared), choice) });
                         }
                     }

@@ -18,7 +18,7 @@ pub(crate) struct Signature {
     pub result_shape: Vec<usize>,
     /// How many items there are: of regions, pixels.
     pub items: u64,
-    /// Elements of one item in the first input: 1, or the number of classes.
+    /// Elements of one item in the first input: 1, the number of classes, or 4 of a box.
     pub row: u64,
     /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
     pub class_stride: u64,
@@ -64,6 +64,13 @@ impl Signature {
         let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();
         let (item_shape, result_shape, row, class_stride) = match spec.driver {
             Driver::Elementwise => (shape.clone(), shape, 1, 1),
+            Driver::Boxes => match shape[..] {
+                [ref items @ .., 4] if !items.is_empty() => (items.to_vec(), items.to_vec(), 4, 1),
+                _ => {
+                    let (tensor, expected) = (first.name, "[N, 4] or [N, d1, …, 4]".to_string());
+                    return Err(Error::Shape { loss: spec.name, tensor, expected, found: shape });
+                }
+            },
             Driver::Rows(_) | Driver::Regions(_) => {
                 let least = match spec.driver {
                     Driver::Rows(rows) => (rows.least_classes)(values),
@@ -111,6 +118,7 @@ impl Signature {
         let (fits, expected) = match input.shape {
             Shape::Items => is(&self.item_shape),
             Shape::Rows => is(&self.rows_shape()),
+            Shape::Boxes => is(&[&self.item_shape[..], &[4]].concat()),
             Shape::Classes => is(&[self.row as usize]),
             Shape::LastAxis => is(&[self.last_axis as usize]),
             Shape::OneOrItems => {
@@ -122,7 +130,8 @@ impl Signature {
         }
         if let Some(found) = ty.row_stride {
             let least = self.row as usize;
-            if input.shape != Shape::Rows || ty.shape.len() != 2 || found < least {
+            let may_have_gaps = spec.rows().is_some() && input.shape == Shape::Rows && ty.shape.len() == 2;
+            if !may_have_gaps || found < least {
                 return Err(Error::RowStride { loss: spec.name, tensor: input.name, found, least });
             }
         }

@@ -58,21 +58,25 @@ impl LossSpec {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
             Driver::Regions(_) => false,
+            Driver::Boxes => input.shape == Shape::Boxes,
         }
     }
 
-    /// Whether kernels may take the losses of four items at once: those of rows are one a row.
+    /// Whether kernels may take the losses of four items at once: those of rows and boxes are one each.
     pub(crate) fn moves_quads_of_losses(&self) -> bool {
         match self.driver {
             Driver::Elementwise => true,
             Driver::Rows(rows) => rows.per_class,
-            Driver::Regions(_) => false,
+            Driver::Regions(_) | Driver::Boxes => false,
         }
     }
 
-    /// Whether an item has a row of classes: it is one, or a pixel.
-    pub(crate) fn has_classes(&self) -> bool {
-        matches!(self.driver, Driver::Rows(_) | Driver::Regions(_))
+    /// How many items a lane takes at once: a quad of elements, or one row, pixel or box.
+    pub(crate) fn items_at_once(&self) -> u64 {
+        match self.driver {
+            Driver::Elementwise => 4,
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes => 1,
+        }
     }
 
     /// The second input of rows that a row loss has besides the first.
@@ -84,7 +88,7 @@ impl LossSpec {
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {
             Driver::Rows(rows) => Some(rows),
-            Driver::Elementwise | Driver::Regions(_) => None,
+            Driver::Elementwise | Driver::Regions(_) | Driver::Boxes => None,
         }
     }
 
@@ -92,7 +96,7 @@ impl LossSpec {
     pub fn regions(&self) -> Option<Regions> {
         match self.driver {
             Driver::Regions(regions) => Some(regions),
-            Driver::Elementwise | Driver::Rows(_) => None,
+            Driver::Elementwise | Driver::Rows(_) | Driver::Boxes => None,
         }
     }
 
@@ -129,12 +133,14 @@ pub enum Family {
     Rows,
     /// Segmentation: overlap of regions.
     Segmentation,
+    /// Boxes.
+    Boxes,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 5] =
-        [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows, Family::Segmentation];
+    pub const ALL: [Family; 6] =
+        [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows, Family::Segmentation, Family::Boxes];
 
     /// The family's heading.
     pub const fn title(self) -> &'static str {
@@ -144,6 +150,7 @@ impl Family {
             Family::Multiclass => "Multi-class classification",
             Family::Rows => "Functions of rows",
             Family::Segmentation => "Segmentation",
+            Family::Boxes => "Boxes",
         }
     }
 }
@@ -157,6 +164,8 @@ pub enum Driver {
     Rows(Rows),
     /// One item per score, of the overlap of a region with its target: of a class, a sample, both or all.
     Regions(Regions),
+    /// One item per box of four corners.
+    Boxes,
 }
 
 /// What row losses differ in besides their hooks.
@@ -310,10 +319,12 @@ pub enum Kind {
 /// The shape an input must have, in terms of the loss's first input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// Elementwise: the shape of the first input. Rows: one per row.
+    /// Elementwise: the shape of the first input. Rows and boxes: one each.
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
+    /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
+    Boxes,
     /// `[C]`: one per class.
     Classes,
     /// `[C]`: one per position on the last axis of the first input.
@@ -323,8 +334,9 @@ pub enum Shape {
 }
 
 /// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class) and [`ClassWeight`](Domain::ClassWeight) are checked by the kernels: an item outside
-/// contributes nothing, is counted, and reading the result is an error. The others say what parity checks draw.
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by
+/// the kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what
+/// parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.
@@ -345,8 +357,10 @@ pub enum Domain {
     Weight,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
-    /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
     ClassWeight,
+    /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
+    TargetBox,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
     /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
@@ -357,7 +371,12 @@ impl Domain {
     /// Whether kernels check values against the domain, under some parameter values at least.
     pub fn is_checked(self) -> bool {
         match self {
-            Domain::Probability | Domain::Sign | Domain::Class | Domain::ClassWeight | Domain::Activated => true,
+            Domain::Probability
+            | Domain::Sign
+            | Domain::Class
+            | Domain::ClassWeight
+            | Domain::TargetBox
+            | Domain::Activated => true,
             Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
         }
@@ -387,6 +406,7 @@ impl fmt::Display for Domain {
             Domain::Weight | Domain::ClassWeight => "0 or above",
             Domain::Class => "0 to C − 1",
             Domain::Activated => "in [0, 1] with activation=none, else any",
+            Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

@@ -1,7 +1,7 @@
 // The scores of a loss of regions from the sums of `sum_regions`, and each class's slopes by them: what
 // `evaluate_gradients` multiplies with. A workgroup takes a span of scores, its lanes the parts and classes of one.
 //
-// The header gives: load_class_weight (by class), load_upstream and store_loss (by score).
+// The header gives: load_upstream and store_loss (by score).
 
 // The sums of a score's classes over the parts of its segment. Classes that share a score have weights in it.
 fn region_of(thread: Thread, segment: u32, first_class: u32, classes: u32) -> Region {
@@ -25,7 +25,7 @@ fn region_of(thread: Thread, segment: u32, first_class: u32, classes: u32) -> Re
 
 // What a class counts for in its score.
 fn share_of(column: u32) -> f32 {
-    return select(load_class_weight(column), 1.0, params.per_class != 0u);
+    return select(weight_of(column), 1.0, params.per_class != 0u);
 }
 
 // What slopes are multiplied with besides the score's weight and upstream: 0 where nothing counts.
@@ -35,7 +35,7 @@ fn scale_of_scores(thread: Thread, workgroup: u32) -> f32 {
     }
     var own = 0.0;
     for (var column = first_scored() + thread.lane; column < params.classes; column += WORKGROUP_SIZE) {
-        own += load_class_weight(column);
+        own += weight_of(column);
     }
     let divisor = reduce_add(thread, own) * f32(params.segments);
     if (thread.lane == 0u && workgroup == 0u) {
@@ -87,7 +87,7 @@ fn score_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             if (params.per_class != 0u) {
                 first_class += score % params.segment_scores;
                 classes = 1u;
-                weight = load_class_weight(first_class);
+                weight = weight_of(first_class);
             }
             let outcome = region_loss(region_of(thread, segment, first_class, classes));
             let factor = scale * weight * load_upstream(score);

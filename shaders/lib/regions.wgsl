@@ -1,6 +1,7 @@
 // What the kernels of regions share: the sums of a region, and the losses that are ratios of them.
 //
-// The header gives params and records, the hooks region_loss and, by choice, a pixels' term (lib/hooks).
+// The header gives params, records and load_class_weight (by class), the hooks region_loss and, by choice, a pixels' term
+// (lib/hooks).
 
 // The sums over a region of p·t, its overlap, and of what misses it: p·(1 − t), the false positives, and t·(1 − p), the
 // false negatives; with squares (p − t)² and p² − t². Or a score's derivatives by these.
@@ -21,6 +22,14 @@ fn plus(a: Region, b: Region) -> Region {
 
 fn scaled(region: Region, factor: f32) -> Region {
     return Region(factor * region.misses, factor * region.overlap);
+}
+
+// What a class weighs: nothing, if its weight is out of range. Told by bits: of a comparison some compilers make a maximum,
+// which loses NaN.
+fn weight_of(column: u32) -> f32 {
+    let weight = load_class_weight(column);
+    let bits = bitcast<u32>(weight);
+    return select(weight, 0.0, bits > 0x80000000u && bits <= 0xff800000u);
 }
 
 // M / (k·overlap + M + smooth) with M = α·(false positives) + β·(false negatives): 1 less a ratio of overlap, which would

@@ -3,10 +3,6 @@ const PIXELS_A_LANE: u32 = 2u;
 
 var<private> left: Strip;
 
-fn evaluate_pixel(segment: Segment, pixel: Pixel) {
-    evaluate_strip(segment, pixel, pull_of(segment, pixel), 0u);
-}
-
 fn store_pixels(segment: Segment, at: Cursor) {
     let pixel = begin_pixel(at);
     evaluate_pixel(segment, pixel);

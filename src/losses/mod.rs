@@ -15,12 +15,14 @@
 //! The statics are the same losses as data: what `wgloss list` prints.
 
 pub mod binary;
+pub mod boxes;
 pub mod multiclass;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
@@ -67,6 +69,11 @@ pub static ALL: &[&LossSpec] = &[
     &JACCARD,
     &CE_DICE,
     &FOCAL_DICE,
+    // Boxes
+    &IOU,
+    &GIOU,
+    &DIOU,
+    &CIOU,
 ];
 
 /// The entry of the loss with this name.

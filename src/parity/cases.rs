@@ -6,7 +6,7 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw},
+    draw::{Regime, draw, draw_boxes},
     reference,
     signature::Signature,
     spec::{Driver, Input, Kind, LossSpec, Rule, Shape},
@@ -29,7 +29,7 @@ impl From<&[usize]> for Layout {
 /// The regimes that a driver's losses meet.
 fn regimes(driver: Driver) -> &'static [Regime] {
     match driver {
-        Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
+        Driver::Elementwise | Driver::Boxes => &[Regime::Small, Regime::Medium, Regime::Large],
         Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
     }
 }
@@ -198,6 +198,7 @@ fn middle(driver: Driver) -> Layout {
         Driver::Elementwise => Layout::from(&[131, 7][..]),
         Driver::Rows(_) => Layout::from(&[17, 9][..]),
         Driver::Regions(_) => Layout::from(&[2, 3, 7, 5][..]),
+        Driver::Boxes => Layout::from(&[131, 4][..]),
     }
 }
 
@@ -220,6 +221,19 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                 add(&[2 * 64 * w + 1]);
                 add(&[100_003]);
                 add(&[4, 64, 1031]);
+            }
+        }
+        Driver::Boxes => {
+            for n in [1, 2, 3, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 101 * w + 3] {
+                add(&[n, 4]);
+            }
+            add(&[7, 3, 4]);
+            if effort == Effort::Full {
+                // In a call of few boxes each one's error shows.
+                for n in [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003] {
+                    add(&[n, 4]);
+                }
+                add(&[4, 1031, 4]);
             }
         }
         Driver::Rows(_) => {
@@ -263,7 +277,7 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
             }
             if effort == Effort::Full {
                 for shape in
-                    [&[2, 21, 33, 31][..], &[4, 8, 64, 64], &[1, 24, 17, 16], &[2, 25, 9, 7], &[1, 150, 40, 10]]
+                    [&[2, 20, 33, 31][..], &[4, 8, 64, 64], &[1, 21, 17, 16], &[2, 25, 9, 7], &[1, 150, 40, 10]]
                 {
                     add(shape);
                 }
@@ -359,7 +373,7 @@ impl Case {
             let shape = match input.shape {
                 Shape::Items => item_shape.clone(),
                 Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows => shape.clone(),
+                Shape::Rows | Shape::Boxes => shape.clone(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
@@ -380,8 +394,10 @@ impl Case {
                     Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
                     regime => regime,
                 };
-                let drawn: Vec<f64> =
-                    (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect();
+                let drawn: Vec<f64> = match input.shape {
+                    Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
+                    _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
+                };
                 HostTensor::rounded(&drawn, self.dtype, shape)?
             };
             if first.is_empty() {

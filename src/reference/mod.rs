@@ -17,6 +17,7 @@
 //! ```
 
 mod binary;
+mod boxes;
 mod multiclass;
 mod regions;
 mod regression;
@@ -25,6 +26,7 @@ mod segmentation;
 mod softmax;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
@@ -47,6 +49,8 @@ pub enum Reference {
     Rows(fn(&Item<'_>, &Values) -> Term),
     /// The losses of a score, and of a pixel where the loss has a term for each.
     Regions(RegionReference),
+    /// Loss and gradients of one box.
+    Boxes(fn(&Item<'_>, &Values) -> Term),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -67,7 +71,7 @@ impl Index<&str> for Item<'_> {
 }
 
 impl Item<'_> {
-    /// The item's row of an input that has one value per class.
+    /// The item's row of an input that has one value per class, or its box.
     pub fn row(&self, name: &str) -> &[f64] {
         match self.inputs.iter().find(|column| column.name == name) {
             Some(column) => column.part(self.index),
@@ -96,7 +100,7 @@ pub struct Term {
     /// The loss: one value, or one per class for a function that has as many.
     pub loss: Vec<f64>,
     /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
-    /// class for a row.
+    /// class for a row, and four for a box.
     pub gradients: Vec<f64>,
 }
 
@@ -148,8 +152,8 @@ pub struct Evaluation {
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN. Of regions, NaN flows into the scores that it belongs to, and from there
-/// to the gradients.
+/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of regions,
+/// NaN flows into the scores that it belongs to, and from there to the gradients.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
@@ -161,6 +165,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     match call.reference {
         Reference::Elementwise(loss) => of_items(&call, |item| call.element_term(loss, item), options),
         Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
+        Reference::Boxes(loss) => of_items(&call, |item| call.box_term(loss, item), options),
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
     }
 }
@@ -228,7 +233,7 @@ struct Column {
 impl Column {
     fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
         let per_class = match input.shape {
-            Shape::Rows | Shape::Classes => true,
+            Shape::Rows | Shape::Classes | Shape::Boxes => true,
             Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
             Shape::Items | Shape::LastAxis => false,
         };
@@ -301,6 +306,9 @@ impl Call {
             Domain::ClassWeight => x >= 0.0 || x.is_nan(),
             _ => true,
         };
+        if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
+            return 1;
+        }
         let is_bad =
             |input: &Column, class: usize| input.part(item).get(class).is_some_and(|&x| !in_range(input.domain, x));
         let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
@@ -338,6 +346,13 @@ impl Call {
         let item = self.item(index);
         let term = loss(&item, &self.values);
         if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// The same of a box.
+    fn box_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(|x| !x.is_finite()) { term.map(|_| f64::NAN) } else { term }
     }
 
     /// A gradient of 0 for each input that is to have one.
@@ -410,6 +425,11 @@ fn argmax(row: &[f64]) -> Option<usize> {
 /// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN.
 fn reciprocal(divisor: f64) -> f64 {
     if divisor == 0.0 { 0.0 } else { divisor.recip() }
+}
+
+/// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.
+fn has_upright_boxes(domain: Domain, values: &[f64]) -> bool {
+    !matches!((domain, values), (Domain::TargetBox, &[x1, y1, x2, y2]) if x2 < x1 || y2 < y1)
 }
 
 /// Whether a value in a row leaves nothing of it: −∞ only masks a class.

@@ -30,7 +30,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         Some(loss) => regions.pixels().map(|(pixel, elements)| regions.pixel_term(loss, pixel, elements)).collect(),
         None => Vec::new(),
     };
-    let pixel_scale = terms.map_or(0.0, |terms| reciprocal(regions.mass(terms.mean_over)));
+    let pixel_scale = terms.map_or(0.0, |terms| reciprocal(regions.divisor_of_pixels(terms.mean_over)));
     let pixel_losses: Vec<f64> = pixel_terms.iter().map(|term| term.loss[0]).collect();
 
     // Both terms, each reduced, and their sum.
@@ -42,16 +42,18 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let (each, total) = reduced(|x| x);
     let (_, magnitude) = reduced(f64::abs);
 
-    let slope =
-        |score: usize| score_share * scale * weights[score] * call.upstream.at(score) * options.gradient_scale();
+    // The slopes of the sum of the scores' losses; what multiplies that and the sum of the pixels' losses comes last.
+    let slope = |score: usize| weights[score] * call.upstream.at(score);
     let slopes: Vec<Sums> = scores.iter().enumerate().map(|(index, score)| score.slopes.scaled(slope(index))).collect();
-    let pixel_slope = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
+    let score_factor = score_share * scale * options.gradient_scale();
+    let pixel_factor = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
     let mut gradients = call.no_gradients(options);
     for (_, gradient) in &mut gradients {
         for (index, (pixel, elements)) in regions.pixels().enumerate() {
             let mut part = regions.pulled_back(pixel, elements, &slopes);
+            part.iter_mut().for_each(|g| *g *= score_factor);
             if let Some(term) = pixel_terms.get(index) {
-                part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_slope() * g);
+                part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_factor() * g);
             }
             call.put(&part, pixel, gradient);
         }
@@ -126,47 +128,58 @@ impl<'a> Regions<'a> {
         self.counted.iter().copied().zip(self.elements.chunks(self.class_weight.len()))
     }
 
-    /// The score that an element belongs to.
+    /// Samples that have scores of their own, or 1 for all of them together.
+    fn segments(&self) -> usize {
+        if self.scope.is_per_sample() { self.call.signature.batch as usize } else { 1 }
+    }
+
+    fn segment_of(&self, pixel: usize) -> usize {
+        if self.scope.is_per_sample() { pixel / self.call.signature.class_stride as usize } else { 0 }
+    }
+
+    /// The score that an element belongs to, if it is scored.
     fn score_of(&self, pixel: usize, class: usize) -> Option<usize> {
-        let (sample, classes) =
-            (pixel / self.call.signature.class_stride as usize, self.class_weight.len() - self.first);
-        let class = class.checked_sub(self.first)?;
-        Some(match self.scope {
-            Scope::All => 0,
-            Scope::Class => class,
-            Scope::SampleClass => sample * classes + class,
-            Scope::Sample => sample,
-        })
+        let (class, classes) = (class.checked_sub(self.first)?, self.class_weight.len() - self.first);
+        let segment = self.segment_of(pixel);
+        Some(if self.scope.is_per_class() { segment * classes + class } else { segment })
     }
 
     fn weight_of_score(&self, score: usize) -> f64 {
-        let scored = &self.class_weight[self.first..];
-        if self.scope.is_per_class() { scored[score % scored.len()] } else { 1.0 }
-    }
-
-    /// What multiplies what an element adds to the sums: the weight of its class, unless its score has that.
-    fn weight_in_sums(&self, class: usize) -> f64 {
-        if self.scope.is_per_class() { 1.0 } else { self.class_weight[class] }
+        let weights = &self.class_weight[self.first..];
+        if self.scope.is_per_class() { weights[score % weights.len()] } else { 1.0 }
     }
 
     /// The sums of every score.
     fn sums(&self) -> Vec<Sums> {
-        let mut sums = vec![Sums::default(); self.call.signature.result_shape.iter().product()];
+        let classes = self.class_weight.len();
+        let mut by_class = vec![Sums::default(); self.segments() * classes];
         for (pixel, elements) in self.pixels() {
-            for (class, element) in elements.iter().enumerate() {
-                if let Some(score) = self.score_of(pixel, class) {
-                    sums[score].add(element.adds(self.squared).scaled(self.weight_in_sums(class)));
-                }
-            }
+            let of_segment = &mut by_class[self.segment_of(pixel) * classes..];
+            of_segment.iter_mut().zip(elements).for_each(|(sums, element)| *sums += element.adds(self.squared));
         }
-        sums
+        let scored = by_class.chunks(classes).map(|sums| &sums[self.first..]);
+        if self.scope.is_per_class() {
+            return scored.flatten().copied().collect();
+        }
+        let weights = &self.class_weight[self.first..];
+        let weighted_sum = |classes: &[Sums]| {
+            let mut sums = Sums::default();
+            classes.iter().zip(weights).for_each(|(class, &weight)| sums += class.scaled(weight));
+            sums
+        };
+        scored.map(weighted_sum).collect()
     }
 
     /// The gradient of a pixel by its predictions, where the loss has these slopes by the sums of every score.
     fn pulled_back(&self, pixel: usize, elements: &[Element], slopes: &[Sums]) -> Vec<f64> {
         let by_probability = |(class, element): (usize, &Element)| match self.score_of(pixel, class) {
-            Some(score) => self.weight_in_sums(class) * element.slope(slopes[score], self.squared),
-            None => 0.0,
+            Some(score) => {
+                // What multiplies what the class adds, unless it multiplies its scores.
+                let weight = if self.scope.is_per_class() { 1.0 } else { self.class_weight[class] };
+                weight * element.slope(slopes[score], self.squared)
+            }
+            // 0, unless it is NaN itself.
+            None => element.slope(Sums::default(), self.squared),
         };
         let by_probability: Vec<f64> = elements.iter().enumerate().map(by_probability).collect();
         match self.activation {
@@ -179,22 +192,28 @@ impl<'a> Regions<'a> {
         }
     }
 
+    /// w·t of an element; of an index, 0 for the classes that it does not name, whatever they weigh.
+    fn mass(&self, class: usize, element: &Element) -> f64 {
+        if self.call.signature.has_labels() && element.t == 0.0 { 0.0 } else { self.class_weight[class] * element.t }
+    }
+
+    fn masses(&self, elements: &[Element]) -> Vec<f64> {
+        elements.iter().enumerate().map(|(class, element)| self.mass(class, element)).collect()
+    }
+
     /// The loss of a pixel and its gradient by the pixel's logits.
     fn pixel_term(&self, loss: fn(&Pixel<'_>, &Values) -> Term, pixel: usize, elements: &[Element]) -> Term {
-        let target: Vec<f64> = elements.iter().map(|element| element.t).collect();
-        let (logits, class_weight) = (self.call.inputs[0].part(pixel), self.class_weight);
-        let term = loss(&Pixel { logits, target: &target, class_weight }, &self.call.values);
-        let is_spoilt =
-            elements.iter().any(|e| e.p.is_nan() || e.t.is_nan()) || class_weight.iter().copied().any(is_poison);
-        if is_spoilt { term.map(|_| f64::NAN) } else { term }
+        let (logits, masses) = (self.call.inputs[0].part(pixel), self.masses(elements));
+        let term = loss(&Pixel { logits, masses: &masses }, &self.call.values);
+        // Also where nothing of it has mass.
+        if elements.iter().any(|element| element.p.is_nan()) { term.map(|_| f64::NAN) } else { term }
     }
 
     /// What the mean of the pixels' losses divides by.
-    fn mass(&self, mean_over: MeanOver) -> f64 {
+    fn divisor_of_pixels(&self, mean_over: MeanOver) -> f64 {
         match mean_over {
             MeanOver::ClassWeights if self.call.signature.has_labels() => {
-                let weights = self.class_weight.iter().cycle();
-                self.elements.iter().zip(weights).map(|(element, weight)| element.t * weight).sum()
+                self.pixels().flat_map(|(_, elements)| self.masses(elements)).sum()
             }
             MeanOver::ClassWeights | MeanOver::Rows => self.counted.len() as f64,
         }

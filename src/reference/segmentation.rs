@@ -1,6 +1,8 @@
 //! Segmentation, as in [`losses`](crate::losses): the loss of a score from its sums, one function per loss, and the
 //! losses of pixels.
 
+use std::ops::AddAssign;
+
 use super::{
     Term,
     multiclass::{entropy, focal_entropy},
@@ -41,10 +43,8 @@ pub struct Score {
 pub struct Pixel<'a> {
     /// The logits.
     pub logits: &'a [f64],
-    /// The target: a value for each class, 1 for the class that an index names and 0 for the others.
-    pub target: &'a [f64],
-    /// The weights of the classes.
-    pub class_weight: &'a [f64],
+    /// w·t; where the target is an index, w of the class that it names and 0 of the others.
+    pub masses: &'a [f64],
 }
 
 /// [`Dice`](crate::losses::Dice).
@@ -75,12 +75,12 @@ pub fn jaccard(sums: &Sums, values: &Values) -> Score {
 
 /// The first term of [`CeDice`](crate::losses::CeDice).
 pub fn pixel_cross_entropy(pixel: &Pixel<'_>, _: &Values) -> Term {
-    entropy(pixel.logits, pixel.target, pixel.class_weight)
+    entropy(pixel.logits, pixel.masses)
 }
 
 /// The first term of [`FocalDice`](crate::losses::FocalDice).
 pub fn pixel_focal(pixel: &Pixel<'_>, values: &Values) -> Term {
-    focal_entropy(pixel.logits, pixel.target, pixel.class_weight, values)
+    focal_entropy(pixel.logits, pixel.masses, values)
 }
 
 /// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is missed.
@@ -107,9 +107,10 @@ impl Sums {
             false_negatives: factor * self.false_negatives,
         }
     }
+}
 
-    /// Each of them plus that of others.
-    pub(super) fn add(&mut self, other: Sums) {
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Sums) {
         self.true_positives += other.true_positives;
         self.false_positives += other.false_positives;
         self.false_negatives += other.false_negatives;

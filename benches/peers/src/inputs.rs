@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, DType, Error, HostTensor, Loss, Named,
     bench::Case,
-    spec::{Domain, LossSpec, Values},
+    spec::{Domain, Driver, LossSpec, Values},
 };
 
 /// Inputs by their names.
@@ -16,6 +16,9 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
     let values = Values::new(spec, loss.values())?;
     let classes = shape.get(1).map_or(1, |&classes| classes.max(1));
     let case = Case { loss: loss.clone(), shape: shape.to_vec(), dtype, origin: String::new() };
+    if let Driver::Boxes = spec.driver {
+        return case.inputs();
+    }
     let mut rng = fastrand::Rng::with_seed(1);
     let mut inputs = Inputs::new();
     for (name, ty) in case.types().iter() {

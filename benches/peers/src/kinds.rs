@@ -11,6 +11,7 @@ pub enum Kind {
     Elementwise,
     Rows,
     Regions,
+    Boxes,
 }
 
 impl Kind {
@@ -20,6 +21,7 @@ impl Kind {
             Driver::Elementwise => Kind::Elementwise,
             Driver::Rows(_) => Kind::Rows,
             Driver::Regions(_) => Kind::Regions,
+            Driver::Boxes => Kind::Boxes,
         }
     }
 
@@ -35,6 +37,8 @@ impl Kind {
             }
             // Images of 8 classes, and volumes of 4.
             Kind::Regions => &[&[4, 8, 256, 256], &[2, 4, 64, 64, 64]],
+            // Those matched to objects, and all of a detector for a batch of 64 images.
+            Kind::Boxes => &[&[65_536, 4], &[64, 8400, 4]],
         }
     }
 }

@@ -5,6 +5,6 @@ fn region_loss(region: Region) -> Outcome {
     if (tversky.loss <= 0.0) {
         return Outcome();
     }
-    let power = powf(tversky.loss, params.exponent);
+    let power = select(powf(tversky.loss, params.exponent), tversky.loss, is_nan(tversky.loss));
     return Outcome(power, scaled(tversky.slopes, params.exponent * power / tversky.loss));
 }
