@@ -6,7 +6,7 @@ Peers are PyTorch as it is called (eager), and on CUDA also compiled by torch.co
 that is installed. wgloss runs in a process of its own, in which its plan stays for as long as a case lasts. Results go
 to the file beside those of other peers; `wgloss-peers table FILE` prints them. README.md says what is timed.
 
-Needs PyTorch; torchvision for sigmoid_focal; and the program that `make bench-peers` builds.
+Needs PyTorch; torchvision for sigmoid_focal and the losses of boxes but iou; and the program that `make bench-peers` builds.
 """
 
 import argparse
@@ -77,6 +77,17 @@ def probabilities(shape):
 
 def classes(shape):
     return torch.randint(shape[1], (shape[0], *shape[2:]))
+
+
+def boxes(offset):
+    """In the unit square; corners are odd or even multiples of 1/4096, so that none of a prediction is a target's."""
+
+    def draw(shape):
+        corners = shape[:-1] + (2,)
+        low = 2 * torch.randint(1024, corners) + offset
+        return torch.cat([low, low + 2 * torch.randint(205, 1024, corners)], -1) / 4096
+
+    return draw
 
 
 # Losses of rows that PyTorch and Liger-Kernel have for [N, C] only: of other shapes the classes go last first.
@@ -159,6 +170,17 @@ def focal_dice(logits, target, one_hot):
     return 0.5 * focal + 0.5 * dice(logits, target, one_hot)
 
 
+def iou(prediction, target):
+    """torchvision has one of all pairs only."""
+    intersection = (
+        torch.minimum(prediction[..., 2:], target[..., 2:]) - torch.maximum(prediction[..., :2], target[..., :2])
+    ).clamp(min=0)
+    area = lambda size: size[..., 0] * size[..., 1]
+    of_both = area(intersection)
+    union = area(prediction[..., 2:] - prediction[..., :2]) + area(target[..., 2:] - target[..., :2]) - of_both
+    return (1 - of_both / (union + 1e-7)).mean()
+
+
 @dataclass
 class Loss:
     """A loss by wgloss's name and parameters, its function and what that is called with."""
@@ -215,12 +237,18 @@ REGIONS = [
         ("focal_dice", focal_dice),
     ]
 ]
+BOXES = [
+    Loss("iou", iou, (boxes(1), boxes(0))),
+    Loss("giou", lambda *boxes: vision.generalized_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+    Loss("diou", lambda *boxes: vision.distance_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+    Loss("ciou", lambda *boxes: vision.complete_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+]
 # By kind, as wgloss gives shapes.
-LOSSES = {"elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS}
+LOSSES = {"elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS, "boxes": BOXES}
 # What PyTorch leaves to torchvision.
-OF_TORCHVISION = {"sigmoid_focal"}
+OF_TORCHVISION = ["sigmoid_focal", "giou", "diou", "ciou"]
 if vision is None:
-    print(f"pytorch.py: without torchvision there is no {', '.join(OF_TORCHVISION)}", file=sys.stderr)
+    print(f"pytorch.py: without torchvision there are no {', '.join(OF_TORCHVISION)}", file=sys.stderr)
     LOSSES = {kind: [loss for loss in losses if loss.name not in OF_TORCHVISION] for kind, losses in LOSSES.items()}
 # Liger-Kernel's functions by the losses above, and whether they work in place.
 LIGER = {

@@ -8,6 +8,7 @@ use wgloss::{
 };
 
 use crate::{
+    burn_boxes,
     burn_inputs::BurnInputs,
     burn_losses, burn_regions, burn_step, find_loss, inputs,
     kinds::Kind,
@@ -23,7 +24,7 @@ pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Err
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
     let mut cases = Vec::new();
-    for &(name, by_burn) in [burn_losses::LOSSES, burn_regions::LOSSES].into_iter().flatten() {
+    for &(name, by_burn) in [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES].into_iter().flatten() {
         let loss = find_loss(name)?;
         let kind = Kind::of(&loss);
         if kinds.is_empty() || kinds.contains(&kind) {

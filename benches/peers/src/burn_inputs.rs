@@ -92,6 +92,13 @@ impl BurnInputs<'_> {
         self.step([self.first], move |[logits]| forward(logits, target.clone()))
     }
 
+    /// A loss of boxes, of predictions and targets as `[boxes, 4]`.
+    pub fn of_boxes(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        let boxes = |name| self.tensor::<2>(name).reshape([-1, 4]);
+        let target = boxes("target");
+        Box::new(BurnStep::new([boxes(self.first)], move |[prediction]| forward(prediction, target.clone())))
+    }
+
     /// A function of a value per class along axis 1, for tensors without and with more axes.
     pub fn per_class(
         &self,

@@ -106,6 +106,7 @@ mod tests {
             request("cross_entropy", &[3, 4, 2], "bf16"),
             request("softmax", &[3, 4], "f16"),
             request("dice activation=softmax scope=class", &[2, 3, 4], "f32"),
+            request("giou", &[2, 3, 4], "f32"),
         ] {
             assert_eq!(server.answer(&good).unwrap().len(), 2, "{good}");
         }
@@ -117,6 +118,8 @@ mod tests {
             (request("huber delta", &[7], "f32"), "delta"),
             (request("cross_entropy", &[7], "f32"), "logits"),
             (request("cross_entropy", &[7, 0], "f32"), "logits"),
+            (request("dice", &[7], "f32"), "prediction"),
+            (request("giou", &[7], "f32"), "prediction"),
             (request("mse", &[7], "i32"), "dtype"),
         ] {
             let error = server.answer(&bad).unwrap_err().to_string();
