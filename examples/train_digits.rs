@@ -5,23 +5,19 @@
 //! cargo run --example train_digits -- --loss focal --loss sigmoid_focal
 //! ```
 //!
-//! [`GpuLoss`] is what a training program needs of wgloss: a [`Plan`] bound once, recorded at every step.
+//! [`GpuLoss`] is what a training program needs of wgloss: a plan bound once, recorded at every step.
 
-use std::{
-    error::Error,
-    io::Read,
-    iter,
-    ops::Range,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Instant,
-};
+mod common;
+
+use std::{error::Error, io::Read, ops::Range, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::{coord::Shift, prelude::*};
-use wgloss::{AnyLoss, DType, Gpu, Loss, Named, Output, Plan, Reduction, Tensor, TensorType, spec::Kind};
+use wgloss::{AnyLoss, DType, Gpu, Loss, Reduction, TensorType, spec::Kind};
+
+use common::{gpu_loss::GpuLoss, network::Network, write};
 
 const PIXELS: usize = 64;
 const CLASSES: usize = 10;
@@ -92,7 +88,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     println!("{:36}{:>13}{:>20}{:>16}", "loss", "training loss", "held-out accuracy", "training time");
     let mut runs = Vec::new();
     for name in &args.losses {
-        let loss = GpuLoss::new(&gpu, &parse(name)?, args.batch_size as usize)?;
+        let loss = loss_of_batches(&gpu, &parse(name)?, args.batch_size as usize)?;
         let start = Instant::now();
         // Every loss starts from the same weights and sees the samples in the same order.
         let run = train(args, &loss, &training, &held_out, &mut rng.clone())?;
@@ -120,16 +116,16 @@ fn train(
     held_out: &Digits,
     rng: &mut Rng,
 ) -> Result<Curves, Box<dyn Error>> {
-    let mut network = Network::new(args.hidden as usize, rng);
+    let mut network = Network::new([PIXELS, args.hidden as usize, CLASSES], rng);
     let mut curves = Curves::default();
     let progress = ProgressBar::new(args.epochs.into());
     progress.set_style(ProgressStyle::with_template("{bar:30} epoch {pos}/{len}  {msg}")?);
     for epoch in 1..=args.epochs {
-        let mean = train_epoch(&mut network, training, loss, args.learning_rate, rng)?;
+        let mean = train_epoch(&mut network, training, loss, args, rng)?;
         if !mean.is_finite() {
             return Err(format!("the loss became {mean} in epoch {epoch}; a lower --learning-rate may help").into());
         }
-        let accuracy = network.accuracy(held_out);
+        let accuracy = accuracy(&network, held_out);
         curves.loss.push(mean);
         curves.accuracy.push(accuracy);
         progress.set_message(format!("loss {mean:.4}  held-out accuracy {accuracy:.2} %"));
@@ -144,74 +140,46 @@ fn train_epoch(
     network: &mut Network,
     training: &Digits,
     loss: &GpuLoss,
-    learning_rate: f32,
+    args: &Args,
     rng: &mut Rng,
 ) -> Result<f64, wgloss::Error> {
     let mut order: Vec<usize> = (0..training.labels.len()).collect();
     rng.shuffle(&mut order);
     let mut total = 0.0;
     // A plan is for one shape, so the samples that do not fill a last batch wait for another epoch.
-    let batches = order.chunks_exact(loss.batch_size());
+    let batches = order.chunks_exact(args.batch_size as usize);
     let steps = batches.len() as f64;
     for batch in batches {
         let batch = training.select(batch);
         let (hidden, logits) = network.forward(&batch.images);
-        let (value, gradient) = loss.evaluate(&logits, &batch.labels)?;
-        network.backward(&batch.images, &hidden, &gradient, learning_rate);
+        match loss.target.dtype() {
+            DType::I32 => loss.target.write(&batch.labels)?,
+            _ => loss.target.write(&one_hot(&batch.labels))?,
+        }
+        let (value, gradient) = loss.evaluate(&logits)?;
+        network.backward(&batch.images, &hidden, &gradient, args.learning_rate);
         total += value;
     }
     Ok(total / steps)
 }
 
-/// A loss on the GPU for batches of one size: its plan, bound to tensors that stay there for the whole training.
-struct GpuLoss {
-    gpu: Gpu,
-    logits: Tensor,
-    target: Tensor,
-    output: Output,
+/// A loss on the GPU for batches of one size, against labels or, where it has a target per class, one-hot rows.
+fn loss_of_batches(gpu: &Gpu, loss: &AnyLoss, batch_size: usize) -> Result<GpuLoss, wgloss::Error> {
+    let logits = TensorType::new(DType::F32, [batch_size, CLASSES]);
+    let target = match loss.spec().inputs[1].kind {
+        Kind::Index => TensorType::new(DType::I32, [batch_size]),
+        Kind::Float => logits.clone(),
+    };
+    // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
+    // batch size.
+    GpuLoss::new(gpu, loss, [logits, target], Reduction::BatchMean)
 }
 
-impl GpuLoss {
-    fn new(gpu: &Gpu, loss: &dyn Loss, batch_size: usize) -> Result<Self, wgloss::Error> {
-        let [first, second, ..] = loss.spec().inputs else { unreachable!("every loss offered has two inputs") };
-        let per_class = TensorType::new(DType::F32, [batch_size, CLASSES]);
-        let target_type = match second.kind {
-            Kind::Index => TensorType::new(DType::I32, [batch_size]),
-            Kind::Float => per_class.clone(),
-        };
-
-        // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
-        // batch size.
-        let types = Named::new().with(first.name, per_class.clone()).with(second.name, target_type.clone());
-        let plan = Plan::new(gpu, loss, &types, Reduction::BatchMean)?;
-
-        // A framework with buffers of its own binds those with `Plan::bind`.
-        let logits = Tensor::zeros(gpu, per_class)?;
-        let target = Tensor::zeros(gpu, target_type)?;
-        let inputs = Named::new().with(first.name, logits.clone()).with(second.name, target.clone());
-        Ok(GpuLoss { gpu: gpu.clone(), logits, target, output: plan.bind_tensors(&inputs)? })
-    }
-
-    fn batch_size(&self) -> usize {
-        self.logits.shape()[0]
-    }
-
-    /// The loss of a batch, and its gradient with respect to the logits.
-    fn evaluate(&self, logits: &[f32], labels: &[i32]) -> Result<(f64, Vec<f32>), wgloss::Error> {
-        self.logits.write(logits)?;
-        match self.target.dtype() {
-            DType::I32 => self.target.write(labels)?,
-            _ => self.target.write(&one_hot(labels))?,
-        }
-        // If the network ran on the GPU too, its passes would go into this encoder, and the gradient would never be
-        // read.
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        self.output.record(&mut encoder);
-        self.gpu.queue().submit([encoder.finish()]);
-        let result = self.output.read_blocking()?;
-        let (_, gradient) = result.gradients.iter().next().expect("the first input has a gradient");
-        Ok((result.loss.item(), gradient.to_vec()?))
-    }
+/// The percentage of digits whose largest logit is the right one.
+fn accuracy(network: &Network, digits: &Digits) -> f64 {
+    let classes = network.predict(&digits.images);
+    let right = classes.iter().zip(&digits.labels).filter(|&(&class, &label)| class == label as usize).count();
+    100.0 * right as f64 / digits.labels.len() as f64
 }
 
 /// Rows with 1 at the label and 0 elsewhere.
@@ -252,124 +220,6 @@ impl Digits {
             labels: samples.iter().map(|&sample| self.labels[sample]).collect(),
         }
     }
-}
-
-/// Pixels → hidden units with ReLU → one logit per class. Matrices are row-major, with a sample in each row.
-struct Network {
-    hidden: Layer,
-    output: Layer,
-}
-
-impl Network {
-    fn new(hidden: usize, rng: &mut Rng) -> Self {
-        Network { hidden: Layer::new(PIXELS, hidden, rng), output: Layer::new(hidden, CLASSES, rng) }
-    }
-
-    /// The hidden units and the logits.
-    fn forward(&self, images: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let mut hidden = self.hidden.forward(images);
-        hidden.iter_mut().for_each(|unit| *unit = unit.max(0.0));
-        let logits = self.output.forward(&hidden);
-        (hidden, logits)
-    }
-
-    /// Takes one step down the gradient with respect to the logits.
-    fn backward(&mut self, images: &[f32], hidden: &[f32], logits_gradient: &[f32], learning_rate: f32) {
-        let mut hidden_gradient = self.output.input_gradient(logits_gradient);
-        for (gradient, &unit) in hidden_gradient.iter_mut().zip(hidden) {
-            // ReLU passes no gradient where it cut off.
-            if unit == 0.0 {
-                *gradient = 0.0;
-            }
-        }
-        let output = self.output.weight_gradient(hidden, logits_gradient);
-        self.output.step(&output, learning_rate);
-        let hidden = self.hidden.weight_gradient(images, &hidden_gradient);
-        self.hidden.step(&hidden, learning_rate);
-    }
-
-    /// The percentage of digits whose largest logit is the right one.
-    fn accuracy(&self, digits: &Digits) -> f64 {
-        let (_, logits) = self.forward(&digits.images);
-        let classes = logits.chunks_exact(CLASSES).map(|row| (0..CLASSES).max_by(|&a, &b| row[a].total_cmp(&row[b])));
-        let right = classes.zip(&digits.labels).filter(|&(class, &label)| class == Some(label as usize)).count();
-        100.0 * right as f64 / digits.labels.len() as f64
-    }
-}
-
-/// A dense layer that learns with Adam.
-struct Layer {
-    inputs: usize,
-    outputs: usize,
-    /// A row per input, then the biases: the row of an input that is always 1.
-    weights: Vec<f32>,
-    /// Running averages of the gradient and of its square, and how many gradients went into them.
-    mean: Vec<f32>,
-    square: Vec<f32>,
-    steps: i32,
-}
-
-impl Layer {
-    fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
-        // He's range, which keeps the scale of what passes through a ReLU; biases start at 0.
-        let range = (6.0 / inputs as f32).sqrt();
-        let mut weights: Vec<f32> = (0..inputs * outputs).map(|_| range * (2.0 * rng.f32() - 1.0)).collect();
-        weights.resize((inputs + 1) * outputs, 0.0);
-        let zeros = vec![0.0; weights.len()];
-        Layer { inputs, outputs, weights, mean: zeros.clone(), square: zeros, steps: 0 }
-    }
-
-    fn forward(&self, inputs: &[f32]) -> Vec<f32> {
-        let mut outputs = vec![0.0; inputs.len() / self.inputs * self.outputs];
-        for (input, output) in inputs.chunks_exact(self.inputs).zip(outputs.chunks_exact_mut(self.outputs)) {
-            for (&x, weights) in input.iter().chain(iter::once(&1.0)).zip(self.weights.chunks_exact(self.outputs)) {
-                add_scaled(output, x, weights);
-            }
-        }
-        outputs
-    }
-
-    fn input_gradient(&self, output_gradient: &[f32]) -> Vec<f32> {
-        let weights = || self.weights.chunks_exact(self.outputs).take(self.inputs);
-        let rows = output_gradient.chunks_exact(self.outputs);
-        rows.flat_map(|row| weights().map(move |weights| dot(weights, row))).collect()
-    }
-
-    fn weight_gradient(&self, inputs: &[f32], output_gradient: &[f32]) -> Vec<f32> {
-        let mut gradient = vec![0.0; self.weights.len()];
-        for (input, row) in inputs.chunks_exact(self.inputs).zip(output_gradient.chunks_exact(self.outputs)) {
-            for (&x, sum) in input.iter().chain(iter::once(&1.0)).zip(gradient.chunks_exact_mut(self.outputs)) {
-                add_scaled(sum, x, row);
-            }
-        }
-        gradient
-    }
-
-    /// A step of Adam (Kingma and Ba 2015).
-    fn step(&mut self, gradient: &[f32], learning_rate: f32) {
-        const DECAY: f32 = 0.9;
-        const SQUARE_DECAY: f32 = 0.999;
-        self.steps += 1;
-        // Both averages start at 0; the division takes that out again.
-        let correction = 1.0 - DECAY.powi(self.steps);
-        let square_correction = 1.0 - SQUARE_DECAY.powi(self.steps);
-        for (i, &g) in gradient.iter().enumerate() {
-            self.mean[i] = DECAY * self.mean[i] + (1.0 - DECAY) * g;
-            self.square[i] = SQUARE_DECAY * self.square[i] + (1.0 - SQUARE_DECAY) * g * g;
-            let root = (self.square[i] / square_correction).sqrt();
-            self.weights[i] -= learning_rate * self.mean[i] / correction / (root + 1e-8);
-        }
-    }
-}
-
-fn add_scaled(sum: &mut [f32], factor: f32, values: &[f32]) {
-    for (sum, value) in sum.iter_mut().zip(values) {
-        *sum += factor * value;
-    }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// What training is judged by, one value per epoch.
@@ -464,11 +314,4 @@ impl Panel {
             .border_style(BLACK.mix(0.3))
             .draw()
     }
-}
-
-/// Writes a file, and the folders above it.
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text));
-    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }

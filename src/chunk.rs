@@ -30,13 +30,14 @@ pub(crate) struct Chunk {
 /// What each workgroup gets of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
-    /// Quads of elements (elementwise) or rows of one workgroup.
+    /// Quads of elements (elementwise), rows, pixels or boxes of one workgroup, or of `parts` of them.
     pub span: u32,
-    /// Quads or rows of a workgroup that leaves a partial.
+    /// The same of the workgroups that leave partials, and how many those are.
     pub tally_span: u32,
-    /// Workgroups that share a row.
+    pub tallies: u32,
+    /// Workgroups that share a row, or a sample's pixels.
     pub parts: u32,
-    /// Columns of one of them.
+    /// Columns or pixels of one of them.
     pub part_columns: u32,
 }
 
@@ -45,7 +46,7 @@ const MOST_ELEMENTS: u64 = 1 << 18;
 
 impl Split {
     /// How the items of a call go to workgroups.
-    pub fn new(signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
+    pub fn new(spec: &LossSpec, signature: &Signature, tuning: Tuning, rows: Option<(RowLayout, RowShape)>) -> Self {
         let lanes = u64::from(tuning.workgroup_size);
         let (loops, workgroups) = (u64::from(tuning.max_loop_iterations), u64::from(tuning.workgroups));
         // The items of a workgroup: a power of two, so that spans end where chunks do.
@@ -55,13 +56,13 @@ impl Split {
         };
         let Some((layout, shape)) = rows else {
             // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share
-            // the quads, and run the blocks around them.
+            // the quads, of which a box is one, and run the blocks around them.
             let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
-            let span = span(signature.items.div_ceil(4), 2 * lanes, most);
-            return Split { span, tally_span: span, parts: 1, part_columns: 0 };
+            let span = span(signature.items.div_ceil(spec.items_at_once()), 2 * lanes, most);
+            return Split { span, tally_span: span, tallies: 1, parts: 1, part_columns: 0 };
         };
         let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
-        let one = |span: u32| Split { span, tally_span: span, parts: 1, part_columns: 0 };
+        let one = |span: u32| Split { span, tally_span: span, tallies: 1, parts: 1, part_columns: 0 };
         match layout {
             RowLayout::Workgroup { .. } => {
                 // No word of halves is left to two workgroups.
@@ -88,6 +89,7 @@ impl Split {
                 Split {
                     span: span(shape.rows.saturating_mul(parts), rows_at_once, most_rows),
                     tally_span: span(shape.rows, lanes, (loops / (2 * parts + 2)).max(1).saturating_mul(lanes)),
+                    tallies: 1,
                     parts: parts as u32,
                     part_columns: part_columns as u32,
                 }
@@ -114,19 +116,23 @@ pub(crate) fn chunks(
     };
 
     // A chunk has whole units: as many items as lie between two rows of one class, or one.
-    let is_rows = spec.rows().is_some();
-    let unit = if is_rows { signature.class_stride.max(1) } else { 1 };
+    let unit = signature.class_stride.max(1);
+    // Spans are of quads of elements, of rows, pixels or boxes.
+    let per_span = spec.items_at_once();
     let units = signature.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
     let mut most = u64::from(u32::MAX) / 2 / unit;
     if record_size > 0 {
         most = most.min(binding / (record_size * unit));
     }
+    // One unit at least: that it is too many is told below.
+    let available = limits.max_compute_workgroups_per_dimension;
+    let spans = u64::from(available / split.parts.max(split.tallies));
+    most = most.min((spans * u64::from(split.span) * per_span / unit).max(1));
     // Quads of elements are bound to the end of the last one.
     let binding_of_quads = binding / 16 * 16;
-    // Chunks start where every binding is aligned. An even number of units keeps each word of halves in one chunk, four
-    // elements each quad.
-    let mut step = if is_rows { 2 } else { 4 };
+    // Chunks start where every binding is aligned, so that no word of halves is in two, nor a quad.
+    let mut step = spec.items_at_once();
     for operand in operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
@@ -148,11 +154,9 @@ pub(crate) fn chunks(
         let needed = step * operands[0].unit.unwrap_or(1) * operands[0].ty.dtype.size() as u64;
         return too_large(&operands[0], &part, "max_storage_buffer_binding_size", needed, binding);
     }
-    // Quads or rows: both spans in units.
-    let (per_unit, per_span) = if is_rows { (unit, 1) } else { (1, 4) };
     let in_units = |span: u32| {
         let items = u64::from(span) * per_span;
-        items / gcd(items, per_unit)
+        items / gcd(items, unit)
     };
     let whole_spans = lcm(step, lcm(in_units(split.span), in_units(split.tally_span)));
     let step = if whole_spans <= most { whole_spans } else { step };
@@ -163,9 +167,8 @@ pub(crate) fn chunks(
     while first < signature.items {
         let items = per_chunk.min(signature.items - first) as u32;
         let spanned = items.div_ceil(per_span as u32);
-        let partials = spanned.div_ceil(split.tally_span);
+        let partials = spanned.div_ceil(split.tally_span) * split.tallies;
         let workgroups = spanned.div_ceil(split.span) * split.parts;
-        let available = limits.max_compute_workgroups_per_dimension;
         if workgroups.max(partials) > available {
             let needed = u64::from(workgroups.max(partials));
             return Err(gpu.limit(spec.name, "max_compute_workgroups_per_dimension", needed, available.into()));
@@ -177,7 +180,7 @@ pub(crate) fn chunks(
     Ok(chunks)
 }
 
-fn floor_power_of_two(x: u64) -> u64 {
+pub(crate) fn floor_power_of_two(x: u64) -> u64 {
     if x == 0 { 1 } else { 1 << x.ilog2() }
 }
 

@@ -1,6 +1,9 @@
 //! The one error type.
 
-use crate::{DType, Reduction, losses, spec::Rule};
+use crate::{
+    DType, Reduction, losses,
+    spec::{Input, Rule},
+};
 
 /// Everything that can go wrong, with what and where in fields.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -101,7 +104,9 @@ pub enum Error {
         found: Vec<usize>,
     },
     /// A tensor has a row stride that it cannot have.
-    #[error("{loss}: `{tensor}` cannot have a row stride of {found}: only rows [N, C] can, of at least {least}")]
+    #[error(
+        "{loss}: `{tensor}` cannot have a row stride of {found}: only [N, C] of row losses can, of at least {least}"
+    )]
     RowStride {
         /// The loss.
         loss: &'static str,
@@ -145,9 +150,10 @@ pub enum Error {
     Target {
         /// The loss.
         loss: &'static str,
-        /// How many items.
+        /// How many items. Of losses of regions, how many elements: classes of pixels, or whole pixels whose index names
+        /// no class.
         count: u64,
-        /// The index of the first one, counted over the flattened items.
+        /// The index of the first one, counted over the flattened items: of regions, over the pixels `[N, d…]`.
         first: u64,
     },
     /// The reduction does not exist for what it is asked of.
@@ -161,6 +167,14 @@ pub enum Error {
     /// The loss has one value per class, which only the reduction `none` gives.
     #[error("{loss}: its values are per class and need the reduction `none`, found `{reduction}`")]
     PerClassReduction {
+        /// The loss.
+        loss: &'static str,
+        /// The reduction asked for.
+        reduction: Reduction,
+    },
+    /// The loss is a sum of means, which only the reduction `mean` gives.
+    #[error("{loss}: its terms are means and need the reduction `mean`, found `{reduction}`")]
+    TermsReduction {
         /// The loss.
         loss: &'static str,
         /// The reduction asked for.
@@ -303,7 +317,11 @@ fn listed<S: AsRef<str>>(names: &[S]) -> String {
 fn checked(loss: &str) -> String {
     let inputs =
         losses::find(loss).map_or(&[][..], |spec| spec.inputs).iter().filter(|input| input.domain.is_checked());
-    inputs.map(|input| format!("`{}` must be {}", input.name, input.domain)).collect::<Vec<_>>().join(", ")
+    let rule = |input: &Input| {
+        let index = input.as_indices.map_or_else(String::new, |indices| format!(" or an index {}", indices.domain));
+        format!("`{}` must be {}{index}", input.name, input.domain)
+    };
+    inputs.map(rule).collect::<Vec<_>>().join(", ")
 }
 
 fn wanted(asked: &str) -> String {

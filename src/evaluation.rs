@@ -18,6 +18,8 @@ pub struct Evaluation {
     /// How many of the items that counted have their target as the predicted class; `None` for losses without class
     /// indices as targets.
     pub correct: Option<u64>,
+    /// The terms of a loss that is a sum of two, by name and without their weights; empty for others.
+    pub terms: Named<f32>,
     /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
     pub log_sum_exp: Option<HostTensor<'static>>,
     /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
@@ -167,8 +169,11 @@ impl Output {
         let gradients: Result<Named<_>, Error> =
             self.gradients.iter().map(|(name, tensor)| Ok((name.to_string(), host(tensor)?))).collect();
         let (log_sum_exp, argmax) = (self.log_sum_exp.as_ref().map(&mut host), self.argmax.as_ref().map(&mut host));
-        let Status { items, correct } = self.bound.status(&read.next().unwrap_or_default())?;
+        let Status { items, correct, terms } = self.bound.status(&read.next().unwrap_or_default())?;
         let (log_sum_exp, argmax) = (log_sum_exp.transpose()?, argmax.transpose()?);
-        Ok(Evaluation { loss, items, gradients: gradients?, correct, log_sum_exp, argmax })
+        let names = self.bound.plan().spec().regions().and_then(|regions| regions.terms).map(|terms| terms.names);
+        let names = names.into_iter().flatten().map(str::to_string);
+        let terms = names.zip(terms.into_iter().flatten()).collect();
+        Ok(Evaluation { loss, items, gradients: gradients?, correct, terms, log_sum_exp, argmax })
     }
 }

@@ -254,7 +254,7 @@ impl Gpu {
     }
 
     /// The same device with another layout of kernels, and the same cache.
-    #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
+    #[cfg(feature = "parity")]
     pub(crate) fn sharing_kernels(&self, tuning: Tuning) -> Gpu {
         self.laid_out(tuning, self.0.pipelines.clone())
     }

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use crate::{
     DType,
     shader::{Binding, GradientStore, LossVariant, Quads, Role},
-    spec::{CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Rows, Rule, Shape, UPSTREAM, WEIGHT},
+    spec::{
+        CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Regions, Rows, Rule, Shape, UPSTREAM, WEIGHT,
+    },
     tuning::RowLayout,
 };
 
@@ -26,7 +28,7 @@ macro_rules! fixed_params {
 fixed_params! {
     /// Items in this chunk.
     length: u32,
-    /// Quads or rows of one workgroup.
+    /// Quads, rows or boxes of one workgroup.
     span: u32,
     /// Rows of a workgroup that leaves a partial.
     tally_span: u32,
@@ -44,6 +46,18 @@ fixed_params! {
     parts: u32,
     /// Columns of one of them.
     part_columns: u32,
+    /// Pixels of a segment, over which the scores of a region go: a sample, or all of the chunk.
+    segment: u32,
+    /// How many segments there are, and of how many parts each is.
+    segments: u32,
+    segment_parts: u32,
+    /// Scores of a segment; 1 where each class has its own.
+    segment_scores: u32,
+    per_class: u32,
+    /// The record that the slopes begin at.
+    first_slopes: u32,
+    /// What the gradients of the pixels' term are multiplied with.
+    term_scale: f32,
     /// What gradients are multiplied with.
     scale: f32,
     /// 1 where the workspace holds the divisor.
@@ -65,7 +79,8 @@ pub(crate) struct FinalizeParams {
     pub partials: u32,
     pub measured: u32,
     pub divisor: f32,
-    pub reserved: u32,
+    pub pixel_weight: f32,
+    pub score_weight: f32,
 }
 
 /// The header of a loss's kernels.
@@ -79,6 +94,8 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     match variant.loss.0.driver {
         Driver::Elementwise => header.elementwise(variant),
         Driver::Rows(rows) => header.rows(variant, rows),
+        Driver::Regions(regions) => header.regions(variant, regions, bindings),
+        Driver::Boxes => header.boxes(variant),
     }
     header.text
 }
@@ -103,7 +120,7 @@ impl Header {
             line!(self, "    {name}: {ty},");
         }
         for param in spec.params {
-            line!(self, "    {}: {},", param.name, param.default.wgsl_type());
+            line!(self, "    {}: {},", param.member(), param.default.wgsl_type());
         }
         line!(self, "}}");
     }
@@ -144,6 +161,7 @@ impl Header {
             Role::LogSumExp => (format!("storage, {access}"), "log_sum_exp_of_row".to_string(), "array<f32>"),
             Role::Argmax => (format!("storage, {access}"), "argmax_of_row".to_string(), "array<i32>"),
             Role::Rows => (format!("storage, {access}"), "rows".to_string(), "array<Row>"),
+            Role::Regions => (format!("storage, {access}"), "records".to_string(), "array<Region>"),
             Role::Workspace => (format!("storage, {access}"), "workspace".to_string(), "Workspace"),
         };
         line!(self, "@group(0) @binding({number}) var<{space}> {name}: {ty};");
@@ -165,7 +183,7 @@ impl Header {
         line!(self, "alias Outcomes = mat{outcomes}x4<f32>;");
 
         for input in spec.all_inputs() {
-            self.load_items_of(input, variant);
+            self.load_quads_of(input, variant);
         }
         line!(self, "fn load_items(quad: u32) -> Items {{");
         line!(self, "    return Items({});\n}}", list(&hooked, |input| format!("load_{}(quad)", input.name)));
@@ -204,7 +222,7 @@ impl Header {
     }
 
     /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-    fn load_items_of(&mut self, input: &Input, variant: &LossVariant) {
+    fn load_quads_of(&mut self, input: &Input, variant: &LossVariant) {
         line!(self, "fn load_{}(quad: u32) -> vec4<f32> {{", input.name);
         let name = variant.stored_name(input);
         let values = match (variant.dtype(input.name), input.shape) {
@@ -322,15 +340,7 @@ impl Header {
             line!(self, "const ROW_CACHE: u32 = {cache}u;");
         }
 
-        let is_atomic = variant.stores_atomically() && variant.gradients == GradientStore::InPlace;
-        let value = match variant.dtype(first.name) {
-            Some(dtype) if is_atomic => {
-                format!("unpack_{dtype}(atomicLoad(&grad_{}[index / 2u]))[index % 2u]", first.name)
-            }
-            Some(dtype) => variant.element(first, dtype, "index"),
-            None => "0.0".to_string(),
-        };
-        line!(self, "fn load_first(index: u32) -> f32 {{\n    return {value};\n}}");
+        self.load_first(variant, first);
         self.load_quad("first", Some(first), variant);
         self.load_quad("second", second, variant);
         self.load_upstream_quad(variant);
@@ -340,9 +350,7 @@ impl Header {
         self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
         self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
 
-        let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
-        let ignored = if ignores { "label == params.ignore_index" } else { "false" };
-        line!(self, "fn is_ignored(label: i32) -> bool {{\n    return {ignored};\n}}");
+        self.is_ignored(spec);
         let standing = match second.map(|input| input.domain) {
             Some(Domain::Probability) => {
                 "select(select(FINE, SPOILT, is_nan(value)), OUT_OF_RANGE, !is_probability(value))"
@@ -360,6 +368,84 @@ impl Header {
         self.store("log_sum_exp", "f32", "log_sum_exp_of_row", statistics.log_sum_exp);
         self.store("argmax", "i32", "argmax_of_row", statistics.argmax);
         self.put_gradients(variant, first);
+    }
+
+    /// Scores are of regions: what `shaders/lib/pixels.wgsl` or `drivers/score_regions.wgsl` lists, as its kernel binds what
+    /// it is about.
+    fn regions(&mut self, variant: &LossVariant, regions: Regions, bindings: &[Binding]) {
+        let spec = variant.loss.0;
+        let (first, target) = (&spec.inputs[0], &spec.inputs[1]);
+        self.load_element("class_weight", "f32", Some(&CLASS_WEIGHT), variant, "index", "1.0");
+        let is_bound =
+            |name| bindings.iter().any(|binding| matches!(binding.role, Role::Input { input, .. } if input == name));
+        if !is_bound(target.name) {
+            self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+            self.store("loss", "f32", "loss_of_item", variant.per_item);
+            return;
+        }
+        let Some(layout) = variant.regions else { return };
+        let has_activation = spec.params.iter().any(|param| param.name == "activation");
+        let activated = |name: &str, default: bool| match has_activation {
+            true => format!("COMPILED_ACTIVATION == ACTIVATION_{name}"),
+            false => default.to_string(),
+        };
+        let is_index = variant.dtype(target.name) == Some(DType::I32);
+        line!(self, "const STRIP: u32 = {}u;", layout.strip);
+        for (name, value) in [
+            ("STRIPS", layout.strips.to_string()),
+            ("SOFTMAX", activated("SOFTMAX", true)),
+            ("SIGMOID", activated("SIGMOID", false)),
+            ("CHECKS_PREDICTION", activated("NONE", false)),
+            ("INDEX_TARGET", is_index.to_string()),
+            ("CHECKS_WEIGHT", variant.dtype(CLASS_WEIGHT.name).is_some().to_string()),
+            ("MASS_OF_WEIGHTS", regions.terms.is_some_and(|t| t.mean_over == MeanOver::ClassWeights).to_string()),
+        ] {
+            line!(self, "const {name}: bool = {value};");
+        }
+        self.load_first(variant, first);
+        let (labels, values) = if is_index { (Some(target), None) } else { (None, Some(target)) };
+        self.load_element("target", "i32", labels, variant, "index", "0");
+        self.load_element("second", "f32", values, variant, "index", "1.0");
+        self.is_ignored(spec);
+        self.put_gradients(variant, first);
+    }
+
+    /// `load_first(index)`: one value of the first input, which its gradient may be about to overwrite.
+    fn load_first(&mut self, variant: &LossVariant, first: &Input) {
+        let is_atomic = variant.stores_atomically() && variant.gradients == GradientStore::InPlace;
+        let value = match variant.dtype(first.name) {
+            Some(dtype) if is_atomic => {
+                format!("unpack_{dtype}(atomicLoad(&grad_{}[index / 2u]))[index % 2u]", first.name)
+            }
+            Some(dtype) => variant.element(first, dtype, "index"),
+            None => "0.0".to_string(),
+        };
+        line!(self, "fn load_first(index: u32) -> f32 {{\n    return {value};\n}}");
+    }
+
+    /// `is_ignored(label)`.
+    fn is_ignored(&mut self, spec: &LossSpec) {
+        let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
+        let ignored = if ignores { "label == params.ignore_index" } else { "false" };
+        line!(self, "fn is_ignored(label: i32) -> bool {{\n    return {ignored};\n}}");
+    }
+
+    /// Items are boxes, each a quad: what `shaders/drivers/boxes.wgsl` lists.
+    fn boxes(&mut self, variant: &LossVariant) {
+        let spec = variant.loss.0;
+        for input in spec.inputs.iter().filter(|input| input.shape == Shape::Boxes) {
+            self.load_quads_of(input, variant);
+        }
+        self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
+        self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+        self.store("loss", "f32", "loss_of_item", variant.per_item);
+        match spec.differentiable().next().and_then(|input| Some((input, variant.dtype(input.name)?))) {
+            Some((input, dtype)) if variant.gradients != GradientStore::Skip => {
+                let adds = variant.gradients == GradientStore::Add;
+                self.store_quad("store_gradient", &format!("grad_{}", input.name), dtype, adds, true);
+            }
+            _ => line!(self, "fn store_gradient(quad: u32, values: vec4<f32>) {{}}"),
+        }
     }
 
     /// `load_<name>(index)`: one value of an input, or a default where it was left out.

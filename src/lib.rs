@@ -1,8 +1,8 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses and functions of rows with f32, f16 or bf16 storage, weights, five
-//! reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a reference in f64
-//! ([`reference`](mod@reference)) that it is checked against (`parity`).
+//! Regression, binary and multi-class losses, functions of rows, losses of regions and of boxes with f32, f16 or bf16 storage,
+//! weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
+//! reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
 //! # Quick start
 //!
@@ -54,6 +54,15 @@
 //! - A logit of −∞ masks its class.
 //! - A lane, a workgroup or several take a row, as its length and the number of rows ask for: [`RowKernel`].
 //!
+//! # Regions
+//!
+//! The losses of [`segmentation`](losses::segmentation) compare predicted regions with those that are wanted.
+//!
+//! - Predictions are `[N, C]` or `[N, C, d1, …]`, as probabilities or as logits ([`Activation`]). Targets are a value for
+//!   each of them, or class indices `[N, d1, …]`.
+//! - An item is a score, of the classes and samples that its [`Scope`] says.
+//! - [`CeDice`] and [`FocalDice`] add a term for each pixel from the same softmax; [`Evaluation::terms`] has both terms.
+//!
 //! # Features
 //!
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
@@ -92,6 +101,7 @@ mod plan;
 mod readback;
 mod reduction;
 pub mod reference;
+mod regions;
 mod shader;
 #[cfg(test)]
 mod shader_tests;
@@ -107,7 +117,7 @@ pub use evaluation::{Evaluation, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{binary::*, multiclass::*, regression::*, rows::*};
+pub use losses::{binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
@@ -124,3 +134,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/rows.md")]
 struct RowsPage;
+
+/// Compiles the code of the page on segmentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/segmentation.md")]
+struct SegmentationPage;

@@ -93,6 +93,9 @@ impl Options {
         if rows.is_some_and(|rows| rows.per_class) && reduction != Reduction::None {
             return Err(Error::PerClassReduction { loss, reduction });
         }
+        if spec.regions().is_some_and(|regions| regions.terms.is_some()) && reduction != Reduction::Mean {
+            return Err(Error::TermsReduction { loss, reduction });
+        }
         if self.statistics.log_sum_exp && !rows.is_some_and(Rows::has_log_sum_exp) {
             return Err(Error::Statistic { loss, statistic: "log_sum_exp" });
         }

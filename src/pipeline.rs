@@ -104,7 +104,7 @@ impl Kernel {
     /// What messages and labels call the kernel.
     pub fn name(&self) -> &'static str {
         match &self.pass {
-            Pass::Loss(variant) => variant.loss.0.name,
+            Pass::Loss(variant) | Pass::Scores(variant) => variant.loss.0.name,
             Pass::Finalize => "finalize",
         }
     }

@@ -8,9 +8,10 @@ use crate::{
     header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
     readback::{self, Range},
+    regions::{RegionLayout, ScoreSplit, Scores},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
-    spec::{Domain, Input, LossSpec, Shape, Values},
+    spec::{CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -83,6 +84,8 @@ struct Inner {
     tuning: Tuning,
     split: Split,
     chunks: Vec<Chunk>,
+    /// Of a loss of regions.
+    scores: Option<(Scores, ScoreSplit)>,
     divisor: Divisor,
 }
 
@@ -140,22 +143,32 @@ impl Plan {
             }
             None => (None, gpu.tuning()),
         };
+        let regions =
+            spec.regions().map(|regions| (RegionLayout::new(&signature), Scores::new(regions, &values, &signature)));
         let variant = LossVariant {
             loss: SpecKey(spec),
             inputs: spec.all_inputs().map(|input| signature.input(input.name).map(|ty| ty.dtype)).collect(),
             compiled: values.compiled(),
             gradients: options.gradients.into(),
             rows: row_layout.map(|(layout, _)| layout),
+            regions: regions.map(|(layout, _)| layout),
             statistics: options.statistics,
             per_item: options.reduction == Reduction::None,
             shared_buffers: false,
             quads: quads(spec, &signature, row_layout.map(|(layout, _)| layout)),
         };
-        let divisor = Divisor::of(spec, &signature, options.reduction);
+        let divisor = Divisor::of(spec, &values, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
-        let split = Split::new(&signature, tuning, row_layout);
+        let split = match regions {
+            Some((layout, scores)) => layout.split(gpu, spec.name, &signature, scores)?,
+            None => Split::new(spec, &signature, tuning, row_layout),
+        };
         let record_size = record_size(&variant, split);
         let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
+        let scores = match regions {
+            Some((_, scores)) => Some((scores, scores.split(gpu, spec.name, tuning, &chunks)?)),
+            None => None,
+        };
         let gpu = gpu.clone();
         let plan = Plan(Arc::new(Inner {
             gpu,
@@ -168,6 +181,7 @@ impl Plan {
             tuning,
             split,
             chunks,
+            scores,
             divisor,
         }));
         plan.pipelines(&plan.0.variant)?;
@@ -217,27 +231,46 @@ impl Plan {
     }
 
     fn partials(&self) -> u32 {
-        self.0.chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials)
+        let of_scores = self.0.scores.map_or(0, |(_, split)| split.dispatched);
+        self.0.chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials) + of_scores
     }
 
-    /// Bytes of the records of rows by parts.
+    /// Bytes of the records of rows by parts, or of regions.
     fn records_size(&self) -> u64 {
-        self.0.signature.items * record_size(&self.0.variant, self.0.split)
+        match &self.0.scores {
+            Some((scores, split)) => scores.records_size(split.parts),
+            None => self.0.signature.items * record_size(&self.0.variant, self.0.split),
+        }
     }
 
     /// The passes, in order, compiled: each for every chunk, or once.
     fn pipelines(&self, variant: &LossVariant) -> Result<Vec<(Arc<Pipeline>, Dispatch)>, Error> {
         let Inner { gpu, tuning, divisor, .. } = &*self.0;
         let kernel = |pass| Kernel { pass, workgroup_size: tuning.workgroup_size, reduce: tuning.reduce };
-        let loss = kernel(Pass::Loss(variant.clone()));
+        let pixels_of = variant.loss.0.regions().and_then(|regions| regions.pixels_of);
+        let loss = SpecKey(pixels_of.unwrap_or(variant.loss.0));
+        let loss = kernel(Pass::Loss(LossVariant { loss, ..variant.clone() }));
         let finalize = kernel(Pass::Finalize);
-        let last = if variant.per_item { Entry::FinalizeItems } else { Entry::FinalizeLoss };
+        let last = if variant.per_item {
+            Entry::FinalizeItems
+        } else if self.terms().is_some() {
+            Entry::FinalizeTerms
+        } else {
+            Entry::FinalizeLoss
+        };
         let mut passes = Vec::new();
-        if let Divisor::Measured = divisor {
+        let scores = kernel(Pass::Scores(variant.clone()));
+        if let (Divisor::Measured, None) = (divisor, variant.regions) {
             passes.push((&loss, Entry::Measure, Dispatch::Partials));
             passes.push((&finalize, Entry::FinalizeDivisor, Dispatch::Once));
         }
-        if let Some(RowLayout::Parts { .. }) = variant.rows {
+        if variant.regions.is_some() {
+            passes.push((&loss, Entry::SumRegions, Dispatch::Workgroups));
+            passes.push((&scores, Entry::ScoreRegions, Dispatch::Scores));
+            if variant.stores_classes() {
+                passes.push((&loss, Entry::EvaluateGradients, Dispatch::Workgroups));
+            }
+        } else if let Some(RowLayout::Parts { .. }) = variant.rows {
             passes.push((&loss, Entry::EvaluateParts, Dispatch::Workgroups));
             passes.push((&loss, Entry::JoinRows, Dispatch::Partials));
             if variant.has_middle() {
@@ -281,8 +314,8 @@ impl Plan {
             size => Some(gpu.buffer("the records of rows", size, wgpu::BufferUsages::STORAGE)?),
         };
         let mut steps = Vec::new();
-        // Where there are no items to have a loss each, there is nothing to write and nothing that could be bound.
-        if signature.items > 0 || !variant.per_item {
+        // Where there is nothing to have a loss each, there is nothing to write and nothing that could be bound.
+        if signature.results() > 0 || !variant.per_item {
             let uniforms = self.uniforms()?;
             let pipelines = self.pipelines(variant)?;
             let unit = self.unit();
@@ -304,6 +337,10 @@ impl Plan {
                             (Some(records), Some(chunk)) => chunk.part_of(records, record_size(variant, *split)),
                             _ => unreachable!("only rows by parts bind records"),
                         },
+                        Role::Regions => match &records {
+                            Some(records) => records.as_entire_binding(),
+                            None => unreachable!("every loss of regions has records"),
+                        },
                     }),
                     workgroups,
                 };
@@ -312,11 +349,15 @@ impl Plan {
                         match dispatch {
                             Dispatch::Workgroups => steps.push(step(pipeline, index, Some(chunk), chunk.workgroups)),
                             Dispatch::Partials => steps.push(step(pipeline, index, Some(chunk), chunk.partials)),
-                            Dispatch::Once => {}
+                            Dispatch::Once | Dispatch::Scores => {}
                         }
                     }
-                    if let Dispatch::Once = dispatch {
-                        steps.push(step(pipeline, chunks.len(), None, 1));
+                    match (dispatch, &self.0.scores) {
+                        (Dispatch::Once, _) => steps.push(step(pipeline, chunks.len(), None, 1)),
+                        (Dispatch::Scores, Some((_, split))) => {
+                            steps.push(step(pipeline, chunks.len() + 1, None, split.dispatched));
+                        }
+                        _ => {}
                     }
                 }
             })?;
@@ -324,9 +365,15 @@ impl Plan {
         Ok(BoundPlan { plan: self.clone(), steps, workspace })
     }
 
+    /// The weights of the loss's two terms, if it is a sum of them.
+    fn terms(&self) -> Option<[f64; 2]> {
+        let terms = self.0.spec.regions()?.terms?;
+        Some(terms.weights.map(|weight| self.0.values.number(weight)))
+    }
+
     /// Items of a unit: chunks have whole ones.
     fn unit(&self) -> u64 {
-        if self.0.spec.rows().is_some() { self.0.signature.class_stride.max(1) } else { 1 }
+        self.0.signature.class_stride.max(1)
     }
 
     /// Where each input and output lies, checked.
@@ -368,40 +415,57 @@ impl Plan {
 
     /// The parameters of each chunk, then those of the sums over all of them.
     fn uniforms(&self) -> Result<Uniforms, Error> {
-        let Inner { gpu, signature, options, values, split, chunks, divisor, .. } = &*self.0;
+        let Inner { gpu, signature, options, values, split, chunks, scores, divisor, .. } = &*self.0;
         let (measured, divisor) = match *divisor {
             Divisor::Known(divisor) => (0, divisor),
             Divisor::Measured => (1, 1.0),
         };
         // Where nothing counts, every gradient is 0.
         let scale = if divisor == 0.0 { 0.0 } else { options.gradient_scale() / divisor };
+        let [pixel_weight, score_weight] = self.terms().unwrap_or([0.0, 1.0]);
         let one_upstream = signature.input("upstream").is_none_or(|ty| ty.elements() == 1);
         let mut blocks: Vec<Vec<u8>> = Vec::new();
+        let fixed = FixedParams {
+            classes: signature.row as u32,
+            class_stride: signature.class_stride as u32,
+            row_stride: signature.row_stride(0) as u32,
+            second_stride: signature.row_stride(1) as u32,
+            scale: (score_weight * scale) as f32,
+            term_scale: (pixel_weight * options.gradient_scale()) as f32,
+            measured,
+            weighted: u32::from(options.reduction == Reduction::WeightedMean),
+            upstream_stride: u32::from(!one_upstream),
+            last_axis: signature.last_axis as u32,
+            ..FixedParams::default()
+        };
+        let fixed = scores.map_or(fixed, |(scores, split)| scores.params(split, fixed));
+        let block = |fixed: FixedParams| {
+            let mut block = bytemuck::bytes_of(&fixed).to_vec();
+            block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
+            block
+        };
         for chunk in chunks {
-            let fixed = FixedParams {
+            let items = FixedParams {
                 length: chunk.items,
                 span: split.span,
                 tally_span: split.tally_span,
                 first_partial: chunk.first_partial,
-                classes: signature.row as u32,
-                class_stride: signature.class_stride as u32,
-                row_stride: signature.row_stride(0) as u32,
-                second_stride: signature.row_stride(1) as u32,
                 parts: split.parts,
                 part_columns: split.part_columns,
-                scale: scale as f32,
-                measured,
-                weighted: u32::from(options.reduction == Reduction::WeightedMean),
-                upstream_stride: u32::from(!one_upstream),
-                last_axis: signature.last_axis as u32,
                 last_axis_start: (chunk.first % signature.last_axis) as u32,
+                ..fixed
             };
-            let mut block = bytemuck::bytes_of(&fixed).to_vec();
-            block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
-            blocks.push(block);
+            blocks.push(block(scores.map_or(items, |(scores, _)| scores.params_of_pixels(*split, chunk, items))));
         }
-        let finalize = FinalizeParams { partials: self.partials(), measured, divisor: divisor as f32, reserved: 0 };
+        let finalize = FinalizeParams {
+            partials: self.partials(),
+            measured,
+            divisor: divisor as f32,
+            pixel_weight: pixel_weight as f32,
+            score_weight: score_weight as f32,
+        };
         blocks.push(bytemuck::bytes_of(&finalize).to_vec());
+        blocks.extend(scores.map(|(scores, split)| block(scores.params_of_scores(split, fixed))));
         Uniforms::new(gpu, &blocks)
     }
 }
@@ -435,6 +499,9 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
 
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
+    if let Driver::Boxes = spec.driver {
+        return Quads::Aligned;
+    }
     let Some(layout) = rows else { return Quads::Anywhere };
     let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
     let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
@@ -458,13 +525,15 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     let mut add = |name: String, ty: &TensorType, access, unit, quads| {
         operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
-    let items = if spec.rows().is_some() { signature.class_stride } else { 1 };
+    let items = signature.class_stride;
     let results = if spec.rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
     for (input, ty) in &signature.inputs {
         let unit = match input.shape {
             Shape::Items => Some(items),
-            Shape::Rows => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
+            Shape::Rows | Shape::Boxes => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
             Shape::LastAxis | Shape::Classes => None,
+            // Scores are not split with the pixels.
+            Shape::OneOrItems if spec.regions().is_some() => None,
             Shape::OneOrItems => (ty.elements() != 1).then_some(results),
         };
         let quads = spec.moves_quads_of(input);
@@ -478,7 +547,7 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
             add(gradient_name(input.name), ty, Access::Write, unit, quads);
         }
     }
-    let unit = (options.reduction == Reduction::None).then_some(results);
+    let unit = (options.reduction == Reduction::None && spec.regions().is_none()).then_some(results);
     let quads = unit.is_some() && spec.moves_quads_of_losses();
     add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit, quads);
     let statistics = options.statistics;
@@ -499,22 +568,27 @@ pub(crate) fn gradient_name(input: &str) -> String {
 }
 
 impl Divisor {
-    fn of(spec: &LossSpec, signature: &Signature, reduction: Reduction) -> Self {
+    fn of(spec: &LossSpec, values: &Values, signature: &Signature, reduction: Reduction) -> Self {
         let is_given = |name| signature.input(name).is_some();
+        if spec.regions().is_some() {
+            // Every score counts; their weights are on the device.
+            let is_weighted = values.scope().is_per_class() && is_given(CLASS_WEIGHT.name);
+            return match reduction {
+                Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+                Reduction::BatchMean => Divisor::Known(signature.batch as f64),
+                Reduction::WeightedMean if is_weighted => Divisor::Measured,
+                Reduction::Mean | Reduction::WeightedMean => Divisor::Known(signature.results() as f64),
+            };
+        }
         // Rows may be ignored, weights are on the device.
         let is_measured = match reduction {
             Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
             Reduction::BatchMean => return Divisor::Known(signature.batch as f64),
             Reduction::Mean => false,
             Reduction::WeightedMean => is_given("weight"),
-        } || has_labels(spec);
+        } || signature.has_labels();
         if is_measured { Divisor::Measured } else { Divisor::Known(signature.items as f64) }
     }
-}
-
-/// Whether each item has a class index, of which some may be ignored.
-fn has_labels(spec: &LossSpec) -> bool {
-    spec.inputs.iter().any(|input| input.domain == Domain::Class)
 }
 
 /// For what a pass has workgroups.
@@ -524,6 +598,8 @@ enum Dispatch {
     Workgroups,
     /// For the partials of every chunk.
     Partials,
+    /// For the scores of regions.
+    Scores,
     /// One for the whole call.
     Once,
 }
@@ -649,13 +725,15 @@ struct Step {
 }
 
 /// What a run found besides the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status {
     /// Items that counted.
     pub items: u64,
     /// How many of them have their target as the predicted class, the first of the largest logits; `None` for losses
     /// without class indices as targets.
     pub correct: Option<u64>,
+    /// The two terms of a loss that is a sum of them, without their weights; `None` for others.
+    pub terms: Option<[f32; 2]>,
 }
 
 impl BoundPlan {
@@ -707,8 +785,10 @@ impl BoundPlan {
         let found: WorkspaceHeader = bytemuck::pod_read_unaligned(bytes);
         let (items, count) = (found.items(), found.invalid());
         if count == 0 {
-            let correct = has_labels(self.plan.spec()).then(|| found.correct());
-            return Ok(Status { items, correct });
+            let has_predictions = self.plan.spec().rows().is_some() && self.plan.0.signature.has_labels();
+            let correct = has_predictions.then(|| found.correct());
+            let terms = self.plan.terms().map(|_| [found.pixel_term, found.score_term]);
+            return Ok(Status { items, correct, terms });
         }
         let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
         let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);

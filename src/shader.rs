@@ -4,7 +4,8 @@
 
 use crate::{
     DType, Gradients, Statistics, header,
-    spec::{Driver, Input, LossSpec, ShaderFile, shader_file},
+    regions::RegionLayout,
+    spec::{Driver, Input, LossSpec, ShaderFile, Shape, UPSTREAM, shader_file},
     tuning::{Reduce, RowLayout},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Kernel {
 pub(crate) enum Pass {
     /// The entry points of a loss's driver.
     Loss(LossVariant),
+    /// Of a loss of regions: the scores from the sums.
+    Scores(LossVariant),
     /// The sum over workgroups.
     Finalize,
 }
@@ -41,6 +44,8 @@ pub(crate) struct LossVariant {
     pub gradients: GradientStore,
     /// How a row loss's rows are shared out; `None` for other losses.
     pub rows: Option<RowLayout>,
+    /// How a loss of regions takes its pixels; `None` for other losses.
+    pub regions: Option<RegionLayout>,
     /// What else is stored of each row.
     pub statistics: Statistics,
     /// Whether each item's loss is stored.
@@ -59,7 +64,7 @@ pub(crate) enum Quads {
     /// They are, and what is not a whole quad one by one: the end of a tensor, which needs room up to a whole one, and
     /// where rows are worked on their ends.
     Anywhere,
-    /// They are, and each row is of whole quads.
+    /// They are, and each row or box is of whole quads.
     Aligned,
 }
 
@@ -115,10 +120,15 @@ pub(crate) enum Entry {
     JoinMiddles,
     /// and the gradients.
     EvaluateGradients,
+    /// Of regions, before `EvaluateGradients`: the sums of their parts, and the scores made of them.
+    SumRegions,
+    ScoreRegions,
     /// The divisor from the sums of `Measure`.
     FinalizeDivisor,
     /// The loss from the sums of `Evaluate`.
     FinalizeLoss,
+    /// The same of a loss that is a sum of two terms.
+    FinalizeTerms,
     /// Only the counts of `Evaluate`.
     FinalizeItems,
 }
@@ -133,8 +143,11 @@ impl Entry {
             Entry::EvaluateMiddles => "evaluate_middles",
             Entry::JoinMiddles => "join_middles",
             Entry::EvaluateGradients => "evaluate_gradients",
+            Entry::SumRegions => "sum_regions",
+            Entry::ScoreRegions => "score_regions",
             Entry::FinalizeDivisor => "finalize_divisor",
             Entry::FinalizeLoss => "finalize_loss",
+            Entry::FinalizeTerms => "finalize_terms",
             Entry::FinalizeItems => "finalize_items",
         }
     }
@@ -165,6 +178,8 @@ pub(crate) enum Role {
     Workspace,
     /// The records of rows by parts.
     Rows,
+    /// The records of regions: the sums of their parts, and the slopes of their scores.
+    Regions,
 }
 
 impl Kernel {
@@ -176,10 +191,23 @@ impl Kernel {
         let mut bindings = vec![read(Role::Params)];
         match &self.pass {
             Pass::Finalize => bindings.push(write(Role::Loss)),
+            Pass::Scores(variant) => {
+                for (input, dtype) in variant.given().filter(|(input, _)| is_of_scores(input)) {
+                    let role = Role::Input { input: input.name, dtype };
+                    bindings.push(Binding { role, writable: variant.shared_buffers });
+                }
+                if variant.per_item {
+                    bindings.push(write(Role::Loss));
+                }
+                bindings.push(write(Role::Regions));
+            }
             Pass::Loss(variant) => {
-                let is_overwritten =
-                    |input: &Input| variant.gradients == GradientStore::InPlace && input.differentiable;
-                for (input, dtype) in variant.given().filter(|(input, _)| !is_overwritten(input)) {
+                let is_region = variant.regions.is_some();
+                let is_left_out = |input: &Input| {
+                    variant.gradients == GradientStore::InPlace && input.differentiable
+                        || is_region && input.name == UPSTREAM.name
+                };
+                for (input, dtype) in variant.given().filter(|(input, _)| !is_left_out(input)) {
                     let role = Role::Input { input: input.name, dtype };
                     bindings.push(Binding { role, writable: variant.shared_buffers });
                 }
@@ -188,7 +216,7 @@ impl Kernel {
                         bindings.push(write(Role::Gradient { input: input.name, dtype }));
                     }
                 }
-                if variant.per_item {
+                if variant.per_item && !is_region {
                     bindings.push(write(Role::Loss));
                 }
                 if variant.statistics.log_sum_exp {
@@ -199,6 +227,9 @@ impl Kernel {
                 }
                 if let Some(RowLayout::Parts { .. }) = variant.rows {
                     bindings.push(write(Role::Rows));
+                }
+                if is_region {
+                    bindings.push(write(Role::Regions));
                 }
             }
         }
@@ -218,18 +249,27 @@ impl Kernel {
         text.generated(&format!("const WORKGROUP_SIZE: u32 = {size}u;\nconst BLOCK: u32 = {BLOCK}u;\n"));
         text.file(shader_file!("lib/workspace.wgsl"));
         text.file(shader_file!("lib/math.wgsl"));
+        text.file(shader_file!("lib/infinity.wgsl"));
         text.file(reduce);
         match &self.pass {
             Pass::Finalize => text.file(shader_file!("drivers/finalize.wgsl")),
-            Pass::Loss(variant) => {
+            Pass::Loss(variant) | Pass::Scores(variant) => {
                 text.generated(&header::header(variant, &self.bindings()));
                 text.file(shader_file!("lib/storage.wgsl"));
                 text.file(shader_file!("lib/domain.wgsl"));
                 text.file(shader_file!("lib/scale.wgsl"));
+                if let Driver::Boxes = variant.loss.0.driver {
+                    text.file(shader_file!("lib/boxes.wgsl"));
+                }
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
+                    Driver::Boxes => text.file(shader_file!("drivers/boxes.wgsl")),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
+                    Driver::Regions(_) => {
+                        let scores = matches!(self.pass, Pass::Scores(_));
+                        variant.region_files(scores).into_iter().for_each(|file| text.file(file));
+                    }
                 }
             }
         }
@@ -241,7 +281,7 @@ impl LossVariant {
     /// The inputs given, with their types.
     fn given(&self) -> impl Iterator<Item = (&'static Input, DType)> + '_ {
         let all = self.loss.0.all_inputs().zip(&self.inputs);
-        all.filter_map(|(input, dtype)| dtype.map(|dtype| (input, dtype)))
+        all.filter_map(|(input, dtype)| dtype.map(|dtype| (input.given_as(dtype), dtype)))
     }
 
     /// The type of that input, if it is given.
@@ -283,7 +323,8 @@ impl LossVariant {
         let shared = match self.rows {
             Some(RowLayout::Lane { pairs, .. }) => !pairs,
             Some(RowLayout::Parts { .. }) => self.quads == Quads::No,
-            Some(RowLayout::Workgroup { .. }) | None => false,
+            Some(RowLayout::Workgroup { .. }) => false,
+            None => self.regions.is_some_and(|layout| !layout.pairs),
         };
         shared && self.first_dtype().is_some_and(DType::is_half)
     }
@@ -291,6 +332,28 @@ impl LossVariant {
     /// The storage type of the first input.
     pub fn first_dtype(&self) -> Option<DType> {
         self.dtype(self.loss.0.inputs[0].name)
+    }
+
+    /// What a loss of regions is joined to besides its own hooks.
+    fn region_files(&self, scores: bool) -> Vec<ShaderFile> {
+        let mut files = vec![shader_file!("lib/regions.wgsl")];
+        if !self.loss.0.shader.defines("PIXEL_TERM") {
+            files.push(shader_file!("lib/hooks/pixel_term.wgsl"));
+        }
+        if scores {
+            files.push(shader_file!("drivers/score_regions.wgsl"));
+        } else {
+            let stores_halves = self.gradients != GradientStore::Skip && self.first_dtype().is_some_and(DType::is_half);
+            let pairs = stores_halves && self.regions.is_some_and(|layout| layout.pairs);
+            files.push(shader_file!("lib/pixels.wgsl"));
+            files.push(shader_file!("drivers/sum_regions.wgsl"));
+            files.push(shader_file!("drivers/evaluate_regions.wgsl"));
+            files.push(match pairs {
+                true => shader_file!("lib/store_pixel_pairs.wgsl"),
+                false => shader_file!("lib/store_pixel.wgsl"),
+            });
+        }
+        files
     }
 
     /// What a row loss is joined to besides its own hooks.
@@ -329,6 +392,11 @@ impl LossVariant {
         });
         files
     }
+}
+
+/// Whether an input is about the scores of regions, not about their pixels.
+fn is_of_scores(input: &Input) -> bool {
+    matches!(input.shape, Shape::Classes | Shape::OneOrItems)
 }
 
 /// A kernel's text, and where each line of it comes from.

@@ -6,10 +6,11 @@ use crate::{
     DType, Statistics,
     header::{FinalizeParams, FixedParams},
     losses::ALL,
+    regions::RegionLayout,
     shader::{Entry, GradientStore, Kernel, LossVariant, Pass, Quads, SpecKey},
-    spec::{Kind, LossSpec, Rule},
+    spec::{Driver, Kind, LossSpec, Rule},
     tuning::{Reduce, RowLayout},
-    workspace::{Partial, RECORD_SIZE, WorkspaceHeader},
+    workspace::{Partial, RECORD_SIZE, REGION_SIZE, WorkspaceHeader},
 };
 
 /// Workgroup sizes and reductions as `tuning.rs` pairs them, and as a caller may.
@@ -30,6 +31,14 @@ fn kernels() -> BTreeMap<String, Kernel> {
     for &spec in ALL {
         for (index, variant) in variants(spec).into_iter().enumerate() {
             let layout = LAYOUTS[index % LAYOUTS.len()];
+            // Scores know nothing of how pixels are taken, and some losses take another's kernels of pixels.
+            if variant.regions == Some(REGION_LAYOUTS[0]) && variant.gradients == GradientStore::Write {
+                let scores = kernel(Pass::Scores(variant.clone()), layout);
+                kernels.insert(format!("{}-scores-{index:04}", spec.name), scores);
+            }
+            if spec.regions().is_some_and(|regions| regions.pixels_of.is_some()) {
+                continue;
+            }
             kernels.insert(format!("{}-{index:04}", spec.name), kernel(Pass::Loss(variant), layout));
         }
     }
@@ -48,36 +57,40 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let mut variants = Vec::new();
     for dtype in DType::FLOATS {
         for gradients in gradient_stores {
-            let mut add = |subset: u32, (per_item, shared_buffers), compiled: &[u32], rows, statistics, quads| {
+            let variant = |subset: u32, (per_item, shared_buffers), compiled: &[u32]| {
                 let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
                 let inputs = spec.all_inputs().map(|input| {
                     let given = !input.optional || bits.next() == Some(true);
                     given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
                 });
-                variants.push(LossVariant {
+                LossVariant {
                     loss: SpecKey(spec),
                     inputs: inputs.collect(),
                     compiled: compiled.to_vec(),
                     gradients,
-                    rows,
-                    statistics,
+                    rows: None,
+                    regions: None,
+                    statistics: Statistics::default(),
                     per_item,
                     shared_buffers,
-                    quads,
-                });
+                    quads: Quads::No,
+                }
             };
-            let none = Statistics::default();
-            match spec.rows() {
-                None => {
+            match spec.driver {
+                Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
-                            let quads = if per_item == shared { Quads::Anywhere } else { Quads::No };
-                            add(subset, (per_item, shared), choice, None, none, quads);
+                            let quads = match spec.driver {
+                                Driver::Boxes => Quads::Aligned,
+                                _ if per_item == shared => Quads::Anywhere,
+                                _ => Quads::No,
+                            };
+                            variants.push(LossVariant { quads, ..variant(subset, (per_item, shared), choice) });
                         }
                     }
                 }
-                Some(rows) => {
+                Driver::Rows(rows) => {
                     let mut rounds = 0..;
                     for ((layout, quads), compiled) in
                         ROW_LAYOUTS.iter().flat_map(|layout| choices.iter().map(move |choice| (layout, choice)))
@@ -88,7 +101,22 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                         let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
                         let statistics = Statistics { log_sum_exp, argmax };
                         let output = (per_item || rows.per_class, shared);
-                        add(subsets[round * 3 % subsets.len()], output, compiled, Some(*layout), statistics, *quads);
+                        let variant = variant(subsets[round * 3 % subsets.len()], output, compiled);
+                        variants.push(LossVariant { rows: Some(*layout), statistics, quads: *quads, ..variant });
+                    }
+                }
+                Driver::Regions(_) => {
+                    let forms = REGION_LAYOUTS.iter().flat_map(|layout| [(layout, false), (layout, true)]);
+                    let choices = forms.flat_map(|form| choices.iter().map(move |choice| (form, choice)));
+                    for (round, ((layout, indices), compiled)) in choices.enumerate() {
+                        let output = outputs[round % outputs.len()];
+                        let mut variant = variant(subsets[round * 3 % subsets.len()], output, compiled);
+                        for (input, dtype) in spec.all_inputs().zip(&mut variant.inputs) {
+                            if indices && input.as_indices.is_some() {
+                                *dtype = Some(DType::I32);
+                            }
+                        }
+                        variants.push(LossVariant { regions: Some(*layout), ..variant });
                     }
                 }
             }
@@ -112,6 +140,12 @@ const ROW_LAYOUTS: [(RowLayout, Quads); 14] = [
     (RowLayout::Parts { contiguous: true }, Quads::Anywhere),
     (RowLayout::Parts { contiguous: true }, Quads::Aligned),
     (RowLayout::Parts { contiguous: false }, Quads::No),
+];
+
+const REGION_LAYOUTS: [RegionLayout; 3] = [
+    RegionLayout { strip: 1, strips: false, pairs: true },
+    RegionLayout { strip: 3, strips: false, pairs: false },
+    RegionLayout { strip: 8, strips: true, pairs: false },
 ];
 
 /// Every combination of what kernels are compiled for.
@@ -160,8 +194,10 @@ fn entries(kernel: &Kernel) -> &'static [Entry] {
             Entry::JoinMiddles,
             Entry::EvaluateGradients,
         ],
+        Pass::Loss(LossVariant { regions: Some(_), .. }) => &[Entry::SumRegions, Entry::EvaluateGradients],
         Pass::Loss(_) => &[Entry::Measure, Entry::Evaluate],
-        Pass::Finalize => &[Entry::FinalizeDivisor, Entry::FinalizeLoss, Entry::FinalizeItems],
+        Pass::Scores(_) => &[Entry::ScoreRegions],
+        Pass::Finalize => &[Entry::FinalizeDivisor, Entry::FinalizeLoss, Entry::FinalizeTerms, Entry::FinalizeItems],
     }
 }
 
@@ -237,11 +273,11 @@ fn structs_are_the_same_on_host_and_device() {
     assert_eq!(members(&finalize, "Partial"), partial);
     let header = words!(
         WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, correct_low,
-        correct_high
+        correct_high, pixel_term, score_term
     );
     let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);
     assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());
-    let params = words!(FinalizeParams: partials, measured, divisor, reserved);
+    let params = words!(FinalizeParams: partials, measured, divisor, pixel_weight, score_weight);
     assert_eq!(members(&finalize, "FinalizeParams"), params);
 
     let rows = Some(RowLayout::Parts { contiguous: true });
@@ -251,13 +287,18 @@ fn structs_are_the_same_on_host_and_device() {
         assert_eq!(size_of_struct(&kernel, "Row"), RECORD_SIZE as u32);
     }
 
+    for spec in ALL.iter().filter(|spec| spec.regions().is_some()) {
+        let kernel = Kernel { pass: Pass::Loss(variants(spec).remove(0)), ..finalize.clone() };
+        assert_eq!(size_of_struct(&kernel, "Region"), REGION_SIZE as u32);
+    }
+
     // A loss's own parameters follow the fixed ones, a word each.
     for &spec in ALL {
         let pass = Pass::Loss(variants(spec).remove(0));
         let found = members(&Kernel { pass, ..finalize.clone() }, "Params");
         let own = &found[found.len() - spec.params.len()..];
         let first = size_of::<FixedParams>() as u32;
-        let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.name.to_string(), first + 4 * index));
+        let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.member(), first + 4 * index));
         assert_eq!(own, expected.collect::<Vec<_>>(), "{}", spec.name);
     }
 }

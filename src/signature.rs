@@ -13,11 +13,12 @@ pub(crate) struct Signature {
     pub inputs: Vec<(&'static Input, TensorType)>,
     /// The shape of an input with one value per item.
     pub item_shape: Vec<usize>,
-    /// The shape of an unreduced result: that of the items, or of the first input for functions of a value per class.
+    /// The shape of an unreduced result: that of the items; of the first input for functions of a value per class; of the
+    /// scores of regions.
     pub result_shape: Vec<usize>,
-    /// How many items there are.
+    /// How many items there are: of regions, pixels.
     pub items: u64,
-    /// Elements of one item in the first input: 1, or the number of classes.
+    /// Elements of one item in the first input: 1, the number of classes, or 4 of a box.
     pub row: u64,
     /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
     pub class_stride: u64,
@@ -45,6 +46,7 @@ impl Signature {
         for input in spec.all_inputs() {
             match given.get(input.name) {
                 Some(ty) => {
+                    let input = input.given_as(ty.dtype);
                     signature.check(spec, input, ty, options.reduction)?;
                     signature.inputs.push((input, ty.clone()));
                 }
@@ -55,19 +57,41 @@ impl Signature {
         Ok(signature)
     }
 
-    fn of_shape(spec: &LossSpec, values: &Values, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
+    /// That of a first input of this shape, without the inputs.
+    pub fn of_shape(spec: &LossSpec, values: &Values, first: &Input, shape: Vec<usize>) -> Result<Self, Error> {
         let axis = |index: usize| shape.get(index).map_or(1, |&length| length as u64);
         let (batch, last_axis) = (axis(0), axis(shape.len().saturating_sub(1)));
         let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();
         let (item_shape, result_shape, row, class_stride) = match spec.driver {
             Driver::Elementwise => (shape.clone(), shape, 1, 1),
-            Driver::Rows(Rows { per_class, least_classes, .. }) => {
-                let least = least_classes(values);
+            Driver::Boxes => match shape[..] {
+                [ref items @ .., 4] if !items.is_empty() => (items.to_vec(), items.to_vec(), 4, 1),
+                _ => {
+                    let (tensor, expected) = (first.name, "[N, 4] or [N, d1, …, 4]".to_string());
+                    return Err(Error::Shape { loss: spec.name, tensor, expected, found: shape });
+                }
+            },
+            Driver::Rows(_) | Driver::Regions(_) => {
+                let least = match spec.driver {
+                    Driver::Rows(rows) => (rows.least_classes)(values),
+                    // Without the background there must be another class.
+                    _ => 1 + usize::from(!values.flag("include_background")),
+                };
                 match shape[..] {
                     [rows, classes, ref inner @ ..] if classes >= least => {
                         let items = [&[rows], inner].concat();
                         let inner = elements(inner);
-                        (items.clone(), if per_class { shape } else { items }, classes as u64, inner)
+                        let results = match spec.driver {
+                            Driver::Rows(Rows { per_class: true, .. }) => shape,
+                            Driver::Regions(_) => {
+                                let scope = values.scope();
+                                let samples = scope.is_per_sample().then_some(rows);
+                                let scored = scope.is_per_class().then_some(classes + 1 - least);
+                                samples.into_iter().chain(scored).collect()
+                            }
+                            _ => items.clone(),
+                        };
+                        (items, results, classes as u64, inner)
                     }
                     _ => {
                         let (tensor, expected) = (first.name, format!("[N, C] or [N, C, d1, …] with C ≥ {least}"));
@@ -85,6 +109,7 @@ impl Signature {
             Kind::Float => (ty.dtype.is_float(), "f32, f16 or bf16"),
             Kind::Index => (ty.dtype == DType::I32, "i32"),
         };
+        let kind = if input.as_indices.is_some() { "f32, f16, bf16 or i32" } else { kind };
         if !fits {
             let tensor = format!("{}: `{}`", spec.name, input.name);
             return Err(Error::DType { tensor, expected: kind.to_string(), found: ty.dtype });
@@ -93,6 +118,7 @@ impl Signature {
         let (fits, expected) = match input.shape {
             Shape::Items => is(&self.item_shape),
             Shape::Rows => is(&self.rows_shape()),
+            Shape::Boxes => is(&[&self.item_shape[..], &[4]].concat()),
             Shape::Classes => is(&[self.row as usize]),
             Shape::LastAxis => is(&[self.last_axis as usize]),
             Shape::OneOrItems => {
@@ -104,7 +130,8 @@ impl Signature {
         }
         if let Some(found) = ty.row_stride {
             let least = self.row as usize;
-            if input.shape != Shape::Rows || ty.shape.len() != 2 || found < least {
+            let may_have_gaps = spec.rows().is_some() && input.shape == Shape::Rows && ty.shape.len() == 2;
+            if !may_have_gaps || found < least {
                 return Err(Error::RowStride { loss: spec.name, tensor: input.name, found, least });
             }
         }
@@ -112,6 +139,16 @@ impl Signature {
             return Err(Error::UpstreamReduction { loss: spec.name, reduction });
         }
         Ok(())
+    }
+
+    /// Whether each item has a class index.
+    pub fn has_labels(&self) -> bool {
+        self.inputs.iter().any(|(input, _)| input.kind == Kind::Index)
+    }
+
+    /// How many values an unreduced result has.
+    pub fn results(&self) -> u64 {
+        self.loss_type(Reduction::None).elements()
     }
 
     /// The type of that input, if it was given.

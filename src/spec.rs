@@ -5,7 +5,11 @@
 
 use std::fmt;
 
-use crate::{Error, reference::Reference};
+use crate::{
+    DType, Error,
+    losses::{Activation, Scope},
+    reference::Reference,
+};
 
 /// The entry of a loss in the catalogue.
 #[derive(Debug)]
@@ -53,12 +57,26 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
+            Driver::Regions(_) => false,
+            Driver::Boxes => input.shape == Shape::Boxes,
         }
     }
 
-    /// Whether kernels may take the losses of four items at once: those of rows are one a row.
+    /// Whether kernels may take the losses of four items at once: those of rows and boxes are one each.
     pub(crate) fn moves_quads_of_losses(&self) -> bool {
-        self.rows().is_none_or(|rows| rows.per_class)
+        match self.driver {
+            Driver::Elementwise => true,
+            Driver::Rows(rows) => rows.per_class,
+            Driver::Regions(_) | Driver::Boxes => false,
+        }
+    }
+
+    /// How many items a lane takes at once: a quad of elements, or one row, pixel or box.
+    pub(crate) fn items_at_once(&self) -> u64 {
+        match self.driver {
+            Driver::Elementwise => 4,
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes => 1,
+        }
     }
 
     /// The second input of rows that a row loss has besides the first.
@@ -70,7 +88,15 @@ impl LossSpec {
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {
             Driver::Rows(rows) => Some(rows),
-            Driver::Elementwise => None,
+            Driver::Elementwise | Driver::Regions(_) | Driver::Boxes => None,
+        }
+    }
+
+    /// What is particular to a loss of regions; `None` for others.
+    pub fn regions(&self) -> Option<Regions> {
+        match self.driver {
+            Driver::Regions(regions) => Some(regions),
+            Driver::Elementwise | Driver::Rows(_) | Driver::Boxes => None,
         }
     }
 
@@ -105,11 +131,16 @@ pub enum Family {
     Multiclass,
     /// Functions of rows of logits.
     Rows,
+    /// Segmentation: overlap of regions.
+    Segmentation,
+    /// Boxes.
+    Boxes,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 4] = [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows];
+    pub const ALL: [Family; 6] =
+        [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows, Family::Segmentation, Family::Boxes];
 
     /// The family's heading.
     pub const fn title(self) -> &'static str {
@@ -118,6 +149,8 @@ impl Family {
             Family::Binary => "Binary and multi-label classification",
             Family::Multiclass => "Multi-class classification",
             Family::Rows => "Functions of rows",
+            Family::Segmentation => "Segmentation",
+            Family::Boxes => "Boxes",
         }
     }
 }
@@ -129,6 +162,10 @@ pub enum Driver {
     Elementwise,
     /// One item per row of classes.
     Rows(Rows),
+    /// One item per score, of the overlap of a region with its target: of a class, a sample, both or all.
+    Regions(Regions),
+    /// One item per box of four corners.
+    Boxes,
 }
 
 /// What row losses differ in besides their hooks.
@@ -162,6 +199,28 @@ pub enum MeanOver {
     Rows,
     /// The sum of the target classes' weights over the rows that count.
     ClassWeights,
+}
+
+/// What losses of regions differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Regions {
+    /// The loss whose kernels of pixels it takes; its own if `None`. They know nothing of the ratio that the sums make, and
+    /// that loss's parameters are the first ones of this.
+    pub pixels_of: Option<&'static LossSpec>,
+    /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a softmax.
+    /// Others have the parameters `activation` and `scope`, and the reduction asked for.
+    pub terms: Option<Terms>,
+}
+
+/// The terms of a loss of regions that has a term for each pixel.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The names of the terms: of the pixels', and of the scores'.
+    pub names: [&'static str; 2],
+    /// The parameters that are their weights.
+    pub weights: [&'static str; 2],
+    /// What the mean over the pixels divides by where their targets are class indices; otherwise by their number.
+    pub mean_over: MeanOver,
 }
 
 /// A WGSL file that is part of the crate.
@@ -206,27 +265,34 @@ pub struct Input {
     pub shape: Shape,
     /// The values it may have.
     pub domain: Domain,
+    /// What it is where it may be given as indices (i32) instead.
+    pub as_indices: Option<&'static Input>,
 }
 
 impl Input {
     /// A required floating input that has a gradient.
     pub const fn differentiable(name: &'static str, shape: Shape, domain: Domain) -> Self {
-        Input { name, differentiable: true, optional: false, kind: Kind::Float, shape, domain }
+        Input { differentiable: true, ..Input::constant(name, shape, domain) }
     }
 
     /// A required floating input without a gradient.
     pub const fn constant(name: &'static str, shape: Shape, domain: Domain) -> Self {
-        Input { name, differentiable: false, optional: false, kind: Kind::Float, shape, domain }
+        Input { name, differentiable: false, optional: false, kind: Kind::Float, shape, domain, as_indices: None }
     }
 
     /// An optional floating input without a gradient; left out, it counts as 1 everywhere.
     pub const fn optional(name: &'static str, shape: Shape) -> Self {
-        Input { name, differentiable: false, optional: true, kind: Kind::Float, shape, domain: Domain::Weight }
+        Input { optional: true, ..Input::constant(name, shape, Domain::Weight) }
     }
 
     /// A required input of class indices.
     pub const fn classes(name: &'static str, shape: Shape) -> Self {
-        Input { name, differentiable: false, optional: false, kind: Kind::Index, shape, domain: Domain::Class }
+        Input { kind: Kind::Index, ..Input::constant(name, shape, Domain::Class) }
+    }
+
+    /// The input as it is where a tensor of this type is given for it.
+    pub fn given_as(&'static self, dtype: DType) -> &'static Self {
+        self.as_indices.filter(|_| dtype == DType::I32).unwrap_or(self)
     }
 }
 
@@ -253,10 +319,12 @@ pub enum Kind {
 /// The shape an input must have, in terms of the loss's first input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// Elementwise: the shape of the first input. Rows: one per row.
+    /// Elementwise: the shape of the first input. Rows and boxes: one each.
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
+    /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
+    Boxes,
     /// `[C]`: one per class.
     Classes,
     /// `[C]`: one per position on the last axis of the first input.
@@ -266,8 +334,9 @@ pub enum Shape {
 }
 
 /// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class) and [`ClassWeight`](Domain::ClassWeight) are checked by the kernels: an item outside
-/// contributes nothing, is counted, and reading the result is an error. The others say what parity checks draw.
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by
+/// the kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what
+/// parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.
@@ -288,25 +357,36 @@ pub enum Domain {
     Weight,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
-    /// Non-negative weights of classes; checked. One below 0 puts every row out of range.
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
     ClassWeight,
+    /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
+    TargetBox,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
+    /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
+    Activated,
 }
 
 impl Domain {
     /// Whether kernels check values against the domain, under some parameter values at least.
     pub fn is_checked(self) -> bool {
         match self {
-            Domain::Probability | Domain::Sign | Domain::Class | Domain::ClassWeight => true,
+            Domain::Probability
+            | Domain::Sign
+            | Domain::Class
+            | Domain::ClassWeight
+            | Domain::TargetBox
+            | Domain::Activated => true,
             Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
         }
     }
 
-    /// The domain under these parameter values: never [`Domain::Where`].
+    /// The domain under these parameter values: never [`Domain::Where`] or [`Domain::Activated`].
     pub fn resolve(self, values: &Values) -> Domain {
         match self {
+            Domain::Activated if values.activation() == Activation::None => Domain::Probability,
+            Domain::Activated => Domain::Real,
             Domain::Where(param, on, off) => (if values.flag(param) { on } else { off }).resolve(values),
             domain => domain,
         }
@@ -325,6 +405,8 @@ impl fmt::Display for Domain {
             Domain::Sign => "−1 or 1",
             Domain::Weight | Domain::ClassWeight => "0 or above",
             Domain::Class => "0 to C − 1",
+            Domain::Activated => "in [0, 1] with activation=none, else any",
+            Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }
@@ -368,6 +450,12 @@ impl Param {
     /// The same, with kernels of their own for its values.
     pub const fn compiled(self) -> Self {
         Param { compiled: true, ..self }
+    }
+
+    /// Its name in kernels: where WGSL keeps the word for itself, with an underscore behind it.
+    pub(crate) fn member(&self) -> String {
+        let is_reserved = self.name == "smooth";
+        format!("{}{}", self.name, if is_reserved { "_" } else { "" })
     }
 
     fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
@@ -603,6 +691,27 @@ impl Values {
             Value::Word(word) => word,
             other => unreachable!("{name} is {other:?}, not a word"),
         }
+    }
+
+    /// The parameter `activation`; the softmax where there is none.
+    pub(crate) fn activation(&self) -> Activation {
+        let is = |activation: &Activation| self.word("activation") == activation.name();
+        if !self.has("activation") {
+            Activation::Softmax
+        } else {
+            Activation::ALL.into_iter().find(is).unwrap_or_default()
+        }
+    }
+
+    /// The parameter `scope`; a score for each class where there is none.
+    pub(crate) fn scope(&self) -> Scope {
+        let is = |scope: &Scope| self.word("scope") == scope.name();
+        if !self.has("scope") { Scope::Class } else { Scope::ALL.into_iter().find(is).unwrap_or_default() }
+    }
+
+    /// Whether the loss has a parameter of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.spec.params.iter().any(|param| param.name == name)
     }
 
     /// The values that kernels are compiled for.

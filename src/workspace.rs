@@ -27,6 +27,8 @@ pub(crate) struct WorkspaceHeader {
     pub invalid_item: u32,
     pub correct_low: u32,
     pub correct_high: u32,
+    pub pixel_term: f32,
+    pub score_term: f32,
 }
 
 impl WorkspaceHeader {
@@ -55,6 +57,9 @@ pub(crate) fn size(partials: u32) -> u64 {
 
 /// Bytes of a record of rows by parts: `Row` in `shaders/lib/rows.wgsl`.
 pub(crate) const RECORD_SIZE: u64 = 128;
+
+/// Bytes of a record of regions: `Region` in `shaders/lib/regions.wgsl`.
+pub(crate) const REGION_SIZE: u64 = 16;
 
 /// A count from the sums of its lower and of its upper 16 bits.
 fn count(low: u32, high: u32) -> u64 {

@@ -60,6 +60,8 @@ fn bytes_are_those_of_inputs_and_outputs() {
     assert_eq!(bytes("gaussian_nll", DType::F32), 5 * 4 * 5000 + 4);
     // Five rows of 1,000 logits and their gradient, five labels.
     assert_eq!(bytes("cross_entropy", DType::F32), 2 * 4 * 5000 + 4 * 5 + 4);
+    // Boxes of predictions, targets and gradients.
+    assert_eq!(bytes("giou", DType::F32), 3 * 4 * 5000 + 4);
     // Logits, upstream, gradient and value of each class.
     assert_eq!(bytes("softmax", DType::F32), 4 * 4 * 5000);
 }

@@ -288,6 +288,61 @@ fn statistics_are_written_to_the_output_file() {
     }
 }
 
+/// Two samples of two classes at two places each, as probabilities, with this target.
+fn overlap(target: Tensor) -> Files {
+    let prediction = [0.75_f32, 0.5, 0.25, 0.5, 0.0, 1.0, 1.0, 0.0];
+    Files::new(&[("prediction", tensor(F32, &[2, 2, 2], &prediction)), ("target", target)])
+}
+
+#[test]
+fn integers_are_classes_of_pixels_or_masks_of_classes() {
+    let expected = overlap(tensor(F32, &[2, 2, 2], &[1.0_f32, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0]));
+    let expected = expected.eval_to_file("dice --reduction none --set scope=class");
+    // I, P and T are 1.75, 2.25 and 2 of the first class, 1.5, 1.75 and 2 of the other.
+    assert_eq!(floats(&expected["loss"]), [1.0 - 4.5 / 5.25, 1.0 - 4.0 / 4.75].map(|loss: f64| loss as f32));
+    for target in [
+        // Without the axis of classes, the classes of pixels.
+        tensor(U8, &[2, 2], &[0_u8, 1, 1, 0]),
+        tensor(I32, &[2, 2], &[0_i32, 1, 1, 0]),
+        tensor(I64, &[2, 2], &[0_i64, 1, 1, 0]),
+        // With it, a mask for each class.
+        tensor(BOOL, &[2, 2, 2], &[1_u8, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(U8, &[2, 2, 2], &[1_u8, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(I32, &[2, 2, 2], &[1_i32, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(I64, &[2, 2, 2], &[1_i64, 0, 0, 1, 0, 1, 1, 0]),
+    ] {
+        let (dtype, shape) = (target.0, target.1.clone());
+        let run = overlap(target.clone()).eval("dice --reduction mean");
+        assert_eq!((run.code, &run.stderr[..]), (0, ""), "{dtype} {shape:?}");
+        let found = overlap(target).eval_to_file("dice --reduction none --set scope=class");
+        assert_eq!(found, expected, "{dtype} {shape:?}");
+    }
+    overlap(tensor(I64, &[2, 2], &[0_i64, 1, 1 << 32, 0]))
+        .eval("dice --reduction mean")
+        .refused(2, &["dice", "`target`", "4294967296", "at 2"]);
+    overlap(tensor(I64, &[2, 2], &[0_i64, 2, -1, -100])).eval("dice --reduction mean").refused(
+        2,
+        &["dice", "2 item(s)", "the first at index 1", "`target` must be in [0, 1] or an index 0 to C − 1"],
+    );
+    overlap(tensor(BOOL, &[2, 2], &[0_u8; 4])).eval("dice --reduction mean").refused(2, &["`target`", "[2, 2, 2]"]);
+    overlap(tensor(I64, &[4], &[0_i64; 4])).eval("dice --reduction mean").refused(2, &["`target`", "[2, 2, 2]", "[4]"]);
+}
+
+#[test]
+fn the_terms_of_a_loss_are_reported() {
+    let files = overlap(tensor(U8, &[2, 2], &[0_u8, 1, 1, 0]));
+    for adapter in adapters() {
+        let report = files.eval_on(&adapter, "ce_dice --reduction mean --set ce_weight=0.25 --json").json();
+        let term = |name: &str| report["terms"][name].as_f64().unwrap();
+        let expected = 0.25 * term("cross_entropy") + 0.5 * term("dice");
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), expected, epsilon = 1e-6);
+        assert_eq!(report["items"], 2);
+    }
+    assert!(files.eval("focal_dice --reduction mean").stdout.contains("  focal "));
+    assert_eq!(mse().eval("mse --reduction mean --json").json()["terms"], serde_json::json!({}));
+    files.eval("ce_dice --reduction sum").refused(2, &["ce_dice", "`mean`", "`sum`"]);
+}
+
 #[test]
 fn large_integers_for_a_floating_target_are_rounded_with_a_notice() {
     let files = Files::new(&[
@@ -444,6 +499,8 @@ fn list_shows_every_loss() {
     }
     assert_eq!(wgloss(&["list", "sigmoid_focal", "--json"]).json()["parameters"][0]["default"], 0.25);
     assert!(wgloss(&["list", "cross_entropy"]).stdout.contains("uniform or others"));
+    let target = &wgloss(&["list", "dice", "--json"]).json()["inputs"][1];
+    assert_eq!((&target["type"], &target["shape"]), (&"float or index".into(), &"[N, C, d…] or [N, d…]".into()));
 }
 
 #[test]

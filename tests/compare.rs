@@ -19,7 +19,7 @@ fn compare(prediction: [f32; 2], gradient: &HostTensor<'static>) -> Comparison {
 }
 
 fn evaluation(loss: HostTensor<'static>, items: u64, gradients: Named<HostTensor<'static>>) -> Evaluation {
-    Evaluation { loss, items, gradients, correct: None, log_sum_exp: None, argmax: None }
+    Evaluation { loss, items, gradients, correct: None, terms: Named::new(), log_sum_exp: None, argmax: None }
 }
 
 fn stored(gradient: [f64; 2], dtype: DType) -> HostTensor<'static> {
@@ -85,6 +85,7 @@ fn another_statistic_is_an_error() {
             items: 2,
             gradients: Named::new(),
             correct: Some(correct),
+            terms: Named::new(),
             log_sum_exp: Some(HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap()),
             argmax: Some(HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap()),
         };

@@ -1,32 +1,38 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Gpu,
+    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou,
     Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
-    Status, Tensor, TensorType, losses, reference, spec::Domain,
+    Tensor, losses, reference,
+    spec::{Domain, Driver},
 };
 
 #[path = "common/adapters.rs"]
 mod adapters;
 #[path = "common/agreement.rs"]
 mod agreement;
+#[path = "common/bound.rs"]
+mod bound;
 #[path = "common/caller.rs"]
 mod caller;
 #[path = "common/device.rs"]
 mod device;
+#[path = "common/futures.rs"]
+mod futures;
 #[path = "common/golden.rs"]
 mod golden;
 #[path = "common/inputs.rs"]
 mod inputs;
 
 use agreement::{assert_agree, evaluated};
-use caller::{buffer, started};
+use bound::{Buffers, evaluated_in_the_callers_buffers};
 use device::{submit, uploaded};
+use futures::started;
 use inputs::{Inputs, changed, domain, sample, tensor};
 
-/// Every loss with its defaults.
+/// Every loss whose items stand side by side, with its defaults. Scores of regions have a test file of their own.
 fn every_loss() -> impl Iterator<Item = AnyLoss> {
-    losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
+    losses::ALL.iter().filter(|spec| spec.regions().is_none()).map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
 }
 
 fn is_per_class(loss: &dyn Loss) -> bool {
@@ -41,7 +47,11 @@ fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
 
 /// The shape of a first input with this many items.
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
-    if loss.spec().rows().is_some() { vec![items, 5] } else { vec![items] }
+    match loss.spec().driver {
+        Driver::Elementwise => vec![items],
+        Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
+        Driver::Boxes => vec![items, 4],
+    }
 }
 
 fn pair(prediction: &[f64], target: &[f64]) -> Inputs {
@@ -62,8 +72,11 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
         for loss in every_loss() {
-            let shapes: &[&[usize]] =
-                if loss.spec().rows().is_some() { &[&[0, 4], &[2, 4, 0]] } else { &[&[0], &[0, 5], &[3, 0]] };
+            let shapes: &[&[usize]] = match loss.spec().driver {
+                Driver::Elementwise => &[&[0], &[0, 5], &[3, 0]],
+                Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
+                Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
+            };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
                 for reduction in reductions(&loss) {
@@ -123,7 +136,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
                 let poisons = match domain(&loss, input) {
-                    Domain::Probability | Domain::Sign => &POISONED[..1],
+                    Domain::Probability | Domain::Sign | Domain::TargetBox => &POISONED[..1],
                     Domain::ClassWeight => &POISONED[..2],
                     _ => &POISONED[..],
                 };
@@ -293,6 +306,7 @@ fn losses_add_their_gradients_into_one_buffer() {
             items: huber.read_status_blocking().unwrap().items,
             gradients: Named::new().with("prediction", gradient.read_blocking().unwrap()),
             correct: None,
+            terms: Named::new(),
             log_sum_exp: None,
             argmax: None,
         };
@@ -347,7 +361,7 @@ fn storage_types_may_differ_from_input_to_input() {
     for gpu in adapters::all() {
         for reduction in [Reduction::None, Reduction::WeightedMean] {
             // Prediction, target, weight; logits, target, pos_weight or class_weight, weight; prediction, target,
-            // variance, weight.
+            // variance, weight; prediction, target, weight.
             let of = |loss: &dyn Loss, shape: &[usize], dtypes: &[DType]| cast(&sample(loss, shape, F32, true), dtypes);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F16, F32, BF16]), reduction);
             evaluated(gpu, &Mse, &of(&Mse, &[33], &[F32, BF16, F16]), reduction);
@@ -359,72 +373,11 @@ fn storage_types_may_differ_from_input_to_input() {
             evaluated(gpu, &ce, &of(&ce, &[9, 5], &[BF16, I32, F32, F16]).with("upstream", upstream), reduction);
             let soft = CrossEntropySoft::default();
             evaluated(gpu, &soft, &of(&soft, &[9, 5], &[F16, F32, BF16, F32]), reduction);
+            let giou = Giou::default();
+            evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F16, F32, BF16]), reduction);
+            evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F32, BF16, F16]), reduction);
         }
     }
-}
-
-/// How the tensors of a call lie in the caller's buffers.
-#[derive(Clone, Copy, Debug)]
-enum Buffers {
-    /// All in one, with room behind each.
-    One,
-    /// One for each, with room behind it.
-    Roomy,
-    /// One for each, which ends where the tensor ends.
-    Tight,
-}
-
-/// The evaluation by a plan bound to the caller's buffers, full of one byte beforehand. What is behind each tensor must
-/// stay as it was.
-fn evaluated_in_the_callers_buffers(
-    gpu: &Gpu,
-    loss: &AnyLoss,
-    inputs: &Inputs,
-    options: Options,
-    buffers: Buffers,
-    filling: u8,
-) -> Evaluation {
-    // More than the alignment of any adapter, and than any tensor here needs.
-    const SLOT: u64 = 512;
-    let filled = |size: u64| {
-        let usages = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = buffer(gpu, size, usages);
-        gpu.queue().write_buffer(&buffer, 0, &vec![filling; buffer.size() as usize]);
-        buffer
-    };
-    let types = inputs.map(|host| host.ty().clone());
-    let plan = Plan::new(gpu, loss, &types, options).unwrap();
-    let outputs = plan.outputs();
-    let types: Vec<_> = types.iter().chain(outputs.iter()).collect();
-    let shared = filled(SLOT * types.len() as u64);
-    let place = |(slot, (name, ty)): (usize, &(&str, &TensorType))| {
-        let (buffer, offset) = match buffers {
-            Buffers::One => (shared.clone(), SLOT * slot as u64),
-            Buffers::Roomy => (filled(SLOT), 0),
-            Buffers::Tight => (filled(ty.buffer_size()), 0),
-        };
-        (name.to_string(), Tensor::from_buffer(gpu, buffer, offset, (*ty).clone()))
-    };
-    let tensors: Named<Tensor> = types.iter().enumerate().map(place).collect();
-    for (name, host) in inputs.iter() {
-        tensors.get(name).unwrap().write(host).unwrap();
-    }
-    let bound = plan.bind(&tensors.iter().map(|(name, tensor)| (name.to_string(), tensor.slice())).collect()).unwrap();
-    submit(gpu, |encoder| bound.record(encoder));
-
-    for (name, _) in outputs.iter() {
-        let tensor = tensors.get(name).unwrap();
-        let size = SLOT.min(tensor.buffer().size());
-        let whole = TensorType::new(DType::I32, [size as usize / 4]);
-        let slot = Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), whole).read_blocking().unwrap();
-        let own = tensor.ty().elements() as usize * tensor.dtype().size();
-        assert!(slot.bytes()[own..].iter().all(|&byte| byte == filling), "{loss:?} wrote behind {name}");
-    }
-    let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
-    let gradients = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
-    let Status { items, correct } = bound.read_status_blocking().unwrap();
-    let gradients = gradients.collect();
-    Evaluation { loss: read("loss"), items, gradients, correct, log_sum_exp: None, argmax: None }
 }
 
 #[test]
@@ -437,6 +390,8 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
         (loss("hinge"), vec![37]),
         (loss("bce_with_logits"), vec![5, 7]),
         (loss("cross_entropy"), vec![9, 5]),
+        // An odd number of weights and losses.
+        (loss("giou"), vec![9, 4]),
         // Rows long enough for a workgroup.
         (loss("cross_entropy"), vec![1, 101]),
         (loss("distillation"), vec![1, 103]),

@@ -6,8 +6,8 @@ mod adapters;
 mod agreement;
 
 use wgloss::{
-    Adapter, AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Mae, Named, Options, Plan, Reduction, RowKernel,
-    Statistics, Tensor, TensorType, losses, parity::TOLERANCE, reference,
+    Adapter, AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Iou, Loss, Mae, Named, Options, Plan, Reduction,
+    RowKernel, Statistics, Tensor, TensorType, losses, parity::TOLERANCE, reference, spec::Driver,
 };
 
 use agreement::{assert_agree, evaluated};
@@ -17,12 +17,33 @@ fn values(count: usize, scale: f64) -> Vec<f64> {
     (0..count).map(|_| (rng.f64() - 0.5) * scale).collect()
 }
 
+/// Elements of boxes around the origin.
+fn corners(elements: usize) -> Vec<f64> {
+    let corner = |(index, x): (usize, f64)| if index % 4 < 2 { x - 1.0 } else { x + 1.0 };
+    values(elements, 1.5).into_iter().enumerate().map(corner).collect()
+}
+
 /// A label a row, whose rows have this shape.
 fn labels(shape: impl Into<Vec<usize>>, classes: usize) -> HostTensor<'static> {
     let shape = shape.into();
     let rows: usize = shape.iter().product();
     let bytes = (0..rows).flat_map(|row| ((row * 7 % classes) as i32).to_le_bytes()).collect::<Vec<u8>>();
     HostTensor::from_bytes(DType::I32, shape, bytes).expect("one label a row")
+}
+
+/// A call of a loss of regions, with class indices or a value for each class.
+fn regions(shape: &[usize], dtype: DType, indices: bool) -> Named<HostTensor<'static>> {
+    let elements: usize = shape.iter().product();
+    let floats = |values: &[f64]| HostTensor::rounded(values, dtype, shape).expect("floats");
+    let target = match indices {
+        true => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
+        false => floats(&values(elements, 1.0).iter().rev().map(|x| x + 0.5).collect::<Vec<_>>()),
+    };
+    Named::new().with("prediction", floats(&values(elements, 8.0))).with("target", target)
+}
+
+fn dice(scope: &str) -> AnyLoss {
+    AnyLoss::new("dice", &[("activation", "softmax"), ("scope", scope)]).expect("a loss")
 }
 
 /// One workgroup alone would give each of llvmpipe's 8 lanes more than the 65,535 iterations after which that driver
@@ -43,6 +64,15 @@ fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
         let gradient = result.gradients.get("prediction").expect("mae has a gradient").to_vec::<f32>().expect("f32");
         let each = 1.0 / count as f32;
         assert!(gradient.iter().all(|&g| (g / each - 1.0).abs() < 1e-6), "{}", gpu.adapter_id());
+
+        // As many boxes, half of the target's area each.
+        let boxes = tuning.workgroup_size as usize * 70_000;
+        let [prediction, target] = [[0.0_f32, 0.0, 1.0, 1.0], [0.0, 0.0, 2.0, 1.0]].map(|one| one.repeat(boxes));
+        let tensor = |corners| HostTensor::new(corners, [boxes, 4]).expect("boxes");
+        let result = Iou::default().eval(&gpu, tensor(&prediction), tensor(&target), Reduction::Mean);
+        let result = result.expect("iou of many boxes");
+        assert_eq!(result.items, boxes as u64, "{}", gpu.adapter_id());
+        assert!((result.loss.item() - 0.5).abs() <= TOLERANCE.loss, "{}: {}", gpu.adapter_id(), result.loss.item());
     }
 }
 
@@ -69,6 +99,41 @@ fn rows_are_as_long_as_they_like() {
                 evaluated(&gpu, &cross_entropy, &inputs, Reduction::Mean);
             }
         }
+    }
+}
+
+#[test]
+fn images_are_as_large_as_they_like() {
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroups = 1;
+        let gpu = gpu.with_tuning(tuning);
+        // Few classes, and many, of which each pixel takes a lane more iterations.
+        for shape in [[1, 3, 8 * 70_000], [2, 3, 100_001], [2, 150, 3001]] {
+            for scope in ["class", "sample"] {
+                evaluated(&gpu, &dice(scope), &regions(&shape, DType::F32, true), Reduction::Mean);
+            }
+        }
+        let ce_dice = AnyLoss::new("ce_dice", &[]).expect("a loss");
+        evaluated(&gpu, &ce_dice, &regions(&[1, 3, 8 * 70_000], DType::F16, true), Reduction::Mean);
+    }
+}
+
+/// Each sample has a part of its own, more than a dispatch has workgroups.
+#[test]
+fn samples_are_as_many_as_they_like() {
+    for gpu in adapters::all() {
+        for scope in ["sample", "sample_class"] {
+            for reduction in [Reduction::None, Reduction::Mean] {
+                evaluated(gpu, &dice(scope), &regions(&[70_000, 2, 1], DType::F32, true), reduction);
+            }
+        }
+        let logits = HostTensor::rounded(&values(140_000, 8.0), DType::F32, [70_000, 2, 1]).expect("floats");
+        let mut target = vec![0; 70_000];
+        (target[69_998], target[69_999]) = (2, -1);
+        let target = HostTensor::new(&target, [70_000, 1]).expect("one a pixel");
+        let error = dice("sample").eval(gpu, logits, target, Reduction::None).expect_err("no class");
+        assert_eq!(error, Error::Target { loss: "dice", count: 2, first: 69_998 }, "{}", gpu.adapter_id());
     }
 }
 
@@ -135,6 +200,20 @@ fn what_is_larger_than_a_binding_is_split() {
                     .with("pos_weight", pos_weight);
                 evaluated(&gpu, &bce, &inputs, options);
 
+                let diou = AnyLoss::new("diou", &[]).expect("a loss");
+                let tensor =
+                    |values: &[f64], shape: &[usize]| HostTensor::rounded(values, dtype, shape).expect("floats");
+                let shape = [3, 9001, 4];
+                let weight: Vec<f64> = values(27_003, 1.0).iter().map(|x| x + 0.5).collect();
+                let mut inputs = Named::<HostTensor>::new()
+                    .with("prediction", tensor(&values(108_012, 3.0), &shape))
+                    .with("target", tensor(&corners(108_012), &shape))
+                    .with("weight", tensor(&weight, &shape[..2]));
+                if reduction == Reduction::None {
+                    inputs = inputs.with("upstream", tensor(&values(27_003, 1.0), &shape[..2]));
+                }
+                evaluated(&gpu, &diou, &inputs, options);
+
                 let cross_entropy = AnyLoss::new("cross_entropy", &[("ignore_index", "3")]).expect("a loss");
                 let (rows, classes) = (4099, 7);
                 let logits =
@@ -165,11 +244,11 @@ impl Call {
         let flat = upload(HostTensor::rounded(&values(elements, 8.0), dtype, [elements]).expect("floats"));
         let ty = TensorType { row_stride, ..TensorType::new(dtype, shape) };
         let first = Tensor::from_buffer(gpu, flat.buffer().clone(), 0, ty);
-        let second = if loss.spec().rows().is_some() {
-            labels([&shape[..1], &shape[2..]].concat(), shape[1])
-        } else {
-            let targets: Vec<f64> = values(elements, 1.0).iter().map(|x| x + 0.5).collect();
-            HostTensor::rounded(&targets, dtype, shape).expect("floats")
+        let floats = |values: &[f64]| HostTensor::rounded(values, dtype, shape).expect("floats");
+        let second = match loss.spec().driver {
+            Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
+            Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
+            Driver::Boxes => floats(&corners(elements)),
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);
         output.and_then(|output| output.read_blocking()).expect("it can be split")
@@ -181,7 +260,7 @@ impl Call {
 fn a_split_call_gives_what_a_whole_one_gives() {
     let mean = Options::new(Reduction::Mean);
     let statistics = Options { statistics: Statistics { log_sum_exp: true, argmax: true }, ..mean };
-    let elementwise = |loss, dtype, shape| {
+    let plain = |loss, dtype, shape| {
         let kernels = &[RowKernel::BySize];
         Call { loss, dtype, shape, row_stride: None, options: mean, kernels }
     };
@@ -190,8 +269,12 @@ fn a_split_call_gives_what_a_whole_one_gives() {
         Call { loss: "cross_entropy", dtype, shape, row_stride, options: statistics, kernels }
     };
     let calls = [
-        elementwise("mse", DType::F32, &[3, 16_667]),
-        elementwise("bce_with_logits", DType::F16, &[2000, 37]),
+        plain("mse", DType::F32, &[3, 16_667]),
+        plain("bce_with_logits", DType::F16, &[2000, 37]),
+        plain("giou", DType::F32, &[10_007, 4]),
+        plain("ce_dice", DType::F32, &[64, 32, 4, 8]),
+        plain("ce_dice", DType::BF16, &[300, 5, 8, 8]),
+        Call { options: Reduction::None.into(), ..plain("ciou", DType::BF16, &[3, 9001, 4]) },
         Call { options: Options { reduction: Reduction::None, ..statistics }, ..rows(DType::F16, &[9001, 7], None) },
         rows(DType::F32, &[4099, 7], None),
         rows(DType::F32, &[64, 32, 4, 8], None),
@@ -214,6 +297,28 @@ fn a_split_call_gives_what_a_whole_one_gives() {
     }
 }
 
+/// Loss and gradients of regions, to the bit: pixels of a class lie apart, and with values for each class so do those of
+/// the target.
+#[test]
+fn split_regions_are_those_of_a_whole_call() {
+    for gpu in adapters::all() {
+        let small = with_small_bindings(gpu);
+        for scope in ["all", "class", "sample_class", "sample"] {
+            for (dtype, indices) in [(DType::F32, true), (DType::F16, true), (DType::F32, false), (DType::BF16, false)]
+            {
+                // Where samples are scored apart, a sample may be of any size.
+                let shape = if scope.starts_with("sample") { [63, 3, 17, 16] } else { [64, 3, 16, 32] };
+                let inputs = regions(&shape, dtype, indices);
+                let split = evaluated(&small, &dice(scope), &inputs, Reduction::None);
+                let whole = dice(scope).eval_with(gpu, &inputs, Reduction::None).expect("it fits");
+                assert!(whole == split, "{scope} {dtype}, indices: {indices}, on {}", gpu.adapter_id());
+            }
+        }
+        // Samples of which only one fits into a binding.
+        evaluated(&small, &dice("sample"), &regions(&[3, 3, 64, 64], DType::F32, true), Reduction::Mean);
+    }
+}
+
 #[test]
 fn the_first_offender_is_found_in_a_later_chunk() {
     for gpu in adapters::all() {
@@ -225,6 +330,24 @@ fn the_first_offender_is_found_in_a_later_chunk() {
         }
         let error = losses::Hinge.eval(&gpu, &logits, &target, Reduction::Mean).expect_err("0.5 is no sign");
         assert_eq!(error, Error::Target { loss: "hinge", count: 3, first: 40_001 }, "{}", gpu.adapter_id());
+
+        let boxes = |values: &[f64]| HostTensor::rounded(values, DType::F32, [9001, 4]).expect("floats");
+        let mut target = corners(36_004);
+        for offender in [7003, 8000] {
+            target[4 * offender + 3] = -2.0;
+        }
+        let error = losses::Giou::default().eval(&gpu, boxes(&corners(36_004)), boxes(&target), Reduction::Mean);
+        let expected = Error::Target { loss: "giou", count: 2, first: 7003 };
+        assert_eq!(error.expect_err("they are upside down"), expected, "{}", gpu.adapter_id());
+
+        for scope in ["all", "sample"] {
+            let mut target = vec![2; 64 * 512];
+            (target[40 * 512 + 7], target[40 * 512 + 8], target[63 * 512]) = (3, -1, 3);
+            let logits = HostTensor::rounded(&values(96 << 10, 8.0), DType::F32, [64, 3, 16, 32]).expect("floats");
+            let target = HostTensor::new(&target, [64, 16, 32]).expect("one a pixel");
+            let error = dice(scope).eval(&gpu, logits, target, Reduction::Mean).expect_err("no class");
+            assert_eq!(error, Error::Target { loss: "dice", count: 3, first: 20_487 }, "{}", gpu.adapter_id());
+        }
 
         let logits = HostTensor::rounded(&values(4099 * 7, 8.0), DType::F32, [4099, 7]).expect("floats");
         let mut target = vec![6; 4099];
@@ -251,6 +374,14 @@ fn what_cannot_be_split_names_the_limit() {
             let is_limit =
                 matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
             assert!(is_limit, "{types:?} on {}: {plan:?}", gpu.adapter_id());
+        }
+        // One sample of regions, in each scope.
+        let types = regions(&[2, 2, 100, 100], DType::F32, true).map(|host| host.ty().clone());
+        for scope in ["all", "sample"] {
+            let plan = Plan::new(&gpu, &dice(scope), &types, Reduction::Mean);
+            let is_limit =
+                matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
+            assert!(is_limit, "{scope} on {}: {plan:?}", gpu.adapter_id());
         }
     }
 }

@@ -70,7 +70,7 @@ fn workgroups_may_be_wider_than_a_subgroup() {
         }
         agree_with_the_reference(
             &gpu.with_tuning(tuning),
-            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY, &losses::DISTILLATION],
+            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY, &losses::DISTILLATION, &losses::CIOU],
         );
     }
 }

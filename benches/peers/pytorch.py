@@ -6,7 +6,7 @@ Peers are PyTorch as it is called (eager), and on CUDA also compiled by torch.co
 that is installed. wgloss runs in a process of its own, in which its plan stays for as long as a case lasts. Results go
 to the file beside those of other peers; `wgloss-peers table FILE` prints them. README.md says what is timed.
 
-Needs PyTorch; torchvision for sigmoid_focal; and the program that `make bench-peers` builds.
+Needs PyTorch; torchvision for sigmoid_focal and the losses of boxes but iou; and the program that `make bench-peers` builds.
 """
 
 import argparse
@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 
 try:
-    from torchvision.ops import sigmoid_focal_loss
+    from torchvision import ops as vision
 except ImportError:
-    sigmoid_focal_loss = None
+    vision = None
 try:
     from liger_kernel.transformers import functional as liger
 except ImportError:
@@ -79,6 +79,17 @@ def classes(shape):
     return torch.randint(shape[1], (shape[0], *shape[2:]))
 
 
+def boxes(offset):
+    """In the unit square; corners are odd or even multiples of 1/4096, so that none of a prediction is a target's."""
+
+    def draw(shape):
+        corners = shape[:-1] + (2,)
+        low = 2 * torch.randint(1024, corners) + offset
+        return torch.cat([low, low + 2 * torch.randint(205, 1024, corners)], -1) / 4096
+
+    return draw
+
+
 # Losses of rows that PyTorch and Liger-Kernel have for [N, C] only: of other shapes the classes go last first.
 
 
@@ -110,6 +121,66 @@ def jensen_shannon(logits, teacher):
     return (from_p + from_q) / 2
 
 
+# Losses of regions, which PyTorch does not have, as its users write them: of logits, classes, and the same one-hot.
+
+
+def with_one_hot(logits, target):
+    """Targets of the logits' shape besides, 1 for a pixel's class and 0 for the others, made before the timing."""
+    return logits, target, F.one_hot(target, logits.shape[1]).movedim(-1, 1).to(logits.dtype).contiguous()
+
+
+def overlap(logits, one_hot):
+    """The sums of each class: of predictions times targets, of predictions, of targets."""
+    prediction = F.softmax(logits, 1)
+    axes = (0, *range(2, logits.dim()))
+    return (prediction * one_hot).sum(axes), prediction.sum(axes), one_hot.sum(axes)
+
+
+def dice(logits, target, one_hot):
+    intersection, prediction, truth = overlap(logits, one_hot)
+    return (1 - (2 * intersection + 1) / (prediction + truth + 1)).mean()
+
+
+def jaccard(logits, target, one_hot):
+    intersection, prediction, truth = overlap(logits, one_hot)
+    return (1 - (intersection + 1) / (prediction + truth - intersection + 1)).mean()
+
+
+def tversky(logits, target, one_hot):
+    return tversky_of_classes(logits, one_hot).mean()
+
+
+def focal_tversky(logits, target, one_hot):
+    return (tversky_of_classes(logits, one_hot) ** 0.75).mean()
+
+
+def tversky_of_classes(logits, one_hot):
+    intersection, prediction, truth = overlap(logits, one_hot)
+    whole = intersection + 0.3 * (prediction - intersection) + 0.7 * (truth - intersection)
+    return 1 - (intersection + 1) / (whole + 1)
+
+
+def ce_dice(logits, target, one_hot):
+    return 0.5 * F.cross_entropy(logits, target) + 0.5 * dice(logits, target, one_hot)
+
+
+def focal_dice(logits, target, one_hot):
+    cross_entropy = F.cross_entropy(logits, target, reduction="none")
+    focal = (0.25 * (1 - torch.exp(-cross_entropy)) ** 2 * cross_entropy).mean()
+    return 0.5 * focal + 0.5 * dice(logits, target, one_hot)
+
+
+def iou(prediction, target):
+    """torchvision has one of all pairs only."""
+    intersection = (
+        torch.minimum(prediction[..., 2:], target[..., 2:]) - torch.maximum(prediction[..., :2], target[..., :2])
+    ).clamp(min=0)
+    area = lambda size: size[..., 0] * size[..., 1]
+    of_both = area(intersection)
+    union = area(prediction[..., 2:] - prediction[..., :2]) + area(target[..., 2:] - target[..., :2]) - of_both
+    return (1 - of_both / (union + 1e-7)).mean()
+
+
 @dataclass
 class Loss:
     """A loss by wgloss's name and parameters, its function and what that is called with."""
@@ -117,6 +188,8 @@ class Loss:
     name: str
     function: Callable
     inputs: tuple[Callable, ...]
+    # What it is called with, of what was drawn.
+    prepare: Callable = lambda *inputs: inputs
     # Which of them have a gradient.
     differentiable: tuple[int, ...] = (0,)
     # Whether the result is a value per class, whose gradient is the product with one from upstream.
@@ -136,7 +209,7 @@ ELEMENTWISE = [
     Loss("gaussian_nll", F.gaussian_nll_loss, (real, real, positive), differentiable=(0, 2)),
     Loss("bce", F.binary_cross_entropy, (uniform(0.05, 0.95), labels)),
     Loss("bce_with_logits", F.binary_cross_entropy_with_logits, (logits, labels)),
-    Loss("sigmoid_focal", lambda *inputs: sigmoid_focal_loss(*inputs, reduction="mean"), (logits, labels)),
+    Loss("sigmoid_focal", lambda *inputs: vision.sigmoid_focal_loss(*inputs, reduction="mean"), (logits, labels)),
     Loss("soft_margin", F.soft_margin_loss, (logits, signs)),
     Loss("kl_div", F.kl_div, (log_probabilities, probabilities)),
 ]
@@ -153,6 +226,30 @@ ROWS = [
     # PyTorch has none: it is for Liger-Kernel's.
     Loss("distillation divergence=jensen_shannon", None, (logits, logits), reference=jensen_shannon),
 ]
+REGIONS = [
+    Loss(name, function, (logits, classes), prepare=with_one_hot)
+    for name, function in [
+        ("dice activation=softmax scope=class", dice),
+        ("jaccard activation=softmax scope=class", jaccard),
+        ("tversky activation=softmax scope=class alpha=0.3 beta=0.7", tversky),
+        ("focal_tversky activation=softmax scope=class alpha=0.3 beta=0.7", focal_tversky),
+        ("ce_dice", ce_dice),
+        ("focal_dice", focal_dice),
+    ]
+]
+BOXES = [
+    Loss("iou", iou, (boxes(1), boxes(0))),
+    Loss("giou", lambda *boxes: vision.generalized_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+    Loss("diou", lambda *boxes: vision.distance_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+    Loss("ciou", lambda *boxes: vision.complete_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
+]
+# By kind, as wgloss gives shapes.
+LOSSES = {"elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS, "boxes": BOXES}
+# What PyTorch leaves to torchvision.
+OF_TORCHVISION = ["sigmoid_focal", "giou", "diou", "ciou"]
+if vision is None:
+    print(f"pytorch.py: without torchvision there are no {', '.join(OF_TORCHVISION)}", file=sys.stderr)
+    LOSSES = {kind: [loss for loss in losses if loss.name not in OF_TORCHVISION] for kind, losses in LOSSES.items()}
 # Liger-Kernel's functions by the losses above, and whether they work in place.
 LIGER = {
     "kl_div": (lambda *inputs: liger.liger_kl_div(*inputs), False),
@@ -160,9 +257,6 @@ LIGER = {
     "cross_entropy label_smoothing=0.1": (lambda *i: liger_cross_entropy(*i, label_smoothing=0.1), True),
     "distillation divergence=jensen_shannon": (liger_jsd, False),
 }
-if sigmoid_focal_loss is None:
-    print("pytorch.py: without torchvision there is no sigmoid_focal", file=sys.stderr)
-    ELEMENTWISE = [loss for loss in ELEMENTWISE if loss.name != "sigmoid_focal"]
 
 
 # What peers make of a loss; None where they do not have it.
@@ -251,6 +345,7 @@ class Case:
         torch.manual_seed(0)
         tensors = [make(tuple(self.shape)) for make in self.loss.inputs]
         tensors = [t.to(DTYPES[self.dtype]) if t.is_floating_point() else t for t in tensors]
+        tensors = self.loss.prepare(*tensors)
         upstream = real(self.shape).to(DTYPES[self.dtype]) if self.loss.per_class else None
         truth = None
         for name, variant in peers.items():
@@ -354,12 +449,13 @@ def spread(times):
 
 
 def write(path, report, entries):
-    """Puts entries into the file, in place of others of the same peers and type if it has results of this adapter."""
+    """Puts entries into the file, in place of those of the same peers and cases if it has results of this adapter."""
     if path.exists():
         earlier = json.loads(path.read_text())
         if earlier["adapter"] == report["adapter"]:
-            new = {(entry["peer"], entry["device"], entry["dtype"]) for entry in entries}
-            others = [e for e in earlier["peers"] if (e["peer"], e["device"], e["dtype"]) not in new]
+            key = lambda entry: [entry[name] for name in ("peer", "device", "loss", "shape", "dtype")]
+            new = [key(entry) for entry in entries]
+            others = [entry for entry in earlier["peers"] if key(entry) not in new]
             report = {**earlier, "date": report["date"], "peers": others}
     report = {**report, "peers": report["peers"] + entries}
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -373,6 +469,8 @@ def main():
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu",
                         help="what PyTorch runs on [default here: %(default)s]")
     parser.add_argument("--dtype", choices=DTYPES, default="f32", help="what floats are stored as [default: f32]")
+    parser.add_argument("--kind", choices=LOSSES, action="append", dest="kinds",
+                        help="only losses of this kind; may be given more than once")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to put the results")
     arguments = parser.parse_args()
     # PyTorch would rather divide the mean of kl_div by less; the catalogue's mean is this one.
@@ -382,9 +480,9 @@ def main():
     print(f"wgloss on {wgloss.report['adapter']}; {', '.join(peers)}", file=sys.stderr)
     cases = [
         Case(loss, shape, arguments.dtype)
-        for losses, shapes in ((ELEMENTWISE, wgloss.shapes["elementwise"]), (ROWS, wgloss.shapes["rows"]))
-        for loss in losses
-        for shape in shapes
+        for kind in arguments.kinds or LOSSES
+        for loss in LOSSES[kind]
+        for shape in wgloss.shapes[kind]
         if any(variant(loss) for variant in peers.values())
     ]
     entries = []

@@ -5,16 +5,19 @@ struct FinalizeParams {
     // 1 where `workspace.divisor` holds the divisor.
     measured: u32,
     divisor: f32,
-    reserved: u32,
+    // The weights of a loss's two terms.
+    pixel_weight: f32,
+    score_weight: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: FinalizeParams;
 @group(0) @binding(1) var<storage, read_write> loss: array<f32>;
 @group(0) @binding(2) var<storage, read_write> workspace: Workspace;
 
-fn sum_of_losses(thread: Thread) -> f32 {
+// Of the partials before `end`.
+fn sum_of_losses(thread: Thread, end: u32) -> f32 {
     var sum = 0.0;
-    for (var i = thread.lane; i < params.partials; i += WORKGROUP_SIZE) {
+    for (var i = thread.lane; i < end; i += WORKGROUP_SIZE) {
         sum += workspace.partials[i].loss;
     }
     return reduce_add(thread, sum);
@@ -23,7 +26,7 @@ fn sum_of_losses(thread: Thread) -> f32 {
 // After `measure`: the divisor.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_divisor(thread: Thread) {
-    let sum = sum_of_losses(thread);
+    let sum = sum_of_losses(thread, params.partials);
     if (thread.lane == 0u) {
         workspace.divisor = sum;
     }
@@ -73,10 +76,25 @@ fn finalize_items(thread: Thread) {
 // After `evaluate`, where the result is one value. Where nothing counts it is 0, unless a NaN must show.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_loss(thread: Thread) {
-    let sum = sum_of_losses(thread);
+    let sum = sum_of_losses(thread, params.partials);
     let divisor = select(params.divisor, workspace.divisor, params.measured != 0u);
     if (thread.lane == 0u) {
         loss[0] = select(sum / divisor, 0.0, divisor == 0.0 && is_finite(sum));
+    }
+    count_items(thread);
+}
+
+// After `score_regions`, where the loss is a sum of two terms: the last partial has the pixels' mean, the others the losses
+// of the scores.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn finalize_terms(thread: Thread) {
+    let pixels = params.partials - 1u;
+    let scores = sum_of_losses(thread, pixels) / params.divisor;
+    if (thread.lane == 0u) {
+        let mean = workspace.partials[pixels].loss;
+        workspace.pixel_term = mean;
+        workspace.score_term = scores;
+        loss[0] = times(params.pixel_weight, mean) + times(params.score_weight, scores);
     }
     count_items(thread);
 }

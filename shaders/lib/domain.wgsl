@@ -7,3 +7,12 @@ fn is_probability(value: f32) -> bool {
 fn is_sign(value: f32) -> bool {
     return is_nan(value) || abs(value) == 1.0;
 }
+
+// Whether the corners x1 y1 x2 y2 are in order.
+fn is_target_box(corners: vec4<f32>) -> bool {
+    return is_in_order(corners.x, corners.z) && is_in_order(corners.y, corners.w);
+}
+
+fn is_in_order(low: f32, high: f32) -> bool {
+    return low <= high || is_nan(low) || is_nan(high);
+}

@@ -162,3 +162,28 @@ fn tanhf(x: f32) -> f32 {
     let e = expm1f(-2.0 * abs(x));
     return sign(x) * (-e / (2.0 + e));
 }
+
+// atan(q) − q for |q| ≤ tan(π/8), to the relative precision of atan(q).
+fn atan_excess(q: f32) -> f32 {
+    let q2 = q * q;
+    let low = 0.199984685 * q2 - 0.333333164;
+    let high = 0.1059338 * q2 - 0.142434776;
+    return q * (q2 * (low + q2 * q2 * (high - 0.0607706904 * (q2 * q2))));
+}
+
+const HALF_PI: f32 = 1.57079637;
+const QUARTER_PI: f32 = 0.785398163;
+
+// The angle of the point (x, y) in (−π, π], by one division; 0 at the origin.
+fn atan2f(y: f32, x: f32) -> f32 {
+    let large = max(abs(x), abs(y));
+    let small = min(abs(x), abs(y));
+    // Beyond π/8, from the angle π/4.
+    let turned = small > 0.414213562 * large;
+    let divisor = select(large, large + small, turned);
+    let q = select(small, small - large, turned) / select(divisor, 1.0, divisor == 0.0);
+    let octant = select(0.0, QUARTER_PI, turned) + (q + atan_excess(q));
+    let quadrant = select(octant, HALF_PI - octant, abs(y) > abs(x));
+    let angle = select(quadrant, 2.0 * HALF_PI - quadrant, x < 0.0);
+    return select(angle, -angle, y < 0.0);
+}

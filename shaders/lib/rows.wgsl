@@ -72,18 +72,6 @@ struct Outcome {
     factors: vec3<f32>,
 }
 
-// The lowest finite value: compilers may assume that infinities do not occur.
-const LOWEST: f32 = -3.4028234e38;
-
-fn is_masked(logit: f32) -> bool {
-    return bitcast<u32>(logit) == 0xff800000u;
-}
-
-// A factor of 0 leaves nothing, of infinity either: what has no weight does not count.
-fn times(factor: f32, x: f32) -> f32 {
-    return select(factor * x, 0.0, factor == 0.0);
-}
-
 // A row of `ignore_index` is neither counted nor an error, even where that is a class.
 fn is_counted(label: i32) -> bool {
     return !HAS_TARGET || (label >= 0 && u32(label) < params.classes && !is_ignored(label));

@@ -25,6 +25,9 @@ struct Workspace {
     invalid_item: u32,
     correct_low: u32,
     correct_high: u32,
+    // The terms of a loss that is a sum of two.
+    pixel_term: f32,
+    score_term: f32,
     partials: array<Partial>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
-    draw::{Regime, draw},
+    draw::{Regime, draw, draw_boxes},
     spec::{Domain, Driver, Family, Input, Kind, LossSpec, Rows, Shape, Values},
 };
 
@@ -45,6 +45,17 @@ const ROWS: &[UsualShape] = &[
     usual(&[4, 19, 512, 1024], "Cityscapes' classes, 4 crops of 512×1024"),
 ];
 
+const SEGMENTATION: &[UsualShape] = &[
+    usual(&[4, 8, 256, 256], "8 classes, batch of 4 images of 256×256"),
+    usual(&[4, 19, 512, 1024], "Cityscapes' classes, 4 crops of 512×1024"),
+    usual(&[2, 4, 96, 96, 96], "3 tumour regions and background, batch of 2 volumes of 96×96×96"),
+];
+
+const BOXES: &[UsualShape] = &[
+    usual(&[18_688, 4], "anchors matched to COCO's objects, 10 each, batch of 64 mosaics of 4 images"),
+    usual(&[64, 8400, 4], "all boxes of YOLOv8 for images of 640×640, batch of 64"),
+];
+
 /// Values are drawn so many at a time and repeated.
 const TILE: usize = 1 << 16;
 
@@ -56,6 +67,8 @@ impl Case {
             Family::Regression => REGRESSION,
             Family::Binary => BINARY,
             Family::Multiclass | Family::Rows => ROWS,
+            Family::Segmentation => SEGMENTATION,
+            Family::Boxes => BOXES,
         };
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
@@ -72,11 +85,14 @@ impl Case {
         shapes.iter().map(case).collect()
     }
 
-    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes.
+    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four each.
     pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
         let shape = match loss.spec().driver {
             Driver::Elementwise => vec![elements],
             Driver::Rows(_) => vec![elements / 1000, 1000],
+            // Images of eight classes.
+            Driver::Regions(_) => vec![1, 8, elements / 8],
+            Driver::Boxes => vec![elements / 4, 4],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
@@ -87,7 +103,9 @@ impl Case {
         let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
-        let ty = |input: &Input| {
+        let ty = |input: &'static Input| {
+            // Masks are class indices.
+            let input = input.as_indices.unwrap_or(input);
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
             (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
         };
@@ -110,9 +128,13 @@ impl Case {
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
                 bytemuck::pod_collect_to_vec(&labels)
             } else {
-                let domain = spec.input(name).map_or(Domain::Real, |input| input.domain.resolve(&values));
-                let drawn: Vec<f64> =
-                    (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect();
+                let (domain, shape) = spec
+                    .input(name)
+                    .map_or((Domain::Real, Shape::Items), |input| (input.domain.resolve(&values), input.shape));
+                let drawn: Vec<f64> = match shape {
+                    Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
+                    _ => (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect(),
+                };
                 let tile = HostTensor::rounded(&drawn, ty.dtype, [TILE])?.bytes().to_vec();
                 if first.is_empty() {
                     first = drawn;
@@ -129,12 +151,15 @@ impl Case {
 
     fn shape_of(&self, spec: &LossSpec, input: &Input) -> Vec<usize> {
         let items = match (spec.driver, &self.shape[..]) {
-            (Driver::Rows(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
+            (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
+            (Driver::Boxes, [items @ .., _]) => items.to_vec(),
             _ => self.shape.clone(),
         };
         match (input.shape, spec.driver) {
             (Shape::Items, _) => items,
-            (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows, _) => self.shape.clone(),
+            (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows | Shape::Boxes, _) => {
+                self.shape.clone()
+            }
             (Shape::OneOrItems, _) => items,
             (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
             (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),

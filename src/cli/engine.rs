@@ -50,7 +50,7 @@ impl Engine {
             Engine::Gpu(gpu) => loss.eval_with(gpu, inputs, options),
             Engine::Reference => {
                 let evaluation = reference::evaluate(loss, inputs, &options)?;
-                stored(&evaluation, inputs, rows_shape(loss, inputs), options.statistics)
+                stored(&evaluation, loss, inputs, options.statistics)
             }
         }
     }
@@ -67,10 +67,11 @@ fn rows_shape(loss: &AnyLoss, inputs: &Named<HostTensor<'_>>) -> Vec<usize> {
 /// The reference's evaluation in the types that a kernel stores.
 fn stored(
     evaluation: &reference::Evaluation,
+    loss: &AnyLoss,
     inputs: &Named<HostTensor<'_>>,
-    rows_shape: Vec<usize>,
     statistics: Statistics,
 ) -> Result<Evaluation, Error> {
+    let rows_shape = rows_shape(loss, inputs);
     let gradient = |(name, values): &(&'static str, Vec<f64>)| {
         let ty = inputs.get(name)?.ty();
         Some(HostTensor::rounded(values, ty.dtype, ty.shape.clone()).map(|gradient| (name.to_string(), gradient)))
@@ -80,11 +81,14 @@ fn stored(
         let bytes: Vec<u8> = evaluation.argmax.iter().flat_map(|class| class.to_le_bytes()).collect();
         HostTensor::from_bytes(DType::I32, rows_shape.clone(), bytes)
     };
+    let terms = loss.spec().regions().and_then(|regions| regions.terms);
+    let names = terms.into_iter().flat_map(|terms| terms.names.map(str::to_string));
     Ok(Evaluation {
         loss: HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?,
         items: evaluation.items,
         gradients: evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?,
         correct: evaluation.correct,
+        terms: names.zip(evaluation.terms.iter().map(|&term| term as f32)).collect(),
         log_sum_exp: statistics.log_sum_exp.then(log_sum_exp).transpose()?,
         argmax: statistics.argmax.then(argmax).transpose()?,
     })

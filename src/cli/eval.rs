@@ -172,6 +172,9 @@ impl Report {
                 row("  max", output::digits(max));
             }
         }
+        for (name, &term) in self.evaluation.terms.iter() {
+            row(&format!("  {name}"), output::digits(term.into()));
+        }
         for (name, gradient) in self.evaluation.gradients.iter() {
             row(&format!("L2 norm of grad.{name}"), output::digits(summary::l2_norm(gradient)));
         }
@@ -201,6 +204,12 @@ impl Report {
                 (name.to_string(), facts)
             })
             .collect();
+        let terms: Map<String, Json> = self
+            .evaluation
+            .terms
+            .iter()
+            .map(|(name, &term)| (name.to_string(), output::json_number(term.into())))
+            .collect();
         json!({
             "name": self.loss.spec().name,
             "parameters": parameters,
@@ -210,6 +219,7 @@ impl Report {
             "items": self.evaluation.items,
             "correct": self.evaluation.correct,
             "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
+            "terms": terms,
             "gradients": gradients,
             "check": self.check.as_ref().map(accuracy::comparison_json),
         })

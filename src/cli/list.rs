@@ -1,9 +1,11 @@
 //! `wgloss list`: the catalogue of losses, from their specs.
 
+use std::fmt;
+
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Driver, Family, Input, Kind, LossSpec, Param, Rows, Shape, Value},
+    spec::{Driver, Family, Input, Kind, LossSpec, Param, Regions, Rows, Shape, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -76,8 +78,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
     let mut inputs = output::table(["input", "type", "shape", "gradient", "required", "values"]);
     for input in spec.all_inputs() {
         let (gradient, required) = (yes(input.differentiable), yes(!input.optional));
-        let shape = shape(spec.driver, input.shape);
-        inputs.add_row([input.name, kind(input), shape, gradient, required, &values(input)]);
+        inputs.add_row([input.name, &kind(input), &shape(spec, input), gradient, required, &values(input)]);
     }
     output::print(inputs)?;
 
@@ -96,7 +97,7 @@ fn describe(spec: &LossSpec) -> Json {
         json!({
             "name": input.name,
             "type": kind(input),
-            "shape": shape(spec.driver, input.shape),
+            "shape": shape(spec, input),
             "differentiable": input.differentiable,
             "optional": input.optional,
             "values": values(input),
@@ -131,28 +132,40 @@ fn yes(condition: bool) -> &'static str {
     if condition { "yes" } else { "no" }
 }
 
-fn kind(input: &Input) -> &'static str {
-    match input.kind {
+fn kind(input: &Input) -> String {
+    let kind = |input: &Input| match input.kind {
         Kind::Float => "float",
         Kind::Index => "index",
-    }
+    };
+    in_each_form(input, kind)
 }
 
-fn shape(driver: Driver, shape: Shape) -> &'static str {
-    match (shape, driver) {
+fn shape(spec: &LossSpec, input: &Input) -> String {
+    in_each_form(input, |input| match (input.shape, spec.driver) {
         (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows(_)) => "[N, d…]",
+        (Shape::Items, Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes) => "[N, d…]",
         (Shape::Rows, _) => "[N, C, d…]",
+        (Shape::Boxes, _) => "[N, d…, 4]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
-        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. })) => "[1] or [N, d…]",
+        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. }) | Driver::Boxes) => "[1] or [N, d…]",
         (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
-    }
+        (Shape::OneOrItems, Driver::Regions(Regions { terms: Some(_), .. })) => "[1]",
+        (Shape::OneOrItems, Driver::Regions(_)) => "[1] or that of the scores",
+    })
 }
 
 /// The values of an input, and whether kernels check them.
 fn values(input: &Input) -> String {
     let checked = if input.domain.is_checked() { ", checked" } else { "" };
-    format!("{}{checked}", input.domain)
+    format!("{}{checked}", in_each_form(input, |input| input.domain.to_string()))
+}
+
+/// What is to say of an input, and of the indices that may be given for it.
+fn in_each_form<T: fmt::Display>(input: &Input, say: impl Fn(&Input) -> T) -> String {
+    match input.as_indices {
+        Some(indices) => format!("{} or {}", say(input), say(indices)),
+        None => say(input).to_string(),
+    }
 }

@@ -41,13 +41,15 @@ impl TensorFile {
         // They come in no fixed order, and the first error should be the same every time.
         views.sort_by(|(a, _), (b, _)| a.cmp(b));
 
+        let first = views.iter().find(|(name, _)| name == spec.inputs[0].name);
+        let axes = first.map_or(0, |(_, view)| view.shape().len());
         let mut inputs = Inputs { tensors: Named::new(), notices: Vec::new() };
         for (name, view) in &views {
             let Some(input) = spec.input(name) else {
                 let known = spec.all_inputs().map(|input| input.name.to_string()).collect();
                 return Err(Error::UnexpectedTensor { loss: spec.name, tensor: name.clone(), known }.into());
             };
-            let (tensor, lossy) = convert(spec, input, view)?;
+            let (tensor, lossy) = convert(spec, as_given(input, view, axes), view)?;
             inputs.tensors = inputs.tensors.with(name.as_str(), tensor);
             inputs.notices.extend(lossy);
         }
@@ -76,6 +78,13 @@ fn file_type(dtype: DType) -> Dtype {
         DType::BF16 => Dtype::BF16,
         DType::I32 => Dtype::I32,
     }
+}
+
+/// What the input is in this tensor, where the first one has so many axes: indices where it has integers and no axis of
+/// classes. Integers with that axis are values, as those of a mask are.
+fn as_given(input: &'static Input, view: &TensorView<'_>, axes: usize) -> &'static Input {
+    let are_indices = matches!(view.dtype(), Dtype::U8 | Dtype::I32 | Dtype::I64) && view.shape().len() + 1 == axes;
+    input.as_indices.filter(|_| are_indices).unwrap_or(input)
 }
 
 /// The tensor in a type that the input takes, and a notice if values may have changed.

@@ -15,14 +15,18 @@
 //! The statics are the same losses as data: what `wgloss list` prints.
 
 pub mod binary;
+pub mod boxes;
 pub mod multiclass;
 pub mod regression;
 pub mod rows;
+pub mod segmentation;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
+pub use segmentation::*;
 
 use crate::{Error, spec::LossSpec};
 
@@ -58,6 +62,18 @@ pub static ALL: &[&LossSpec] = &[
     &LOG_SUM_EXP,
     &SOFTMAX,
     &LOG_SOFTMAX,
+    // Segmentation
+    &DICE,
+    &TVERSKY,
+    &FOCAL_TVERSKY,
+    &JACCARD,
+    &CE_DICE,
+    &FOCAL_DICE,
+    // Boxes
+    &IOU,
+    &GIOU,
+    &DIOU,
+    &CIOU,
 ];
 
 /// The entry of the loss with this name.

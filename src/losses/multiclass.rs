@@ -237,7 +237,7 @@ pub struct Focal {
 }
 
 impl Focal {
-    const DEFAULT: Self = Focal { alpha: 0.25, gamma: 2.0, ignore_index: IGNORE_INDEX };
+    pub(super) const DEFAULT: Self = Focal { alpha: 0.25, gamma: 2.0, ignore_index: IGNORE_INDEX };
 }
 
 impl Default for Focal {

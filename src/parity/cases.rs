@@ -6,8 +6,9 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw},
+    draw::{Regime, draw, draw_boxes},
     reference,
+    signature::Signature,
     spec::{Driver, Input, Kind, LossSpec, Rule, Shape},
 };
 
@@ -28,8 +29,8 @@ impl From<&[usize]> for Layout {
 /// The regimes that a driver's losses meet.
 fn regimes(driver: Driver) -> &'static [Regime] {
     match driver {
-        Driver::Elementwise => &[Regime::Small, Regime::Medium, Regime::Large],
-        Driver::Rows(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
+        Driver::Elementwise | Driver::Boxes => &[Regime::Small, Regime::Medium, Regime::Large],
+        Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
     }
 }
 
@@ -43,6 +44,8 @@ pub(super) struct Case {
     weighted: bool,
     /// Whether the optional inputs of the loss itself are given.
     optional: bool,
+    /// Whether class indices are given where a value for each class may be too.
+    indices: bool,
     upstream: Upstream,
     gradients: Gradients,
     statistics: Statistics,
@@ -67,6 +70,7 @@ impl fmt::Display for Case {
             (" with gaps", layout.gap > 0),
             (" weighted", self.weighted),
             (" with optional inputs", self.optional),
+            (" of indices", self.indices),
             (" added", matches!(self.gradients, Gradients::Add { .. })),
             (" in place", self.gradients == Gradients::InPlace),
             (" without gradients", self.gradients == Gradients::Skip),
@@ -129,6 +133,11 @@ pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -
         for round in 0..PROFILES.len() * if thorough { Reduction::ALL.len() } else { 1 } {
             add(&middle, Reduction::ALL[round % Reduction::ALL.len()], &[]);
         }
+        for setting in every_choice_of_words(spec) {
+            for round in 0..if thorough { 2 } else { 1 } {
+                add(&middle, [Reduction::None, Reduction::Mean][round], &setting);
+            }
+        }
         for setting in &settings {
             for round in 0..if thorough { 4 } else { 1 } {
                 add(&middle, [Reduction::None, Reduction::Mean][round % 2], std::slice::from_ref(setting));
@@ -169,11 +178,27 @@ fn settings(spec: &'static LossSpec) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// Of losses of regions, every activation with every scope.
+fn every_choice_of_words(spec: &'static LossSpec) -> Vec<Vec<Setting>> {
+    if spec.regions().is_none() {
+        return Vec::new();
+    }
+    spec.params.iter().fold(vec![Vec::new()], |choices, param| match param.rule {
+        Rule::Word(words) => {
+            let with = |choice: &Vec<Setting>, word: &&str| [&choice[..], &[(param.name, word.to_string())]].concat();
+            choices.iter().flat_map(|choice| words.iter().map(move |word| with(choice, word))).collect()
+        }
+        _ => choices,
+    })
+}
+
 /// The size for all reductions and parameters.
 fn middle(driver: Driver) -> Layout {
     match driver {
         Driver::Elementwise => Layout::from(&[131, 7][..]),
         Driver::Rows(_) => Layout::from(&[17, 9][..]),
+        Driver::Regions(_) => Layout::from(&[2, 3, 7, 5][..]),
+        Driver::Boxes => Layout::from(&[131, 4][..]),
     }
 }
 
@@ -196,6 +221,19 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                 add(&[2 * 64 * w + 1]);
                 add(&[100_003]);
                 add(&[4, 64, 1031]);
+            }
+        }
+        Driver::Boxes => {
+            for n in [1, 2, 3, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 101 * w + 3] {
+                add(&[n, 4]);
+            }
+            add(&[7, 3, 4]);
+            if effort == Effort::Full {
+                // In a call of few boxes each one's error shows.
+                for n in [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003] {
+                    add(&[n, 4]);
+                }
+                add(&[4, 1031, 4]);
             }
         }
         Driver::Rows(_) => {
@@ -224,6 +262,30 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                 layouts.push(Layout { shape: shape.to_vec(), gap });
             }
         }
+        Driver::Regions(_) => {
+            // Without axes behind the classes, single pixels, planes and volumes, of odd and even sizes.
+            for shape in [&[1, 1][..], &[5, 3], &[2, 3, 1], &[2, 3, 4], &[1, 2, 8 * w], &[3, 3, 2, 2, 3]] {
+                add(shape);
+            }
+            // Around the part of a workgroup, and with many of them.
+            for shape in [&[2, 3, 8 * w + 1][..], &[2, 3, 64 * w + 2], &[1, 2, 131, 77], &[33, 3, 2], &[67, 2, 3]] {
+                add(shape);
+            }
+            // More classes than fit into registers.
+            for shape in [&[2, 40, 3][..], &[3, 40, 9 * w + 2]] {
+                add(shape);
+            }
+            if effort == Effort::Full {
+                for shape in
+                    [&[2, 20, 33, 31][..], &[4, 8, 64, 64], &[1, 21, 17, 16], &[2, 25, 9, 7], &[1, 150, 40, 10]]
+                {
+                    add(shape);
+                }
+                for shape in [&[2, 4, 20, 21, 22][..], &[1030, 5], &[16, 1, 128, 128]] {
+                    add(shape);
+                }
+            }
+        }
     }
     layouts
 }
@@ -246,7 +308,12 @@ impl Case {
     ) -> Self {
         let rows = spec.rows();
         let per_class = rows.is_some_and(|rows| rows.per_class);
-        let reduction = if per_class { Reduction::None } else { reduction };
+        let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
+        let reduction = match reduction {
+            _ if per_class => Reduction::None,
+            _ if has_terms => Reduction::Mean,
+            reduction => reduction,
+        };
         let upstream = match reduction {
             // Without one per class, the gradient of a softmax is 0.
             _ if per_class => Upstream::PerItem,
@@ -264,6 +331,7 @@ impl Case {
             reduction,
             weighted: profile.weighted && spec.input("weight").is_some(),
             optional: profile.optional && spec.inputs.iter().any(is_own_optional),
+            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(|input| input.as_indices.is_some()),
             upstream,
             gradients: profile.gradients,
             statistics,
@@ -287,11 +355,9 @@ impl Case {
         let values = spec.values(&self.settings.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>())?;
         let mut rng = fastrand::Rng::with_seed(seed);
         let shape = &self.layout.shape;
-        let (item_shape, classes) = match spec.driver {
-            Driver::Elementwise => (shape.clone(), 1),
-            Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
-        };
-        let result_shape = if spec.rows().is_some_and(|rows| rows.per_class) { shape } else { &item_shape };
+        let Signature { item_shape, result_shape, row, .. } =
+            Signature::of_shape(spec, &values, &spec.inputs[0], shape.clone())?;
+        let classes = row as usize;
         let mut inputs = Named::<HostTensor<'static>>::new();
         let mut first: Vec<f64> = Vec::new();
         for input in spec.all_inputs() {
@@ -303,10 +369,11 @@ impl Case {
             if !given {
                 continue;
             }
+            let input = input.as_indices.filter(|_| self.indices).unwrap_or(input);
             let shape = match input.shape {
                 Shape::Items => item_shape.clone(),
                 Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows => shape.clone(),
+                Shape::Rows | Shape::Boxes => shape.clone(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
@@ -327,8 +394,10 @@ impl Case {
                     Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
                     regime => regime,
                 };
-                let drawn: Vec<f64> =
-                    (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect();
+                let drawn: Vec<f64> = match input.shape {
+                    Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
+                    _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
+                };
                 HostTensor::rounded(&drawn, self.dtype, shape)?
             };
             if first.is_empty() {

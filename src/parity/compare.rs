@@ -78,6 +78,14 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
     if found.correct != expected.correct {
         failures.push(format!("{:?} items right, expected {:?}", found.correct, expected.correct));
     }
+    if found.terms.iter().count() != expected.terms.len() {
+        failures.push(format!("the terms {:?}, expected {:?}", found.terms, expected.terms));
+    }
+    for ((_, &found), &expected) in found.terms.iter().zip(&expected.terms) {
+        let mut error = Worst::default();
+        error.include(distance(expected, found.into(), DType::F32), expected.abs());
+        loss_error = loss_error.or_larger(error);
+    }
     if let Some(found) = &found.log_sum_exp {
         let mut error = Worst::default();
         error.include_all(&expected.log_sum_exp, found, largest_of(&expected.log_sum_exp));

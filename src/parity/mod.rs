@@ -114,5 +114,8 @@ fn layouts(gpu: &Gpu, spec: &LossSpec) -> Vec<Gpu> {
         let cached = Tuning { rows: RowKernel::Workgroup, cached_classes: 1024, ..tuning };
         tunings.extend(tuning.reductions().first().map(|&reduce| Tuning { reduce, ..cached }));
     }
-    tunings.into_iter().map(|tuning| gpu.with_tuning(tuning)).collect()
+    // Losses of regions have kernels in common. The many of other losses need not be kept.
+    let shares = spec.regions().is_some();
+    let laid_out = |tuning| if shares { gpu.sharing_kernels(tuning) } else { gpu.with_tuning(tuning) };
+    tunings.into_iter().map(laid_out).collect()
 }

@@ -17,20 +17,25 @@
 //! ```
 
 mod binary;
+mod boxes;
 mod multiclass;
+mod regions;
 mod regression;
 mod rows;
+mod segmentation;
 mod softmax;
 
 pub use binary::*;
+pub use boxes::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;
+pub use segmentation::*;
 
 use std::ops::{Index, Range};
 
 use crate::{
-    Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics,
+    Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, TensorType,
     signature::Signature,
     spec::{Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
@@ -42,6 +47,10 @@ pub enum Reference {
     Elementwise(fn(&Item<'_>, &Values) -> Term),
     /// Loss and gradients of one row.
     Rows(fn(&Item<'_>, &Values) -> Term),
+    /// The losses of a score, and of a pixel where the loss has a term for each.
+    Regions(RegionReference),
+    /// Loss and gradients of one box.
+    Boxes(fn(&Item<'_>, &Values) -> Term),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -62,7 +71,7 @@ impl Index<&str> for Item<'_> {
 }
 
 impl Item<'_> {
-    /// The item's row of an input that has one value per class.
+    /// The item's row of an input that has one value per class, or its box.
     pub fn row(&self, name: &str) -> &[f64] {
         match self.inputs.iter().find(|column| column.name == name) {
             Some(column) => column.part(self.index),
@@ -91,7 +100,7 @@ pub struct Term {
     /// The loss: one value, or one per class for a function that has as many.
     pub loss: Vec<f64>,
     /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
-    /// class for a row.
+    /// class for a row, and four for a box.
     pub gradients: Vec<f64>,
 }
 
@@ -118,15 +127,17 @@ impl Term {
 pub struct Evaluation {
     /// The loss: one value, or with [`Reduction::None`] one per item, or one per class of every item.
     pub loss: Vec<f64>,
+    /// The terms of a loss that is a weighted sum of two, each reduced but not weighted; empty for others.
+    pub terms: Vec<f64>,
     /// The shape of `loss`; empty for one value.
     pub shape: Vec<usize>,
-    /// How many items counted: all but the ignored ones.
+    /// How many items counted: all but the ignored ones. Of regions the scores, all of which count.
     pub items: u64,
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
-    /// what the rounding errors of a sum of losses of both signs are relative to.
+    /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.
     pub magnitude: f64,
     /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
     pub log_sum_exp: Vec<f64>,
@@ -141,36 +152,39 @@ pub struct Evaluation {
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN.
+/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of regions,
+/// NaN flows into the scores that it belongs to, and from there to the gradients.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
 /// loss's parameters; [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
-/// [`Error::RowStride`], [`Error::UpstreamReduction`], [`Error::PerClassReduction`], [`Error::Statistic`] and
-/// [`Error::Option`] if inputs or options do not fit the loss.
+/// [`Error::RowStride`], [`Error::UpstreamReduction`], [`Error::PerClassReduction`], [`Error::TermsReduction`],
+/// [`Error::Statistic`] and [`Error::Option`] if inputs or options do not fit the loss.
 pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let call = Call::new(loss, inputs, options)?;
-    let counted = call.counted()?;
+    match call.reference {
+        Reference::Elementwise(loss) => of_items(&call, |item| call.element_term(loss, item), options),
+        Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
+        Reference::Boxes(loss) => of_items(&call, |item| call.box_term(loss, item), options),
+        Reference::Regions(reference) => regions::evaluate(&call, reference, options),
+    }
+}
 
-    let divisor = match options.reduction {
+/// Loss and gradients where every item has a term of its own.
+fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Result<Evaluation, Error> {
+    let counted = call.counted()?;
+    let scale = reciprocal(match options.reduction {
         Reduction::None | Reduction::Sum => 1.0,
         Reduction::Mean => counted.iter().map(|&item| call.mass(item)).sum(),
         Reduction::WeightedMean => counted.iter().map(|&item| call.mass(item) * call.weight.at(item)).sum(),
         Reduction::BatchMean => call.signature.batch as f64,
-    };
-    // A factor rather than a quotient: where there is nothing to divide by, the result is 0, but what is NaN stays NaN.
-    let scale = if divisor == 0.0 { 0.0 } else { divisor.recip() };
+    });
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
     let (mut sum, mut magnitude) = (0.0, 0.0);
-    let mut gradients: Vec<_> = match options.gradients {
-        Gradients::Skip => Vec::new(),
-        Gradients::Write | Gradients::InPlace | Gradients::Add { .. } => {
-            call.signature.differentiable().map(|(input, ty)| (input.name, vec![0.0; ty.elements() as usize])).collect()
-        }
-    };
+    let mut gradients = call.no_gradients(options);
     for &item in &counted {
-        let term = call.term(item).map(|x| call.weight.at(item) * x);
+        let term = term(item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
         sum += term.loss.iter().sum::<f64>();
         magnitude += term.loss.iter().map(|x| x.abs()).sum::<f64>();
@@ -184,6 +198,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     let Statistics { log_sum_exp, argmax } = options.statistics;
     Ok(Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
+        terms: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
         gradients,
@@ -218,7 +233,7 @@ struct Column {
 impl Column {
     fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
         let per_class = match input.shape {
-            Shape::Rows | Shape::Classes => true,
+            Shape::Rows | Shape::Classes | Shape::Boxes => true,
             Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
             Shape::Items | Shape::LastAxis => false,
         };
@@ -243,19 +258,16 @@ impl Column {
     }
 }
 
-/// Whether an item takes part.
-enum Standing {
-    Counts,
-    Ignored,
-    OutOfRange,
-}
-
 impl Call {
     fn new(loss: &dyn Loss, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
         let spec = loss.spec();
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
-        let column = |input: &Input| Column::new(input, given.get(input.name), &values, &signature);
+        let column = |input: &'static Input| {
+            let tensor = given.get(input.name);
+            let input = tensor.map_or(input, |tensor| input.given_as(tensor.dtype()));
+            Column::new(input, tensor, &values, &signature)
+        };
         let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column).collect();
         let (weight, upstream) = (column(&WEIGHT), column(&UPSTREAM));
         Ok(Call { reference: spec.reference, values, signature, inputs, weight, upstream })
@@ -263,29 +275,29 @@ impl Call {
 
     /// The indices of the items that count.
     fn counted(&self) -> Result<Vec<usize>, Error> {
-        let (mut counted, mut out_of_range) = (Vec::new(), Vec::new());
-        for item in self.items() {
-            match self.standing(item) {
-                Standing::Counts => counted.push(item),
-                Standing::Ignored => {}
-                Standing::OutOfRange => out_of_range.push(item),
+        let (mut counted, mut count, mut first) = (Vec::new(), 0, None);
+        for item in self.items().filter(|&item| !self.is_ignored(item)) {
+            match self.out_of_range(item) {
+                0 => counted.push(item),
+                bad => {
+                    first.get_or_insert(item as u64);
+                    count += bad;
+                }
             }
         }
-        match out_of_range.first() {
+        match first {
             None => Ok(counted),
-            Some(&first) => {
-                let (loss, count) = (self.values.spec().name, out_of_range.len() as u64);
-                Err(Error::Target { loss, count, first: first as u64 })
-            }
+            Some(first) => Err(Error::Target { loss: self.values.spec().name, count, first }),
         }
     }
 
-    fn standing(&self, item: usize) -> Standing {
-        let item = self.item(item);
-        let ignored = has(&self.values, "ignore_index").then(|| f64::from(self.values.integer("ignore_index")));
-        if ignored.is_some_and(|ignored| item["target"] == ignored) {
-            return Standing::Ignored;
-        }
+    fn is_ignored(&self, item: usize) -> bool {
+        let ignored = || f64::from(self.values.integer("ignore_index"));
+        self.signature.has_labels() && self.values.has("ignore_index") && self.item(item)["target"] == ignored()
+    }
+
+    /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
+    fn out_of_range(&self, item: usize) -> u64 {
         let in_range = |domain, x: f64| match domain {
             // NaN is not out of range: it flows through to the loss.
             Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
@@ -294,8 +306,18 @@ impl Call {
             Domain::ClassWeight => x >= 0.0 || x.is_nan(),
             _ => true,
         };
-        let all_in_range = |input: &Column| input.part(item.index).iter().all(|&x| in_range(input.domain, x));
-        if self.inputs.iter().all(all_in_range) { Standing::Counts } else { Standing::OutOfRange }
+        if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
+            return 1;
+        }
+        let is_bad =
+            |input: &Column, class: usize| input.part(item).get(class).is_some_and(|&x| !in_range(input.domain, x));
+        let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
+        let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
+        let mut classes = 0..self.signature.row as usize;
+        match self.reference {
+            Reference::Regions(_) if names_a_class() => classes.filter(|&class| is_out(class)).count() as u64,
+            _ => u64::from(classes.any(is_out)),
+        }
     }
 
     fn items(&self) -> Range<usize> {
@@ -306,23 +328,40 @@ impl Call {
         Item { inputs: &self.inputs, upstream: &self.upstream, index }
     }
 
-    /// Loss and gradients of an item that counts, apart from weight, reduction and upstream.
-    fn term(&self, index: usize) -> Term {
+    /// Loss and gradients of an element that counts, apart from weight, reduction and upstream.
+    fn element_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
-        match self.reference {
-            Reference::Elementwise(loss) => {
-                let term = loss(&item, &self.values);
-                if item.any(f64::is_nan) {
-                    term.map(|_| f64::NAN)
-                } else if item.any(f64::is_infinite) {
-                    term.map(|x| if x.is_finite() { f64::NAN } else { x })
-                } else {
-                    term
-                }
-            }
-            Reference::Rows(loss) => {
-                let term = loss(&item, &self.values);
-                if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
+        let term = loss(&item, &self.values);
+        if item.any(f64::is_nan) {
+            term.map(|_| f64::NAN)
+        } else if item.any(f64::is_infinite) {
+            term.map(|x| if x.is_finite() { f64::NAN } else { x })
+        } else {
+            term
+        }
+    }
+
+    /// The same of a row.
+    fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// The same of a box.
+    fn box_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(|x| !x.is_finite()) { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// A gradient of 0 for each input that is to have one.
+    fn no_gradients(&self, options: &Options) -> Vec<(&'static str, Vec<f64>)> {
+        match options.gradients {
+            Gradients::Skip => Vec::new(),
+            Gradients::Write | Gradients::InPlace | Gradients::Add { .. } => {
+                let zeros = |(input, ty): (&Input, &TensorType)| (input.name, vec![0.0; ty.elements() as usize]);
+                self.signature.differentiable().map(zeros).collect()
             }
         }
     }
@@ -383,6 +422,16 @@ fn argmax(row: &[f64]) -> Option<usize> {
     first_largest.filter(|_| !row.iter().copied().any(is_poison))
 }
 
+/// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN.
+fn reciprocal(divisor: f64) -> f64 {
+    if divisor == 0.0 { 0.0 } else { divisor.recip() }
+}
+
+/// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.
+fn has_upright_boxes(domain: Domain, values: &[f64]) -> bool {
+    !matches!((domain, values), (Domain::TargetBox, &[x1, y1, x2, y2]) if x2 < x1 || y2 < y1)
+}
+
 /// Whether a value in a row leaves nothing of it: −∞ only masks a class.
 fn is_poison(x: f64) -> bool {
     x.is_nan() || x == f64::INFINITY
@@ -391,9 +440,4 @@ fn is_poison(x: f64) -> bool {
 /// factor·x, where 0 of what is infinite is 0.
 fn weighed(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
-}
-
-/// Whether the loss has a parameter of that name.
-fn has(values: &Values, name: &str) -> bool {
-    values.iter().any(|(param, _)| param.name == name)
 }

@@ -1,6 +1,6 @@
 //! Multi-class classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term, binary::logistic, has, softmax::*, weighed};
+use super::{Item, Term, binary::logistic, softmax::*, weighed};
 use crate::{
     losses::{Divergence, Smoothing},
     spec::Values,
@@ -9,7 +9,8 @@ use crate::{
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
 pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
     let logits = seen(item.row("logits"), values);
-    let (main, z_term) = (entropy(item, &logits, &smoothed(item, &logits, values)), z_term(&logits, values));
+    let target = masses(&smoothed(item, &logits, values), item.row("class_weight"));
+    let (main, z_term) = (entropy(&logits, &target), z_term(&logits, values));
     let slopes = item.row("logits").iter().map(|&x| softcap_slope(x, values.number("softcap")));
     let gradients = main.gradients.iter().zip(&z_term.gradients).zip(slopes).map(|((g, z), slope)| (g + z) * slope);
     Term::new(main.loss[0] + z_term.loss[0], gradients.collect::<Vec<_>>())
@@ -21,20 +22,13 @@ pub fn cross_entropy_soft(item: &Item<'_>, values: &Values) -> Term {
     let share = smoothing / logits.len() as f64;
     let targets = item.row("target_probabilities").iter().zip(logits);
     let targets = targets.map(|(t, &x)| t * (1.0 - smoothing) + unless_masked(x, share));
-    entropy(item, logits, &targets.collect::<Vec<_>>())
+    entropy(logits, &masses(&targets.collect::<Vec<_>>(), item.row("class_weight")))
 }
 
 /// [`Focal`](crate::losses::Focal).
 pub fn focal(item: &Item<'_>, values: &Values) -> Term {
-    let (class, gamma) = (item.class(), values.number("gamma"));
-    let ln_p = ln_softmax(item.row("logits"));
-    let (p, miss, loss) = (ln_p[class].exp(), -ln_p[class].exp_m1(), -ln_p[class]);
-    let factor = values.number("alpha") * item.row("class_weight")[class] * miss.powf(gamma);
-    // Where nothing is missed, −ln p is 1 − p.
-    let ratio = if miss == 0.0 { 1.0 } else { loss / miss };
-    let slope = factor * (1.0 + gamma * weighed(p, ratio));
-    let gradients = ln_softmax_pullback(&ln_p, &one_hot(ln_p.len(), class, -slope));
-    Term::new(weighed(factor, loss), gradients)
+    let (logits, class) = (item.row("logits"), item.class());
+    focal_entropy(logits, &one_hot(logits.len(), class, item.row("class_weight")[class]), values)
 }
 
 /// [`Nll`](crate::losses::Nll).
@@ -94,8 +88,8 @@ pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
 /// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
 /// masked class stays masked.
 pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
-    let softcap = if has(values, "softcap") { values.number("softcap") } else { 0.0 };
-    let temperature = if has(values, "temperature") { values.number("temperature") } else { 1.0 };
+    let softcap = if values.has("softcap") { values.number("softcap") } else { 0.0 };
+    let temperature = if values.has("temperature") { values.number("temperature") } else { 1.0 };
     let capped = |x: f64| if softcap > 0.0 && x != f64::NEG_INFINITY { softcap * (x / softcap).tanh() } else { x };
     logits.iter().map(|&x| capped(x) / temperature).collect()
 }
@@ -125,12 +119,35 @@ fn smoothed(item: &Item<'_>, logits: &[f64], values: &Values) -> Vec<f64> {
     logits.iter().enumerate().map(target).collect()
 }
 
-/// −Σ w·t·ln p with the class weights w and p = softmax(logits); a class without target adds nothing.
-fn entropy(item: &Item<'_>, logits: &[f64], target: &[f64]) -> Term {
+/// −Σ m·ln p with p = softmax(logits) and the classes' masses m; a class without mass adds nothing.
+pub(super) fn entropy(logits: &[f64], masses: &[f64]) -> Term {
     let ln_p = ln_softmax(logits);
-    let slopes: Vec<f64> = target.iter().zip(item.row("class_weight")).map(|(t, w)| -w * t).collect();
+    let slopes: Vec<f64> = masses.iter().map(|mass| -mass).collect();
     let loss = slopes.iter().zip(&ln_p).map(|(&slope, &ln_p)| weighed(slope, ln_p)).sum();
     Term::new(loss, ln_softmax_pullback(&ln_p, &slopes))
+}
+
+/// −Σ α·m·(1 − p)^γ·ln p, as [`entropy`].
+pub(super) fn focal_entropy(logits: &[f64], masses: &[f64], values: &Values) -> Term {
+    let (alpha, gamma) = (values.number("alpha"), values.number("gamma"));
+    let ln_p = ln_softmax(logits);
+    let by_class = |(&mass, &ln_p): (&f64, &f64)| {
+        if mass == 0.0 {
+            return (0.0, 0.0);
+        }
+        let (p, miss) = (ln_p.exp(), -ln_p.exp_m1());
+        let factor = alpha * mass * miss.powf(gamma);
+        // Where nothing is missed, −ln p is 1 − p.
+        let ratio = if miss == 0.0 { 1.0 } else { -ln_p / miss };
+        (weighed(factor, -ln_p), -factor * (1.0 + gamma * weighed(p, ratio)))
+    };
+    let (losses, slopes): (Vec<f64>, Vec<f64>) = masses.iter().zip(&ln_p).map(by_class).unzip();
+    Term::new(losses.iter().sum(), ln_softmax_pullback(&ln_p, &slopes))
+}
+
+/// The masses of classes: their targets, each weighed.
+fn masses(target: &[f64], class_weight: &[f64]) -> Vec<f64> {
+    target.iter().zip(class_weight).map(|(t, w)| w * t).collect()
 }
 
 /// z·lse².

@@ -1,6 +1,6 @@
 //! Functions of rows, as in [`losses`](crate::losses).
 
-use super::{Item, Term, argmax, softmax::*};
+use super::{Item, Term, softmax::*};
 use crate::spec::Values;
 
 /// [`LogSumExp`](crate::losses::LogSumExp).
@@ -14,11 +14,7 @@ pub fn log_sum_exp(item: &Item<'_>, _: &Values) -> Term {
 pub fn softmax(item: &Item<'_>, _: &Values) -> Term {
     let (logits, upstream) = (item.row("logits"), item.upstream());
     let p: Vec<f64> = ln_softmax(logits).iter().map(|ln_p| ln_p.exp()).collect();
-    // The same amount added to every upstream value changes nothing. Without that of the likeliest class, the mean has
-    // no large term that would cancel.
-    let base = argmax(logits).map_or(f64::NAN, |top| upstream[top]);
-    let mean: f64 = p.iter().zip(upstream).map(|(p, g)| p * (g - base)).sum();
-    let gradients: Vec<f64> = p.iter().zip(upstream).map(|(p, g)| p * ((g - base) - mean)).collect();
+    let gradients = softmax_pullback(&p, upstream);
     Term::per_class(p, gradients)
 }
 

@@ -1,4 +1,6 @@
-//! What losses of rows share: the softmax and its logarithm.
+//! What losses of rows and of regions share: the softmax and its logarithm.
+
+use super::argmax;
 
 /// ln Σ exp(x); −∞ for a row of masked classes.
 pub fn ln_sum_exp(logits: &[f64]) -> f64 {
@@ -17,6 +19,15 @@ pub fn ln_softmax_pullback(ln_p: &[f64], upstream: &[f64]) -> Vec<f64> {
     let total: f64 = upstream.iter().sum();
     // (1 − p)·g less p times what the others have: nearly certain classes lose no digits.
     ln_p.iter().zip(upstream).map(|(ln_p, g)| -ln_p.exp_m1() * g - ln_p.exp() * (total - g)).collect()
+}
+
+/// What a gradient with respect to the probabilities is with respect to the logits: p·(g − Σ p·g).
+pub fn softmax_pullback(p: &[f64], upstream: &[f64]) -> Vec<f64> {
+    // The same amount added to every upstream value changes nothing. Without that of the likeliest class, the mean has
+    // no large term that would cancel.
+    let base = argmax(p).map_or(f64::NAN, |top| upstream[top]);
+    let mean: f64 = p.iter().zip(upstream).map(|(p, g)| p * (g - base)).sum();
+    p.iter().zip(upstream).map(|(p, g)| p * ((g - base) - mean)).collect()
 }
 
 /// The largest logit, and by how much ln Σ exp(x) is above it.

@@ -20,19 +20,24 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let spec = loss.spec();
     let (items, classes) = match spec.driver {
         Driver::Elementwise => (shape.to_vec(), 1),
-        Driver::Rows(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+        Driver::Rows(_) | Driver::Regions(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
+        Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given
         .map(|input| {
             let shape = match input.shape {
                 Shape::Items | Shape::OneOrItems => items.clone(),
-                Shape::Rows => shape.to_vec(),
+                Shape::Rows | Shape::Boxes => shape.to_vec(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
             let domain = domain(loss, input);
-            let values: Vec<f64> = (0..shape.iter().product()).map(|_| draw(domain, classes, &mut rng)).collect();
+            let value = |index: usize| match input.shape {
+                Shape::Boxes => corner(index, &mut rng),
+                _ => draw(domain, classes, &mut rng),
+            };
+            let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
             let dtype = if input.kind == Kind::Index { DType::I32 } else { dtype };
             (input.name.to_string(), tensor(&values, dtype, &shape))
         })
@@ -71,6 +76,11 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::LogProbability => between(-3.0, -0.05),
         Domain::Sign => between(-1.0, 1.0).signum(),
         Domain::Class => between(0.0, classes as f64).floor(),
-        Domain::Where(..) => unreachable!("resolved"),
+        Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
     }
+}
+
+/// An element of boxes around the origin.
+fn corner(index: usize, rng: &mut Rng) -> f64 {
+    (0.25 + 0.75 * rng.f64()) * if index % 4 < 2 { -1.0 } else { 1.0 }
 }

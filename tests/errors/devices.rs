@@ -7,8 +7,9 @@ use wgloss::{
 
 use super::{
     adapters,
-    caller::{buffer, started},
+    caller::buffer,
     device::{submit, uploaded},
+    futures::started,
     inputs::{Inputs, tensor},
     opened_again, zeros,
 };

@@ -8,6 +8,8 @@ mod caller;
 #[path = "../common/device.rs"]
 mod device;
 mod devices;
+#[path = "../common/futures.rs"]
+mod futures;
 #[path = "../common/inputs.rs"]
 mod inputs;
 mod targets;

@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, BufferSlice, CrossEntropy, DType, Error, Hinge, Loss, Named, Plan, Reduction, Tensor, TensorType, losses,
     reference,
-    spec::{Domain, Input, Shape},
+    spec::{Domain, Driver, Input, Shape},
 };
 
 use super::{
@@ -19,6 +19,7 @@ fn outside(domain: Domain, classes: usize) -> Vec<f64> {
         Domain::Sign => vec![0.0, 0.5, -2.0],
         Domain::Class => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
         Domain::ClassWeight => vec![-0.25, f64::NEG_INFINITY],
+        Domain::TargetBox => vec![-1.5, f64::NEG_INFINITY],
         _ => Vec::new(),
     }
 }
@@ -38,11 +39,16 @@ struct Offence {
     offenders: Vec<usize>,
 }
 
-/// Every checked input of every loss, with values out of range at each of [`OFFENDERS`].
+/// Every checked input of every loss, with values out of range at each of [`OFFENDERS`]. What is out of range in regions
+/// are not their items, the scores: they have a test file of their own.
 fn offences() -> impl Iterator<Item = Offence> {
-    losses::ALL.iter().enumerate().flat_map(|(index, spec)| {
+    losses::ALL.iter().filter(|spec| spec.regions().is_none()).enumerate().flat_map(|(index, spec)| {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
-        let shape: &[usize] = if spec.rows().is_some() { &[ITEMS, CLASSES] } else { &[ITEMS] };
+        let shape: &[usize] = match spec.driver {
+            Driver::Elementwise => &[ITEMS],
+            Driver::Rows(_) | Driver::Regions(_) => &[ITEMS, CLASSES],
+            Driver::Boxes => &[ITEMS, 4],
+        };
         let good = sample(&loss, shape, DType::FLOATS[index % 3], true);
         let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
         let offences: Vec<Offence> = checked.flat_map(|input| offences_of(&loss, &good, input)).collect();
@@ -63,6 +69,11 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input) -> Vec<Offence> {
         Shape::Rows => {
             let elements = |row: &usize| [row * CLASSES + row % CLASSES, row * CLASSES + CLASSES - 1];
             OFFENDERS.map(|rows| offence(&rows.iter().flat_map(elements).collect::<Vec<_>>(), rows.to_vec())).into()
+        }
+        // The upper corner is below the lower one in x or in y, or in both, which counts once.
+        Shape::Boxes => {
+            let elements = |item: &usize| [item * 4 + 2 + item % 2, item * 4 + 2 + item % 3 % 2];
+            OFFENDERS.map(|items| offence(&items.iter().flat_map(elements).collect::<Vec<_>>(), items.to_vec())).into()
         }
         _ => OFFENDERS.map(|items| offence(items, items.to_vec())).into(),
     }

@@ -1,9 +1,9 @@
 //! Inputs, parameters and options that do not fit the loss.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, CrossEntropy, CrossEntropySoft, DType, Error, GaussianNll, Gradients, HostTensor, Huber,
-    LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Smoothing, Softmax, Statistics, Tensor,
-    TensorType, losses, reference,
+    AnyLoss, BceWithLogits, CeDice, CrossEntropy, CrossEntropySoft, DType, Dice, Error, FocalDice, GaussianNll, Giou,
+    Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Scope, Smoothing,
+    Softmax, Statistics, Tensor, TensorType, losses, reference,
     spec::{LossSpec, Rule, Value},
 };
 
@@ -30,16 +30,25 @@ fn refusal(loss: &impl Loss, inputs: &Inputs, options: impl Into<Options>) -> Er
     expected
 }
 
+/// A reduction that the loss has.
+fn reduction_of(spec: &LossSpec) -> Reduction {
+    let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
+    if has_terms { Reduction::Mean } else { Reduction::None }
+}
+
+/// Checks that the shape of this tensor is refused, and what is expected instead.
+#[track_caller]
+fn check_shape(loss: &impl Loss, inputs: &[(&str, DType, &[usize])], tensor: &'static str, expected: &str) {
+    let given = zeros(inputs);
+    let found = given.get(tensor).unwrap().shape().to_vec();
+    let expected = Error::Shape { loss: loss.spec().name, tensor, expected: expected.to_string(), found };
+    assert_eq!(refusal(loss, &given, reduction_of(loss.spec())), expected);
+}
+
 #[test]
 fn a_shape_that_does_not_fit_is_refused() {
     use DType::{F32, I32};
-    #[track_caller]
-    fn check(loss: &impl Loss, inputs: &[(&str, DType, &[usize])], tensor: &'static str, expected: &str) {
-        let given = zeros(inputs);
-        let found = given.get(tensor).unwrap().shape().to_vec();
-        let expected = Error::Shape { loss: loss.spec().name, tensor, expected: expected.to_string(), found };
-        assert_eq!(refusal(loss, &given, Reduction::None), expected);
-    }
+    use check_shape as check;
     let ce = CrossEntropy::default();
     check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[3])], "target", "[4]");
     check(&Mse, &[("prediction", F32, &[2, 2]), ("target", F32, &[4])], "target", "[2, 2]");
@@ -76,6 +85,59 @@ fn a_shape_that_does_not_fit_is_refused() {
     let probabilities = "target_probabilities";
     check(&soft, &[("logits", F32, &[2, 3, 4]), (probabilities, F32, &[2, 4, 3])], probabilities, "[2, 3, 4]");
     check(&Softmax, &[("logits", F32, &[2, 3]), ("upstream", F32, &[2])], "upstream", "[1] or [2, 3]");
+    let giou = Giou::default();
+    for shape in [&[][..], &[4], &[2, 3], &[4, 2], &[2, 0], &[2, 4, 5]] {
+        let expected = "[N, 4] or [N, d1, …, 4]";
+        check(&giou, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
+    }
+    let boxes = |shape| [("prediction", F32, &[2, 3, 4][..]), ("target", F32, shape)];
+    check(&giou, &boxes(&[6, 4]), "target", "[2, 3, 4]");
+    for (name, expected) in [("weight", "[2, 3]"), ("upstream", "[1] or [2, 3]")] {
+        for shape in [&[6][..], &[2, 3, 4], &[2]] {
+            check(&giou, &[&boxes(&[2, 3, 4])[..], &[(name, F32, shape)]].concat(), name, expected);
+        }
+    }
+}
+
+#[test]
+fn a_shape_that_does_not_fit_regions_is_refused() {
+    use DType::{F32, I32};
+    use check_shape as check;
+    let dice = Dice::default();
+    let regions = |dtype, target| [("prediction", F32, &[2, 3, 4][..]), ("target", dtype, target)];
+    for shape in [&[][..], &[4], &[2, 0], &[2, 0, 3]] {
+        let expected = "[N, C] or [N, C, d1, …] with C ≥ 1";
+        check(&dice, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
+    }
+    // Somebody must be there to be scored.
+    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2";
+    let foreground = [("prediction", F32, &[2, 1, 4][..]), ("target", I32, &[2, 4])];
+    check(&Dice { include_background: false, ..dice }, &foreground, "prediction", expected);
+    check(&CeDice { include_background: false, ..CeDice::default() }, &foreground, "prediction", expected);
+    // Indices have the shape of the pixels, values that of the prediction.
+    for shape in [&[2, 3, 4][..], &[8], &[2, 1, 4]] {
+        check(&dice, &regions(I32, shape), "target", "[2, 4]");
+    }
+    for shape in [&[2, 4][..], &[2, 4, 3], &[24]] {
+        check(&dice, &regions(F32, shape), "target", "[2, 3, 4]");
+    }
+    for length in [2, 4] {
+        let class_weight = ("class_weight", F32, &[length][..]);
+        check(&dice, &[&regions(I32, &[2, 4])[..], &[class_weight]].concat(), "class_weight", "[3]");
+    }
+    for (scope, include_background, expected) in [
+        (Scope::All, true, "[1] or []"),
+        (Scope::Class, true, "[1] or [3]"),
+        (Scope::Class, false, "[1] or [2]"),
+        (Scope::SampleClass, true, "[1] or [2, 3]"),
+        (Scope::SampleClass, false, "[1] or [2, 2]"),
+        (Scope::Sample, true, "[1] or [2]"),
+    ] {
+        for shape in [&[2, 4][..], &[6]] {
+            let upstream = [&regions(I32, &[2, 4])[..], &[("upstream", F32, shape)]].concat();
+            check(&Dice { scope, include_background, ..dice }, &upstream, "upstream", expected);
+        }
+    }
 }
 
 #[test]
@@ -89,6 +151,16 @@ fn a_value_per_class_has_no_reduction() {
 }
 
 #[test]
+fn a_sum_of_terms_has_no_reduction_but_the_mean() {
+    let inputs = zeros(&[("prediction", DType::F32, &[2, 3]), ("target", DType::I32, &[2])]);
+    for reduction in Reduction::ALL.into_iter().filter(|&reduction| reduction != Reduction::Mean) {
+        let expected = |loss| Error::TermsReduction { loss, reduction };
+        assert_eq!(refusal(&CeDice::default(), &inputs, reduction), expected("ce_dice"));
+        assert_eq!(refusal(&FocalDice::default(), &inputs, reduction), expected("focal_dice"));
+    }
+}
+
+#[test]
 fn a_statistic_that_the_loss_does_not_have_is_refused() {
     for spec in losses::ALL {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
@@ -97,7 +169,7 @@ fn a_statistic_that_the_loss_does_not_have_is_refused() {
             [("log_sum_exp", softmax, true, false), ("argmax", spec.rows().is_some(), false, true)]
         {
             let statistics = Statistics { log_sum_exp, argmax };
-            let options = Options { statistics, ..Options::new(Reduction::None) };
+            let options = Options { statistics, ..Options::new(reduction_of(spec)) };
             if !has_it {
                 let expected = Error::Statistic { loss: spec.name, statistic };
                 assert_eq!(refusal(&loss, &Named::new(), options), expected);
@@ -122,7 +194,11 @@ fn a_row_stride_that_a_tensor_cannot_have_is_refused() {
     let matrix = rows(&[4, 3], &[4]).with("weight", ty(DType::F32, &[4])).with("class_weight", ty(DType::F32, &[3]));
     let pair = Named::new().with("prediction", ty(DType::F32, &[4, 3])).with("target", ty(DType::F32, &[4, 3]));
     let ce = CrossEntropy::default();
-    let refusals: [(&dyn Loss, _, &str, usize, usize); 8] = [
+    let boxes = Named::new().with("prediction", ty(DType::F32, &[3, 4])).with("target", ty(DType::F32, &[3, 4]));
+    // Losses of regions take dense tensors only.
+    let regions = pair.clone().with("class_weight", ty(DType::F32, &[3]));
+    let dice = Dice::default();
+    let refusals: [(&dyn Loss, _, &str, usize, usize); 12] = [
         (&ce, &matrix, "logits", 2, 3),
         (&ce, &matrix, "logits", 0, 3),
         (&ce, &matrix, "target", 8, 3),
@@ -131,6 +207,10 @@ fn a_row_stride_that_a_tensor_cannot_have_is_refused() {
         (&ce, &rows(&[4, 3, 2], &[4, 2]), "logits", 8, 3),
         (&Mse, &pair, "prediction", 8, 1),
         (&Mse, &pair, "target", 8, 1),
+        (&Giou::default(), &boxes, "prediction", 8, 4),
+        (&dice, &regions, "prediction", 8, 3),
+        (&dice, &regions, "target", 8, 3),
+        (&dice, &regions, "class_weight", 8, 3),
     ];
     for gpu in adapters::all() {
         for (loss, types, name, found, least) in refusals {
@@ -173,6 +253,9 @@ fn a_storage_type_that_does_not_fit_is_refused() {
     check(&CrossEntropy::default(), &[("logits", F32, &[2, 3]), ("target", F32, &[2])], "target", "i32");
     check(&CrossEntropy::default(), &[("logits", F32, &[2, 3]), ("target", F16, &[2])], "target", "i32");
     check(&CrossEntropy::default(), &[("logits", I32, &[2, 3]), ("target", I32, &[2])], "logits", floats);
+    check(&Dice::default(), &[("prediction", I32, &[2, 3]), ("target", I32, &[2])], "prediction", floats);
+    let indices = [("prediction", F32, &[2, 3][..]), ("target", I32, &[2]), ("class_weight", I32, &[3])];
+    check(&Dice::default(), &indices, "class_weight", floats);
 }
 
 #[test]
@@ -201,6 +284,10 @@ fn an_upstream_per_item_needs_the_reduction_none() {
     let given = [("prediction", DType::F32, &[4][..]), ("target", DType::F32, &[4]), ("upstream", DType::F32, &[4])];
     for reduction in Reduction::ALL.into_iter().filter(|&reduction| reduction != Reduction::None) {
         assert_eq!(refusal(&Mse, &zeros(&given), reduction), Error::UpstreamReduction { loss: "mse", reduction });
+        let given =
+            [("prediction", DType::F32, &[2, 3][..]), ("target", DType::I32, &[2]), ("upstream", DType::F32, &[3])];
+        let by_class = Dice { scope: Scope::Class, ..Dice::default() };
+        assert_eq!(refusal(&by_class, &zeros(&given), reduction), Error::UpstreamReduction { loss: "dice", reduction });
     }
 }
 

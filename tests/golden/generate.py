@@ -1,4 +1,4 @@
-"""Writes the golden cases: losses and gradients that PyTorch computes in float64, one safetensors file a family.
+"""Writes the golden cases: losses and gradients that PyTorch and MONAI compute in float64, one safetensors file a family.
 
 A case's tensors are named `<case>:<tensor>`, with the catalogue's names (`prediction`, `loss`, `grad.prediction`). The entry `cases`
 of the file's metadata is a JSON object: for each case its `loss`, its `reduction` and the text of its `params`.
@@ -14,8 +14,14 @@ from typing import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
+from monai.losses import DiceCELoss, DiceLoss, GeneralizedDiceLoss, TverskyLoss
 from safetensors.torch import save_file
-from torchvision.ops import sigmoid_focal_loss
+from torchvision.ops import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+    sigmoid_focal_loss,
+)
 
 SHAPE = (3, 4)
 ROWS, CLASSES = 6, 5
@@ -104,6 +110,10 @@ def classes(*absent):
     target = torch.from_numpy(rng.integers(0, CLASSES, size=ROWS))
     target[::3] = torch.tensor(absent)
     return target
+
+
+# The default of box losses.
+EPS = exact(1e-7).item()
 
 
 # PyTorch's functions where the catalogue's inputs or parameters differ.
@@ -268,6 +278,192 @@ def softmax(logits, *, reduction):
 def log_softmax(logits, *, reduction):
     assert reduction == "none"
     return F.log_softmax(logits, 1)
+
+
+# Losses of regions: MONAI's own where it has them, in float64, and the rest in PyTorch's operations.
+
+
+def of_regions(formula):
+    """A loss from the sums I, P and T of every score."""
+
+    def loss(
+        prediction,
+        target,
+        *,
+        class_weight=None,
+        reduction,
+        activation="none",
+        smooth=1.0,
+        scope="all",
+        include_background=True,
+        squared=False,
+        ignore_index=-100,
+        **params,
+    ):
+        samples, channels = prediction.shape[:2]
+        p = activated(prediction, activation)
+        t, counts = as_values(target, channels, ignore_index)
+        power, first = 2 if squared else 1, 0 if include_background else 1
+        parts = torch.where(counts, torch.stack([p * t, p**power, t**power]), 0)
+        parts = parts.reshape(3, samples, channels, -1).sum(-1)[:, :, first:]
+        weight = torch.ones(channels, dtype=torch.float64) if class_weight is None else class_weight
+        weight = weight[first:].expand(samples, -1)
+        if scope in ("all", "sample"):
+            parts, weight = (weight * parts).sum(2), torch.ones(samples, dtype=torch.float64)
+        if scope in ("all", "class"):
+            parts, weight = parts.sum(1), weight[0]
+        losses = weight * formula(*parts, smooth, **params)
+        divisors = {"sum": 1, "mean": losses.numel(), "weighted_mean": weight.sum(), "batch_mean": samples}
+        return losses if reduction == "none" else losses.sum() / divisors[reduction]
+
+    return loss
+
+
+def activated(prediction, activation):
+    activations = {"none": lambda x: x, "sigmoid": torch.sigmoid, "softmax": lambda x: torch.softmax(x, 1)}
+    return activations[activation](prediction)
+
+
+def as_values(target, channels, ignore_index=-100):
+    """The target as a value for each class, and where pixels count."""
+    if target.is_floating_point():
+        return target, torch.ones((), dtype=torch.bool)
+    counts = target != ignore_index
+    return F.one_hot(torch.where(counts, target, 0), channels).movedim(-1, 1).double(), counts.unsqueeze(1)
+
+
+def dice_of(i, p, t, s):
+    return 1 - (2 * i + s) / (p + t + s)
+
+
+def tversky_of(i, p, t, s, alpha=0.5, beta=0.5):
+    return 1 - (i + s) / (i + alpha * (p - i) + beta * (t - i) + s)
+
+
+def focal_tversky_of(*sums, exponent=0.75, **weights):
+    return tversky_of(*sums, **weights) ** exponent
+
+
+def jaccard_of(i, p, t, s):
+    return 1 - (i + s) / (p + t - i + s)
+
+
+dice, tversky, focal_tversky, jaccard = map(of_regions, (dice_of, tversky_of, focal_tversky_of, jaccard_of))
+
+
+def monai(loss, **fixed):
+    """MONAI's loss. It has the scopes of classes; for those of all classes they become places of one class."""
+
+    def function(
+        prediction,
+        target,
+        *,
+        class_weight=None,
+        reduction,
+        activation="none",
+        smooth=1.0,
+        scope="all",
+        include_background=True,
+        **params,
+    ):
+        # Indices would become values of float32.
+        target = as_values(target, prediction.shape[1])[0]
+        if scope in ("all", "sample"):
+            first = 0 if include_background else 1
+            prediction, target = activated(prediction, activation)[:, first:], target[:, first:]
+            prediction, target = prediction.flatten(1).unsqueeze(1), target.flatten(1).unsqueeze(1)
+            activation, include_background = "none", True
+        # MONAI's ratio of a jaccard is that of twice each sum.
+        smooth = 2 * smooth if fixed.get("jaccard") else smooth
+        params |= {"smooth_nr": smooth, "smooth_dr": smooth, "include_background": include_background}
+        if activation != "none":
+            params |= {activation: True}
+        if class_weight is not None:
+            params |= {"weight": class_weight if include_background else class_weight[1:]}
+        found = loss(batch=scope in ("all", "class"), reduction=reduction, **fixed, **params)(prediction, target)
+        return found.squeeze() if reduction == "none" else found
+
+    return function
+
+
+def generalized_dice(prediction, target, *, class_weight, reduction, activation, smooth):
+    """MONAI's, whose weights come from the target: `class_weight` must be what they are."""
+    target = as_values(target, prediction.shape[1])[0]
+    assert torch.equal(class_weight, 1 / target.sum((0, 2)) ** 2)
+    options = {activation: True, "smooth_nr": smooth, "smooth_dr": smooth, "batch": True}
+    return GeneralizedDiceLoss(reduction=reduction, **options)(prediction, target).squeeze()
+
+
+def monai_ce_dice(
+    prediction, target, *, class_weight=None, reduction, ce_weight=0.5, dice_weight=0.5, smooth=1.0, **params
+):
+    params |= {"lambda_ce": ce_weight, "lambda_dice": dice_weight, "smooth_nr": smooth, "smooth_dr": smooth}
+    if not target.is_floating_point():
+        target = target.unsqueeze(1)
+        params |= {"to_onehot_y": True}
+    return DiceCELoss(softmax=True, batch=True, weight=class_weight, reduction=reduction, **params)(prediction, target)
+
+
+def ce_dice(prediction, target, *, ce_weight=0.5, dice_weight=0.5, squared=False, **options):
+    """MONAI's loss with what it lacks: pixels to ignore, and squares in float64 of targets that are indices."""
+    # The parameters of dice besides those of both.
+    alone = {name: options.pop(name) for name in ("smooth", "include_background") if name in options}
+    if target.is_floating_point():
+        entropy = cross_entropy_soft(prediction, target, **options)
+    else:
+        entropy = cross_entropy(prediction, target, **options)
+    overlap = dice(prediction, target, activation="softmax", scope="class", squared=squared, **alone, **options)
+    return ce_weight * entropy + dice_weight * overlap
+
+
+def focal_dice(prediction, target, *, focal_weight=0.5, dice_weight=0.5, alpha=0.25, gamma=2.0, **options):
+    alone = {name: options.pop(name) for name in ("smooth", "include_background", "squared") if name in options}
+    pixels = focal_soft if target.is_floating_point() else focal
+    pixels = pixels(prediction, target, alpha=alpha, gamma=gamma, **options)
+    overlap = dice(prediction, target, activation="softmax", scope="class", **alone, **options)
+    return focal_weight * pixels + dice_weight * overlap
+
+
+def focal_soft(logits, target, *, class_weight=None, reduction, alpha, gamma):
+    assert reduction == "mean"
+    ln_p = F.log_softmax(logits, 1)
+    weight = torch.ones(logits.shape[1]) if class_weight is None else class_weight
+    loss = alpha * weight * (target * (-torch.expm1(ln_p)) ** gamma * -ln_p).movedim(1, -1)
+    return loss.sum(-1).mean()
+
+
+def iou_of(prediction, target, eps):
+    inner = torch.min(prediction[:, 2:], target[:, 2:]) - torch.max(prediction[:, :2], target[:, :2])
+    intersection = torch.where((inner > 0).all(1), inner.prod(1), 0)
+    area = [(corners[:, 2:] - corners[:, :2]).prod(1) for corners in (prediction, target)]
+    return intersection / (area[0] + area[1] - intersection + eps)
+
+
+def iou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: reduced(1 - iou_of(prediction, target, eps), reduction), weight, reduction)
+
+
+def giou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: generalized_box_iou_loss(prediction, target, reduction, eps), weight, reduction)
+
+
+def diou(prediction, target, *, weight=None, reduction, eps=EPS):
+    return by_item(lambda reduction: distance_box_iou_loss(prediction, target, reduction, eps), weight, reduction)
+
+
+def ciou(prediction, target, *, weight=None, reduction, eps=EPS):
+    """torchvision's has eps in the divisor of alpha alone, and 1e-7 in those of the distance loss."""
+
+    def angle(corners):
+        width, height = (corners[:, 2:] - corners[:, :2]).unbind(1)
+        return torch.atan(width / (height + eps))
+
+    v = 4 / math.pi**2 * (angle(target) - angle(prediction)) ** 2
+    alpha = (v / (1 - iou_of(prediction, target, eps) + v + eps)).detach()
+    loss = distance_box_iou_loss(prediction, target, eps=eps) + alpha * v
+    if eps == EPS:
+        torch.testing.assert_close(loss, complete_box_iou_loss(prediction, target), rtol=1e-6, atol=0)
+    return by_item(lambda reduction: reduced(loss, reduction), weight, reduction)
 
 
 def regression():
@@ -461,8 +657,121 @@ def rows():
     ]
 
 
+def segmentation():
+    # Draws of their own, so that those of other families stay as they are.
+    draws = np.random.default_rng(6)
+    flat, volume = (2, 3, 4), (2, 3, 2, 1, 3)
+
+    def drawn(activation, indices, shape=flat):
+        prediction = draws.uniform(0.02, 0.98, shape) if activation == "none" else draws.normal(size=shape)
+        if indices:
+            target = torch.from_numpy(draws.integers(0, shape[1], size=(shape[0], *shape[2:])))
+        else:
+            target = exact(draws.choice([0, 1, 0, 1, 0.25, 0.7], size=shape))
+        return {"prediction": exact(prediction), "target": target}
+
+    def ignoring(index, activation):
+        inputs = drawn(activation, True)
+        inputs["target"][:, 1::3] = index
+        return inputs
+
+    class_weight = {"class_weight": exact([0.5, 2.0, 1.25])}
+    activations, scopes = ("none", "sigmoid", "softmax"), ("all", "class", "sample_class", "sample")
+    forms = [("indices", True), ("values", False)]
+    pairs = [("softmax", "indices", True), ("sigmoid", "values", False), ("none", "indices", True)]
+    asymmetric = {"alpha": 0.3, "beta": 0.8}
+    scored = [
+        ("dice", dice, monai(DiceLoss), {}),
+        ("tversky", tversky, monai(TverskyLoss), asymmetric),
+        ("focal_tversky", focal_tversky, None, asymmetric | {"exponent": 1.3}),
+        ("jaccard", jaccard, monai(DiceLoss, jaccard=True), {}),
+    ]
+    for name, function, monais, params in scored:
+        for activation in activations:
+            for form, indices in forms:
+                inputs = drawn(activation, indices)
+                settings = [
+                    {"activation": activation, "scope": scope} | background
+                    for scope in scopes
+                    for background in ({}, {"include_background": False})
+                ]
+                yield Cases(name, monais or function, inputs, settings, NONE, label=form)
+        for activation, form, indices in pairs:
+            by_scope = [{"activation": activation, "scope": scope} for scope in scopes]
+            inputs = drawn(activation, indices)
+            options = [{"squared": True}, {"smooth": 0.0}, {"smooth": 0.3} | params]
+            yield Cases(name, function, inputs, [by_scope[2] | more for more in options], NONE, label=form)
+            yield Cases(name, function, inputs | class_weight, by_scope[::2], NONE, label=form)
+            if name in ("dice", "jaccard"):
+                weighted = [scope | {"include_background": False} for scope in by_scope[1:3]]
+                yield Cases(name, monais, inputs | class_weight, weighted, label=form)
+            deep = drawn(activation, indices, volume)
+            yield Cases(name, function, deep, by_scope[1:2], NONE, label=f"volume {form}")
+            yield Cases(name, function, ignoring(-100, activation), by_scope[1::2], NONE, label="ignoring")
+        inputs = drawn("softmax", True) | class_weight
+        every = [{"activation": "softmax", "scope": scope} for scope in scopes[:2]]
+        yield Cases(name, function, inputs, every, WEIGHTED | BATCHED, label="reduced")
+        ignored = {"activation": "softmax", "ignore_index": 2}
+        yield Cases(name, function, ignoring(2, "softmax"), [ignored], NONE, label="ignoring")
+
+    sized = drawn("softmax", True, (2, 3, 7))
+    sized["target"] = torch.tensor([[0, 1, 0, 2, 0, 0, 1], [1, 0, 0, 2, 0, 1, 0]])
+    sized["class_weight"] = exact([1 / 64, 1 / 16, 1 / 4])
+    generalized = [{"activation": activation, "smooth": 0.3} for activation in ("sigmoid", "softmax")]
+    yield Cases("dice", generalized_dice, sized, generalized, label="generalized")
+
+    mean = {"mean": "mean"}
+    both = [
+        ("ce_dice", ce_dice, monai_ce_dice, {"ce_weight": 0.3, "dice_weight": 1.4}),
+        ("focal_dice", focal_dice, None, {"focal_weight": 1.5, "dice_weight": 0.3, "alpha": 0.6, "gamma": 0.5}),
+    ]
+    for name, function, monais, params in both:
+        for form, indices in forms:
+            inputs = drawn("softmax", indices)
+            yield Cases(name, function, inputs, [{"squared": True}], mean, label=form)
+            for given in (inputs, inputs | class_weight):
+                settings = [{}, {"smooth": 0.0}, {"include_background": False}, params]
+                yield Cases(name, monais or function, given, settings, mean, label=form)
+            yield Cases(name, function, drawn("softmax", indices, volume), reductions=mean, label=f"volume {form}")
+        yield Cases(name, function, ignoring(-100, "softmax") | class_weight, reductions=mean, label="ignoring")
+        yield Cases(name, function, ignoring(2, "softmax"), [{"ignore_index": 2}], mean, label="ignoring")
+
+
 def main():
-    for family in (regression, binary, multiclass, rows):
+    for family in (regression, binary, multiclass, rows, segmentation):
+
+
+def boxes():
+    # Prediction and target.
+    pairs = [
+        ([0.1, 0.2, 1.3, 1.7], [0.4, -0.3, 1.9, 1.1]),
+        # One within the other, and crossed.
+        ([0.5, 0.25, 0.75, 0.5], [0.1, 0.1, 1.2, 0.9]),
+        ([-2.0, -1.5, 2.5, 1.0], [-0.5, -0.6, 0.7, 0.3]),
+        ([-2.0, 0.1, 2.0, 0.6], [-0.3, -1.0, 0.4, 1.2]),
+        # With sides in common.
+        ([0.5, 0.2, 1.5, 1.25], [0.5, 0.4, 1.9, 1.25]),
+        ([0.5, 0.2, 1.5, 1.25], [0.5, 0.7, 1.5, 2.5]),
+        # Touching, and apart.
+        ([0.5, 0.2, 1.5, 1.25], [1.5, 0.1, 2.5, 2.5]),
+        ([10.0, 20.0, 35.0, 50.0], [60.0, 70.0, 65.0, 90.0]),
+        # Inverted predictions.
+        ([1.5, 0.2, 0.5, 1.3], [0.4, 0.1, 1.2, 2.0]),
+        ([1.5, 1.3, 0.5, 0.2], [0.4, 0.1, 1.2, 2.0]),
+    ]
+    prediction, target = (exact(corners) for corners in zip(*pairs))
+    inputs = {"prediction": prediction, "target": target}
+    # Of equal boxes PyTorch's difference to 1 leaves few digits of a small eps.
+    equal = {"prediction": prediction[:5], "target": prediction[:5]}
+    weight = {"weight": exact([0.25, 1.5, 0.75, 1.0, 2.0, 0.5, 1.25, 1.75, 0.125, 0.875])}
+    for name, function in (("iou", iou), ("giou", giou), ("diou", diou), ("ciou", ciou)):
+        yield Cases(name, function, inputs, [{}, {"eps": 0.01}])
+        yield Cases(name, function, equal, [{"eps": 0.01}], label="equal")
+        yield Cases(name, function, inputs | weight, reductions=WEIGHTED)
+
+
+def main():
+    for family in (regression, binary, multiclass, rows, boxes):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

@@ -1,6 +1,8 @@
 //! The CPU reference against what can be known without it: finite differences, worked values, limits and identities.
 
+mod boxes;
 mod rows;
+mod segmentation;
 
 use fastrand::Rng;
 use proptest::prelude::*;
@@ -76,15 +78,20 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         ],
     ),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2")], &[("margin", "-0.5"), ("p", "2")]]),
+    ("iou", &[&[("eps", "0.5")]]),
+    ("giou", &[&[("eps", "0.5")]]),
+    ("diou", &[&[("eps", "0.5")]]),
+    ("ciou", &[&[("eps", "0.5")]]),
 ];
 
 /// Every loss with its defaults and with each of its other settings.
 fn every_setting() -> impl Iterator<Item = AnyLoss> {
     losses::ALL.iter().flat_map(|spec| {
         let others = SETTINGS.iter().filter(|(name, _)| *name == spec.name).flat_map(|(_, settings)| settings.iter());
-        std::iter::once(&[] as Settings)
-            .chain(others.copied())
-            .map(|settings| AnyLoss::new(spec.name, settings).expect("a known loss with allowed settings"))
+        let settings = std::iter::once(&[] as Settings).chain(others.copied()).map(<[_]>::to_vec);
+        settings
+            .chain(segmentation::settings(spec))
+            .map(|settings| AnyLoss::new(spec.name, &settings).expect("a known loss with allowed settings"))
     })
 }
 
@@ -114,37 +121,78 @@ const CLASSES: usize = 5;
 /// Shapes of the first input; all but the empty one hold as many elements.
 const MATRIX: &[usize] = &[4, CLASSES];
 const VOLUME: &[usize] = &[2, CLASSES, 2];
-const EMPTY: &[usize] = &[0, CLASSES];
+const BOXES: &[usize] = &[5, 4];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
         Driver::Elementwise => &[MATRIX],
-        Driver::Rows(_) => &[MATRIX, VOLUME],
+        Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
+        Driver::Boxes => &[BOXES, &[1, 5, 4]],
     }
+}
+
+/// A shape of the first input that holds nothing.
+fn empty(spec: &LossSpec) -> &'static [usize] {
+    if matches!(spec.driver, Driver::Boxes) { &[0, 4] } else { &[0, CLASSES] }
+}
+
+/// How a call's inputs are laid out.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// The shape of the first input.
+    shape: &'static [usize],
+    /// Whether what may be given as indices is.
+    indices: bool,
+}
+
+impl From<&'static [usize]> for Layout {
+    fn from(shape: &'static [usize]) -> Self {
+        Layout { shape, indices: false }
+    }
+}
+
+fn layouts(spec: &LossSpec) -> Vec<Layout> {
+    let may_be_indices = spec.inputs.iter().any(|input| input.as_indices.is_some());
+    let forms = if may_be_indices { &[false, true][..] } else { &[false] };
+    shapes(spec).iter().flat_map(|shape| forms.iter().map(move |&indices| Layout { shape, indices })).collect()
 }
 
 fn is_per_class(spec: &LossSpec) -> bool {
     spec.rows().is_some_and(|rows| rows.per_class)
 }
 
+/// Whether the loss is a sum of means.
+fn has_terms(spec: &LossSpec) -> bool {
+    spec.regions().is_some_and(|regions| regions.terms.is_some())
+}
+
 /// The reductions that the loss has.
 fn reductions(spec: &LossSpec) -> &'static [Reduction] {
-    if is_per_class(spec) { &[Reduction::None] } else { &Reduction::ALL }
+    if is_per_class(spec) {
+        &[Reduction::None]
+    } else if has_terms(spec) {
+        &[Reduction::Mean]
+    } else {
+        &Reduction::ALL
+    }
 }
 
 /// The shape of an input where the first one has this shape.
-fn shape_of(spec: &LossSpec, shape: &[usize], input: &Input, reduction: Reduction) -> Vec<usize> {
+fn shape_of(loss: &dyn Loss, shape: &[usize], input: &Input, reduction: Reduction) -> Vec<usize> {
+    let spec = loss.spec();
     let items = match spec.driver {
         Driver::Elementwise => shape.to_vec(),
-        Driver::Rows(_) => [&shape[..1], &shape[2..]].concat(),
+        Driver::Rows(_) | Driver::Regions(_) => [&shape[..1], &shape[2..]].concat(),
+        Driver::Boxes => shape[..shape.len() - 1].to_vec(),
     };
     match input.shape {
         Shape::Items => items,
-        Shape::Rows => shape.to_vec(),
+        Shape::Rows | Shape::Boxes => shape.to_vec(),
         Shape::Classes => vec![shape[1]],
         Shape::LastAxis => vec![shape[shape.len() - 1]],
         Shape::OneOrItems if reduction != Reduction::None => vec![1],
         Shape::OneOrItems if is_per_class(spec) => shape.to_vec(),
+        Shape::OneOrItems if spec.regions().is_some() => segmentation::scores(loss, shape),
         Shape::OneOrItems => items,
     }
 }
@@ -155,6 +203,9 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     let values = values_of(loss);
     let off_grid = if input.differentiable { (index + 1) as f64 * 6.0 / 4096.0 } else { 0.0 };
     let mut on_grid = |low: i32, high: i32| f64::from(rng.i32(low..=high)) / 32.0 + off_grid;
+    if input.shape == Shape::Boxes {
+        return boxes::corner(input, index, on_grid(16, 96));
+    }
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
         Domain::LogRate => on_grid(-64, 63),
@@ -168,7 +219,7 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
-        Domain::Where(..) => unreachable!("resolved"),
+        Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
     }
 }
 
@@ -179,20 +230,22 @@ fn ignore_index(loss: &dyn Loss) -> Option<i32> {
     })
 }
 
-/// Inputs for the loss, the first one of this shape; the optional ones too if asked.
+/// Inputs for the loss, laid out so; the optional ones too if asked.
 fn inputs_for(
     loss: &dyn Loss,
-    shape: &[usize],
+    layout: impl Into<Layout>,
     reduction: Reduction,
     optional: bool,
     seed: u64,
 ) -> Named<HostTensor<'static>> {
     let mut rng = Rng::with_seed(seed);
-    let spec = loss.spec();
-    spec.all_inputs()
+    let Layout { shape, indices } = layout.into();
+    loss.spec()
+        .all_inputs()
         .filter(|input| optional || !input.optional)
         .map(|input| {
-            let shape = shape_of(spec, shape, input, reduction);
+            let input = input.as_indices.filter(|_| indices).unwrap_or(input);
+            let shape = shape_of(loss, shape, input, reduction);
             let elements = shape.iter().product();
             let values: Vec<f64> = (0..elements).map(|index| draw(&mut rng, loss, input, index)).collect();
             let tensor = match input.kind {
@@ -240,6 +293,14 @@ fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
     assert!(same || (found - expected).abs() <= tolerance, "{what}: found {found:e}, expected {expected:e}");
 }
 
+#[track_caller]
+fn assert_all_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        assert_close(found, expected, tolerance, &format!("{what}[{index}]"));
+    }
+}
+
 #[test]
 fn every_parameter_has_settings() {
     for spec in losses::ALL {
@@ -255,10 +316,11 @@ fn gradients_are_the_slopes_of_the_loss() {
     // A power of two, so that every point of the stencil is exact in f32; its error is h⁴/30 times the fifth
     // derivative.
     const H: f64 = 1.0 / 4096.0;
-    for (case, loss) in every_setting().enumerate() {
+    // That of `ciou` is not: a factor of its loss is constant in it.
+    for (case, loss) in every_setting().filter(|loss| loss.spec().name != "ciou").enumerate() {
         let spec = loss.spec();
-        for (&shape, &reduction) in
-            shapes(spec).iter().flat_map(|shape| reductions(spec).iter().map(move |r| (shape, r)))
+        for (layout, &reduction) in
+            layouts(spec).into_iter().flat_map(|layout| reductions(spec).iter().map(move |r| (layout, r)))
         {
             for optional in [false, true] {
                 let options = match optional {
@@ -267,12 +329,12 @@ fn gradients_are_the_slopes_of_the_loss() {
                         Options { upstream: 1.5, gradients: Gradients::Add { weight: -0.5 }, ..Options::new(reduction) }
                     }
                 };
-                let inputs = inputs_for(&loss, shape, reduction, optional, case as u64);
+                let inputs = inputs_for(&loss, layout, reduction, optional, case as u64);
                 for (name, gradient) in evaluate(&loss, &inputs, options).gradients {
                     for (index, found) in gradient.into_iter().enumerate() {
                         let at = |steps: f64| objective(&loss, &moved(&inputs, name, index, steps * H), options);
                         let slope = (at(-2.0) - 8.0 * at(-1.0) + 8.0 * at(1.0) - at(2.0)) / (12.0 * H);
-                        let what = format!("{} {shape:?} {reduction}: gradient of {name}[{index}]", described(&loss));
+                        let what = format!("{} {layout:?} {reduction}: gradient of {name}[{index}]", described(&loss));
                         assert_close(found, slope, 1e-8 * (1.0 + slope.abs()), &what);
                     }
                 }
@@ -282,7 +344,7 @@ fn gradients_are_the_slopes_of_the_loss() {
 }
 
 /// A loss by name, with settings.
-fn loss(name: &str, settings: Settings) -> AnyLoss {
+fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {
     AnyLoss::new(name, settings).unwrap()
 }
 
@@ -418,7 +480,7 @@ fn smooth_l1_without_beta_is_mae_and_with_it_a_scaled_huber() {
 
 #[test]
 fn what_is_not_finite_is_never_hidden() {
-    for loss in every_setting().filter(|loss| loss.spec().rows().is_none()) {
+    for loss in every_setting().filter(|loss| matches!(loss.spec().driver, Driver::Elementwise)) {
         let clean = inputs_for(&loss, MATRIX, Reduction::None, true, 7);
         let expected = evaluate(&loss, &clean, Reduction::None);
         for input in loss.spec().inputs.iter().filter(|input| input.shape == Shape::Items) {
@@ -498,12 +560,17 @@ fn nothing_to_divide_by_gives_zero() {
 #[test]
 fn empty_inputs_have_no_loss() {
     for loss in every_setting() {
-        for &reduction in reductions(loss.spec()) {
+        let spec = loss.spec();
+        for &reduction in reductions(spec) {
             for optional in [false, true] {
-                let result = evaluate(&loss, &inputs_for(&loss, EMPTY, reduction, optional, 0), reduction);
-                assert_eq!(result.loss, if reduction == Reduction::None { vec![] } else { vec![0.0] });
-                assert!(result.items == 0 && result.magnitude == 0.0);
-                assert_eq!(result.gradients.len(), loss.spec().differentiable().count());
+                let empty = empty(spec);
+                let result = evaluate(&loss, &inputs_for(&loss, empty, reduction, optional, 0), reduction);
+                // Regions may have scores nevertheless: of everything, or of a class.
+                let items =
+                    if spec.regions().is_some() { segmentation::scores(&loss, empty).iter().product() } else { 0 };
+                assert_eq!(result.loss, vec![0.0; if reduction == Reduction::None { items } else { 1 }]);
+                assert_eq!((result.items, result.magnitude), (items as u64, 0.0));
+                assert_eq!(result.gradients.len(), spec.differentiable().count());
                 assert!(result.gradients.iter().all(|(_, gradient)| gradient.is_empty()));
             }
         }
@@ -559,7 +626,7 @@ fn a_pos_weight_per_class_multiplies_the_parameter() {
 fn skipped_gradients_are_absent_and_those_in_place_are_the_same() {
     for loss in every_setting() {
         let reduction = reductions(loss.spec())[0];
-        let inputs = inputs_for(&loss, MATRIX, reduction, true, 3);
+        let inputs = inputs_for(&loss, shapes(loss.spec())[0], reduction, true, 3);
         let with = |gradients| evaluate(&loss, &inputs, Options { gradients, ..Options::new(reduction) });
         let (skipped, full) = (with(Gradients::Skip), with(Gradients::Write));
         assert!(skipped.gradients.is_empty());
@@ -570,19 +637,25 @@ fn skipped_gradients_are_absent_and_those_in_place_are_the_same() {
 
 proptest! {
     #[test]
-    fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool, volume: bool) {
+    fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool, layout in 0..4_usize) {
         let loss = every_setting().nth(case).unwrap();
-        let Some(&shape) = shapes(loss.spec()).get(usize::from(volume)) else { return Ok(()) };
-        if is_per_class(loss.spec()) {
+        let Some(&layout) = layouts(loss.spec()).get(layout) else { return Ok(()) };
+        if reductions(loss.spec()).len() == 1 {
             return Ok(());
         }
         // One upstream value fits every reduction.
-        let inputs = inputs_for(&loss, shape, Reduction::Sum, optional, seed);
+        let inputs = inputs_for(&loss, layout, Reduction::Sum, optional, seed);
         let [none, sum, mean, weighted_mean, batch_mean] = Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
         let mut divisors = [0.0, 0.0];
         for item in 0..none.loss.len() {
             let value = |name: &str, index: usize| inputs.get(name).map_or(1.0, |tensor| tensor.to_f64()[index]);
+            if loss.spec().regions().is_some() {
+                let class = segmentation::class_of_score(&loss, layout.shape, item);
+                divisors[0] += 1.0;
+                divisors[1] += class.map_or(1.0, |class| value("class_weight", class));
+                continue;
+            }
             let class = inputs.get("target").map(|target| target.to_f64()[item]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
                 let by_class = loss.spec().rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
@@ -594,7 +667,7 @@ proptest! {
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
         prop_assert_eq!(none.loss.iter().map(|x| x.abs()).sum::<f64>(), sum.magnitude);
         prop_assert_eq!(&none.gradients, &sum.gradients);
-        for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, shape[0] as f64)] {
+        for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, layout.shape[0] as f64)] {
             prop_assert_eq!(reduced.items, sum.items);
             let outputs = |result: &Evaluation| -> Vec<f64> {
                 let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());

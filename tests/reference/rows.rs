@@ -21,14 +21,6 @@ fn softmax(logits: &[f64], shape: &[usize]) -> Vec<f64> {
     evaluate(&loss("softmax", &[]), &Named::new().with("logits", tensor(logits, shape)), Reduction::None).loss
 }
 
-#[track_caller]
-fn assert_all_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (index, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        assert_close(found, expected, tolerance, &format!("{what}[{index}]"));
-    }
-}
-
 #[test]
 fn nan_and_infinity_spoil_their_row_and_no_other() {
     for loss in row_losses() {
@@ -89,7 +81,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
             let matrix = spec.all_inputs().map(|input| {
                 let given = volume.get(input.name).unwrap();
                 let values = if given.shape() == VOLUME { by_row(&given.to_f64()) } else { given.to_f64() };
-                let shape = shape_of(spec, MATRIX, input, reduction);
+                let shape = shape_of(&loss, MATRIX, input, reduction);
                 let tensor = match input.kind {
                     Kind::Float => tensor(&values, &shape),
                     Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &shape),

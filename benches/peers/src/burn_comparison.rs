@@ -8,22 +8,28 @@ use wgloss::{
 };
 
 use crate::{
-    burn_losses::{BurnInputs, LOSSES},
-    burn_step, find_loss, inputs, shapes_of,
+    burn_boxes,
+    burn_inputs::BurnInputs,
+    burn_losses, burn_regions, burn_step, find_loss, inputs,
+    kinds::Kind,
     step::{Case, Outcome},
     tables::shape_text,
     wgloss_step::{self, WglossStep},
 };
 
-/// Times all losses of Burn beside wgloss's, and writes what came of it. Fails if a result of wgloss is wrong.
-pub fn compare(gpu: &Gpu, path: &Path) -> Result<(), Box<dyn Error>> {
+/// Times Burn's losses of these kinds, or of all if none is given, beside wgloss's, and writes what came of it. Fails if
+/// a result of wgloss is wrong.
+pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Error>> {
     let device = &burn_step::open_device(gpu)?;
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
     let mut cases = Vec::new();
-    for &(name, by_burn) in LOSSES {
+    for &(name, by_burn) in [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES].into_iter().flatten() {
         let loss = find_loss(name)?;
-        cases.extend(shapes_of(&loss).iter().map(|&shape| (name, by_burn, loss.clone(), shape)));
+        let kind = Kind::of(&loss);
+        if kinds.is_empty() || kinds.contains(&kind) {
+            cases.extend(kind.shapes().iter().map(|&shape| (name, by_burn, loss.clone(), shape)));
+        }
     }
 
     let mut report = Report::new(gpu, ClockKind::SubmitToDone);

@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, DType, Error, HostTensor, Loss, Named,
     bench::Case,
-    spec::{Domain, LossSpec, Values},
+    spec::{Domain, LossSpec, Shape, Values},
 };
 
 /// Inputs by their names.
@@ -24,13 +24,29 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
             let bytes: Vec<u8> = (0..length).flat_map(|_| rng.i32(0..classes as i32).to_le_bytes()).collect();
             HostTensor::from_bytes(DType::I32, ty.shape.clone(), bytes)?
         } else {
-            let distribution = Distribution::of(spec, name, &values, classes);
-            let drawn: Vec<f64> = (0..length).map(|_| distribution.draw(&mut rng)).collect();
+            let drawn: Vec<f64> = match spec.input(name) {
+                Some(input) if input.shape == Shape::Boxes => {
+                    (0..length / 4).flat_map(|_| draw_box(input.differentiable, &mut rng)).collect()
+                }
+                _ => {
+                    let distribution = Distribution::of(spec, name, &values, classes);
+                    (0..length).map(|_| distribution.draw(&mut rng)).collect()
+                }
+            };
             HostTensor::rounded(&drawn, ty.dtype, ty.shape.clone())?
         };
         inputs = inputs.with(name, tensor);
     }
     Ok(inputs)
+}
+
+/// A box in the unit square, half of whose like it overlaps some part of. Its corners are multiples of 1/4096, odd ones of
+/// a prediction and even ones of a target: their differences are exact in f32, and none is 0, where libraries differ in
+/// the gradient.
+fn draw_box(is_prediction: bool, rng: &mut fastrand::Rng) -> [f64; 4] {
+    let low = [(); 2].map(|()| 2 * rng.i32(0..1024) + i32::from(is_prediction));
+    let high = low.map(|low| low + 2 * rng.i32(205..1024));
+    [low[0], low[1], high[0], high[1]].map(|corner| f64::from(corner) / 4096.0)
 }
 
 /// How the values of an input are spread.

@@ -2,10 +2,14 @@
 //!
 //! `make bench-peers` runs all of it; `README.md` says how to run parts, and what the figures mean.
 
+mod burn_boxes;
 mod burn_comparison;
+mod burn_inputs;
 mod burn_losses;
+mod burn_regions;
 mod burn_step;
 mod inputs;
+mod kinds;
 mod serve;
 mod step;
 mod tables;
@@ -14,16 +18,9 @@ mod wgloss_step;
 use std::{error::Error, fs, path::PathBuf};
 
 use clap::{Parser, Subcommand};
-use wgloss::{AnyLoss, Gpu, Loss, bench::Report, spec::Driver};
+use wgloss::{AnyLoss, Gpu, bench::Report};
 
-use crate::tables::Tables;
-
-/// The elements of a batch, and many of them.
-const ELEMENTWISE_SHAPES: &[&[usize]] = &[&[1024, 1000], &[4096, 1024]];
-/// An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and a label
-/// for each pixel.
-const ROW_SHAPES: &[&[usize]] =
-    &[&[1024, 1000], &[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256]];
+use crate::{kinds::Kind, tables::Tables};
 
 /// Times wgloss beside other libraries.
 #[derive(Debug, Parser)]
@@ -42,6 +39,9 @@ enum Command {
         /// Where to write the results.
         #[arg(long, value_name = "FILE")]
         json: PathBuf,
+        /// Only losses of this kind; may be given more than once.
+        #[arg(long = "kind", value_name = "KIND")]
+        kinds: Vec<Kind>,
     },
     /// Times wgloss as asked on standard input, line by line in JSON: for programs that time other libraries.
     Serve {
@@ -58,7 +58,9 @@ enum Command {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().command {
-        Command::Burn { adapter, json } => burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &json),
+        Command::Burn { adapter, json, kinds } => {
+            burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &kinds, &json)
+        }
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
             print!("{}", Tables(&Report::list_from_json(&fs::read_to_string(file)?)?));
@@ -73,12 +75,4 @@ fn find_loss(text: &str) -> Result<AnyLoss, wgloss::Error> {
     let name = words.next().unwrap_or_default();
     let settings: Vec<(&str, &str)> = words.map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
     AnyLoss::new(name, &settings)
-}
-
-/// The shapes that a loss is timed at.
-fn shapes_of(loss: &dyn Loss) -> &'static [&'static [usize]] {
-    match loss.spec().driver {
-        Driver::Elementwise => ELEMENTWISE_SHAPES,
-        Driver::Rows(_) => ROW_SHAPES,
-    }
 }

@@ -4,10 +4,12 @@
 //! by one line: `{"times_ms": […]}`, or `{"error": "…"}`.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     io::{self, BufRead, Write},
 };
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wgloss::{
@@ -15,20 +17,14 @@ use wgloss::{
     bench::{ClockKind, Report},
 };
 
-use crate::{ELEMENTWISE_SHAPES, ROW_SHAPES, find_loss, inputs, step::Step, wgloss_step::WglossStep};
+use crate::{find_loss, inputs, kinds::Kind, step::Step, wgloss_step::WglossStep};
 
 #[derive(Serialize)]
 struct Greeting {
     /// The report of these times, without them.
     report: Report,
-    /// The shapes that losses are timed at.
-    shapes: Shapes,
-}
-
-#[derive(Serialize)]
-struct Shapes {
-    elementwise: &'static [&'static [usize]],
-    rows: &'static [&'static [usize]],
+    /// The shapes that losses of each kind are timed at.
+    shapes: BTreeMap<String, &'static [&'static [usize]]>,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +46,7 @@ struct Case {
 
 /// Answers standard input until it ends.
 pub fn serve(gpu: &Gpu) -> Result<(), Box<dyn Error>> {
-    let shapes = Shapes { elementwise: ELEMENTWISE_SHAPES, rows: ROW_SHAPES };
+    let shapes = Kind::value_variants().iter().map(|kind| (kind.to_string(), kind.shapes())).collect();
     print_line(&serde_json::to_string(&Greeting { report: Report::new(gpu, ClockKind::SubmitToDone), shapes })?)?;
     let mut server = Server { gpu, last: None };
     for line in io::stdin().lock().lines() {
@@ -109,6 +105,8 @@ mod tests {
             request("huber delta=0.5", &[7], "f32"),
             request("cross_entropy", &[3, 4, 2], "bf16"),
             request("softmax", &[3, 4], "f16"),
+            request("dice activation=softmax scope=class", &[2, 3, 4], "f32"),
+            request("giou", &[2, 3, 4], "f32"),
         ] {
             assert_eq!(server.answer(&good).unwrap().len(), 2, "{good}");
         }
@@ -120,6 +118,8 @@ mod tests {
             (request("huber delta", &[7], "f32"), "delta"),
             (request("cross_entropy", &[7], "f32"), "logits"),
             (request("cross_entropy", &[7, 0], "f32"), "logits"),
+            (request("dice", &[7], "f32"), "prediction"),
+            (request("giou", &[7], "f32"), "prediction"),
             (request("mse", &[7], "i32"), "dtype"),
         ] {
             let error = server.answer(&bad).unwrap_err().to_string();

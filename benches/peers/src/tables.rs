@@ -2,13 +2,10 @@
 
 use std::fmt;
 
-use wgloss::{
-    Loss,
-    bench::{Comparison, Peer, PeerMeasurement, Report},
-    spec::Driver,
-};
+use clap::ValueEnum;
+use wgloss::bench::{Comparison, Peer, PeerMeasurement, Report};
 
-use crate::find_loss;
+use crate::{find_loss, kinds::Kind};
 
 /// The tables of reports: one for each peer.
 pub struct Tables<'a>(pub &'a [Report]);
@@ -52,10 +49,14 @@ fn rows(f: &mut fmt::Formatter<'_>, measurements: &[&PeerMeasurement]) -> fmt::R
     writeln!(f)
 }
 
-/// The geometric means of what the peer gets right: of elementwise losses, of rows, and of all.
+/// The geometric means of what the peer gets right: of the losses of each kind, and of all.
 fn means(f: &mut fmt::Formatter<'_>, peer: Peer<'_>) -> fmt::Result {
-    let (elementwise, rows): (Vec<_>, Vec<_>) = peer.measurements.iter().partition(|m| is_elementwise(m));
-    for (name, measurements) in [("elementwise", elementwise), ("rows", rows), ("all", peer.measurements)] {
+    let kind_of = |m: &PeerMeasurement| find_loss(&m.loss).ok().map(|loss| Kind::of(&loss));
+    let of_kind = |&kind: &Kind| {
+        (kind.to_string(), peer.measurements.iter().copied().filter(|m| kind_of(m) == Some(kind)).collect())
+    };
+    let groups: Vec<(String, Vec<_>)> = Kind::value_variants().iter().map(of_kind).collect();
+    for (name, measurements) in groups.into_iter().chain([("all".to_string(), peer.measurements)]) {
         let group = Peer { peer: peer.peer, device: peer.device, report: peer.report, measurements };
         if let Some((mean, count)) = group.geometric_mean() {
             let wrong = match group.wrong() {
@@ -66,10 +67,6 @@ fn means(f: &mut fmt::Formatter<'_>, peer: Peer<'_>) -> fmt::Result {
         }
     }
     writeln!(f)
-}
-
-fn is_elementwise(measurement: &PeerMeasurement) -> bool {
-    find_loss(&measurement.loss).is_ok_and(|loss| matches!(loss.spec().driver, Driver::Elementwise))
 }
 
 /// `512×32000`.

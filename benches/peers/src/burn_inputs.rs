@@ -1,0 +1,125 @@
+//! The inputs of a loss in Burn, and steps of them.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::{
+    burn_step::{BurnStep, Forward},
+    inputs::Inputs,
+    step::Step,
+};
+
+/// Makes the step of a loss.
+pub type ByBurn = fn(&BurnInputs) -> Box<dyn Step>;
+
+/// The inputs of a loss, on their way to Burn.
+pub struct BurnInputs<'a> {
+    pub device: &'a Device,
+    pub inputs: &'a Inputs,
+    /// The name of the first one.
+    pub first: &'static str,
+}
+
+impl BurnInputs<'_> {
+    /// The input of that name, or one of N, C and the product of the other axes where it has more axes than asked for.
+    pub fn tensor<const D: usize>(&self, name: &str) -> Tensor<D> {
+        let input = self.inputs.get(name).expect("the loss has this input");
+        let values: Vec<f32> = input.to_vec().expect("all floats are f32");
+        let mut shape = input.shape().to_vec();
+        let inner = shape.drain((D - 1).min(shape.len())..).product();
+        shape.push(inner);
+        Tensor::from_data(TensorData::new(values, shape), self.device)
+    }
+
+    /// Whether there are axes after the classes.
+    fn has_inner_axes(&self) -> bool {
+        self.inputs.get(self.first).is_some_and(|input| input.shape().len() > 2)
+    }
+
+    /// An input of classes as `[rows, C]`.
+    pub fn rows(&self, name: &str) -> Tensor<2> {
+        if self.has_inner_axes() { rows(self.tensor(name)) } else { self.tensor(name) }
+    }
+
+    /// Targets that are class indices.
+    pub fn classes(&self) -> Tensor<1, Int> {
+        let input = self.inputs.get("target").expect("the loss has a target");
+        let classes: Vec<i32> = input.to_vec().expect("classes are i32");
+        let rows = classes.len();
+        Tensor::from_data(TensorData::new(classes, [rows]), self.device)
+    }
+
+    /// Targets that are class indices as `[N, C, pixels]`: 1 for a pixel's class, 0 for the others.
+    pub fn one_hot(&self) -> Tensor<3> {
+        let shape = self.inputs.get(self.first).expect("the loss has a first input").shape();
+        let (batch, classes, pixels) = (shape[0], shape[1], shape[2..].iter().product::<usize>());
+        self.classes().reshape([batch, pixels]).one_hot::<3>(classes).swap_dims(1, 2).float()
+    }
+
+    /// Targets that are 0 or 1, which Burn takes as integers.
+    pub fn labels(&self) -> Tensor<2, Int> {
+        self.tensor("target").int()
+    }
+
+    /// A step with gradients for these inputs.
+    pub fn step<const D: usize, const K: usize, R: Into<Forward> + 'static>(
+        &self,
+        names: [&str; K],
+        forward: impl Fn([Tensor<D>; K]) -> R + 'static,
+    ) -> Box<dyn Step> {
+        Box::new(BurnStep::new(names.map(|name| self.tensor(name)), forward))
+    }
+
+    /// An elementwise loss of the first input and the target.
+    pub fn with_target(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        let target = self.tensor("target");
+        self.step([self.first], move |[first]| forward(first, target.clone()))
+    }
+
+    /// A loss of rows. Burn's take `[N, C]` only: of other shapes the classes go last first, and the gradient comes
+    /// back the same way, which a program with such logits has to do as well.
+    pub fn of_rows(&self, forward: impl Fn(Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        if self.has_inner_axes() {
+            self.step(["logits"], move |[logits]: [Tensor<3>; 1]| forward(rows(logits)))
+        } else {
+            self.step(["logits"], move |[logits]: [Tensor<2>; 1]| forward(logits))
+        }
+    }
+
+    /// A loss of regions, of logits and of targets that are one-hot, as `[N, C, pixels]` both. What makes such targets of
+    /// class indices is not part of the step.
+    pub fn of_regions(&self, forward: impl Fn(Tensor<3>, Tensor<3>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        let target = self.one_hot();
+        self.step([self.first], move |[logits]| forward(logits, target.clone()))
+    }
+
+    /// A loss of boxes, of predictions and targets as `[boxes, 4]`.
+    pub fn of_boxes(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        let boxes = |name| self.tensor::<2>(name).reshape([-1, 4]);
+        let target = boxes("target");
+        Box::new(BurnStep::new([boxes(self.first)], move |[prediction]| forward(prediction, target.clone())))
+    }
+
+    /// A function of a value per class along axis 1, for tensors without and with more axes.
+    pub fn per_class(
+        &self,
+        of_matrix: impl Fn(Tensor<2>, usize) -> Tensor<2> + 'static,
+        of_volume: impl Fn(Tensor<3>, usize) -> Tensor<3> + 'static,
+    ) -> Box<dyn Step> {
+        if self.has_inner_axes() {
+            self.with_upstream(move |logits| of_volume(logits, 1))
+        } else {
+            self.with_upstream(move |logits| of_matrix(logits, 1))
+        }
+    }
+
+    fn with_upstream<const D: usize>(&self, function: impl Fn(Tensor<D>) -> Tensor<D> + 'static) -> Box<dyn Step> {
+        let upstream = self.tensor("upstream");
+        self.step(["logits"], move |[logits]| Forward::with_upstream(function(logits), upstream.clone()))
+    }
+}
+
+/// `[N, C, d]` as `[N·d, C]`.
+fn rows(tensor: Tensor<3>) -> Tensor<2> {
+    let [batch, classes, inner] = tensor.dims();
+    tensor.swap_dims(1, 2).reshape([batch * inner, classes])
+}

@@ -1,0 +1,50 @@
+//! Kinds of losses: each is timed at shapes of its own, and has a geometric mean of its own.
+
+use std::fmt;
+
+use clap::ValueEnum;
+use wgloss::{Loss, spec::Driver};
+
+/// What a loss is computed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Elementwise,
+    Rows,
+    Regions,
+    Boxes,
+}
+
+impl Kind {
+    /// The kind of a loss.
+    pub fn of(loss: &dyn Loss) -> Self {
+        match loss.spec().driver {
+            Driver::Elementwise => Kind::Elementwise,
+            Driver::Rows(_) => Kind::Rows,
+            Driver::Regions(_) => Kind::Regions,
+            Driver::Boxes => Kind::Boxes,
+        }
+    }
+
+    /// The shapes that its losses are timed at.
+    pub fn shapes(self) -> &'static [&'static [usize]] {
+        match self {
+            // The elements of a batch, and many of them.
+            Kind::Elementwise => &[&[1024, 1000], &[4096, 1024]],
+            // An ImageNet head with two sizes of batch, vocabularies of 32,000 and 128,000, few rows that are long, and
+            // a label for each pixel.
+            Kind::Rows => {
+                &[&[1024, 1000], &[4096, 1000], &[512, 32_000], &[64, 128_000], &[8, 262_144], &[4, 21, 256, 256]]
+            }
+            // Images of 8 classes, and volumes of 4.
+            Kind::Regions => &[&[4, 8, 256, 256], &[2, 4, 64, 64, 64]],
+            // Those matched to objects, and all of a detector for a batch of 64 images.
+            Kind::Boxes => &[&[65_536, 4], &[64, 8400, 4]],
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.to_possible_value().expect("no kind is hidden").get_name())
+    }
+}

@@ -1,0 +1,118 @@
+//! Segmentation, as in [`losses`](crate::losses): the loss of a score from its sums, one function per loss, and the
+//! losses of pixels.
+
+use std::ops::AddAssign;
+
+use super::{
+    Term,
+    multiclass::{entropy, focal_entropy},
+};
+use crate::spec::Values;
+
+/// The reference of a loss of regions.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionReference {
+    /// The loss of one score.
+    pub score: fn(&Sums, &Values) -> Score,
+    /// Of losses with a term for each pixel: that of a pixel, and its gradient by the pixel's logits.
+    pub pixel: Option<fn(&Pixel<'_>, &Values) -> Term>,
+}
+
+/// What one score sums over its pixels and classes. The textbook's I, P and T are TP, TP + FP and TP + FN.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// TP = Σ p·t.
+    pub true_positives: f64,
+    /// FP = Σ p·(1 − t), or with squares Σ p² − p·t.
+    pub false_positives: f64,
+    /// FN = Σ (1 − p)·t, or with squares Σ t² − p·t.
+    pub false_negatives: f64,
+}
+
+/// The loss of a score.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// The loss.
+    pub loss: f64,
+    /// Its derivatives by each of the sums.
+    pub slopes: Sums,
+}
+
+/// A pixel's values for each class.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixel<'a> {
+    /// The logits.
+    pub logits: &'a [f64],
+    /// w·t; where the target is an index, w of the class that it names and 0 of the others.
+    pub masses: &'a [f64],
+}
+
+/// [`Dice`](crate::losses::Dice).
+pub fn dice(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 2.0, [1.0, 1.0], values.number("smooth"))
+}
+
+/// [`Tversky`](crate::losses::Tversky).
+pub fn tversky(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 1.0, [values.number("alpha"), values.number("beta")], values.number("smooth"))
+}
+
+/// [`FocalTversky`](crate::losses::FocalTversky).
+pub fn focal_tversky(sums: &Sums, values: &Values) -> Score {
+    let (tversky, exponent) = (tversky(sums, values), values.number("exponent"));
+    // Squares of soft targets can make it negative.
+    if tversky.loss <= 0.0 {
+        return Score::default();
+    }
+    let slope = exponent * tversky.loss.powf(exponent - 1.0);
+    Score { loss: tversky.loss.powf(exponent), slopes: tversky.slopes.scaled(slope) }
+}
+
+/// [`Jaccard`](crate::losses::Jaccard).
+pub fn jaccard(sums: &Sums, values: &Values) -> Score {
+    missed_share(sums, 1.0, [1.0, 1.0], values.number("smooth"))
+}
+
+/// The first term of [`CeDice`](crate::losses::CeDice).
+pub fn pixel_cross_entropy(pixel: &Pixel<'_>, _: &Values) -> Term {
+    entropy(pixel.logits, pixel.masses)
+}
+
+/// The first term of [`FocalDice`](crate::losses::FocalDice).
+pub fn pixel_focal(pixel: &Pixel<'_>, values: &Values) -> Term {
+    focal_entropy(pixel.logits, pixel.masses, values)
+}
+
+/// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is missed.
+fn missed_share(sums: &Sums, h: f64, [alpha, beta]: [f64; 2], s: f64) -> Score {
+    let (hit, missed) = (h * sums.true_positives, alpha * sums.false_positives + beta * sums.false_negatives);
+    let all = hit + missed + s;
+    // Nothing is there, and nothing is predicted.
+    if all == 0.0 {
+        return Score::default();
+    }
+    // Divided twice: the square of what is next to nothing would be 0.
+    let (by_hit, by_missed) = (-missed / all / all, (hit + s) / all / all);
+    let slopes =
+        Sums { true_positives: h * by_hit, false_positives: alpha * by_missed, false_negatives: beta * by_missed };
+    Score { loss: missed / all, slopes }
+}
+
+impl Sums {
+    /// Each of them times a factor.
+    pub(super) fn scaled(self, factor: f64) -> Self {
+        Sums {
+            true_positives: factor * self.true_positives,
+            false_positives: factor * self.false_positives,
+            false_negatives: factor * self.false_negatives,
+        }
+    }
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Sums) {
+        self.true_positives += other.true_positives;
+        self.false_positives += other.false_positives;
+        self.false_negatives += other.false_negatives;
+    }
+}

@@ -1,0 +1,101 @@
+//! The terms of the losses that are sums of two.
+
+use wgloss::{AnyLoss, Gpu, Loss, Reduction};
+
+use super::{
+    SHAPE, SUMS, TARGETS, Target, adapters, agreement::evaluated, described, device::uploaded, dice, given, gradient,
+    inputs::Inputs, least_reduced, loss,
+};
+
+/// The inputs under the names that a loss of rows has for them.
+fn as_rows(inputs: &Inputs, target: &str) -> Inputs {
+    let name = |name: &str| match name {
+        "prediction" => "logits".to_string(),
+        "target" => target.to_string(),
+        other => other.to_string(),
+    };
+    inputs.iter().map(|(known, host)| (name(known), host.clone())).collect()
+}
+
+fn assert_near(found: f64, expected: f64, largest: f64, what: &str) {
+    assert!((found - expected).abs() <= 4e-6 * largest, "{what}: {found}, not {expected}");
+}
+
+/// With both weighed, and each alone.
+const WEIGHTS: [[f64; 2]; 4] = [[0.5, 0.5], [0.25, 1.5], [0.0, 1.0], [2.0, 0.0]];
+
+#[test]
+fn terms_are_the_losses_of_their_names() {
+    let soft = loss("cross_entropy_soft", &[]);
+    let of_rows: [(&str, &str, Target, AnyLoss, &str); 3] = [
+        ("ce_dice", "ce_weight", Target::Indices, loss("cross_entropy", &[]), "target"),
+        ("ce_dice", "ce_weight", Target::Values, soft, "target_probabilities"),
+        ("focal_dice", "focal_weight", Target::Indices, loss("focal", &[]), "target"),
+    ];
+    let alone = dice("softmax", "class", "1");
+    for gpu in adapters::all() {
+        for (name, weight, target, rows, target_name) in &of_rows {
+            let inputs = given(&alone, &SHAPE, *target);
+            let of_pixels = rows.eval_with(gpu, &as_rows(&inputs, target_name), Reduction::Mean).unwrap();
+            let of_scores = alone.eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+            let parts = [of_pixels.loss.item(), of_scores.loss.item()];
+            let of_pixels = of_pixels.gradients.get("logits").unwrap().to_f64();
+            let of_scores = gradient(&of_scores);
+            for weights in WEIGHTS {
+                let [first, second] = weights.map(|weight| weight.to_string());
+                let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
+                let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
+                let what = format!("{} {target:?} on {gpu:?}", described(&both));
+                let names: Vec<&str> = found.terms.iter().map(|(name, _)| name).collect();
+                assert_eq!(names, [if *name == "ce_dice" { "cross_entropy" } else { "focal" }, "dice"], "{what}");
+                let terms: Vec<f64> = found.terms.iter().map(|(_, &term)| f64::from(term)).collect();
+                for (&term, part) in terms.iter().zip(parts) {
+                    assert_near(term, part, part, &what);
+                }
+                let sum = weights[0] * terms[0] + weights[1] * terms[1];
+                assert_near(found.loss.item(), sum, sum, &what);
+                let pairs = of_pixels.iter().zip(&of_scores);
+                let expected: Vec<f64> = pairs.map(|(a, b)| weights[0] * a + weights[1] * b).collect();
+                let largest = of_pixels.iter().chain(&of_scores).fold(0.0_f64, |largest, x| largest.max(x.abs()));
+                for (found, expected) in gradient(&found).into_iter().zip(expected) {
+                    assert_near(found, expected, largest, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn without_weights_there_is_no_loss() {
+    for gpu in adapters::all() {
+        for (name, weight) in [("ce_dice", "ce_weight"), ("focal_dice", "focal_weight")] {
+            for target in TARGETS {
+                let nothing = loss(name, &[(weight, "0"), ("dice_weight", "0")]);
+                let found = evaluated(gpu, &nothing, &given(&nothing, &SHAPE, target), Reduction::Mean);
+                assert_eq!((found.loss.item(), gradient(&found)), (0.0, vec![0.0; 30]), "{name} {target:?} on {gpu:?}");
+                assert!(found.terms.iter().all(|(_, &term)| term > 0.0), "{name} {target:?} on {gpu:?}");
+            }
+        }
+    }
+}
+
+/// A status is that of the last run, with both terms.
+#[test]
+fn a_bound_plan_tells_the_terms_of_its_last_run() {
+    for gpu in adapters::all() {
+        let terms = |gpu: &Gpu, loss: &AnyLoss| {
+            let inputs = given(loss, &SHAPE, Target::Indices);
+            let output = loss.run_with(gpu, &uploaded(gpu, &inputs), least_reduced(loss)).unwrap();
+            let evaluation = output.read_blocking().unwrap();
+            let status = output.bound().read_status_blocking().unwrap();
+            assert_eq!(status.items, evaluation.items);
+            let named: Vec<f32> = evaluation.terms.iter().map(|(_, &term)| term).collect();
+            assert_eq!(status.terms.map_or(vec![], |terms| terms.to_vec()), named, "{} on {gpu:?}", described(loss));
+            named.len()
+        };
+        assert_eq!(terms(gpu, &loss(SUMS[0], &[])), 2);
+        assert_eq!(terms(gpu, &loss(SUMS[1], &[])), 2);
+        assert_eq!(terms(gpu, &dice("softmax", "class", "1")), 0);
+        assert_eq!(terms(gpu, &loss("jaccard", &[("activation", "softmax")])), 0);
+    }
+}
