@@ -48,13 +48,6 @@ impl BurnInputs<'_> {
         Tensor::from_data(TensorData::new(classes, [rows]), self.device)
     }
 
-    /// Targets that are class indices as `[N, C, pixels]`: 1 for a pixel's class, 0 for the others.
-    pub fn one_hot(&self) -> Tensor<3> {
-        let shape = self.inputs.get(self.first).expect("the loss has a first input").shape();
-        let (batch, classes, pixels) = (shape[0], shape[1], shape[2..].iter().product::<usize>());
-        self.classes().reshape([batch, pixels]).one_hot::<3>(classes).swap_dims(1, 2).float()
-    }
-
     /// Targets that are 0 or 1, which Burn takes as integers.
     pub fn labels(&self) -> Tensor<2, Int> {
         self.tensor("target").int()
@@ -85,11 +78,15 @@ impl BurnInputs<'_> {
         }
     }
 
-    /// A loss of regions, of logits and of targets that are one-hot, as `[N, C, pixels]` both. What makes such targets of
-    /// class indices is not part of the step.
-    pub fn of_regions(&self, forward: impl Fn(Tensor<3>, Tensor<3>) -> Tensor<1> + 'static) -> Box<dyn Step> {
-        let target = self.one_hot();
-        self.step([self.first], move |[logits]| forward(logits, target.clone()))
+    /// A loss of regions, of logits `[N, C, H, W]`: of volumes the last axes are one. What makes the target one-hot is no
+    /// part of the step.
+    pub fn of_regions(&self, forward: impl Fn(Tensor<4>, &RegionTarget) -> Tensor<1> + 'static) -> Box<dyn Step> {
+        let logits = self.tensor(self.first);
+        let [batch, classes, height, width] = logits.dims();
+        let target = self.classes().reshape([batch, 1, height, width]);
+        let one_hot = target.clone().reshape([batch, height, width]).one_hot::<4>(classes);
+        let target = RegionTarget { classes: target, one_hot: one_hot.permute([0, 3, 1, 2]).float() };
+        Box::new(BurnStep::new([logits], move |[logits]| forward(logits, &target)))
     }
 
     /// A loss of boxes, of predictions and targets as `[boxes, 4]`.
@@ -116,6 +113,14 @@ impl BurnInputs<'_> {
         let upstream = self.tensor("upstream");
         self.step(["logits"], move |[logits]| Forward::with_upstream(function(logits), upstream.clone()))
     }
+}
+
+/// Which class each pixel is of.
+pub struct RegionTarget {
+    /// `[N, 1, H, W]`.
+    pub classes: Tensor<4, Int>,
+    /// 1 for a pixel's class and 0 for the others, `[N, C, H, W]`.
+    pub one_hot: Tensor<4>,
 }
 
 /// `[N, C, d]` as `[N·d, C]`.

@@ -37,7 +37,7 @@ impl Kind {
             }
             // Images of 8 classes, and volumes of 4.
             Kind::Regions => &[&[4, 8, 256, 256], &[2, 4, 64, 64, 64]],
-            // Those matched to objects, and all of a detector for a batch of 64 images.
+            // Some thousand for each image, and all of a detector for a batch of 64 images.
             Kind::Boxes => &[&[65_536, 4], &[64, 8400, 4]],
         }
     }
