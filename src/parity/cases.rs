@@ -129,7 +129,9 @@ pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -
             }
         }
         // Arithmetic is the same for all storage types: where time is short, one of them meets every combination.
-        let thorough = effort == Effort::Full || dtype == DType::F32;
+        // Losses of regions that take another's kernels of pixels have little of their own.
+        let has_own_kernels = spec.regions().is_none_or(|regions| regions.pixels_of.is_none());
+        let thorough = effort == Effort::Full || dtype == DType::F32 && has_own_kernels;
         for round in 0..PROFILES.len() * if thorough { Reduction::ALL.len() } else { 1 } {
             add(&middle, Reduction::ALL[round % Reduction::ALL.len()], &[]);
         }
