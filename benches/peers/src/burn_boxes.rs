@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use burn::tensor::Tensor;
 
 use crate::{
-    burn_inputs::{BurnInputs, ByBurn},
+    burn_inputs::{self, BurnInputs, ByBurn},
     step::Step,
 };
 
@@ -42,7 +42,7 @@ type Axis = Tensor<2>;
 
 /// The mean of a loss that has a value for each box.
 fn mean_of(inputs: &BurnInputs, loss: fn(Boxes, Boxes) -> Axis) -> Box<dyn Step> {
-    inputs.of_boxes(move |prediction, target| loss(Boxes::new(prediction), Boxes::new(target)).mean())
+    inputs.of_boxes(move |prediction, target| burn_inputs::mean(loss(Boxes::new(prediction), Boxes::new(target))))
 }
 
 struct Boxes {

@@ -6,7 +6,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use crate::burn_inputs::{ByBurn, RegionTarget};
+use crate::burn_inputs::{ByBurn, RegionTarget, mean};
 
 /// By the names and the parameters of wgloss's.
 pub const LOSSES: &[(&str, ByBurn)] = &[
@@ -27,7 +27,7 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
     ("ce_dice", |inputs| {
         inputs.of_regions(|logits, target| {
             let log_probabilities = log_softmax(logits, 1);
-            let cross_entropy = -log_probabilities.clone().gather(1, target.classes.clone()).mean();
+            let cross_entropy = -mean(log_probabilities.clone().gather(1, target.classes.clone()));
             let dice = Overlap::new(log_probabilities.exp(), target).dice();
             cross_entropy * 0.5 + dice * 0.5
         })
@@ -37,7 +37,7 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
             let log_probabilities = log_softmax(logits, 1);
             let log_likelihood = log_probabilities.clone().gather(1, target.classes.clone());
             let miss = -log_likelihood.clone().exp() + 1.0;
-            let focal = (miss.square() * log_likelihood).mean() * -0.25;
+            let focal = mean(miss.square() * log_likelihood) * -0.25;
             let dice = Overlap::new(log_probabilities.exp(), target).dice();
             focal * 0.5 + dice * 0.5
         })

@@ -26,7 +26,8 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
         } else {
             let drawn: Vec<f64> = match spec.input(name) {
                 Some(input) if input.shape == Shape::Boxes => {
-                    (0..length / 4).flat_map(|_| draw_box(input.differentiable, &mut rng)).collect()
+                    let boxes = (0..length.div_ceil(4)).flat_map(|_| draw_box(input.differentiable, &mut rng));
+                    boxes.take(length as usize).collect()
                 }
                 _ => {
                     let distribution = Distribution::of(spec, name, &values, classes);
@@ -40,9 +41,8 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
     Ok(inputs)
 }
 
-/// A box in the unit square, half of whose like it overlaps some part of. Its corners are multiples of 1/4096, odd ones of
-/// a prediction and even ones of a target: their differences are exact in f32, and none is 0, where libraries differ in
-/// the gradient.
+/// A box in the unit square. Its corners are multiples of 1/4096, odd ones of a prediction and even ones of a target: their
+/// differences are exact in f32, and none is 0, where libraries differ in the gradient.
 fn draw_box(is_prediction: bool, rng: &mut fastrand::Rng) -> [f64; 4] {
     let low = [(); 2].map(|()| 2 * rng.i32(0..1024) + i32::from(is_prediction));
     let high = low.map(|low| low + 2 * rng.i32(205..1024));
