@@ -52,7 +52,8 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
                 2.0 * rng.f64()
             }
         }
-        Domain::Class | Domain::Activated | Domain::TargetBox | Domain::Where(..) => {
+        Domain::Similar => f64::from(u8::from(rng.bool())),
+        Domain::Class | Domain::Label | Domain::Activated | Domain::TargetBox | Domain::Where(..) => {
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }
     }

@@ -180,6 +180,12 @@ pub enum Error {
         /// The reduction asked for.
         reduction: Reduction,
     },
+    /// The loss has pairs or triplets as items, too many to give each one's loss.
+    #[error("{loss}: it keeps no list of its items, so the reduction `none` does not exist")]
+    ItemsReduction {
+        /// The loss.
+        loss: &'static str,
+    },
     /// A statistic was asked for that the loss does not have.
     #[error("{loss}: it has no `{statistic}` of its rows")]
     Statistic {

@@ -24,6 +24,40 @@ pub struct Evaluation {
     pub log_sum_exp: Option<HostTensor<'static>>,
     /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
     pub argmax: Option<HostTensor<'static>>,
+    /// What a triplet loss of a whole batch found; `None` for other losses.
+    pub mining: Option<Mining>,
+    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
+    pub hardest: Option<Hardest<HostTensor<'static>>>,
+}
+
+/// What a triplet loss of a whole batch found in it: what trainers plot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mining {
+    /// The triplets that the loss selected: of `triplet_batch_hard` one for each anchor that counts, of
+    /// `triplet_semi_hard` one for each pair that counts.
+    pub triplets: u64,
+    /// How many of them have a loss above 0.
+    pub active: u64,
+    /// The mean distance of two rows of one label, over all ordered pairs; 0 if there are none.
+    pub positive_distance: f32,
+    /// The mean distance of two rows of different labels, over all ordered pairs; 0 if there are none.
+    pub negative_distance: f32,
+}
+
+impl Mining {
+    /// The part of the selected triplets that is active; 0 if there are none.
+    pub fn active_fraction(&self) -> f64 {
+        if self.triplets == 0 { 0.0 } else { self.active as f64 / self.triplets as f64 }
+    }
+}
+
+/// The rows that each anchor of `triplet_batch_hard` has mined, `[N]`, i32: −1 for an anchor that does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hardest<T> {
+    /// The positive that is the farthest.
+    pub positive: T,
+    /// The negative that is the nearest.
+    pub negative: T,
 }
 
 /// Loss and gradients in device memory: nothing is read back until [`Output::read`].
@@ -38,6 +72,8 @@ pub struct Output {
     pub log_sum_exp: Option<Tensor>,
     /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
     pub argmax: Option<Tensor>,
+    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
+    pub hardest: Option<Hardest<Tensor>>,
     bound: BoundPlan,
 }
 
@@ -85,7 +121,9 @@ impl Plan {
                 gradients = gradients.with(input.name, tensor.clone());
             }
         }
-        Ok(Output { loss, gradients, log_sum_exp: output("log_sum_exp"), argmax: output("argmax"), bound })
+        let hardest = output("hardest_positive").zip(output("hardest_negative"));
+        let hardest = hardest.map(|(positive, negative)| Hardest { positive, negative });
+        Ok(Output { loss, gradients, log_sum_exp: output("log_sum_exp"), argmax: output("argmax"), hardest, bound })
     }
 
     fn expect(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
@@ -158,7 +196,8 @@ impl Output {
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let gradients = self.gradients.iter().map(|(_, tensor)| tensor);
-        std::iter::once(&self.loss).chain(gradients).chain(&self.log_sum_exp).chain(&self.argmax)
+        let hardest = self.hardest.iter().flat_map(|Hardest { positive, negative }| [positive, negative]);
+        std::iter::once(&self.loss).chain(gradients).chain(&self.log_sum_exp).chain(&self.argmax).chain(hardest)
     }
 
     /// The evaluation from the bytes of the tensors and the status.
@@ -169,11 +208,17 @@ impl Output {
         let gradients: Result<Named<_>, Error> =
             self.gradients.iter().map(|(name, tensor)| Ok((name.to_string(), host(tensor)?))).collect();
         let (log_sum_exp, argmax) = (self.log_sum_exp.as_ref().map(&mut host), self.argmax.as_ref().map(&mut host));
-        let Status { items, correct, terms } = self.bound.status(&read.next().unwrap_or_default())?;
         let (log_sum_exp, argmax) = (log_sum_exp.transpose()?, argmax.transpose()?);
+        let hardest = match &self.hardest {
+            Some(Hardest { positive, negative }) => {
+                Some(Hardest { positive: host(positive)?, negative: host(negative)? })
+            }
+            None => None,
+        };
+        let Status { items, correct, terms, mining } = self.bound.status(&read.next().unwrap_or_default())?;
         let names = self.bound.plan().spec().regions().and_then(|regions| regions.terms).map(|terms| terms.names);
         let names = names.into_iter().flatten().map(str::to_string);
         let terms = names.zip(terms.into_iter().flatten()).collect();
-        Ok(Evaluation { loss, items, gradients: gradients?, correct, terms, log_sum_exp, argmax })
+        Ok(Evaluation { loss, items, gradients: gradients?, correct, terms, log_sum_exp, argmax, mining, hardest })
     }
 }

@@ -96,6 +96,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
         Driver::Rows(rows) => header.rows(variant, rows),
         Driver::Regions(regions) => header.regions(variant, regions, bindings),
         Driver::Boxes => header.boxes(variant),
+        Driver::Pairs | Driver::Batch(_) => todo!(),
     }
     header.text
 }

@@ -113,11 +113,11 @@ mod workspace;
 
 pub use dtype::{DType, Element};
 pub use error::Error;
-pub use evaluation::{Evaluation, Output};
+pub use evaluation::{Evaluation, Hardest, Mining, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
+pub use losses::{Distance, batch::*, binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};

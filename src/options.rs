@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Reduction,
-    spec::{LossSpec, Rows},
+    spec::{Anchors, LossSpec, Rows},
 };
 
 /// The options of one evaluation. A [`Reduction`] alone converts to options with everything else at its default.
@@ -24,7 +24,7 @@ pub struct Options {
     pub statistics: Statistics,
 }
 
-/// What a row loss gives of each row besides its loss, from the same pass: `[N, d…]`, for rows that do not count too.
+/// What a loss of rows gives of each row besides its loss, from the same pass: `[N, d…]`, for rows that do not count too.
 ///
 /// ```
 /// use wgloss::{CrossEntropy, Gpu, HostTensor, Loss, Named, Options, Reduction, Statistics};
@@ -45,6 +45,9 @@ pub struct Statistics {
     pub log_sum_exp: bool,
     /// The predicted class, i32: the first of the largest logits; −1 for a row with NaN or +∞.
     pub argmax: bool,
+    /// Of `triplet_batch_hard` the rows that each anchor has mined, i32: its hardest positive and its hardest negative;
+    /// −1 for an anchor that does not count.
+    pub hardest: bool,
 }
 
 /// What becomes of the gradients.
@@ -66,7 +69,7 @@ pub enum Gradients {
 impl Options {
     /// This reduction, upstream 1, gradients written.
     pub const fn new(reduction: Reduction) -> Self {
-        let statistics = Statistics { log_sum_exp: false, argmax: false };
+        let statistics = Statistics { log_sum_exp: false, argmax: false, hardest: false };
         Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics }
     }
 
@@ -101,6 +104,13 @@ impl Options {
         }
         if self.statistics.argmax && rows.is_none() {
             return Err(Error::Statistic { loss, statistic: "argmax" });
+        }
+        let anchors = spec.batch().map(|batch| batch.anchors);
+        if self.statistics.hardest && anchors != Some(Anchors::Hardest) {
+            return Err(Error::Statistic { loss, statistic: "hardest" });
+        }
+        if anchors == Some(Anchors::Sorted) && reduction == Reduction::None {
+            return Err(Error::ItemsReduction { loss });
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    DType, Error, Gpu, Gradients, Loss, Named, Options, Reduction, TensorType, Tuning,
+    DType, Error, Gpu, Gradients, Loss, Mining, Named, Options, Reduction, TensorType, Tuning,
     chunk::{self, Chunk, Split},
     header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
@@ -531,7 +531,8 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
         let unit = match input.shape {
             Shape::Items => Some(items),
             Shape::Rows | Shape::Boxes => Some(ty.row_stride.map_or(items * signature.row, |stride| stride as u64)),
-            Shape::LastAxis | Shape::Classes => None,
+            Shape::LastAxis | Shape::Classes | Shape::Scalar => None,
+            Shape::Embeddings => Some(signature.row),
             // Scores are not split with the pixels.
             Shape::OneOrItems if spec.regions().is_some() => None,
             Shape::OneOrItems => (ty.elements() != 1).then_some(results),
@@ -734,6 +735,8 @@ pub struct Status {
     pub correct: Option<u64>,
     /// The two terms of a loss that is a sum of them, without their weights; `None` for others.
     pub terms: Option<[f32; 2]>,
+    /// What a triplet loss of a whole batch found; `None` for other losses.
+    pub mining: Option<Mining>,
 }
 
 impl BoundPlan {
@@ -788,7 +791,7 @@ impl BoundPlan {
             let has_predictions = self.plan.spec().rows().is_some() && self.plan.0.signature.has_labels();
             let correct = has_predictions.then(|| found.correct());
             let terms = self.plan.terms().map(|_| [found.pixel_term, found.score_term]);
-            return Ok(Status { items, correct, terms });
+            return Ok(Status { items, correct, terms, mining: None });
         }
         let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
         let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);

@@ -264,6 +264,7 @@ impl Kernel {
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
                     Driver::Boxes => text.file(shader_file!("drivers/boxes.wgsl")),
+                    Driver::Pairs | Driver::Batch(_) => todo!(),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
                     Driver::Regions(_) => {

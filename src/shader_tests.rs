@@ -77,6 +77,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 }
             };
             match spec.driver {
+                Driver::Pairs | Driver::Batch(_) => todo!(),
                 Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
@@ -99,7 +100,7 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                         let (per_item, shared) = outputs[round % outputs.len()];
                         let argmax = !round.is_multiple_of(3);
                         let log_sum_exp = round % 3 == 2 && rows.has_log_sum_exp();
-                        let statistics = Statistics { log_sum_exp, argmax };
+                        let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
                         let output = (per_item || rows.per_class, shared);
                         let variant = variant(subsets[round * 3 % subsets.len()], output, compiled);
                         variants.push(LossVariant { rows: Some(*layout), statistics, quads: *quads, ..variant });

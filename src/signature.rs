@@ -3,7 +3,7 @@
 
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType,
-    spec::{Driver, Input, Kind, LossSpec, Rows, Shape, Values},
+    spec::{Driver, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
 /// A checked call: which inputs are there, with which types, and how many items they make.
@@ -18,7 +18,7 @@ pub(crate) struct Signature {
     pub result_shape: Vec<usize>,
     /// How many items there are: of regions, pixels.
     pub items: u64,
-    /// Elements of one item in the first input: 1, the number of classes, or 4 of a box.
+    /// Elements of one item in the first input: 1, the number of classes or of an embedding's dimensions, or 4 of a box.
     pub row: u64,
     /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
     pub class_stride: u64,
@@ -64,6 +64,17 @@ impl Signature {
         let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();
         let (item_shape, result_shape, row, class_stride) = match spec.driver {
             Driver::Elementwise => (shape.clone(), shape, 1, 1),
+            Driver::Pairs | Driver::Batch(_) => match shape[..] {
+                [rows, dimensions] if dimensions > 0 => {
+                    let views = spec.batch().is_some_and(|batch| batch.relation == Relation::Views);
+                    let items = vec![if views { 2 * rows } else { rows }];
+                    (items.clone(), items, dimensions as u64, 1)
+                }
+                _ => {
+                    let (tensor, expected) = (first.name, "[N, D] with D ≥ 1".to_string());
+                    return Err(Error::Shape { loss: spec.name, tensor, expected, found: shape });
+                }
+            },
             Driver::Boxes => match shape[..] {
                 [ref items @ .., 4] if !items.is_empty() => (items.to_vec(), items.to_vec(), 4, 1),
                 _ => {
@@ -108,6 +119,7 @@ impl Signature {
         let (fits, kind) = match input.kind {
             Kind::Float => (ty.dtype.is_float(), "f32, f16 or bf16"),
             Kind::Index => (ty.dtype == DType::I32, "i32"),
+            Kind::Label => (true, "f32, f16, bf16 or i32"),
         };
         let kind = if input.as_indices.is_some() { "f32, f16, bf16 or i32" } else { kind };
         if !fits {
@@ -119,6 +131,8 @@ impl Signature {
             Shape::Items => is(&self.item_shape),
             Shape::Rows => is(&self.rows_shape()),
             Shape::Boxes => is(&[&self.item_shape[..], &[4]].concat()),
+            Shape::Embeddings => is(&[self.batch as usize, self.row as usize]),
+            Shape::Scalar => (ty.elements() == 1, "[] or [1]".to_string()),
             Shape::Classes => is(&[self.row as usize]),
             Shape::LastAxis => is(&[self.last_axis as usize]),
             Shape::OneOrItems => {

@@ -57,7 +57,7 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
-            Driver::Regions(_) => false,
+            Driver::Regions(_) | Driver::Pairs | Driver::Batch(_) => false,
             Driver::Boxes => input.shape == Shape::Boxes,
         }
     }
@@ -67,7 +67,7 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => true,
             Driver::Rows(rows) => rows.per_class,
-            Driver::Regions(_) | Driver::Boxes => false,
+            Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => false,
         }
     }
 
@@ -75,7 +75,7 @@ impl LossSpec {
     pub(crate) fn items_at_once(&self) -> u64 {
         match self.driver {
             Driver::Elementwise => 4,
-            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes => 1,
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => 1,
         }
     }
 
@@ -88,7 +88,7 @@ impl LossSpec {
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {
             Driver::Rows(rows) => Some(rows),
-            Driver::Elementwise | Driver::Regions(_) | Driver::Boxes => None,
+            _ => None,
         }
     }
 
@@ -96,7 +96,15 @@ impl LossSpec {
     pub fn regions(&self) -> Option<Regions> {
         match self.driver {
             Driver::Regions(regions) => Some(regions),
-            Driver::Elementwise | Driver::Rows(_) | Driver::Boxes => None,
+            _ => None,
+        }
+    }
+
+    /// What is particular to a loss of a whole batch; `None` for others.
+    pub fn batch(&self) -> Option<Batch> {
+        match self.driver {
+            Driver::Batch(batch) => Some(batch),
+            _ => None,
         }
     }
 
@@ -131,6 +139,10 @@ pub enum Family {
     Multiclass,
     /// Functions of rows of logits.
     Rows,
+    /// Pairs and given triplets of embeddings.
+    Pairs,
+    /// Metric learning: every embedding of a batch with every other.
+    Batch,
     /// Segmentation: overlap of regions.
     Segmentation,
     /// Boxes.
@@ -139,8 +151,16 @@ pub enum Family {
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 6] =
-        [Family::Regression, Family::Binary, Family::Multiclass, Family::Rows, Family::Segmentation, Family::Boxes];
+    pub const ALL: [Family; 8] = [
+        Family::Regression,
+        Family::Binary,
+        Family::Multiclass,
+        Family::Rows,
+        Family::Pairs,
+        Family::Batch,
+        Family::Segmentation,
+        Family::Boxes,
+    ];
 
     /// The family's heading.
     pub const fn title(self) -> &'static str {
@@ -149,6 +169,8 @@ impl Family {
             Family::Binary => "Binary and multi-label classification",
             Family::Multiclass => "Multi-class classification",
             Family::Rows => "Functions of rows",
+            Family::Pairs => "Pairs and given triplets",
+            Family::Batch => "Whole-batch metric learning",
             Family::Segmentation => "Segmentation",
             Family::Boxes => "Boxes",
         }
@@ -166,6 +188,10 @@ pub enum Driver {
     Regions(Regions),
     /// One item per box of four corners.
     Boxes,
+    /// One item per row of embeddings, of each input one.
+    Pairs,
+    /// Every embedding of a batch with every other.
+    Batch(Batch),
 }
 
 /// What row losses differ in besides their hooks.
@@ -221,6 +247,40 @@ pub struct Terms {
     pub weights: [&'static str; 2],
     /// What the mean over the pixels divides by where their targets are class indices; otherwise by their number.
     pub mean_over: MeanOver,
+}
+
+/// What losses of a whole batch differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch {
+    /// Which embeddings are compared with which, and which of them belong together.
+    pub relation: Relation,
+    /// How an anchor's values become its loss.
+    pub anchors: Anchors,
+}
+
+/// Which embeddings are compared with which, and which of them belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// Every row of `embeddings` with every other; rows of the same label are positives.
+    Labelled,
+    /// Every row of `[z_i; z_j]`, `[2N, D]`, with every other; the positive is the row of the same number in the other
+    /// half.
+    Views,
+    /// Every row of `query` with every row of `key`; the positive is the row of the same number.
+    Paired,
+    /// The same, and every row of `key` with every row of `query`.
+    PairedBothWays,
+}
+
+/// How an anchor's values with all other rows become its loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Anchors {
+    /// Similarities become a cross-entropy over all other rows. Items are anchors.
+    Softmax,
+    /// Of the distances the largest to a positive and the smallest to a negative count. Items are anchors.
+    Hardest,
+    /// Distances are sorted. Items are pairs or triplets, of which no list is kept.
+    Sorted,
 }
 
 /// A WGSL file that is part of the crate.
@@ -314,6 +374,8 @@ pub enum Kind {
     Float,
     /// Indices: i32.
     Index,
+    /// Labels: floating values or i32.
+    Label,
 }
 
 /// The shape an input must have, in terms of the loss's first input.
@@ -325,6 +387,10 @@ pub enum Shape {
     Rows,
     /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
     Boxes,
+    /// `[N, D]`: an embedding per item.
+    Embeddings,
+    /// A single value.
+    Scalar,
     /// `[C]`: one per class.
     Classes,
     /// `[C]`: one per position on the last axis of the first input.
@@ -361,6 +427,10 @@ pub enum Domain {
     ClassWeight,
     /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
     TargetBox,
+    /// 1 where two rows are similar, 0 where they are not; checked.
+    Similar,
+    /// Any whole number: rows of the same one belong together.
+    Label,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
     /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
@@ -376,6 +446,7 @@ impl Domain {
             | Domain::Class
             | Domain::ClassWeight
             | Domain::TargetBox
+            | Domain::Similar
             | Domain::Activated => true,
             Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
@@ -407,6 +478,8 @@ impl fmt::Display for Domain {
             Domain::Class => "0 to C − 1",
             Domain::Activated => "in [0, 1] with activation=none, else any",
             Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
+            Domain::Similar => "0 or 1",
+            Domain::Label => "any label",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

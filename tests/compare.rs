@@ -19,7 +19,17 @@ fn compare(prediction: [f32; 2], gradient: &HostTensor<'static>) -> Comparison {
 }
 
 fn evaluation(loss: HostTensor<'static>, items: u64, gradients: Named<HostTensor<'static>>) -> Evaluation {
-    Evaluation { loss, items, gradients, correct: None, terms: Named::new(), log_sum_exp: None, argmax: None }
+    Evaluation {
+        loss,
+        items,
+        gradients,
+        correct: None,
+        terms: Named::new(),
+        log_sum_exp: None,
+        argmax: None,
+        mining: None,
+        hardest: None,
+    }
 }
 
 fn stored(gradient: [f64; 2], dtype: DType) -> HostTensor<'static> {
@@ -76,7 +86,7 @@ fn another_statistic_is_an_error() {
     let inputs = Named::new()
         .with("logits", HostTensor::new(&[0.0_f32, 2.0, 1.0, -1.0], [2, 2]).unwrap())
         .with("target", HostTensor::from(&[1, 1]));
-    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
     let options = Options { statistics, gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
     let expected = reference::evaluate(&CrossEntropy::default(), &inputs, &options).unwrap();
     let failures_with = |correct, log_sum_exp: [f64; 2], argmax: [i32; 2]| {
@@ -88,6 +98,8 @@ fn another_statistic_is_an_error() {
             terms: Named::new(),
             log_sum_exp: Some(HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap()),
             argmax: Some(HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap()),
+            mining: None,
+            hardest: None,
         };
         parity::compare(&expected, &found).failures.len()
     };

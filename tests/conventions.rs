@@ -50,7 +50,7 @@ fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise => vec![items],
         Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
-        Driver::Boxes => vec![items, 4],
+        Driver::Boxes | Driver::Pairs | Driver::Batch(_) => vec![items, 4],
     }
 }
 
@@ -76,6 +76,7 @@ fn nothing_in_gives_nothing_out() {
                 Driver::Elementwise => &[&[0], &[0, 5], &[3, 0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
                 Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
+                Driver::Pairs | Driver::Batch(_) => &[&[0, 4]],
             };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);

@@ -249,6 +249,7 @@ impl Call {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
+            Driver::Pairs | Driver::Batch(_) => unreachable!("whole batches are not split"),
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);
         output.and_then(|output| output.read_blocking()).expect("it can be split")
@@ -259,7 +260,8 @@ impl Call {
 #[test]
 fn a_split_call_gives_what_a_whole_one_gives() {
     let mean = Options::new(Reduction::Mean);
-    let statistics = Options { statistics: Statistics { log_sum_exp: true, argmax: true }, ..mean };
+    let statistics =
+        Options { statistics: Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() }, ..mean };
     let plain = |loss, dtype, shape| {
         let kernels = &[RowKernel::BySize];
         Call { loss, dtype, shape, row_stride: None, options: mean, kernels }

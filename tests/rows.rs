@@ -202,7 +202,7 @@ fn statistics_are_those_of_every_row() {
         (loss("cross_entropy", &[("softcap", "4")]), DType::F32),
         (loss("distillation", &[("temperature", "2")]), DType::BF16),
     ];
-    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
     let options = Options { statistics, ..Options::new(Reduction::None) };
     for gpu in kernels() {
         for (loss, dtype) in &losses {
@@ -228,7 +228,7 @@ fn rows_side_by_side(values: &[f64], classes: usize, inner: usize) -> Vec<f64> {
 #[test]
 fn axes_after_the_classes_are_rows_in_order() {
     let (cross_entropy, softmax) = (loss("cross_entropy", &[]), loss("softmax", &[]));
-    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
     let options = Options { statistics, ..Options::new(Reduction::None) };
     // An even and an odd number of rows side by side.
     for shape in [[3, 7, 2, 3], [2, 5, 3, 3]] {

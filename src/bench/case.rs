@@ -3,7 +3,7 @@
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
     draw::{Regime, draw, draw_boxes},
-    spec::{Domain, Driver, Family, Input, Kind, LossSpec, Rows, Shape, Values},
+    spec::{Batch, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -51,6 +51,11 @@ const SEGMENTATION: &[UsualShape] = &[
     usual(&[2, 4, 96, 96, 96], "3 tumour regions and background, batch of 2 volumes of 96×96×96"),
 ];
 
+const EMBEDDINGS: &[UsualShape] = &[
+    usual(&[2048, 128], "batch of 2,048, embeddings of 128 dimensions"),
+    usual(&[1024, 768], "CLIP's embeddings, batch of 1,024"),
+];
+
 const BOXES: &[UsualShape] = &[
     usual(&[18_688, 4], "anchors matched to COCO's objects, 10 each, batch of 64 mosaics of 4 images"),
     usual(&[64, 8400, 4], "all boxes of YOLOv8 for images of 640×640, batch of 64"),
@@ -69,6 +74,7 @@ impl Case {
             Family::Multiclass | Family::Rows => ROWS,
             Family::Segmentation => SEGMENTATION,
             Family::Boxes => BOXES,
+            Family::Pairs | Family::Batch => EMBEDDINGS,
         };
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
@@ -93,6 +99,7 @@ impl Case {
             // Images of eight classes.
             Driver::Regions(_) => vec![1, 8, elements / 8],
             Driver::Boxes => vec![elements / 4, 4],
+            Driver::Pairs | Driver::Batch(_) => vec![elements / 128, 128],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
@@ -153,6 +160,8 @@ impl Case {
         let items = match (spec.driver, &self.shape[..]) {
             (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
             (Driver::Boxes, [items @ .., _]) => items.to_vec(),
+            (Driver::Batch(Batch { relation: Relation::Views, .. }), [rows, _]) => vec![2 * rows],
+            (Driver::Pairs | Driver::Batch(_), [rows, _]) => vec![*rows],
             _ => self.shape.clone(),
         };
         match (input.shape, spec.driver) {
@@ -160,6 +169,8 @@ impl Case {
             (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows | Shape::Boxes, _) => {
                 self.shape.clone()
             }
+            (Shape::Embeddings, _) => self.shape.clone(),
+            (Shape::Scalar, _) => Vec::new(),
             (Shape::OneOrItems, _) => items,
             (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
             (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),

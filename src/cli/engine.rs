@@ -1,6 +1,8 @@
 //! Where losses are evaluated: on an adapter, or by the reference.
 
-use wgloss::{AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, Statistics, reference};
+use wgloss::{
+    AnyLoss, DType, Error, Evaluation, Gpu, Hardest, HostTensor, Loss, Named, Options, Statistics, reference,
+};
 
 use crate::{output, select};
 
@@ -81,6 +83,16 @@ fn stored(
         let bytes: Vec<u8> = evaluation.argmax.iter().flat_map(|class| class.to_le_bytes()).collect();
         HostTensor::from_bytes(DType::I32, rows_shape.clone(), bytes)
     };
+    let indices = |indices: &Vec<i32>| {
+        let bytes: Vec<u8> = indices.iter().flat_map(|index| index.to_le_bytes()).collect();
+        HostTensor::from_bytes(DType::I32, [indices.len()], bytes)
+    };
+    let hardest = match &evaluation.hardest {
+        Some(Hardest { positive, negative }) => {
+            Some(Hardest { positive: indices(positive)?, negative: indices(negative)? })
+        }
+        None => None,
+    };
     let terms = loss.spec().regions().and_then(|regions| regions.terms);
     let names = terms.into_iter().flat_map(|terms| terms.names.map(str::to_string));
     Ok(Evaluation {
@@ -91,5 +103,7 @@ fn stored(
         terms: names.zip(evaluation.terms.iter().map(|&term| term as f32)).collect(),
         log_sum_exp: statistics.log_sum_exp.then(log_sum_exp).transpose()?,
         argmax: statistics.argmax.then(argmax).transpose()?,
+        mining: evaluation.mining,
+        hardest,
     })
 }

@@ -96,7 +96,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let inputs = inputs.tensors;
 
     let asks_for = |statistic| args.statistics.contains(&statistic);
-    let statistics = Statistics { log_sum_exp: asks_for(Statistic::LogSumExp), argmax: asks_for(Statistic::Argmax) };
+    let statistics =
+        Statistics { log_sum_exp: asks_for(Statistic::LogSumExp), argmax: asks_for(Statistic::Argmax), hardest: false };
     let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
     let engine = Engine::select(args.adapter.as_deref())?;
     let start = Instant::now();

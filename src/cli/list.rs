@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Driver, Family, Input, Kind, LossSpec, Param, Regions, Rows, Shape, Value},
+    spec::{Anchors, Batch, Driver, Family, Input, Kind, LossSpec, Param, Regions, Relation, Rows, Shape, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -136,6 +136,7 @@ fn kind(input: &Input) -> String {
     let kind = |input: &Input| match input.kind {
         Kind::Float => "float",
         Kind::Index => "index",
+        Kind::Label => "float or index",
     };
     in_each_form(input, kind)
 }
@@ -146,6 +147,13 @@ fn shape(spec: &LossSpec, input: &Input) -> String {
         (Shape::Items, Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes) => "[N, d…]",
         (Shape::Rows, _) => "[N, C, d…]",
         (Shape::Boxes, _) => "[N, d…, 4]",
+        (Shape::Embeddings, _) => "[N, D]",
+        (Shape::Scalar, _) => "[]",
+        (Shape::Items, Driver::Batch(Batch { relation: Relation::Views, .. })) => "[2N]",
+        (Shape::Items, Driver::Pairs | Driver::Batch(_)) => "[N]",
+        (Shape::OneOrItems, Driver::Batch(Batch { anchors: Anchors::Sorted, .. })) => "[1]",
+        (Shape::OneOrItems, Driver::Batch(Batch { relation: Relation::Views, .. })) => "[1] or [2N]",
+        (Shape::OneOrItems, Driver::Pairs | Driver::Batch(_)) => "[1] or [N]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",

@@ -131,6 +131,7 @@ fn convert<'a>(
         }
         (kind, found) => {
             let expected = match kind {
+                Kind::Label => "F32, F16, BF16 or I32",
                 Kind::Float if is_target => "F32, F16, BF16, F64, I32, I64, U8 or BOOL",
                 Kind::Float => "F32, F16, BF16 or F64",
                 Kind::Index => "I32, I64 or U8",

@@ -14,15 +14,19 @@
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
+pub mod batch;
 pub mod binary;
 pub mod boxes;
+mod distance;
 pub mod multiclass;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
 
+pub use batch::*;
 pub use binary::*;
 pub use boxes::*;
+pub use distance::*;
 pub use multiclass::*;
 pub use regression::*;
 pub use rows::*;

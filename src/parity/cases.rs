@@ -29,7 +29,9 @@ impl From<&[usize]> for Layout {
 /// The regimes that a driver's losses meet.
 fn regimes(driver: Driver) -> &'static [Regime] {
     match driver {
-        Driver::Elementwise | Driver::Boxes => &[Regime::Small, Regime::Medium, Regime::Large],
+        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => {
+            &[Regime::Small, Regime::Medium, Regime::Large]
+        }
         Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
     }
 }
@@ -201,6 +203,8 @@ fn middle(driver: Driver) -> Layout {
         Driver::Rows(_) => Layout::from(&[17, 9][..]),
         Driver::Regions(_) => Layout::from(&[2, 3, 7, 5][..]),
         Driver::Boxes => Layout::from(&[131, 4][..]),
+        Driver::Pairs => Layout::from(&[33, 10][..]),
+        Driver::Batch(_) => Layout::from(&[23, 10][..]),
     }
 }
 
@@ -236,6 +240,18 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                     add(&[n, 4]);
                 }
                 add(&[4, 1031, 4]);
+            }
+        }
+        Driver::Pairs | Driver::Batch(_) => {
+            for (n, d) in [(1, 1), (2, 3), (3, 2), (17, 48), (64, 128), (65, 3), (257, 2), (5, 513), (64, 1)] {
+                add(&[n, d]);
+            }
+            if effort == Effort::Full {
+                for n in [1, 2, 3, 17, 64, 65, 257, 1000] {
+                    for d in [1, 2, 3, 48, 128, 513] {
+                        add(&[n, d]);
+                    }
+                }
             }
         }
         Driver::Rows(_) => {
@@ -323,7 +339,9 @@ impl Case {
             _ => [Upstream::One, Upstream::Scalar][round % 2],
         };
         let statistics = match rows {
-            Some(rows) if profile.statistics => Statistics { log_sum_exp: rows.has_log_sum_exp(), argmax: true },
+            Some(rows) if profile.statistics => {
+                Statistics { log_sum_exp: rows.has_log_sum_exp(), argmax: true, ..Statistics::default() }
+            }
             _ => Statistics::default(),
         };
         Case {
@@ -375,7 +393,8 @@ impl Case {
             let shape = match input.shape {
                 Shape::Items => item_shape.clone(),
                 Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows | Shape::Boxes => shape.clone(),
+                Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.clone(),
+                Shape::Scalar => Vec::new(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };

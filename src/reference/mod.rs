@@ -16,6 +16,7 @@
 //! # Ok::<(), wgloss::Error>(())
 //! ```
 
+mod batch;
 mod binary;
 mod boxes;
 mod multiclass;
@@ -25,6 +26,7 @@ mod rows;
 mod segmentation;
 mod softmax;
 
+pub use batch::*;
 pub use binary::*;
 pub use boxes::*;
 pub use multiclass::*;
@@ -35,7 +37,7 @@ pub use segmentation::*;
 use std::ops::{Index, Range};
 
 use crate::{
-    Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, TensorType,
+    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, TensorType,
     signature::Signature,
     spec::{Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
@@ -51,6 +53,8 @@ pub enum Reference {
     Regions(RegionReference),
     /// Loss and gradients of one box.
     Boxes(fn(&Item<'_>, &Values) -> Term),
+    /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
+    Batch(fn(&Anchor<'_>, &Values) -> AnchorTerm),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -145,6 +149,13 @@ pub struct Evaluation {
     pub argmax: Vec<i32>,
     /// How many items that count predict their target's class; `None` for losses without such a target.
     pub correct: Option<u64>,
+    /// What a triplet loss of a whole batch found; `None` for other losses.
+    pub mining: Option<Mining>,
+    /// The rows that each anchor has mined; `None` unless asked for.
+    pub hardest: Option<Hardest<Vec<i32>>>,
+    /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one relative to
+    /// its exponential. 0 for other losses.
+    pub condition: f64,
 }
 
 /// The loss and its gradients in f64.
@@ -167,6 +178,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
         Reference::Boxes(loss) => of_items(&call, |item| call.box_term(loss, item), options),
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
+        Reference::Batch(loss) => batch::evaluate(&call, loss, options),
     }
 }
 
@@ -195,7 +207,7 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         }
     }
 
-    let Statistics { log_sum_exp, argmax } = options.statistics;
+    let Statistics { log_sum_exp, argmax, .. } = options.statistics;
     Ok(Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
@@ -206,6 +218,9 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
         argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
+        mining: None,
+        hardest: None,
+        condition: 0.0,
     })
 }
 
@@ -233,9 +248,9 @@ struct Column {
 impl Column {
     fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
         let per_class = match input.shape {
-            Shape::Rows | Shape::Classes | Shape::Boxes => true,
+            Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
             Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
-            Shape::Items | Shape::LastAxis => false,
+            Shape::Items | Shape::LastAxis | Shape::Scalar => false,
         };
         let width = if per_class { signature.row as usize } else { 1 };
         let given = given.map_or(vec![1.0], HostTensor::to_f64);

@@ -68,6 +68,9 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         log_sum_exp: Vec::new(),
         argmax: Vec::new(),
         correct: None,
+        mining: None,
+        hardest: None,
+        condition: 0.0,
     })
 }
 

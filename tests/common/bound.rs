@@ -75,9 +75,10 @@ pub fn evaluated_in_the_callers_buffers(
     let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
     let elsewhere = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
     let gradients = elsewhere.chain(in_place.iter().map(|name| (name.to_string(), read(name)))).collect();
-    let Status { items, correct, terms } = bound.read_status_blocking().unwrap();
+    let Status { items, correct, terms, mining } = bound.read_status_blocking().unwrap();
     let names = loss.spec().regions().and_then(|regions| regions.terms).map(|terms| terms.names);
     let names = names.into_iter().flatten().map(str::to_string);
     let terms = names.zip(terms.into_iter().flatten()).collect();
-    Evaluation { loss: read("loss"), items, gradients, correct, terms, log_sum_exp: None, argmax: None }
+    let (log_sum_exp, argmax, hardest) = (None, None, None);
+    Evaluation { loss: read("loss"), items, gradients, correct, terms, log_sum_exp, argmax, mining, hardest }
 }

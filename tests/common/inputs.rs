@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use wgloss::{
     DType, HostTensor, Loss, Named,
-    spec::{Domain, Driver, Input, Kind, Shape, Values},
+    spec::{Batch, Domain, Driver, Input, Kind, Relation, Shape, Values},
 };
 
 pub type Inputs = Named<HostTensor<'static>>;
@@ -22,13 +22,16 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
         Driver::Elementwise => (shape.to_vec(), 1),
         Driver::Rows(_) | Driver::Regions(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
         Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
+        Driver::Batch(Batch { relation: Relation::Views, .. }) => (vec![2 * shape[0]], 1),
+        Driver::Pairs | Driver::Batch(_) => (vec![shape[0]], 3),
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given
         .map(|input| {
             let shape = match input.shape {
                 Shape::Items | Shape::OneOrItems => items.clone(),
-                Shape::Rows | Shape::Boxes => shape.to_vec(),
+                Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.to_vec(),
+                Shape::Scalar => Vec::new(),
                 Shape::Classes => vec![classes],
                 Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
             };
@@ -75,7 +78,8 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::Probability => between(0.05, 0.95),
         Domain::LogProbability => between(-3.0, -0.05),
         Domain::Sign => between(-1.0, 1.0).signum(),
-        Domain::Class => between(0.0, classes as f64).floor(),
+        Domain::Class | Domain::Label => between(0.0, classes as f64).floor(),
+        Domain::Similar => between(0.0, 2.0).floor(),
         Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
     }
 }

@@ -20,6 +20,7 @@ fn outside(domain: Domain, classes: usize) -> Vec<f64> {
         Domain::Class => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
         Domain::ClassWeight => vec![-0.25, f64::NEG_INFINITY],
         Domain::TargetBox => vec![-1.5, f64::NEG_INFINITY],
+        Domain::Similar => vec![-1.0, 0.5, 2.0],
         _ => Vec::new(),
     }
 }
@@ -47,7 +48,7 @@ fn offences() -> impl Iterator<Item = Offence> {
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise => &[ITEMS],
             Driver::Rows(_) | Driver::Regions(_) => &[ITEMS, CLASSES],
-            Driver::Boxes => &[ITEMS, 4],
+            Driver::Boxes | Driver::Pairs | Driver::Batch(_) => &[ITEMS, 4],
         };
         let good = sample(&loss, shape, DType::FLOATS[index % 3], true);
         let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());

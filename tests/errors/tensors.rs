@@ -168,7 +168,7 @@ fn a_statistic_that_the_loss_does_not_have_is_refused() {
         for (statistic, has_it, log_sum_exp, argmax) in
             [("log_sum_exp", softmax, true, false), ("argmax", spec.rows().is_some(), false, true)]
         {
-            let statistics = Statistics { log_sum_exp, argmax };
+            let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
             let options = Options { statistics, ..Options::new(reduction_of(spec)) };
             if !has_it {
                 let expected = Error::Statistic { loss: spec.name, statistic };

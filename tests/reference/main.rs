@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use wgloss::{
     AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
+    spec::{Batch, Domain, Driver, Input, Kind, LossSpec, MeanOver, Relation, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -122,12 +122,14 @@ const CLASSES: usize = 5;
 const MATRIX: &[usize] = &[4, CLASSES];
 const VOLUME: &[usize] = &[2, CLASSES, 2];
 const BOXES: &[usize] = &[5, 4];
+const EMBEDDINGS: &[usize] = &[5, 4];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
         Driver::Elementwise => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
+        Driver::Pairs | Driver::Batch(_) => &[EMBEDDINGS],
     }
 }
 
@@ -184,10 +186,13 @@ fn shape_of(loss: &dyn Loss, shape: &[usize], input: &Input, reduction: Reductio
         Driver::Elementwise => shape.to_vec(),
         Driver::Rows(_) | Driver::Regions(_) => [&shape[..1], &shape[2..]].concat(),
         Driver::Boxes => shape[..shape.len() - 1].to_vec(),
+        Driver::Batch(Batch { relation: Relation::Views, .. }) => vec![2 * shape[0]],
+        Driver::Pairs | Driver::Batch(_) => vec![shape[0]],
     };
     match input.shape {
         Shape::Items => items,
-        Shape::Rows | Shape::Boxes => shape.to_vec(),
+        Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.to_vec(),
+        Shape::Scalar => Vec::new(),
         Shape::Classes => vec![shape[1]],
         Shape::LastAxis => vec![shape[shape.len() - 1]],
         Shape::OneOrItems if reduction != Reduction::None => vec![1],
@@ -215,6 +220,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
         Domain::LogProbability => on_grid(-128, -4),
         Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
+        Domain::Similar => rng.choice([0.0, 1.0]).unwrap_or_default(),
+        Domain::Label => f64::from(rng.i32(0..2)),
         Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),

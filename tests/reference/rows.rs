@@ -72,7 +72,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
             .map(|i| values[i])
             .collect()
     };
-    let statistics = Statistics { log_sum_exp: true, argmax: true };
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
     for (case, loss) in row_losses().enumerate() {
         let spec = loss.spec();
         let statistics = Statistics { log_sum_exp: !spec.rows().unwrap().softmax_of.is_empty(), ..statistics };
@@ -412,7 +412,7 @@ fn rows_that_are_all_ignored_have_no_loss() {
 #[test]
 fn statistics_are_those_of_the_logits_as_the_loss_sees_them() {
     let asked = |statistics| Options { statistics, ..Options::new(Reduction::Sum) };
-    let both = asked(Statistics { log_sum_exp: true, argmax: true });
+    let both = asked(Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() });
     // Ties, a masked class, nothing but masked classes, a row to show, and one that is ignored.
     let logits = [
         [1.0, 3.0, 3.0],
@@ -448,8 +448,11 @@ fn statistics_are_those_of_the_logits_as_the_loss_sees_them() {
     assert_close(tempered.log_sum_exp[0], ln_sum(&row.map(|x| x / 2.0)), 1e-15, "with a temperature");
     assert_eq!((tempered.argmax, tempered.correct), (vec![2], None));
 
-    let margin =
-        evaluate(&loss("multi_margin", &[]), &rows(&row, &[2]), asked(Statistics { argmax: true, log_sum_exp: false }));
+    let margin = evaluate(
+        &loss("multi_margin", &[]),
+        &rows(&row, &[2]),
+        asked(Statistics { argmax: true, log_sum_exp: false, ..Statistics::default() }),
+    );
     assert_eq!((margin.argmax, margin.correct), (vec![2], Some(1)));
     for name in ["nll", "multi_margin", "multilabel_soft_margin", "mse"] {
         let inputs = inputs_for(&loss(name, &[]), MATRIX, Reduction::Sum, false, 0);

@@ -712,8 +712,8 @@ fn what_does_not_fit_a_loss_of_regions_is_refused() {
         }
     }
     for (statistic, statistics) in [
-        ("argmax", Statistics { argmax: true, log_sum_exp: false }),
-        ("log_sum_exp", Statistics { argmax: false, log_sum_exp: true }),
+        ("argmax", Statistics { argmax: true, log_sum_exp: false, ..Statistics::default() }),
+        ("log_sum_exp", Statistics { argmax: false, log_sum_exp: true, ..Statistics::default() }),
     ] {
         let options = Options { statistics, ..Options::new(Reduction::Mean) };
         assert_eq!(refused("ce_dice", &[], &probabilities(), options), Error::Statistic { loss: "ce_dice", statistic });

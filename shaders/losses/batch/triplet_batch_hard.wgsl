@@ -1,0 +1,1 @@
+// triplet_batch_hard
