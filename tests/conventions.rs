@@ -310,6 +310,8 @@ fn losses_add_their_gradients_into_one_buffer() {
             terms: Named::new(),
             log_sum_exp: None,
             argmax: None,
+            mining: None,
+            hardest: None,
         };
         assert_agree(&expected, &found, &gpu.adapter_id());
     }

@@ -256,7 +256,7 @@ fn inputs_for(
             let elements = shape.iter().product();
             let values: Vec<f64> = (0..elements).map(|index| draw(&mut rng, loss, input, index)).collect();
             let tensor = match input.kind {
-                Kind::Float => tensor(&values, &shape),
+                Kind::Float | Kind::Label => tensor(&values, &shape),
                 Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &shape),
             };
             (input.name.to_string(), tensor)
