@@ -28,7 +28,7 @@ pub(crate) struct Chunk {
 }
 
 /// What each workgroup gets of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Split {
     /// Quads of elements (elementwise), rows, pixels or boxes of one workgroup, or of `parts` of them.
     pub span: u32,

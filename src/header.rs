@@ -6,26 +6,29 @@ use crate::{
     DType,
     shader::{Binding, GradientStore, LossVariant, Quads, Role},
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Regions, Rows, Rule, Shape, UPSTREAM, WEIGHT,
+        CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Param, Regions, Rows, Rule, Shape, UPSTREAM,
+        WEIGHT,
     },
     tuning::RowLayout,
 };
 
-/// Declares the words of the `Params` uniform that every loss has, for the host and for WGSL.
+/// Declares the words of the `Params` uniform before the loss's own parameters, for the host and for WGSL.
 macro_rules! fixed_params {
-    ($($(#[$doc:meta])* $name:ident: $ty:ident,)*) => {
-        /// The words of the `Params` uniform before the loss's own parameters.
+    ($(#[$about:meta])* $host:ident, $wgsl:ident { $($(#[$doc:meta])* $name:ident: $ty:ident,)* }) => {
+        $(#[$about])*
         #[repr(C)]
         #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
-        pub(crate) struct FixedParams {
+        pub(crate) struct $host {
             $($(#[$doc])* pub $name: $ty,)*
         }
 
-        const FIXED_PARAMS: &[(&str, &str)] = &[$((stringify!($name), stringify!($ty)),)*];
+        pub(crate) const $wgsl: &[(&str, &str)] = &[$((stringify!($name), stringify!($ty)),)*];
     };
 }
 
 fixed_params! {
+    /// What the kernels of items are told, one chunk at a time.
+    FixedParams, FIXED_PARAMS {
     /// Items in this chunk.
     length: u32,
     /// Quads, rows or boxes of one workgroup.
@@ -71,6 +74,70 @@ fixed_params! {
     /// The position of the chunk's first item on it.
     last_axis_start: u32,
 }
+}
+
+fixed_params! {
+    /// What the kernels of a whole batch are told, each step its own.
+    BatchParams, BATCH_PARAMS {
+    /// Rows to prepare or project, words of a gradient to store, records to add up.
+    length: u32,
+    /// How many of them a workgroup takes.
+    span: u32,
+    /// Elements of the gradient.
+    elements: u32,
+    /// Elements and quads of a row.
+    dimensions: u32,
+    quads: u32,
+    /// Rows and columns of the panel, and from one row to the next.
+    rows: u32,
+    columns: u32,
+    stride: u32,
+    /// From the panel's first plane to its second, and from one plane of the lists to the next.
+    plane: u32,
+    list: u32,
+    /// The first row: of the panel, or of those to prepare or store. The first one that is a column.
+    first_row: u32,
+    first_column: u32,
+    /// The number that the panel's first row has as an anchor.
+    first_item: u32,
+    /// Rows of one view.
+    half: u32,
+    /// Rows that get gradients from others: how many, the first, and from one to the next in the panel.
+    receivers: u32,
+    first_receiver: u32,
+    receiver_stride: u32,
+    /// The same of those that give.
+    givers: u32,
+    first_giver: u32,
+    giver_stride: u32,
+    /// How many of them are a part, and how many parts there are.
+    part: u32,
+    parts: u32,
+    /// Where the sums go: rows of quads, and behind all of them one number a row.
+    first_sum: u32,
+    first_radial: u32,
+    /// 1 where they are added to what is there.
+    adds: u32,
+    /// Of a step of the sorting: the lowest bit of its digit, and the lists it takes and leaves.
+    shift: u32,
+    from_list: u32,
+    to_list: u32,
+    /// What similarities are multiplied with.
+    value_scale: f32,
+    /// The share of a direction of comparison in an item's loss, and whether it counts the items.
+    direction: f32,
+    counts: u32,
+    /// 0 where one upstream value is for all items, 1 where each has its own.
+    upstream_stride: u32,
+    /// What gradients are multiplied with.
+    scale: f32,
+    /// 1 where the divisor is what anchors add up to, items or with `weighted` their weights.
+    measured: u32,
+    weighted: u32,
+    /// The divisor elsewhere.
+    divisor: f32,
+}
+}
 
 /// The uniform of `shaders/drivers/finalize.wgsl`.
 #[repr(C)]
@@ -86,7 +153,7 @@ pub(crate) struct FinalizeParams {
 /// The header of a loss's kernels.
 pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
     let mut header = Header::default();
-    header.params(variant.loss.0);
+    header.params(FIXED_PARAMS, variant.loss.0.params);
     header.compiled(variant);
     for (number, binding) in bindings.iter().enumerate() {
         header.binding(number, binding, variant);
@@ -96,15 +163,16 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
         Driver::Rows(rows) => header.rows(variant, rows),
         Driver::Regions(regions) => header.regions(variant, regions, bindings),
         Driver::Boxes => header.boxes(variant),
-        Driver::Pairs | Driver::Batch(_) => todo!(),
+        Driver::Pairs => todo!(),
+        Driver::Batch(_) => unreachable!("its kernels have headers of their own"),
     }
     header.text
 }
 
 /// The text so far.
 #[derive(Default)]
-struct Header {
-    text: String,
+pub(crate) struct Header {
+    pub text: String,
 }
 
 /// Appends one formatted line.
@@ -115,19 +183,19 @@ macro_rules! line {
 }
 
 impl Header {
-    fn params(&mut self, spec: &LossSpec) {
+    pub fn params(&mut self, fixed: &[(&str, &str)], params: &[Param]) {
         line!(self, "struct Params {{");
-        for (name, ty) in FIXED_PARAMS {
+        for (name, ty) in fixed {
             line!(self, "    {name}: {ty},");
         }
-        for param in spec.params {
+        for param in params {
             line!(self, "    {}: {},", param.member(), param.default.wgsl_type());
         }
         line!(self, "}}");
     }
 
     /// What the kernel is compiled for, and the numbers that stand for words.
-    fn compiled(&mut self, variant: &LossVariant) {
+    pub fn compiled(&mut self, variant: &LossVariant) {
         let spec = variant.loss.0;
         for (param, value) in spec.params.iter().filter(|param| param.compiled).zip(&variant.compiled) {
             line!(self, "const COMPILED_{}: u32 = {value}u;", param.name.to_uppercase());
@@ -164,6 +232,9 @@ impl Header {
             Role::Rows => (format!("storage, {access}"), "rows".to_string(), "array<Row>"),
             Role::Regions => (format!("storage, {access}"), "records".to_string(), "array<Region>"),
             Role::Workspace => (format!("storage, {access}"), "workspace".to_string(), "Workspace"),
+            Role::Batch(_) | Role::Tensor(_) | Role::HardestPositive | Role::HardestNegative => {
+                unreachable!("kernels of a whole batch have headers of their own")
+            }
         };
         line!(self, "@group(0) @binding({number}) var<{space}> {name}: {ty};");
     }
@@ -464,6 +535,12 @@ impl Header {
             Some((input, dtype)) => variant.element(input, dtype, index),
             None => default.to_string(),
         };
+        line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {value};\n}}");
+    }
+
+    /// `load_<name>(index)`: one value of a tensor that is bound element by element, or a default where there is none.
+    pub fn load(&mut self, name: &str, ty: &str, dtype: Option<DType>, tensor: &str, index: &str, default: &str) {
+        let value = dtype.map_or_else(|| default.to_string(), |dtype| element(tensor, dtype, index));
         line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {value};\n}}");
     }
 

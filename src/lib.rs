@@ -79,6 +79,7 @@
 
 #![warn(missing_docs)]
 
+mod batch;
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
 mod chunk;

@@ -105,6 +105,7 @@ impl Kernel {
     pub fn name(&self) -> &'static str {
         match &self.pass {
             Pass::Loss(variant) | Pass::Scores(variant) => variant.loss.0.name,
+            Pass::Batch(kernel) => kernel.name(),
             Pass::Finalize => "finalize",
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     DType, Error, Gpu, Gradients, Loss, Mining, Named, Options, Reduction, TensorType, Tuning,
+    batch::{BatchPlan, BatchStep},
     chunk::{self, Chunk, Split},
     header::{FinalizeParams, FixedParams},
     pipeline::Pipeline,
@@ -11,7 +12,7 @@ use crate::{
     regions::{RegionLayout, ScoreSplit, Scores},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
     signature::Signature,
-    spec::{CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
+    spec::{Anchors, CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -86,6 +87,8 @@ struct Inner {
     chunks: Vec<Chunk>,
     /// Of a loss of regions.
     scores: Option<(Scores, ScoreSplit)>,
+    /// Of a loss of a whole batch.
+    batch: Option<BatchPlan>,
     divisor: Divisor,
 }
 
@@ -159,12 +162,19 @@ impl Plan {
         };
         let divisor = Divisor::of(spec, &values, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
+        let batch = match spec.batch() {
+            Some(_) => Some(BatchPlan::new(gpu, &values, &signature, &options, &variant, divisor.known())?),
+            None => None,
+        };
         let split = match regions {
             Some((layout, scores)) => layout.split(gpu, spec.name, &signature, scores)?,
             None => Split::new(spec, &signature, tuning, row_layout),
         };
         let record_size = record_size(&variant, split);
-        let chunks = chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?;
+        let chunks = match batch {
+            Some(_) => Vec::new(),
+            None => chunk::chunks(gpu, spec, &signature, &operands, split, record_size)?,
+        };
         let scores = match regions {
             Some((_, scores)) => Some((scores, scores.split(gpu, spec.name, tuning, &chunks)?)),
             None => None,
@@ -182,9 +192,17 @@ impl Plan {
             split,
             chunks,
             scores,
+            batch,
             divisor,
         }));
-        plan.pipelines(&plan.0.variant)?;
+        match &plan.0.batch {
+            Some(batch) => {
+                batch.steps.iter().try_for_each(|step| plan.pipeline(&step.kernel).map(|_| ()))?;
+            }
+            None => {
+                plan.pipelines(&plan.0.variant)?;
+            }
+        }
         Ok(plan)
     }
 
@@ -227,7 +245,16 @@ impl Plan {
     /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows, a small number for
     /// each row and each workgroup, however many classes there are.
     pub fn workspace_size(&self) -> u64 {
-        workspace::size(self.partials()) + self.records_size()
+        let batch = self.0.batch.as_ref().map_or(0, BatchPlan::size);
+        workspace::size(self.partials()) + self.records_size() + batch
+    }
+
+    /// The one entry point of a kernel of a whole batch.
+    fn pipeline(&self, kernel: &Kernel) -> Result<Arc<Pipeline>, Error> {
+        match &kernel.pass {
+            Pass::Batch(batch) => self.0.gpu.pipelines().get(&self.0.gpu, kernel, Entry::Batch(batch.entry())),
+            other => unreachable!("{other:?} is no kernel of a whole batch"),
+        }
     }
 
     fn partials(&self) -> u32 {
@@ -314,6 +341,10 @@ impl Plan {
             size => Some(gpu.buffer("the records of rows", size, wgpu::BufferUsages::STORAGE)?),
         };
         let mut steps = Vec::new();
+        if let Some(batch) = &self.0.batch {
+            let steps = self.bind_batch(batch, &places, shared_buffers, &workspace)?;
+            return Ok(BoundPlan { plan: self.clone(), steps, workspace });
+        }
         // Where there is nothing to have a loss each, there is nothing to write and nothing that could be bound.
         if signature.results() > 0 || !variant.per_item {
             let uniforms = self.uniforms()?;
@@ -341,8 +372,11 @@ impl Plan {
                             Some(records) => records.as_entire_binding(),
                             None => unreachable!("every loss of regions has records"),
                         },
+                        Role::Batch(_) | Role::Tensor(_) | Role::HardestPositive | Role::HardestNegative => {
+                            unreachable!("only kernels of a whole batch bind {role:?}")
+                        }
                     }),
-                    workgroups,
+                    workgroups: [workgroups, 1, 1],
                 };
                 for (pipeline, dispatch) in &pipelines {
                     for (index, chunk) in chunks.iter().enumerate() {
@@ -363,6 +397,49 @@ impl Plan {
             })?;
         }
         Ok(BoundPlan { plan: self.clone(), steps, workspace })
+    }
+
+    /// The steps of a loss of a whole batch.
+    fn bind_batch(
+        &self,
+        batch: &BatchPlan,
+        places: &[Place<'_>],
+        shared_buffers: bool,
+        workspace: &wgpu::Buffer,
+    ) -> Result<Vec<Step>, Error> {
+        let Inner { gpu, spec, values, signature, options, .. } = &*self.0;
+        // Where there is nothing to have a loss each, there is nothing to write and nothing that could be bound.
+        if signature.results() == 0 && options.reduction == Reduction::None {
+            return Ok(Vec::new());
+        }
+        let buffer = |size: &u64| gpu.buffer("a whole batch", *size, wgpu::BufferUsages::STORAGE);
+        let buffers = batch.sizes.iter().map(buffer).collect::<Result<Vec<_>, _>>()?;
+        let blocks: Vec<Vec<u8>> = batch.steps.iter().map(|step| block(&step.params, values)).collect();
+        let uniforms = Uniforms::new(gpu, &blocks)?;
+        let steps = batch.steps.iter().map(|step| {
+            let step = step.clone().with_shared_buffers(shared_buffers);
+            Ok((self.pipeline(&step.kernel)?, step))
+        });
+        let steps = steps.collect::<Result<Vec<_>, Error>>()?;
+        let whole = |name: &str| place(places, name).binding(None, 1, false);
+        gpu.catching(&format!("{}: binding", spec.name), |device| {
+            let step = |(number, (pipeline, step)): (usize, &(Arc<Pipeline>, BatchStep))| Step {
+                pipeline: pipeline.pipeline.clone(),
+                bind_group: bind_group(device, spec, pipeline, |role| match role {
+                    Role::Params => uniforms.binding(number),
+                    Role::Workspace => workspace.as_entire_binding(),
+                    Role::Batch(buffer) => buffers[*buffer as usize].as_entire_binding(),
+                    Role::Tensor(_) => whole(step.tensor.as_deref().unwrap_or_default()),
+                    Role::Input { input, .. } => whole(input),
+                    Role::Loss => whole("loss"),
+                    Role::HardestPositive => whole("hardest_positive"),
+                    Role::HardestNegative => whole("hardest_negative"),
+                    role => unreachable!("no kernel of a whole batch binds {role:?}"),
+                }),
+                workgroups: step.workgroups,
+            };
+            steps.iter().enumerate().map(step).collect()
+        })
     }
 
     /// The weights of the loss's two terms, if it is a sum of them.
@@ -439,11 +516,7 @@ impl Plan {
             ..FixedParams::default()
         };
         let fixed = scores.map_or(fixed, |(scores, split)| scores.params(split, fixed));
-        let block = |fixed: FixedParams| {
-            let mut block = bytemuck::bytes_of(&fixed).to_vec();
-            block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
-            block
-        };
+        let block = |fixed: FixedParams| block(&fixed, values);
         for chunk in chunks {
             let items = FixedParams {
                 length: chunk.items,
@@ -468,6 +541,13 @@ impl Plan {
         blocks.extend(scores.map(|(scores, split)| block(scores.params_of_scores(split, fixed))));
         Uniforms::new(gpu, &blocks)
     }
+}
+
+/// The fixed parameters and the loss's own.
+fn block(fixed: &impl bytemuck::NoUninit, values: &Values) -> Vec<u8> {
+    let mut block = bytemuck::bytes_of(fixed).to_vec();
+    block.extend(values.iter().flat_map(|(param, value)| param.uniform(value).to_le_bytes()));
+    block
 }
 
 /// Bytes of the records of a row by parts: the row's own and those of its parts.
@@ -502,6 +582,9 @@ fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Qua
     if let Driver::Boxes = spec.driver {
         return Quads::Aligned;
     }
+    if spec.batch().is_some() {
+        return Quads::No;
+    }
     let Some(layout) = rows else { return Quads::Anywhere };
     let is_per_class = spec.rows().is_some_and(|rows| rows.per_class);
     let strides = [signature.row_stride(0), if is_per_class { signature.row } else { signature.row_stride(1) }];
@@ -522,7 +605,9 @@ fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Qua
 /// The inputs given and the outputs.
 fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Operand> {
     let mut operands = Vec::new();
-    let mut add = |name: String, ty: &TensorType, access, unit, quads| {
+    let mut add = |name: String, ty: &TensorType, access, unit: Option<u64>, quads| {
+        // A whole batch is not split.
+        let unit = unit.filter(|_| spec.batch().is_none());
         operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
     let items = signature.class_stride;
@@ -552,9 +637,12 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     let quads = unit.is_some() && spec.moves_quads_of_losses();
     add("loss".to_string(), &signature.loss_type(options.reduction), Access::Write, unit, quads);
     let statistics = options.statistics;
-    for (name, dtype, wanted) in
-        [("log_sum_exp", DType::F32, statistics.log_sum_exp), ("argmax", DType::I32, statistics.argmax)]
-    {
+    for (name, dtype, wanted) in [
+        ("log_sum_exp", DType::F32, statistics.log_sum_exp),
+        ("argmax", DType::I32, statistics.argmax),
+        ("hardest_positive", DType::I32, statistics.hardest),
+        ("hardest_negative", DType::I32, statistics.hardest),
+    ] {
         if wanted {
             let ty = TensorType::new(dtype, signature.item_shape.clone());
             add(name.to_string(), &ty, Access::Write, Some(items), false);
@@ -569,8 +657,22 @@ pub(crate) fn gradient_name(input: &str) -> String {
 }
 
 impl Divisor {
+    fn known(self) -> Option<f64> {
+        match self {
+            Divisor::Known(divisor) => Some(divisor),
+            Divisor::Measured => None,
+        }
+    }
+
     fn of(spec: &LossSpec, values: &Values, signature: &Signature, reduction: Reduction) -> Self {
         let is_given = |name| signature.input(name).is_some();
+        if spec.batch().is_some() {
+            return match reduction {
+                Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+                Reduction::BatchMean => Divisor::Known(signature.batch as f64),
+                Reduction::Mean | Reduction::WeightedMean => Divisor::Measured,
+            };
+        }
         if spec.regions().is_some() {
             // Every score counts; their weights are on the device.
             let is_weighted = values.scope().is_per_class() && is_given(CLASS_WEIGHT.name);
@@ -722,7 +824,7 @@ pub struct BoundPlan {
 struct Step {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    workgroups: u32,
+    workgroups: [u32; 3],
 }
 
 /// What a run found besides the loss.
@@ -756,7 +858,8 @@ impl BoundPlan {
         for step in &self.steps {
             pass.set_pipeline(&step.pipeline);
             pass.set_bind_group(0, &step.bind_group, &[]);
-            pass.dispatch_workgroups(step.workgroups, 1, 1);
+            let [x, y, z] = step.workgroups;
+            pass.dispatch_workgroups(x, y, z);
         }
     }
 
@@ -791,7 +894,9 @@ impl BoundPlan {
             let has_predictions = self.plan.spec().rows().is_some() && self.plan.0.signature.has_labels();
             let correct = has_predictions.then(|| found.correct());
             let terms = self.plan.terms().map(|_| [found.pixel_term, found.score_term]);
-            return Ok(Status { items, correct, terms, mining: None });
+            let mines = self.plan.spec().batch().is_some_and(|batch| batch.anchors != Anchors::Softmax);
+            let mining = mines.then(|| found.mining());
+            return Ok(Status { items, correct, terms, mining });
         }
         let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
         let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);

@@ -3,7 +3,9 @@
 //! The text is a function of the [`Kernel`] alone. A variant chooses files and header lines; it never edits a file.
 
 use crate::{
-    DType, Gradients, Statistics, header,
+    DType, Gradients, Statistics,
+    batch::{BatchBuffer, BatchKernel},
+    header,
     regions::RegionLayout,
     spec::{Driver, Input, LossSpec, ShaderFile, Shape, UPSTREAM, shader_file},
     tuning::{Reduce, RowLayout},
@@ -29,6 +31,8 @@ pub(crate) enum Pass {
     Loss(LossVariant),
     /// Of a loss of regions: the scores from the sums.
     Scores(LossVariant),
+    /// Of a whole batch.
+    Batch(BatchKernel),
     /// The sum over workgroups.
     Finalize,
 }
@@ -131,6 +135,8 @@ pub(crate) enum Entry {
     FinalizeTerms,
     /// Only the counts of `Evaluate`.
     FinalizeItems,
+    /// The one entry point of a kernel of a whole batch.
+    Batch(&'static str),
 }
 
 impl Entry {
@@ -149,6 +155,7 @@ impl Entry {
             Entry::FinalizeLoss => "finalize_loss",
             Entry::FinalizeTerms => "finalize_terms",
             Entry::FinalizeItems => "finalize_items",
+            Entry::Batch(name) => name,
         }
     }
 }
@@ -172,14 +179,20 @@ pub(crate) enum Role {
         input: &'static str,
         dtype: DType,
     },
+    /// The one tensor that a kernel of a whole batch loads or stores.
+    Tensor(DType),
     Loss,
     LogSumExp,
     Argmax,
+    HardestPositive,
+    HardestNegative,
     Workspace,
     /// The records of rows by parts.
     Rows,
     /// The records of regions: the sums of their parts, and the slopes of their scores.
     Regions,
+    /// What the passes of a whole batch leave for each other.
+    Batch(BatchBuffer),
 }
 
 impl Kernel {
@@ -191,6 +204,10 @@ impl Kernel {
         let mut bindings = vec![read(Role::Params)];
         match &self.pass {
             Pass::Finalize => bindings.push(write(Role::Loss)),
+            Pass::Batch(kernel) => {
+                bindings.extend(kernel.bindings());
+                return bindings;
+            }
             Pass::Scores(variant) => {
                 for (input, dtype) in variant.given().filter(|(input, _)| is_of_scores(input)) {
                     let role = Role::Input { input: input.name, dtype };
@@ -253,6 +270,7 @@ impl Kernel {
         text.file(reduce);
         match &self.pass {
             Pass::Finalize => text.file(shader_file!("drivers/finalize.wgsl")),
+            Pass::Batch(kernel) => kernel.assemble(&mut text, &self.bindings(), self.reduce),
             Pass::Loss(variant) | Pass::Scores(variant) => {
                 text.generated(&header::header(variant, &self.bindings()));
                 text.file(shader_file!("lib/storage.wgsl"));
@@ -264,7 +282,8 @@ impl Kernel {
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
                     Driver::Boxes => text.file(shader_file!("drivers/boxes.wgsl")),
-                    Driver::Pairs | Driver::Batch(_) => todo!(),
+                    Driver::Pairs => todo!(),
+                    Driver::Batch(_) => unreachable!("its kernels are of another pass"),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
                     Driver::Regions(_) => {
@@ -280,7 +299,7 @@ impl Kernel {
 
 impl LossVariant {
     /// The inputs given, with their types.
-    fn given(&self) -> impl Iterator<Item = (&'static Input, DType)> + '_ {
+    pub fn given(&self) -> impl Iterator<Item = (&'static Input, DType)> + '_ {
         let all = self.loss.0.all_inputs().zip(&self.inputs);
         all.filter_map(|(input, dtype)| dtype.map(|dtype| (input.given_as(dtype), dtype)))
     }
@@ -409,11 +428,11 @@ pub(crate) struct Assembled {
 }
 
 impl Assembled {
-    fn file(&mut self, file: ShaderFile) {
+    pub fn file(&mut self, file: ShaderFile) {
         self.part(file.path, file.source);
     }
 
-    fn generated(&mut self, text: &str) {
+    pub fn generated(&mut self, text: &str) {
         self.part("generated header", text);
     }
 

@@ -3,6 +3,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::Mining;
+
 /// One workgroup's share of the sums. Only the device reads it; the host makes room.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -29,6 +31,14 @@ pub(crate) struct WorkspaceHeader {
     pub correct_high: u32,
     pub pixel_term: f32,
     pub score_term: f32,
+    pub triplets_low: u32,
+    pub triplets_high: u32,
+    pub active_low: u32,
+    pub active_high: u32,
+    pub positive_distance: f32,
+    pub negative_distance: f32,
+    pub value_scale: f32,
+    pub slope: f32,
 }
 
 impl WorkspaceHeader {
@@ -48,6 +58,16 @@ impl WorkspaceHeader {
     pub fn correct(&self) -> u64 {
         count(self.correct_low, self.correct_high)
     }
+
+    /// What a triplet loss of a whole batch found.
+    pub fn mining(&self) -> Mining {
+        Mining {
+            triplets: count(self.triplets_low, self.triplets_high),
+            active: count(self.active_low, self.active_high),
+            positive_distance: self.positive_distance,
+            negative_distance: self.negative_distance,
+        }
+    }
 }
 
 /// Bytes of a workspace with room for so many partials; the kernels declare one at least.
@@ -58,10 +78,13 @@ pub(crate) fn size(partials: u32) -> u64 {
 /// Bytes of a record of rows by parts: `Row` in `shaders/lib/rows.wgsl`.
 pub(crate) const RECORD_SIZE: u64 = 128;
 
+/// Bytes of what is known of a row of a whole batch: `Record` in `shaders/lib/batch.wgsl`.
+pub(crate) const BATCH_RECORD_SIZE: u64 = 64;
+
 /// Bytes of a record of regions: `Region` in `shaders/lib/regions.wgsl`.
 pub(crate) const REGION_SIZE: u64 = 16;
 
-/// A count from the sums of its lower and of its upper 16 bits.
+/// A count from its low and its high word.
 fn count(low: u32, high: u32) -> u64 {
-    u64::from(low) + (u64::from(high) << 16)
+    u64::from(low) | (u64::from(high) << 32)
 }

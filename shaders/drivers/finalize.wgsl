@@ -32,6 +32,12 @@ fn finalize_divisor(thread: Thread) {
     }
 }
 
+// The 64 bits of a count from the sums of its lower and of its upper 16 bits.
+fn whole(low: u32, high: u32) -> vec2<u32> {
+    let sum = low + (high << 16u);
+    return vec2<u32>(sum, (high >> 16u) + select(0u, 1u, sum < low));
+}
+
 // How many items counted and were predicted right, and which were out of range.
 fn count_items(thread: Thread) {
     var low = vec3<u32>();
@@ -54,12 +60,15 @@ fn count_items(thread: Thread) {
     let correct_high = reduce_add_u32(thread, high.z);
     first = reduce_min_u32(thread, first);
     if (thread.lane == 0u) {
-        workspace.items_low = items_low;
-        workspace.items_high = items_high;
-        workspace.invalid_low = invalid_low;
-        workspace.invalid_high = invalid_high;
-        workspace.correct_low = correct_low;
-        workspace.correct_high = correct_high;
+        let items = whole(items_low, items_high);
+        let invalid = whole(invalid_low, invalid_high);
+        let right = whole(correct_low, correct_high);
+        workspace.items_low = items.x;
+        workspace.items_high = items.y;
+        workspace.invalid_low = invalid.x;
+        workspace.invalid_high = invalid.y;
+        workspace.correct_low = right.x;
+        workspace.correct_high = right.y;
         workspace.invalid_partial = first;
         if (first != NOWHERE) {
             workspace.invalid_item = workspace.partials[first].first_invalid;

@@ -22,3 +22,12 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
 
 // The lanes run in step: only CPU adapters use this.
 fn before_overwriting() {}
+
+// The sum of what the lanes before have.
+fn lanes_before(thread: Thread, value: u32) -> u32 {
+    return subgroupExclusiveAdd(value);
+}
+
+fn sum_before(thread: Thread, value: f32) -> f32 {
+    return subgroupExclusiveAdd(value);
+}

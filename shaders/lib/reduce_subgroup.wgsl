@@ -60,3 +60,22 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
 fn before_overwriting() {
     storageBarrier();
 }
+
+// The sum of what the lanes before have: lanes of a subgroup follow each other in the order of their subgroups.
+fn lanes_before(thread: Thread, value: u32) -> u32 {
+    share(thread, subgroupAdd(value));
+    var sum = subgroupExclusiveAdd(value);
+    for (var i = 0u; i < thread.subgroup; i++) {
+        sum += shared_words[i];
+    }
+    return sum;
+}
+
+fn sum_before(thread: Thread, value: f32) -> f32 {
+    share(thread, bitcast<u32>(subgroupAdd(value)));
+    var sum = subgroupExclusiveAdd(value);
+    for (var i = 0u; i < thread.subgroup; i++) {
+        sum += bitcast<f32>(shared_words[i]);
+    }
+    return sum;
+}

@@ -64,3 +64,22 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
 fn before_overwriting() {
     storageBarrier();
 }
+
+// The sum of what the lanes before have.
+fn lanes_before(thread: Thread, value: u32) -> u32 {
+    share(thread, value);
+    var sum = 0u;
+    for (var i = 0u; i < thread.lane; i++) {
+        sum += shared_words[i];
+    }
+    return sum;
+}
+
+fn sum_before(thread: Thread, value: f32) -> f32 {
+    share(thread, bitcast<u32>(value));
+    var sum = 0.0;
+    for (var i = 0u; i < thread.lane; i++) {
+        sum += bitcast<f32>(shared_words[i]);
+    }
+    return sum;
+}

@@ -12,7 +12,7 @@ struct Partial {
     correct: u32,
 }
 
-// Counts are sums of their lower and of their upper 16 bits, so that the total of all workgroups fits.
+// Counts have 64 bits, the low word first.
 struct Workspace {
     // What a mean divides by, where only the device knows it.
     divisor: f32,
@@ -28,6 +28,16 @@ struct Workspace {
     // The terms of a loss that is a sum of two.
     pixel_term: f32,
     score_term: f32,
+    // What a triplet loss of a whole batch found.
+    triplets_low: u32,
+    triplets_high: u32,
+    active_low: u32,
+    active_high: u32,
+    positive_distance: f32,
+    negative_distance: f32,
+    // Of a whole batch whose values have a scale of their own: the scale, and the loss's slope by its logarithm.
+    value_scale: f32,
+    slope: f32,
     partials: array<Partial>,
 }
 

@@ -396,10 +396,11 @@ impl Loss for InfoNce {
 /// # use wgloss::{Clip, Gpu, HostTensor, Loss, Named, Reduction};
 /// # let gpu = Gpu::new_blocking()?;
 /// let image = HostTensor::new(&[1.0_f32, 0.0, 0.0, 2.0], [2, 2])?;
+/// let logit_scale = [2_f32.ln()];
 /// let inputs = Named::<HostTensor>::new()
 ///     .with("query", image.view())
 ///     .with("key", image.view())
-///     .with("logit_scale", &[2_f32.ln()]);
+///     .with("logit_scale", &logit_scale);
 /// let result = Clip.eval_with(&gpu, &inputs, Reduction::Mean)?;
 /// approx::assert_abs_diff_eq!(result.loss.item(), (-2_f64).exp().ln_1p(), epsilon = 1e-6);
 /// assert!(result.gradients.get("logit_scale").unwrap().item() < 0.0);

@@ -66,6 +66,14 @@ pub static ALL: &[&LossSpec] = &[
     &LOG_SUM_EXP,
     &SOFTMAX,
     &LOG_SOFTMAX,
+    // Whole-batch metric learning
+    &TRIPLET_BATCH_HARD,
+    &TRIPLET_SEMI_HARD,
+    &TRIPLET_BATCH_ALL,
+    &INFO_NCE,
+    &CLIP,
+    &NT_XENT,
+    &SUP_CON,
     // Segmentation
     &DICE,
     &TVERSKY,

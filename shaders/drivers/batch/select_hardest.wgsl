@@ -1,0 +1,90 @@
+// An anchor's hardest positive and hardest negative. A workgroup takes an anchor. Gradients take the place of the values in
+// the panel: 0, but for those two.
+//
+// The header gives load_label, load_weight, load_upstream, store_loss and store_hardest, by the anchor's number; the hook
+// hardest_outcome.
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
+    let local = workgroup.x;
+    let row = params.first_item + local;
+    let base = local * params.stride;
+    let label = load_label(row);
+
+    // Values are not below 0, so their bits are in their order. Of equal ones the first column counts.
+    var farthest = 0u;
+    var nearest = NOWHERE;
+    var positive = NOWHERE;
+    var negative = NOWHERE;
+    var counts = vec2<u32>();
+    var sums = vec2<f32>();
+    var bits = 0u;
+    let stride = WORKGROUP_SIZE;
+    for (var block = 0u; block < params.columns; block += BLOCK * stride) {
+        let end = min(block + BLOCK * stride, params.columns);
+        var block_sums = vec2<f32>();
+        for (var column = block + thread.lane; column < end; column += stride) {
+            let value = panel[base + column];
+            let value_bits = bitcast<u32>(value) & 0x7fffffffu;
+            let kind = relation(row, label, column);
+            bits = max(bits, select(0u, value_bits, kind != NEITHER));
+            let farther = kind == POSITIVE && (positive == NOWHERE || value_bits > farthest);
+            farthest = select(farthest, value_bits, farther);
+            positive = select(positive, column, farther);
+            let nearer = kind == NEGATIVE && value_bits < nearest;
+            nearest = select(nearest, value_bits, nearer);
+            negative = select(negative, column, nearer);
+            let distance = distance_of(value);
+            counts += vec2<u32>(u32(kind == POSITIVE), u32(kind == NEGATIVE));
+            block_sums += select(vec2<f32>(), vec2<f32>(distance), vec2<bool>(kind == POSITIVE, kind == NEGATIVE));
+        }
+        sums += block_sums;
+    }
+    let spoilt = reduce_min_u32(thread, ~bits) <= ~0x7f800000u;
+    let most = ~reduce_min_u32(thread, ~select(0u, farthest, positive != NOWHERE));
+    positive = reduce_min_u32(thread, select(NOWHERE, positive, farthest == most));
+    let least = reduce_min_u32(thread, nearest);
+    negative = reduce_min_u32(thread, select(NOWHERE, negative, nearest == least));
+    let positives = reduce_add_u32(thread, counts.x);
+    let negatives = reduce_add_u32(thread, counts.y);
+    let positive_sum = reduce_add(thread, sums.x);
+    let negative_sum = reduce_add(thread, sums.y);
+
+    let is_item = positives > 0u && negatives > 0u;
+    let farthest_value = bitcast<f32>(select(0u, most, is_item));
+    let nearest_value = bitcast<f32>(select(0u, least, is_item));
+    var outcome = hardest_outcome(distance_of(farthest_value) - distance_of(nearest_value));
+    outcome = select(vec2<f32>(), outcome, is_item);
+    let nan = vec2<f32>(nan_from(outcome.x), nan_from(outcome.y));
+    outcome = select(outcome, nan, spoilt && is_item);
+
+    let weight = load_weight(row);
+    if (GRADIENTS) {
+        let slope = weight * load_upstream(row) * outcome.y;
+        for (var column = thread.lane; column < params.columns; column += stride) {
+            let mined = is_item && (column == positive || column == negative);
+            let value = panel[base + column];
+            let own = select(-slope, slope, column == positive);
+            put_slope(base + column, select(0.0, own, mined || spoilt && is_item), value, local, column);
+        }
+    }
+
+    if (thread.lane == 0u) {
+        let none = NOWHERE;
+        store_loss(row, weight * outcome.x);
+        store_hardest(row, bitcast<i32>(select(none, positive, is_item)), bitcast<i32>(select(none, negative, is_item)));
+        let record = params.first_row + local;
+        records[record].loss = weight * outcome.x;
+        records[record].mass = select(0.0, weight, is_item);
+        records[record].items[0] = u32(is_item);
+        records[record].items[1] = 0u;
+        records[record].triplets[0] = u32(is_item);
+        records[record].triplets[1] = 0u;
+        records[record].active_triplets[0] = u32(is_item && outcome.x > 0.0);
+        records[record].active_triplets[1] = 0u;
+        records[record].positives = positives;
+        records[record].negatives = negatives;
+        records[record].positive_distance = positive_sum;
+        records[record].negative_distance = negative_sum;
+    }
+}
