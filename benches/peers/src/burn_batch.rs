@@ -21,11 +21,14 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
     }),
     ("clip", |inputs| {
         inputs.step(["query", "key", "logit_scale"], |[query, key, logit_scale]: [Tensor<2>; 3]| {
-            let (query, key, scale) = (unit(query), unit(key), logit_scale.exp());
+            let scale = logit_scale.exp();
+            let (query, key) = (unit(query) * scale.clone(), unit(key));
             let similarities = query.clone().matmul(key.clone().transpose());
-            let exponentials = ((similarities - 1.0) * scale.clone()).exp();
+            // No similarity is above the scale.
+            let most = scale.inner();
+            let exponentials = (similarities - most.clone()).exp();
             let both_ways = exponentials.clone().sum_dim(1).log() + exponentials.sum_dim(0).log().transpose();
-            mean(both_ways / 2.0 + (-own(query, key) + 1.0) * scale)
+            mean(both_ways / 2.0 - own(query, key) + most)
         })
     }),
     ("nt_xent", |inputs| {
