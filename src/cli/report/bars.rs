@@ -21,10 +21,17 @@ const TICK: f64 = 0.25;
 
 /// The section, with a figure for each family of losses.
 pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
-    let measurements = comparison.cases.iter().flat_map(|case| case.entries.iter().flatten());
-    let fractions = measurements.map(|entry| entry.measurement.fraction_of_copy).filter(|x| x.is_finite());
+    let entries = |case: &ComparedCase| case.entries.iter().flatten().copied().collect::<Vec<_>>();
+    // The time of others is not that of their bytes.
+    let is_of_bytes = |case: &&ComparedCase| entries(case).iter().any(|entry| entry.measurement.gflop_per_s.is_none());
+    let cases: Vec<&ComparedCase> = comparison.cases.iter().filter(is_of_bytes).collect();
+    let fractions = cases
+        .iter()
+        .flat_map(|case| entries(case))
+        .map(|entry| entry.measurement.fraction_of_copy)
+        .filter(|x| x.is_finite());
     let end = fractions.fold(LEAST_END, |end, x| end.max(1.02 * x)).min(GREATEST_END);
-    let families = catalogue::by_family(&comparison.cases, |case| case.loss);
+    let families = catalogue::by_family(cases, |case| case.loss);
     html! {
         @if !families.is_empty() {
             section {
