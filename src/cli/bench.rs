@@ -26,7 +26,8 @@ const SCALED: [&str; 3] = ["mse", "bce_with_logits", "cross_entropy"];
 
 const EXAMPLE: &str = "\
 Times are medians, of loss and gradients together. `of copy` is the speed beside a kernel that
-copies as many bytes, measured in turns with the loss: 1 is as fast as memory allows.
+copies as many bytes, measured in turns with the loss: 1 is as fast as memory allows. Losses
+that compare all pairs of a batch have GFLOP/s instead.
 
 Examples:
   wgloss bench                                        every loss at shapes that people train with

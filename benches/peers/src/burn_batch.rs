@@ -76,26 +76,6 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
             ((distance(farthest) - distance(nearest) + MARGIN).clamp_min(0.0) * counted.clone()).sum()
         })
     }),
-    ("triplet_semi_hard", |inputs| {
-        let Labelled { positive, negative } = Labelled::new(inputs);
-        let not_negative = negative.bool_not();
-        inputs.step(["embeddings"], move |[rows]| {
-            let distances = distances(rows);
-            let known = distances.clone().inner();
-            let negatives = known.clone().mask_fill(not_negative.clone(), FAR);
-            // Of some anchors at a time, the negatives that are farther than each row: [anchors, N, N].
-            let chosen = chunks(known).into_iter().zip(chunks(negatives)).map(|(distances, negatives)| {
-                let negatives = negatives.unsqueeze_dim::<3>(1);
-                let nearer = negatives.clone().lower_equal(distances.unsqueeze_dim(2)).float();
-                let (least, chosen) = (negatives + nearer * FAR).min_dim_with_indices(2);
-                (least.squeeze_dim::<2>(2), chosen.squeeze_dim::<2>(2))
-            });
-            let (least, chosen): (Vec<_>, Vec<_>) = chosen.unzip();
-            let counted = Tensor::cat(least, 0).lower_elem(FAR).bool_and(positive.clone()).float();
-            let negatives = distances.clone().gather(1, Tensor::cat(chosen, 0));
-            ((distances - negatives + MARGIN).clamp_min(0.0) * counted.clone()).sum() / counted.sum()
-        })
-    }),
     ("triplet_batch_all", |inputs| {
         let Labelled { positive, negative } = Labelled::new(inputs);
         let (not_positive, not_negative) = (positive.bool_not(), negative.bool_not());
