@@ -462,3 +462,63 @@ const fn array_of(dtype: DType) -> &'static str {
         DType::I32 => "array<i32>",
     }
 }
+
+/// Comparisons with tiles of one quad and of several.
+#[cfg(test)]
+fn every_comparison() -> Vec<Comparison> {
+    let kinds = [
+        (Measure::Similarity, Unit::No, false),
+        (Measure::Similarity, Unit::Floored, false),
+        (Measure::Similarity, Unit::Floored, true),
+        (Measure::Difference, Unit::No, false),
+        (Measure::Cosine, Unit::Exact, false),
+    ];
+    let of = |(measure, unit, scale_is_input)| {
+        [1, 8].map(|tile_quads| Comparison { measure, unit, scale_is_input, tile_quads })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Every kernel that losses share.
+#[cfg(test)]
+pub(crate) fn every_shared_kernel() -> Vec<BatchKernel> {
+    let mut kernels = vec![BatchKernel::Sort];
+    for comparison in every_comparison() {
+        kernels.extend([
+            BatchKernel::Measure(comparison),
+            BatchKernel::Gather(comparison),
+            BatchKernel::Join(comparison),
+            BatchKernel::Project(comparison),
+        ]);
+    }
+    for dtype in DType::FLOATS {
+        kernels.push(BatchKernel::LoadScale { dtype });
+        kernels.extend([Unit::No, Unit::Floored, Unit::Exact].map(|unit| BatchKernel::Prepare { dtype, unit }));
+        for adds in [false, true] {
+            kernels.push(BatchKernel::StoreScale { dtype, adds });
+            kernels.extend([false, true].map(|unit| BatchKernel::Finish { dtype, unit, adds }));
+        }
+    }
+    for mining in [false, true] {
+        kernels.extend([false, true].map(|reduced| BatchKernel::Finalize { mining, reduced }));
+    }
+    kernels
+}
+
+/// Every kernel that has a loss's hooks or parameters, in this variant.
+#[cfg(test)]
+pub(crate) fn every_kernel_of(variant: &LossVariant) -> Vec<BatchKernel> {
+    let spec = variant.loss.0;
+    let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
+    let is_similarity = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Softmax);
+    let fits = |comparison: &Comparison| {
+        comparison.scale_is_input == scale_is_input && (comparison.measure == Measure::Similarity) == is_similarity
+    };
+    let comparison = every_comparison().into_iter().find(fits);
+    let mut kernels: Vec<_> =
+        comparison.map(|comparison| BatchKernel::Select(variant.clone(), comparison)).into_iter().collect();
+    if spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
+        kernels.push(BatchKernel::List(variant.clone()));
+    }
+    kernels
+}

@@ -7,6 +7,8 @@
 mod kernel;
 
 pub(crate) use kernel::{BatchBuffer, BatchKernel};
+#[cfg(test)]
+pub(crate) use kernel::{every_kernel_of, every_shared_kernel};
 
 use kernel::{Comparison, Measure, Unit};
 

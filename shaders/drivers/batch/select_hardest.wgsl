@@ -65,7 +65,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             let mined = is_item && (column == positive || column == negative);
             let value = panel[base + column];
             let own = select(-slope, slope, column == positive);
-            put_slope(base + column, select(0.0, own, mined || spoilt && is_item), value, local, column);
+            put_slope(base + column, select(0.0, own, mined || (spoilt && is_item)), value, local, column);
         }
     }
 

@@ -2,7 +2,7 @@
 fn positive_outcome(anchor: Anchor, positive: f32) -> Outcome {
     let nearer = count_negatives(anchor, positive, UP_TO);
     let falls_back = nearer == anchor.negatives;
-    if (anchor.negatives == 0u || falls_back && params.fallback == FALLBACK_NONE) {
+    if (anchor.negatives == 0u || (falls_back && params.fallback == FALLBACK_NONE)) {
         return Outcome();
     }
     let negative = negative_distance(anchor, min(nearer, anchor.negatives - 1u));
