@@ -78,7 +78,7 @@ fn margin_violation(item: &Item<'_>) -> (f64, f64) {
 }
 
 /// ln(1 + exp x).
-fn softplus(x: f64) -> f64 {
+pub(super) fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 

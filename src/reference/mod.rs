@@ -140,9 +140,15 @@ pub struct Evaluation {
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
+    /// Of every gradient of a loss of a whole batch, in the same order, the largest magnitude of what its values are
+    /// differences of: what is left may be far below the rounding errors of these. Empty for other losses.
+    pub gradient_magnitudes: Vec<f64>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.
+    /// Of active triplets it is that of the distances and margins that the losses are differences of.
     pub magnitude: f64,
+    /// Of a loss of a whole batch the largest magnitude of an item; 0 for other losses.
+    pub item_magnitude: f64,
     /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
     pub log_sum_exp: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
@@ -156,6 +162,10 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one relative to
     /// its exponential. 0 for other losses.
     pub condition: f64,
+    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a loss
+    /// above 0: the least distance of two values that it compared, relative to what they are rounded to. What is exactly
+    /// the same is so in f32 too and does not count. Infinite for other losses.
+    pub clearance: f64,
 }
 
 /// The loss and its gradients in f64.
@@ -164,7 +174,8 @@ pub struct Evaluation {
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
 /// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of regions,
-/// NaN flows into the scores that it belongs to, and from there to the gradients.
+/// NaN flows into the scores that it belongs to, and from there to the gradients. Of a whole batch, an embedding that is
+/// not finite makes all anchors NaN that it is compared with, and all their pairs and triplets count.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
@@ -214,13 +225,16 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
         gradients,
+        gradient_magnitudes: Vec::new(),
         magnitude: scale.abs() * magnitude,
+        item_magnitude: 0.0,
         log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
         argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
         mining: None,
         hardest: None,
         condition: 0.0,
+        clearance: f64::INFINITY,
     })
 }
 

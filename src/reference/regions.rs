@@ -64,13 +64,16 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         terms: if terms.is_some() { each.to_vec() } else { Vec::new() },
         shape: call.signature.loss_type(options.reduction).shape,
         gradients,
+        gradient_magnitudes: Vec::new(),
         magnitude,
+        item_magnitude: 0.0,
         log_sum_exp: Vec::new(),
         argmax: Vec::new(),
         correct: None,
         mining: None,
         hardest: None,
         condition: 0.0,
+        clearance: f64::INFINITY,
     })
 }
 
