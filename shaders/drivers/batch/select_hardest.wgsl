@@ -80,7 +80,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         records[record].items[1] = 0u;
         records[record].triplets[0] = u32(is_item);
         records[record].triplets[1] = 0u;
-        records[record].active_triplets[0] = u32(is_item && outcome.x > 0.0);
+        records[record].active_triplets[0] = u32(is_item && (spoilt || outcome.x > 0.0));
         records[record].active_triplets[1] = 0u;
         records[record].positives = positives;
         records[record].negatives = negatives;

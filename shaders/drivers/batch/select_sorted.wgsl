@@ -112,7 +112,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let positives = records[record].positives;
     let negatives = records[record].negatives;
     let anchor = Anchor(keys, distances, distances + params.list, positives, negatives);
-    let spoilt = is_nan(records[record].loss);
+    let spoilt = is_nan(records[record].loss) && positives > 0u && negatives > 0u;
 
     // The distances in order, and the sums of the negatives', by blocks of the lanes.
     let all = positives + negatives;
@@ -138,7 +138,11 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     var active_triplets = vec2<u32>();
     for (var i = thread.lane; i < params.columns; i += WORKGROUP_SIZE) {
         if (i < positives) {
-            let outcome = positive_outcome(anchor, positive_distance(anchor, i));
+            var outcome = positive_outcome(anchor, positive_distance(anchor, i));
+            if (spoilt) {
+                // Of none of its triplets is it known that it has no loss.
+                outcome = Outcome(0.0, most_triplets(anchor), most_triplets(anchor));
+            }
             loss += outcome.loss;
             triplets = plus_wide(triplets, wide(outcome.triplets));
             active_triplets = plus_wide(active_triplets, wide(outcome.active_triplets));
@@ -148,11 +152,11 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     triplets = reduce_add_wide(thread, triplets);
     active_triplets = reduce_add_wide(thread, active_triplets);
     if (GRADIENTS) {
-        put_slopes(anchor, thread, load_upstream(0u), spoilt && positives > 0u && negatives > 0u, local);
+        put_slopes(anchor, thread, load_upstream(0u), spoilt, local);
     }
     if (thread.lane == 0u) {
         let items = counted_items(triplets, active_triplets);
-        records[record].loss = select(loss, nan_from(loss), spoilt && positives > 0u && negatives > 0u);
+        records[record].loss = select(loss, nan_from(loss), spoilt);
         records[record].mass = 0.0;
         records[record].items[0] = items.x;
         records[record].items[1] = items.y;

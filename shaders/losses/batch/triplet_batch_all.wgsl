@@ -30,6 +30,11 @@ fn active_positives(anchor: Anchor, i: u32) -> u32 {
     return max(end, first) - first;
 }
 
+// What a positive selects at the most.
+fn most_triplets(anchor: Anchor) -> u32 {
+    return anchor.negatives;
+}
+
 fn counted_items(triplets: vec2<u32>, active_triplets: vec2<u32>) -> vec2<u32> {
     return select(triplets, active_triplets, params.average == AVERAGE_ACTIVE);
 }

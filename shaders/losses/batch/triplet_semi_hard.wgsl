@@ -25,6 +25,11 @@ fn active_positives(anchor: Anchor, i: u32) -> u32 {
     return max(end, active_from) - active_from;
 }
 
+// What a positive selects at the most.
+fn most_triplets(anchor: Anchor) -> u32 {
+    return 1u;
+}
+
 fn counted_items(triplets: vec2<u32>, active_triplets: vec2<u32>) -> vec2<u32> {
     return triplets;
 }
