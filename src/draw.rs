@@ -1,6 +1,9 @@
 //! Values of the kind that a loss's inputs ask for.
 
-use crate::spec::Domain;
+use crate::{
+    losses::Distance,
+    spec::{Domain, Values},
+};
 
 /// How large the values are. Errors are measured against the largest, so small ones need cases of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,4 +109,53 @@ fn related([low, high]: [f64; 2], scale: f64, rng: &mut fastrand::Rng) -> [f64; 
 
 fn sorted([a, b]: [f64; 2]) -> [f64; 2] {
     [a.min(b), a.max(b)]
+}
+
+/// So many embeddings for a loss of a whole batch with these parameters, related to the first input's if there are any.
+/// Some are 0, and some are the same as others.
+pub(crate) fn draw_embeddings(
+    regime: Regime,
+    values: &Values,
+    [rows, dimensions]: [usize; 2],
+    first: &[f64],
+    rng: &mut fastrand::Rng,
+) -> Vec<f64> {
+    let has_distances = values.has("distance") && values.word("distance") != Distance::Cosine.name();
+    let scale = if values.has("normalize") && !values.flag("normalize") {
+        // So that dot products over the temperature are moderate.
+        (regime.pick([3.0, 30.0, 300.0]) * values.number("temperature") / dimensions as f64).sqrt()
+    } else {
+        regime.pick([3.0, 100.0, 1e4])
+    };
+    let mut drawn: Vec<f64> = Vec::with_capacity(rows * dimensions);
+    for row in 0..rows {
+        let earlier = drawn.len().checked_div(dimensions).filter(|&rows| rows > 0).map(|rows| rng.usize(..rows));
+        let embedding: Vec<f64> = match (rng.u8(..16), earlier, first.chunks(dimensions).nth(row)) {
+            (0, ..) => vec![0.0; dimensions],
+            (1..=2, Some(earlier), _) => drawn[earlier * dimensions..][..dimensions].to_vec(),
+            (3, _, Some(first)) => first.to_vec(),
+            (4..=9, _, Some(first)) => first.iter().map(|x| x + 0.3 * scale * (2.0 * rng.f64() - 1.0)).collect(),
+            _ if has_distances => (0..dimensions).map(|_| on_grid(regime, dimensions, rng)).collect(),
+            _ => (0..dimensions).map(|_| scale * (2.0 * rng.f64() - 1.0)).collect(),
+        };
+        drawn.extend(embedding);
+    }
+    drawn
+}
+
+/// A coordinate of an embedding on a coarse grid. In f32 squared distances are exact there, so that ties are ties in any
+/// order of summation, and they are few different ones: their roots differ by a margin either exactly or clearly not.
+fn on_grid(regime: Regime, dimensions: usize, rng: &mut fastrand::Rng) -> f64 {
+    let dimensions = dimensions as f64;
+    let most = (8.0 / dimensions.sqrt()).max(1.0) as i32;
+    let is_zero = rng.f64() > 30.0 / dimensions;
+    if is_zero { 0.0 } else { f64::from(rng.i32(-most..=most)) * regime.pick([0.125, 8.0, 1024.0]) }
+}
+
+/// A label for each of so many rows, most of them one of so many labels, and some alone with their own.
+pub(crate) fn draw_labels(rows: usize, labels: usize, rng: &mut fastrand::Rng) -> Vec<i32> {
+    let labels = labels as i32;
+    let label =
+        |row: usize| if rng.u8(..8) == 0 { i32::MIN + row as i32 } else { rng.i32(-labels / 2..labels - labels / 2) };
+    (0..rows).map(label).collect()
 }
