@@ -84,7 +84,9 @@ fn away_from_kinks(loss: AnyLoss) -> AnyLoss {
         .params
         .iter()
         .zip(loss.values())
-        .map(|(param, value)| (param.name.to_string(), if param.name == "margin" { "0.75".to_string() } else { value.to_string() }))
+        .map(|(param, value)| {
+            (param.name.to_string(), if param.name == "margin" { "0.75".to_string() } else { value.to_string() })
+        })
         .collect();
     let settings: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     self::loss(loss.spec().name, &settings)
@@ -119,8 +121,7 @@ fn duplicates_and_zero_vectors_have_finite_gradients() {
 fn close_points_far_away_are_told_apart() {
     const ROWS: usize = 24;
     let mut rng = fastrand::Rng::with_seed(3);
-    let values: Vec<f64> =
-        (0..ROWS * 4).map(|_| 8192.0 + f64::from(rng.i32(-40..=40)) / 1024.0).collect();
+    let values: Vec<f64> = (0..ROWS * 4).map(|_| 8192.0 + f64::from(rng.i32(-40..=40)) / 1024.0).collect();
     let classes: Vec<i32> = (0..ROWS as i32).map(|row| row % 4).collect();
     for gpu in adapters::all() {
         for loss in every_loss() {

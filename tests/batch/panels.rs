@@ -20,7 +20,9 @@ fn many_panels_give_what_one_gives() {
             // More rows than a panel of them has, by a part of one.
             let inputs = inputs(&loss, [155, 6], DType::F32, true);
             let reductions = [Reduction::Mean, Reduction::None];
-            for reduction in reductions.into_iter().filter(|&reduction| !is_sorted(&loss) || reduction != Reduction::None) {
+            for reduction in
+                reductions.into_iter().filter(|&reduction| !is_sorted(&loss) || reduction != Reduction::None)
+            {
                 evaluated(&gpu, &loss, &inputs, Options::new(reduction));
             }
         }

@@ -11,7 +11,11 @@ fn every_run_gives_the_same_bits() {
             let inputs = inputs(&loss, [70, 9], DType::F16, true);
             let first = loss.eval_with(gpu, &inputs, Reduction::WeightedMean).unwrap();
             for _ in 0..3 {
-                assert_eq!(loss.eval_with(gpu, &inputs, Reduction::WeightedMean).unwrap(), first, "{loss:?} on {gpu:?}");
+                assert_eq!(
+                    loss.eval_with(gpu, &inputs, Reduction::WeightedMean).unwrap(),
+                    first,
+                    "{loss:?} on {gpu:?}"
+                );
             }
         }
     }
@@ -27,9 +31,8 @@ fn a_plan_can_be_recorded_again() {
             let statistics = Statistics { hardest, ..Statistics::default() };
             let options = Options { statistics, ..Options::new(Reduction::Sum) };
             let expected = loss.eval_with(gpu, &inputs, options).unwrap();
-            let uploaded = inputs.iter().map(|(name, host)| {
-                (name.to_string(), wgloss::Tensor::from_host(gpu, host).unwrap())
-            });
+            let uploaded =
+                inputs.iter().map(|(name, host)| (name.to_string(), wgloss::Tensor::from_host(gpu, host).unwrap()));
             let output = loss.run_with(gpu, &uploaded.collect(), options).unwrap();
             let first = loss.spec().inputs[0].name;
             let tensor = output.bound().plan().inputs().get(first).unwrap().clone();

@@ -47,8 +47,8 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     negative = reduce_min_u32(thread, select(NOWHERE, negative, nearest == least));
     let positives = reduce_add_u32(thread, counts.x);
     let negatives = reduce_add_u32(thread, counts.y);
-    let positive_sum = reduce_add(thread, sums.x);
-    let negative_sum = reduce_add(thread, sums.y);
+    let positive_sum = finite_or_nan(reduce_add(thread, sums.x));
+    let negative_sum = finite_or_nan(reduce_add(thread, sums.y));
 
     let is_item = positives > 0u && negatives > 0u;
     let farthest_value = bitcast<f32>(select(0u, most, is_item));

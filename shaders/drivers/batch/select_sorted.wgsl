@@ -4,12 +4,14 @@
 // The header gives load_upstream; the hooks positive_outcome and active_positives, which look distances up by what follows.
 
 struct Anchor {
-    // Where the list of its keys begins, its distances and the sums of those of the negatives.
+    // Where the list of its keys begins, its distances and the sums of those of the negatives, each less the nearest one's,
+    // so that sums of losses do not cancel.
     keys: u32,
     distances: u32,
     sums: u32,
     positives: u32,
     negatives: u32,
+    nearest: f32,
 }
 
 // What a positive's triplets come to.
@@ -20,6 +22,10 @@ struct Outcome {
     active_triplets: u32,
 }
 
+fn distance_of_key(key: u32) -> f32 {
+    return distance_of(bitcast<f32>(key & 0x7fffffffu));
+}
+
 fn positive_distance(anchor: Anchor, i: u32) -> f32 {
     return bitcast<f32>(lists[anchor.distances + i]);
 }
@@ -28,7 +34,7 @@ fn negative_distance(anchor: Anchor, i: u32) -> f32 {
     return bitcast<f32>(lists[anchor.distances + anchor.positives + i]);
 }
 
-// The sum of the distances of the negatives from one on, before another.
+// The sum of how much farther than the nearest the negatives from one on, before another, are.
 fn sum_of_negatives(anchor: Anchor, first: u32, end: u32) -> f32 {
     let from_first = bitcast<f32>(lists[anchor.sums + anchor.positives + max(first, 1u) - 1u]);
     let to_end = bitcast<f32>(lists[anchor.sums + anchor.positives + max(end, 1u) - 1u]);
@@ -111,7 +117,9 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let distances = params.to_list + keys;
     let positives = records[record].positives;
     let negatives = records[record].negatives;
-    let anchor = Anchor(keys, distances, distances + params.list, positives, negatives);
+    let first_negative = distance_of_key(lists[keys + min(positives, params.columns - 1u)]);
+    let nearest = select(0.0, first_negative, negatives > 0u);
+    let anchor = Anchor(keys, distances, distances + params.list, positives, negatives, nearest);
     let spoilt = is_nan(records[record].loss) && positives > 0u && negatives > 0u;
 
     // The distances in order, and the sums of the negatives', by blocks of the lanes.
@@ -121,14 +129,14 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let end = min(first + block, params.columns);
     var sum = 0.0;
     for (var i = first; i < end; i++) {
-        let distance = distance_of(bitcast<f32>(lists[keys + i] & 0x7fffffffu));
+        let distance = distance_of_key(lists[keys + i]);
         lists[distances + i] = bitcast<u32>(distance);
-        sum += select(0.0, distance, i >= positives && i < all);
+        sum += select(0.0, distance - nearest, i >= positives && i < all);
     }
     sum = sum_before(thread, sum);
     for (var i = first; i < end; i++) {
         let distance = bitcast<f32>(lists[distances + i]);
-        sum += select(0.0, distance, i >= positives && i < all);
+        sum += select(0.0, distance - nearest, i >= positives && i < all);
         lists[anchor.sums + i] = bitcast<u32>(sum);
     }
     before_overwriting();

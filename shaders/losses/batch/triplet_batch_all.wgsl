@@ -13,7 +13,7 @@ fn positive_outcome(anchor: Anchor, positive: f32) -> Outcome {
     let active_end = clamp(with_loss, first, end);
     let count = active_end - first;
     let sum = sum_of_negatives(anchor, first, active_end);
-    return Outcome(f32(count) * (positive + params.margin) - sum, end - first, count);
+    return Outcome(f32(count) * ((positive - anchor.nearest) + params.margin) - sum, end - first, count);
 }
 
 // With how many positives a negative makes triplets that have a loss.
