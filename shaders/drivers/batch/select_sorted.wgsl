@@ -105,7 +105,11 @@ fn put_slopes(anchor: Anchor, thread: Thread, factor: f32, spoilt: bool, local: 
             slope = -factor * f32(active_positives(anchor, i - anchor.positives));
         }
         slope = select(slope, nan_from(slope), spoilt && i < all);
-        put_slope(place, slope, panel[place], local, column);
+        let pull = pull_of(slope, panel[place], local, column);
+        panel[place] = pull.x;
+        if (COMPILED_DISTANCE == DISTANCE_COSINE) {
+            panel[params.plane + place] = pull.y;
+        }
     }
 }
 
