@@ -378,7 +378,7 @@ impl Case {
 
     fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
         let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        AnyLoss::new(spec.name, &settings)
+        AnyLoss::of(spec, &settings)
     }
 
     fn options(&self) -> Options {
@@ -436,7 +436,7 @@ impl Case {
                     _ => rng.i32(0..classes as i32),
                 };
                 let labels: Vec<i32> = if input.domain == Domain::Label {
-                    let labels = rng.usize(2..=2 + length / 4);
+                    let labels = rng.usize(2 + length / 16..=2 + length / 4);
                     draw_labels(length, labels, &mut rng)
                 } else {
                     (0..length).map(|_| class(&mut rng)).collect()
