@@ -93,8 +93,8 @@ pub(super) struct Drawn {
 /// How often inputs are drawn before a case is given up.
 const DRAWS: u64 = 20;
 
-/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by some
-/// 1e-7 in f32.
+/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by
+/// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
 type Setting = (&'static str, String);
@@ -387,8 +387,8 @@ impl Case {
         Options { upstream, gradients, statistics, ..Options::new(self.reduction) }
     }
 
-    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice so
-    /// close that rounding decides it: a kernel that chooses otherwise is as right.
+    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice
+    /// so close that rounding decides it: a kernel that chooses otherwise is as right.
     pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Option<Drawn>, Error> {
         for draw in 0..DRAWS {
             let inputs = self.inputs(spec, seed + (draw << 32))?;

@@ -64,8 +64,8 @@ pub struct Comparison {
 /// Compares an evaluation with the reference's of the same inputs and options.
 pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparison {
     let (mut loss_error, mut gradient_error, mut failures) = (Worst::default(), Worst::default(), Vec::new());
-    // A logit that is computed in f32 carries a rounding error relative to its own size, and the exponential makes of the
-    // absolute error a relative one: this many roundings.
+    // A logit that is computed in f32 carries a rounding error relative to its own size, and the exponential makes of
+    // the absolute error a relative one: this many roundings.
     let roundings = 1.0 + expected.condition;
     let largest = if expected.shape.is_empty() {
         expected.magnitude

@@ -85,16 +85,17 @@ fn distance_of(distance: Distance, a: &[f64], b: &[f64]) -> f64 {
     }
 }
 
+/// Every row with each of its positives.
+fn positive_pairs(labels: &[i32]) -> Vec<[usize; 2]> {
+    let rows = || 0..labels.len();
+    let pairs = rows().flat_map(|a| rows().map(move |p| [a, p]));
+    pairs.filter(|&[a, p]| a != p && labels[a] == labels[p]).collect()
+}
+
 /// Every triplet of rows, with its anchor first.
 fn all_triplets(labels: &[i32]) -> Vec<[usize; 3]> {
-    let rows = 0..labels.len();
-    let mut triplets = Vec::new();
-    for a in rows.clone() {
-        for p in rows.clone().filter(|&p| p != a && labels[p] == labels[a]) {
-            triplets.extend(rows.clone().filter(|&n| labels[n] != labels[a]).map(|n| [a, p, n]));
-        }
-    }
-    triplets
+    let negatives = |a: usize| (0..labels.len()).filter(move |&n| labels[n] != labels[a]);
+    positive_pairs(labels).into_iter().flat_map(|[a, p]| negatives(a).map(move |n| [a, p, n])).collect()
 }
 
 const LABELS: [i32; 9] = [3, -7, 3, 0, -7, 3, 9, 0, 3];
@@ -170,20 +171,18 @@ fn pairs_take_the_nearest_negative_that_is_farther() {
         let d = |a: usize, b: usize| distance_of(distance, &rows[a], &rows[b]);
         for fallback in [Fallback::None, Fallback::Farthest] {
             let (mut sum, mut pairs, mut active) = (0.0, 0, 0);
-            for a in 0..LABELS.len() {
-                for p in (0..LABELS.len()).filter(|&p| p != a && LABELS[p] == LABELS[a]) {
-                    let mut negatives: Vec<f64> =
-                        (0..LABELS.len()).filter(|&n| LABELS[n] != LABELS[a]).map(|n| d(a, n)).collect();
-                    negatives.sort_by(f64::total_cmp);
-                    let farther = negatives.iter().copied().find(|&n| n > d(a, p));
-                    let negative = match fallback {
-                        Fallback::None => farther,
-                        Fallback::Farthest => farther.or(negatives.last().copied()),
-                    };
-                    if let Some(negative) = negative {
-                        let loss = (d(a, p) - negative + 0.5).max(0.0);
-                        (sum, pairs, active) = (sum + loss, pairs + 1, active + u64::from(loss > 0.0));
-                    }
+            for [a, p] in positive_pairs(&LABELS) {
+                let others = (0..LABELS.len()).filter(|&n| LABELS[n] != LABELS[a]);
+                let mut negatives: Vec<f64> = others.map(|n| d(a, n)).collect();
+                negatives.sort_by(f64::total_cmp);
+                let farther = negatives.iter().copied().find(|&n| n > d(a, p));
+                let negative = match fallback {
+                    Fallback::None => farther,
+                    Fallback::Farthest => farther.or(negatives.last().copied()),
+                };
+                if let Some(negative) = negative {
+                    let loss = (d(a, p) - negative + 0.5).max(0.0);
+                    (sum, pairs, active) = (sum + loss, pairs + 1, active + u64::from(loss > 0.0));
                 }
             }
             let loss = TripletSemiHard { margin: 0.5, distance, fallback };
@@ -191,8 +190,7 @@ fn pairs_take_the_nearest_negative_that_is_farther() {
             assert_close(found.loss[0], sum / pairs as f64, 1e-13, "loss of pairs");
             let mining = found.mining.unwrap();
             assert_eq!((found.items, mining.triplets, mining.active), (pairs, pairs, active));
-            let ordered_pairs = 4 * 3 + 2 + 2;
-            assert!(fallback == Fallback::None || pairs == ordered_pairs);
+            assert!(fallback == Fallback::None || pairs == positive_pairs(&LABELS).len() as u64);
         }
     }
 }
