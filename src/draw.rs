@@ -143,8 +143,9 @@ pub(crate) fn draw_embeddings(
     drawn
 }
 
-/// A coordinate of an embedding on a coarse grid. In f32 squared distances are exact there, so that ties are ties in any
-/// order of summation, and they are few different ones: their roots differ by a margin either exactly or clearly not.
+/// A coordinate of an embedding on a coarse grid. In f32 squared distances are exact there, so that ties are ties in
+/// any order of summation, and they are few different ones: their roots differ by a margin either exactly or clearly
+/// not.
 fn on_grid(regime: Regime, dimensions: usize, rng: &mut fastrand::Rng) -> f64 {
     let dimensions = dimensions as f64;
     let most = (8.0 / dimensions.sqrt()).max(1.0) as i32;

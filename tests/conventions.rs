@@ -242,7 +242,10 @@ fn worked_values() {
 
 #[test]
 fn kernels_give_what_pytorch_gives() {
-    for golden::Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in golden::cases() {
+    let has_kernels = |case: &golden::Case| losses::find(case.loss.spec().name).is_ok();
+    for golden::Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in
+        golden::cases().into_iter().filter(has_kernels)
+    {
         // Count and magnitude are the reference's, which has a test of its own against the same values.
         let mut expected = reference::evaluate(&loss, &inputs, &reduction.into()).unwrap();
         expected.loss = expected_loss;

@@ -93,8 +93,8 @@ pub(super) struct Drawn {
 /// How often inputs are drawn before a case is given up.
 const DRAWS: u64 = 20;
 
-/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by some
-/// 1e-7 in f32.
+/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by
+/// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
 type Setting = (&'static str, String);
@@ -378,7 +378,7 @@ impl Case {
 
     fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
         let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        AnyLoss::new(spec.name, &settings)
+        AnyLoss::of(spec, &settings)
     }
 
     fn options(&self) -> Options {
@@ -387,8 +387,8 @@ impl Case {
         Options { upstream, gradients, statistics, ..Options::new(self.reduction) }
     }
 
-    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice so
-    /// close that rounding decides it: a kernel that chooses otherwise is as right.
+    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice
+    /// so close that rounding decides it: a kernel that chooses otherwise is as right.
     pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Option<Drawn>, Error> {
         for draw in 0..DRAWS {
             let inputs = self.inputs(spec, seed + (draw << 32))?;
@@ -436,7 +436,7 @@ impl Case {
                     _ => rng.i32(0..classes as i32),
                 };
                 let labels: Vec<i32> = if input.domain == Domain::Label {
-                    let labels = rng.usize(2..=2 + length / 4);
+                    let labels = rng.usize(2 + length / 16..=2 + length / 4);
                     draw_labels(length, labels, &mut rng)
                 } else {
                     (0..length).map(|_| class(&mut rng)).collect()

@@ -1,6 +1,6 @@
 //! Metric learning over a whole batch, as in [`losses`](crate::losses): an anchor's loss from its values with all other
-//! rows, one function per loss. [`evaluate`] does what they share: the values of all pairs, and from the slopes by these
-//! the gradients of the rows.
+//! rows, one function per loss. [`evaluate`] does what they share: the values of all pairs, and from the slopes by
+//! these the gradients of the rows.
 
 use std::ops::Range;
 

@@ -162,9 +162,9 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one relative to
     /// its exponential. 0 for other losses.
     pub condition: f64,
-    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a loss
-    /// above 0: the least distance of two values that it compared, relative to what they are rounded to. What is exactly
-    /// the same is so in f32 too and does not count. Infinite for other losses.
+    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a
+    /// loss above 0: the least distance of two values that it compared, relative to what they are rounded to. What is
+    /// exactly the same is so in f32 too and does not count. Infinite for other losses.
     pub clearance: f64,
 }
 
@@ -173,9 +173,9 @@ pub struct Evaluation {
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of regions,
-/// NaN flows into the scores that it belongs to, and from there to the gradients. Of a whole batch, an embedding that is
-/// not finite makes all anchors NaN that it is compared with, and all their pairs and triplets count.
+/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of
+/// regions, NaN flows into the scores that it belongs to, and from there to the gradients. Of a whole batch, an
+/// embedding that is not finite makes all anchors NaN that it is compared with, and all their pairs and triplets count.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
