@@ -5,7 +5,8 @@ use crate::{DType, Evaluation, HostTensor, reference};
 /// How far a kernel may be from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items.
+    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items; those of the terms
+    /// of a difference, where an item is one.
     pub loss: f64,
     /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a
     /// unit in the last place.
@@ -64,11 +65,15 @@ pub struct Comparison {
 /// Compares an evaluation with the reference's of the same inputs and options.
 pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparison {
     let (mut loss_error, mut gradient_error, mut failures) = (Worst::default(), Worst::default(), Vec::new());
-    let largest = if expected.shape.is_empty() { expected.magnitude } else { largest_of(&expected.loss) };
+    let largest = match expected.shape.is_empty() {
+        true => expected.magnitude,
+        false => expected.largest_magnitude.max(largest_of(&expected.loss)),
+    };
     loss_error.include_all(&expected.loss, &found.loss, largest);
-    for (name, expected) in &expected.gradients {
+    let magnitudes = expected.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
+    for ((name, expected), magnitude) in expected.gradients.iter().zip(magnitudes) {
         match found.gradients.get(name) {
-            Some(found) => gradient_error.include_all(expected, found, largest_of(expected)),
+            Some(found) => gradient_error.include_all(expected, found, largest_of(expected).max(magnitude)),
             None => failures.push(format!("no gradient of `{name}`")),
         }
     }
