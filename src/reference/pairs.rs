@@ -93,8 +93,8 @@ pub fn triplet_margin(item: &Item<'_>, values: &Values) -> Term {
     }
 }
 
-/// The sine of an angle so small that rows which differ by it are hardly told from parallel ones: what rounding leaves of
-/// it is measured against this.
+/// The sine of an angle so small that rows which differ by it are hardly told from parallel ones: rounding errors are
+/// measured against this.
 const PARALLEL: f64 = 1e-4;
 
 /// A distance of two rows and its gradients.
@@ -143,11 +143,13 @@ impl Measured {
             own.iter().zip(other).map(|(x, y)| of_length * x / (length * length) - y / product).collect()
         };
         let distance = 1.0 - cosine;
+        // Opposite rows have the terms of a gradient, which cancel.
+        let part = PARALLEL + distance;
         Measured {
             distance,
             gradients: [by(a, length_a, b), by(b, length_b, a)],
             magnitude: distance + PARALLEL * PARALLEL,
-            gradient_magnitudes: [PARALLEL * length_b / product, PARALLEL * length_a / product],
+            gradient_magnitudes: [part * length_b / product, part * length_a / product],
         }
     }
 }
