@@ -472,7 +472,9 @@ impl Header {
         line!(self, "    let places = clamp(places_of(quad), vec4<u32>(row.begin), vec4<u32>(row.end - 1u));");
         let values = |input: &&Input| match variant.dtype(input.name) {
             Some(dtype) if variant.has_quads_of(input.name) => quad_of(&variant.stored_name(input), dtype, true),
-            Some(dtype) => format!("vec4<f32>({})", list(&PARTS, |part| variant.element(input, dtype, &format!("places.{part}")))),
+            Some(dtype) => {
+                format!("vec4<f32>({})", list(&PARTS, |part| variant.element(input, dtype, &format!("places.{part}"))))
+            }
             None => "vec4<f32>()".to_string(),
         };
         let third = if embeddings.len() > 2 { "" } else { ", vec4<f32>()" };
@@ -480,7 +482,9 @@ impl Header {
 
         let mut put_gradients = String::new();
         for (input, part) in embeddings.iter().zip(["first", "second", "third"]) {
-            let Some(dtype) = variant.dtype(input.name).filter(|_| variant.gradients != GradientStore::Skip) else { continue };
+            let Some(dtype) = variant.dtype(input.name).filter(|_| variant.gradients != GradientStore::Skip) else {
+                continue;
+            };
             let (adds, quads) = (variant.gradients == GradientStore::Add, variant.has_quads_of(input.name));
             let name = format!("grad_{}", input.name);
             if quads {
@@ -493,7 +497,8 @@ impl Header {
         }
         line!(self, "fn put_gradients(quad: u32, inside: vec4<bool>, gradients: Quad) {{\n{put_gradients}}}");
 
-        let is_label = label.and_then(|label| domain_check(label.domain, "label")).unwrap_or_else(|| "true".to_string());
+        let is_label =
+            label.and_then(|label| domain_check(label.domain, "label")).unwrap_or_else(|| "true".to_string());
         line!(self, "fn is_label(label: f32) -> bool {{\n    return {is_label};\n}}");
         self.load_element("label", "f32", label, variant, "index", "1.0");
         self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
@@ -510,7 +515,10 @@ impl Header {
                 let place = format!("{name}[2u * quad + {i}u]");
                 let old = if adds { format!(" + unpack_{dtype}({place})") } else { String::new() };
                 line!(self, "    if (any(inside.{parts})) {{");
-                line!(self, "        let halves = select(vec2<u32>(), vec2<u32>(0xffffu, 0xffff0000u), inside.{parts});");
+                line!(
+                    self,
+                    "        let halves = select(vec2<u32>(), vec2<u32>(0xffffu, 0xffff0000u), inside.{parts});"
+                );
                 line!(self, "        let ours = halves.x | halves.y;");
                 line!(self, "        let word = pack_{dtype}(values.{parts}{old});");
                 line!(self, "        {place} = (word & ours) | ({place} & ~ours);\n    }}");
@@ -518,7 +526,10 @@ impl Header {
         } else {
             let operator = if adds { "+=" } else { "=" };
             for (i, part) in PARTS.iter().enumerate() {
-                line!(self, "    if (inside.{part}) {{\n        {name}[4u * quad + {i}u] {operator} values.{part};\n    }}");
+                line!(
+                    self,
+                    "    if (inside.{part}) {{\n        {name}[4u * quad + {i}u] {operator} values.{part};\n    }}"
+                );
             }
         }
         line!(self, "}}");

@@ -791,11 +791,7 @@ impl Values {
     /// The parameter `distance`; euclidean where there is none.
     pub(crate) fn distance(&self) -> Distance {
         let is = |distance: &Distance| self.word("distance") == distance.name();
-        if !self.has("distance") {
-            Distance::Euclidean
-        } else {
-            Distance::ALL.into_iter().find(is).unwrap_or_default()
-        }
+        if !self.has("distance") { Distance::Euclidean } else { Distance::ALL.into_iter().find(is).unwrap_or_default() }
     }
 
     /// Whether the loss has a parameter of that name.

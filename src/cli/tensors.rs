@@ -98,7 +98,9 @@ fn convert<'a>(
     match (input.kind, view.dtype()) {
         (Kind::Float | Kind::Label, Dtype::F32) => Ok((HostTensor::from_bytes(DType::F32, shape, view.data())?, None)),
         (Kind::Float | Kind::Label, Dtype::F16) => Ok((HostTensor::from_bytes(DType::F16, shape, view.data())?, None)),
-        (Kind::Float | Kind::Label, Dtype::BF16) => Ok((HostTensor::from_bytes(DType::BF16, shape, view.data())?, None)),
+        (Kind::Float | Kind::Label, Dtype::BF16) => {
+            Ok((HostTensor::from_bytes(DType::BF16, shape, view.data())?, None))
+        }
         (Kind::Index | Kind::Label, Dtype::I32) => Ok((HostTensor::from_bytes(DType::I32, shape, view.data())?, None)),
         (Kind::Float | Kind::Label, Dtype::F64) => {
             let (elements, _) = view.data().as_chunks();

@@ -1,6 +1,7 @@
 //! The CPU reference against what can be known without it: finite differences, worked values, limits and identities.
 
 mod boxes;
+mod pairs;
 mod rows;
 mod segmentation;
 
