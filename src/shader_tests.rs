@@ -76,7 +76,11 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
                 let inputs = spec.all_inputs().map(|input| {
                     let given = !input.optional || bits.next() == Some(true);
-                    given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
+                    given.then_some(match input.kind {
+                        Kind::Index => DType::I32,
+                        Kind::Label if per_item => DType::I32,
+                        _ => dtype,
+                    })
                 });
                 LossVariant {
                     loss: SpecKey(spec),
@@ -92,7 +96,6 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 }
             };
             match spec.driver {
-                Driver::Pairs => todo!(),
                 // Gradients are stored by kernels of their own.
                 Driver::Batch(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
                 Driver::Batch(batch) => {
@@ -107,12 +110,13 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                         }
                     }
                 }
-                Driver::Elementwise | Driver::Boxes => {
+                Driver::Elementwise | Driver::Boxes | Driver::Pairs => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
                             let quads = match spec.driver {
                                 Driver::Boxes => Quads::Aligned,
+                                Driver::Pairs if per_item == shared => Quads::Aligned,
                                 _ if per_item == shared => Quads::Anywhere,
                                 _ => Quads::No,
                             };

@@ -2,7 +2,7 @@
 
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
-    draw::{Regime, draw, draw_boxes, draw_embeddings, draw_labels},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
     spec::{Batch, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
@@ -145,7 +145,7 @@ impl Case {
                 let drawn: Vec<f64> = match shape {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
                     Shape::Embeddings if spec.batch().is_some() => {
-                        draw_embeddings(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
+                        draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
                     }
                     _ => (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect(),
                 };

@@ -6,7 +6,7 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw, draw_boxes, draw_embeddings, draw_labels},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
     signature::Signature,
     spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
@@ -46,7 +46,7 @@ pub(super) struct Case {
     weighted: bool,
     /// Whether the optional inputs of the loss itself are given.
     optional: bool,
-    /// Whether class indices are given where a value for each class may be too.
+    /// Whether class indices are given where a value for each class may be too, and i32 where labels may be floats.
     indices: bool,
     upstream: Upstream,
     gradients: Gradients,
@@ -326,6 +326,10 @@ fn is_own_optional(input: &Input) -> bool {
     input.optional && input.name != "weight"
 }
 
+fn may_be_indices(input: &Input) -> bool {
+    input.as_indices.is_some() || input.kind == Kind::Label
+}
+
 impl Case {
     /// The case of that number: what is not given goes round with it.
     fn new(
@@ -368,7 +372,7 @@ impl Case {
             reduction,
             weighted: profile.weighted && spec.input("weight").is_some(),
             optional: profile.optional && spec.inputs.iter().any(is_own_optional),
-            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(|input| input.as_indices.is_some()),
+            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(may_be_indices),
             upstream,
             gradients: profile.gradients,
             statistics,
@@ -452,13 +456,20 @@ impl Case {
                 let drawn: Vec<f64> = match input.shape {
                     Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
                     Shape::Embeddings if spec.batch().is_some() => {
-                        draw_embeddings(regime, &values, [shape[0], shape[1]], &first, &mut rng)
+                        draw_batch(regime, &values, [shape[0], shape[1]], &first, &mut rng)
                     }
+                    Shape::Embeddings => draw_pairs(domain, regime, (length, classes), &first, &mut rng),
                     // The logarithm of what similarities are multiplied with.
                     Shape::Scalar => vec![draw(domain, Regime::Small, None, &mut rng)],
                     _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
                 };
-                HostTensor::rounded(&drawn, self.dtype, shape)?
+                match input.kind {
+                    Kind::Label if self.indices => {
+                        let labels: Vec<i32> = drawn.iter().map(|&label| label as i32).collect();
+                        HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
+                    }
+                    _ => HostTensor::rounded(&drawn, self.dtype, shape)?,
+                }
             };
             if first.is_empty() {
                 first = host.to_f64();

@@ -5,7 +5,8 @@ use crate::{DType, Evaluation, Hardest, HostTensor, Mining, reference};
 /// How far a kernel may be from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items.
+    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items; those of the terms
+    /// of a difference, where an item is one.
     pub loss: f64,
     /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a
     /// unit in the last place. Both are relative to 1 + [`condition`](reference::Evaluation::condition) times that.
@@ -70,7 +71,7 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
     let largest = if expected.shape.is_empty() {
         expected.magnitude
     } else {
-        largest_of(&expected.loss).max(expected.item_magnitude)
+        largest_of(&expected.loss).max(expected.largest_magnitude)
     };
     loss_error.include_all(&expected.loss, &found.loss, roundings * largest);
     let magnitudes = expected.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));

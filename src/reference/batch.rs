@@ -171,7 +171,7 @@ pub(super) fn evaluate(
     let largest = |of: fn(&AnchorTerm) -> f64| anchors.iter().map(|anchor| of(&anchor.term)).fold(0.0, f64::max);
     Ok(Evaluation {
         magnitude: scale.abs() * magnitudes.iter().sum::<f64>(),
-        item_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
+        largest_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,

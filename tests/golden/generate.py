@@ -118,6 +118,8 @@ def classes(*absent):
 
 # The default of box losses.
 EPS = exact(1e-7).item()
+# That of euclidean distances.
+PAIR_EPS = exact(1e-6).item()
 
 
 # PyTorch's functions where the catalogue's inputs or parameters differ.
@@ -180,7 +182,38 @@ def mass_of(target, class_weight, ignore_index):
     return torch.where(target == ignore_index, 0, class_weight[torch.where(target == ignore_index, 0, target)])
 
 
+def cosine_embedding(x1, x2, label, *, weight=None, reduction, margin=0.0):
+    def pytorch(reduction):
+        return F.cosine_embedding_loss(x1, x2, label, margin=margin, reduction=reduction)
+
+    return by_item(pytorch, weight, reduction)
+
+
+def triplet_margin(
+    anchor, positive, negative, *, weight=None, reduction, margin=1.0, distance="euclidean", swap=False, eps=PAIR_EPS
+):
+    distances = {
+        "squared_euclidean": lambda a, b: ((a - b) ** 2).sum(1),
+        "cosine": lambda a, b: 1 - F.cosine_similarity(a, b),
+    }
+
+    def pytorch(reduction):
+        options = {"margin": margin, "swap": swap, "reduction": reduction}
+        if distance == "euclidean":
+            return F.triplet_margin_loss(anchor, positive, negative, eps=eps, **options)
+        options |= {"distance_function": distances[distance]}
+        return F.triplet_margin_with_distance_loss(anchor, positive, negative, **options)
+
+    return by_item(pytorch, weight, reduction)
+
+
 # What PyTorch lacks, in its operations.
+
+
+def contrastive(x1, x2, label, *, weight=None, reduction, margin=1.0, factor=0.5, eps=PAIR_EPS):
+    d = F.pairwise_distance(x1, x2, eps=eps)
+    loss = factor * (label * d**2 + (1 - label) * (margin - d).clamp(min=0) ** 2)
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
 
 
 def reduced(loss, reduction):
@@ -871,6 +904,59 @@ def boxes():
         yield Cases(name, function, inputs | weight, reductions=WEIGHTED)
 
 
+def pairs():
+    draws = np.random.default_rng(4)
+    shape = items, dimensions = 7, 5
+
+    def drawn(*shape):
+        return exact(draws.normal(size=shape))
+
+    def labels(*values):
+        return torch.tensor((values * items)[:items])
+
+    def near(row):
+        """Rows of which one is equal to that of the others, two are near it and one is nearly opposite."""
+        other = drawn(*shape)
+        other[0] = row[0]
+        other[1] = row[1] + 0.01 * other[1]
+        other[2] = 3 * row[2] + 0.1 * other[2]
+        other[3] = -row[3] + 0.1 * other[3]
+        return exact(other)
+
+    weight = {"weight": exact(draws.uniform(0.25, 2, items))}
+    x1 = drawn(*shape)
+    pair = {"x1": x1, "x2": near(x1)}
+    both = ("x1", "x2")
+    by_class = pair | {"label": labels(1, 0, 1, 0, 0).double()}
+    settings = [{}, {"margin": 3.0, "factor": 1.25}, {"eps": 0.125}, {"eps": 0.0, "margin": 2.0}]
+    yield Cases("contrastive", contrastive, by_class, settings, BATCHED, differentiable=both)
+    yield Cases("contrastive", contrastive, by_class | weight, [{"margin": 2.0}], WEIGHTED, differentiable=both)
+
+    # Of nearly parallel rows PyTorch's difference to 1 leaves few digits; to squared lengths it adds 1e-12.
+    signs = {"x1": 8 * drawn(*shape), "x2": 8 * drawn(*shape), "label": labels(1, -1, -1)}
+    settings = [{}, {"margin": 0.25}, {"margin": -0.5}]
+    yield Cases("cosine_embedding", cosine_embedding, signs, settings, differentiable=both)
+    yield Cases("cosine_embedding", cosine_embedding, signs | weight, reductions=WEIGHTED, differentiable=both)
+
+    scores = {"x1": drawn(*SHAPE), "x2": drawn(*SHAPE), "label": exact(draws.choice([-1, 1], size=SHAPE))}
+    margins = [{}, {"margin": 0.5}, {"margin": -0.25}]
+    yield Cases("margin_ranking", F.margin_ranking_loss, scores, margins, differentiable=both)
+    distances = {"prediction": drawn(*SHAPE), "target": torch.from_numpy(draws.choice([-1, 1], size=SHAPE))}
+    yield Cases("hinge_embedding", F.hinge_embedding_loss, distances, [{}, {"margin": 0.25}])
+
+    anchor = drawn(*shape)
+    triplet = {"anchor": anchor, "positive": near(anchor), "negative": near(anchor)}
+    triplet["negative"][4] = triplet["positive"][4]
+    three = tuple(triplet)
+    settings = [{}, {"swap": True}, {"margin": 0.25, "swap": True}, {"eps": 0.125}, {"margin": 5.0, "swap": True}]
+    yield Cases("triplet_margin", triplet_margin, triplet, settings, differentiable=three)
+    apart = {name: drawn(*shape) for name in triplet}
+    for distance in ("squared_euclidean", "cosine"):
+        settings = [{"distance": distance}, {"distance": distance, "swap": True}, {"distance": distance, "margin": 0.25}]
+        yield Cases("triplet_margin", triplet_margin, apart, settings, differentiable=three)
+    yield Cases("triplet_margin", triplet_margin, triplet | weight, reductions=WEIGHTED, differentiable=three)
+
+
 def batch():
     draws = np.random.default_rng(5)
     rows, dimensions = 9, 3
@@ -913,7 +999,7 @@ def batch():
 
 
 def main():
-    for family in (regression, binary, multiclass, rows, segmentation, boxes, batch):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name
