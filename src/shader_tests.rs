@@ -62,7 +62,7 @@ fn kernels() -> BTreeMap<String, Kernel> {
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
 /// elementwise losses, with every subset of the optional inputs, and every two of per-item loss, sharing of buffers and
-/// quads. Of row losses these go round.
+/// quads. Of losses of rows and of batches these go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
     let subsets: Vec<u32> = (0..1_u32 << optional).collect();
@@ -99,15 +99,12 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 // Gradients are stored by kernels of their own.
                 Driver::Batch(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
                 Driver::Batch(batch) => {
-                    for (round, compiled) in choices.iter().enumerate() {
-                        for (&subset, output) in
-                            subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output)))
-                        {
-                            let hardest =
-                                batch.anchors == Anchors::Hardest && (round + subset as usize).is_multiple_of(2);
-                            let statistics = Statistics { hardest, ..Statistics::default() };
-                            variants.push(LossVariant { statistics, ..variant(subset, output, compiled) });
-                        }
+                    let forms = choices.iter().flat_map(|choice| subsets.iter().map(move |&subset| (choice, subset)));
+                    for (round, (compiled, subset)) in forms.enumerate() {
+                        let hardest = batch.anchors == Anchors::Hardest && round.is_multiple_of(2);
+                        let statistics = Statistics { hardest, ..Statistics::default() };
+                        let output = outputs[(round + dtype as usize) % outputs.len()];
+                        variants.push(LossVariant { statistics, ..variant(subset, output, compiled) });
                     }
                 }
                 Driver::Elementwise | Driver::Boxes | Driver::Pairs => {
