@@ -118,7 +118,9 @@ pub use evaluation::{Evaluation, Hardest, Mining, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{Distance, batch::*, binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
+pub use losses::{
+    Distance, batch::*, binary::*, boxes::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
+};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};

@@ -101,6 +101,9 @@ pub(crate) enum BatchKernel {
         mining: bool,
         reduced: bool,
     },
+    /// Of losses of the hardest rows, which anchors have mined a row, and what that adds to its gradient.
+    ListMined,
+    GatherMined(Comparison),
     /// What a row of unit length adds to its own gradient.
     Project(Comparison),
     /// Gradients in their storage type.
@@ -166,6 +169,8 @@ impl BatchKernel {
             BatchKernel::Gather(_) => "gather",
             BatchKernel::Join(_) => "join",
             BatchKernel::Finalize { .. } => "finalize_batch",
+            BatchKernel::ListMined => "list_mined",
+            BatchKernel::GatherMined(_) => "gather_mined",
             BatchKernel::Project(_) => "project",
             BatchKernel::Finish { .. } => "finish",
             BatchKernel::StoreScale { .. } => "store_scale",
@@ -193,6 +198,10 @@ impl BatchKernel {
             BatchKernel::Gather(_) => vec![own(Rows), own(Records), own(Panel), left(Sums)],
             BatchKernel::Join(_) => vec![left(Sums)],
             BatchKernel::Finalize { .. } => vec![write(Role::Loss), own(Records), write(Role::Workspace)],
+            BatchKernel::ListMined => vec![own(Records), left(Lists)],
+            BatchKernel::GatherMined(_) => {
+                vec![own(Rows), own(Records), own(Lists), read(Role::Workspace), left(Sums)]
+            }
             BatchKernel::Project(_) => vec![own(Rows), left(Records), own(Sums)],
             BatchKernel::Finish { dtype, .. } => {
                 vec![own(Rows), own(Records), own(Sums), read(Role::Workspace), write(Role::Tensor(*dtype))]
@@ -295,6 +304,8 @@ impl BatchKernel {
             BatchKernel::Gather(_) => vec![tile, shader_file!("drivers/batch/gather.wgsl")],
             BatchKernel::Join(_) => vec![shader_file!("drivers/batch/join.wgsl")],
             BatchKernel::Finalize { .. } => vec![shader_file!("drivers/batch/finalize.wgsl")],
+            BatchKernel::ListMined => vec![shader_file!("drivers/batch/list_mined.wgsl")],
+            BatchKernel::GatherMined(_) => vec![shader_file!("drivers/batch/gather_mined.wgsl")],
             BatchKernel::Project(_) => vec![shader_file!("drivers/batch/project.wgsl")],
             BatchKernel::Finish { .. } => vec![storage, scale, shader_file!("drivers/batch/finish.wgsl")],
             BatchKernel::StoreScale { .. } => vec![storage, scale, shader_file!("drivers/batch/store_scale.wgsl")],
@@ -344,6 +355,10 @@ impl BatchKernel {
                     ("COSINE", comparison.is_cosine()),
                 ]);
             }
+            BatchKernel::GatherMined(comparison) => {
+                header.tile_quads(*comparison);
+                header.constants(&[("COSINE", comparison.is_cosine())]);
+            }
             BatchKernel::Join(comparison) | BatchKernel::Project(comparison) => {
                 header.constants(&[("COSINE", comparison.is_cosine())]);
             }
@@ -355,7 +370,7 @@ impl BatchKernel {
                 header.store_word(*dtype, *adds);
             }
             BatchKernel::StoreScale { dtype, adds } => header.store_word(*dtype, *adds),
-            BatchKernel::Sort => {}
+            BatchKernel::Sort | BatchKernel::ListMined => {}
         }
         header.text
     }
@@ -461,4 +476,65 @@ const fn array_of(dtype: DType) -> &'static str {
         DType::F16 | DType::BF16 => "array<u32>",
         DType::I32 => "array<i32>",
     }
+}
+
+/// Comparisons with tiles of one quad and of several.
+#[cfg(test)]
+fn every_comparison() -> Vec<Comparison> {
+    let kinds = [
+        (Measure::Similarity, Unit::No, false),
+        (Measure::Similarity, Unit::Floored, false),
+        (Measure::Similarity, Unit::Floored, true),
+        (Measure::Difference, Unit::No, false),
+        (Measure::Cosine, Unit::Exact, false),
+    ];
+    let of = |(measure, unit, scale_is_input)| {
+        [1, 8].map(|tile_quads| Comparison { measure, unit, scale_is_input, tile_quads })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Every kernel that losses share.
+#[cfg(test)]
+pub(crate) fn every_shared_kernel() -> Vec<BatchKernel> {
+    let mut kernels = vec![BatchKernel::Sort, BatchKernel::ListMined];
+    for comparison in every_comparison() {
+        kernels.extend([
+            BatchKernel::Measure(comparison),
+            BatchKernel::Gather(comparison),
+            BatchKernel::Join(comparison),
+            BatchKernel::GatherMined(comparison),
+            BatchKernel::Project(comparison),
+        ]);
+    }
+    for dtype in DType::FLOATS {
+        kernels.push(BatchKernel::LoadScale { dtype });
+        kernels.extend([Unit::No, Unit::Floored, Unit::Exact].map(|unit| BatchKernel::Prepare { dtype, unit }));
+        for adds in [false, true] {
+            kernels.push(BatchKernel::StoreScale { dtype, adds });
+            kernels.extend([false, true].map(|unit| BatchKernel::Finish { dtype, unit, adds }));
+        }
+    }
+    for mining in [false, true] {
+        kernels.extend([false, true].map(|reduced| BatchKernel::Finalize { mining, reduced }));
+    }
+    kernels
+}
+
+/// Every kernel that has a loss's hooks or parameters, in this variant.
+#[cfg(test)]
+pub(crate) fn every_kernel_of(variant: &LossVariant) -> Vec<BatchKernel> {
+    let spec = variant.loss.0;
+    let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
+    let is_similarity = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Softmax);
+    let fits = |comparison: &Comparison| {
+        comparison.scale_is_input == scale_is_input && (comparison.measure == Measure::Similarity) == is_similarity
+    };
+    let comparison = every_comparison().into_iter().find(fits);
+    let mut kernels: Vec<_> =
+        comparison.map(|comparison| BatchKernel::Select(variant.clone(), comparison)).into_iter().collect();
+    if spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
+        kernels.push(BatchKernel::List(variant.clone()));
+    }
+    kernels
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
-    draw::{Regime, draw, draw_boxes},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
     spec::{Batch, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
@@ -130,19 +130,26 @@ impl Case {
         let mut first: Vec<f64> = Vec::new();
         let mut inputs = Named::<HostTensor<'static>>::new();
         for (name, ty) in self.types().iter() {
-            let tile = if ty.dtype == DType::I32 {
+            let input = spec.input(name);
+            let rows = self.shape[0].max(1);
+            let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
+                // As many of a label as samplers for metric learning take.
+                bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(4), &mut rng))
+            } else if ty.dtype == DType::I32 {
                 let classes = self.shape.get(1).map_or(1, |&classes| classes.clamp(1, i32::MAX as usize) as i32);
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
                 bytemuck::pod_collect_to_vec(&labels)
             } else {
-                let (domain, shape) = spec
-                    .input(name)
-                    .map_or((Domain::Real, Shape::Items), |input| (input.domain.resolve(&values), input.shape));
+                let (domain, shape) =
+                    input.map_or((Domain::Real, Shape::Items), |input| (input.domain.resolve(&values), input.shape));
                 let drawn: Vec<f64> = match shape {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
+                    Shape::Embeddings if spec.batch().is_some() => {
+                        draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
+                    }
                     _ => (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect(),
                 };
-                let tile = HostTensor::rounded(&drawn, ty.dtype, [TILE])?.bytes().to_vec();
+                let tile = HostTensor::rounded(&drawn, ty.dtype, [drawn.len()])?.bytes().to_vec();
                 if first.is_empty() {
                     first = drawn;
                 }

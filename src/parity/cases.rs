@@ -6,10 +6,10 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw, draw_boxes},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
     signature::Signature,
-    spec::{Driver, Input, Kind, LossSpec, Rule, Shape},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
 };
 
 /// The shape of a call, and of rows what lies between them.
@@ -46,7 +46,7 @@ pub(super) struct Case {
     weighted: bool,
     /// Whether the optional inputs of the loss itself are given.
     optional: bool,
-    /// Whether class indices are given where a value for each class may be too.
+    /// Whether class indices are given where a value for each class may be too, and i32 where labels may be floats.
     indices: bool,
     upstream: Upstream,
     gradients: Gradients,
@@ -83,6 +83,19 @@ impl fmt::Display for Case {
         write!(f, " upstream {:?}, {regime:?} values", self.upstream)
     }
 }
+
+/// What a case is run with, and what it should give.
+pub(super) struct Drawn {
+    pub inputs: Named<HostTensor<'static>>,
+    pub expected: reference::Evaluation,
+}
+
+/// How often inputs are drawn before a case is given up.
+const DRAWS: u64 = 20;
+
+/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by
+/// some 1e-7 in f32.
+const LEAST_CLEARANCE: f64 = 1e-5;
 
 type Setting = (&'static str, String);
 
@@ -313,6 +326,10 @@ fn is_own_optional(input: &Input) -> bool {
     input.optional && input.name != "weight"
 }
 
+fn may_be_indices(input: &Input) -> bool {
+    input.as_indices.is_some() || input.kind == Kind::Label
+}
+
 impl Case {
     /// The case of that number: what is not given goes round with it.
     fn new(
@@ -327,9 +344,11 @@ impl Case {
         let rows = spec.rows();
         let per_class = rows.is_some_and(|rows| rows.per_class);
         let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
+        let anchors = spec.batch().map(|batch| batch.anchors);
         let reduction = match reduction {
             _ if per_class => Reduction::None,
             _ if has_terms => Reduction::Mean,
+            Reduction::None if anchors == Some(Anchors::Sorted) => Reduction::Sum,
             reduction => reduction,
         };
         let upstream = match reduction {
@@ -338,11 +357,13 @@ impl Case {
             Reduction::None => [Upstream::PerItem, Upstream::Scalar][round % 2],
             _ => [Upstream::One, Upstream::Scalar][round % 2],
         };
-        let statistics = match rows {
-            Some(rows) if profile.statistics => {
-                Statistics { log_sum_exp: rows.has_log_sum_exp(), argmax: true, ..Statistics::default() }
-            }
-            _ => Statistics::default(),
+        let statistics = match profile.statistics {
+            true => Statistics {
+                log_sum_exp: rows.is_some_and(Rows::has_log_sum_exp),
+                argmax: rows.is_some(),
+                hardest: anchors == Some(Anchors::Hardest),
+            },
+            false => Statistics::default(),
         };
         Case {
             settings: settings.to_vec(),
@@ -351,7 +372,7 @@ impl Case {
             reduction,
             weighted: profile.weighted && spec.input("weight").is_some(),
             optional: profile.optional && spec.inputs.iter().any(is_own_optional),
-            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(|input| input.as_indices.is_some()),
+            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(may_be_indices),
             upstream,
             gradients: profile.gradients,
             statistics,
@@ -361,7 +382,7 @@ impl Case {
 
     fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
         let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        AnyLoss::new(spec.name, &settings)
+        AnyLoss::of(spec, &settings)
     }
 
     fn options(&self) -> Options {
@@ -370,8 +391,21 @@ impl Case {
         Options { upstream, gradients, statistics, ..Options::new(self.reduction) }
     }
 
+    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice
+    /// so close that rounding decides it: a kernel that chooses otherwise is as right.
+    pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Option<Drawn>, Error> {
+        for draw in 0..DRAWS {
+            let inputs = self.inputs(spec, seed + (draw << 32))?;
+            let expected = self.expected(spec, &inputs)?;
+            if expected.clearance > LEAST_CLEARANCE {
+                return Ok(Some(Drawn { inputs, expected }));
+            }
+        }
+        Ok(None)
+    }
+
     /// Inputs drawn from their domains, and rounded to storage.
-    pub fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
+    fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
         let values = spec.values(&self.settings.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>())?;
         let mut rng = fastrand::Rng::with_seed(seed);
         let shape = &self.layout.shape;
@@ -401,12 +435,16 @@ impl Case {
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
                 let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
-                let labels: Vec<i32> = (0..length)
-                    .map(|_| match ignored {
-                        Some(crate::spec::Value::Integer(index)) if rng.u8(..8) == 0 => index,
-                        _ => rng.i32(0..classes as i32),
-                    })
-                    .collect();
+                let class = |rng: &mut fastrand::Rng| match ignored {
+                    Some(crate::spec::Value::Integer(index)) if rng.u8(..8) == 0 => index,
+                    _ => rng.i32(0..classes as i32),
+                };
+                let labels: Vec<i32> = if input.domain == Domain::Label {
+                    let labels = rng.usize(2 + length / 16..=2 + length / 4);
+                    draw_labels(length, labels, &mut rng)
+                } else {
+                    (0..length).map(|_| class(&mut rng)).collect()
+                };
                 HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
             } else {
                 let domain = input.domain.resolve(&values);
@@ -417,9 +455,21 @@ impl Case {
                 };
                 let drawn: Vec<f64> = match input.shape {
                     Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
+                    Shape::Embeddings if spec.batch().is_some() => {
+                        draw_batch(regime, &values, [shape[0], shape[1]], &first, &mut rng)
+                    }
+                    Shape::Embeddings => draw_pairs(domain, regime, (length, classes), &first, &mut rng),
+                    // The logarithm of what similarities are multiplied with.
+                    Shape::Scalar => vec![draw(domain, Regime::Small, None, &mut rng)],
                     _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
                 };
-                HostTensor::rounded(&drawn, self.dtype, shape)?
+                match input.kind {
+                    Kind::Label if self.indices => {
+                        let labels: Vec<i32> = drawn.iter().map(|&label| label as i32).collect();
+                        HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
+                    }
+                    _ => HostTensor::rounded(&drawn, self.dtype, shape)?,
+                }
             };
             if first.is_empty() {
                 first = host.to_f64();
@@ -429,7 +479,7 @@ impl Case {
         Ok(inputs)
     }
 
-    pub fn expected(
+    fn expected(
         &self,
         spec: &'static LossSpec,
         inputs: &Named<HostTensor<'_>>,

@@ -1,14 +1,15 @@
 //! How far an evaluation is from the reference's.
 
-use crate::{DType, Evaluation, HostTensor, reference};
+use crate::{DType, Evaluation, Hardest, HostTensor, Mining, reference};
 
 /// How far a kernel may be from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items.
+    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items; those of the terms
+    /// of a difference, where an item is one.
     pub loss: f64,
     /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a
-    /// unit in the last place.
+    /// unit in the last place. Both are relative to 1 + [`condition`](reference::Evaluation::condition) times that.
     pub gradient: f64,
 }
 
@@ -64,11 +65,19 @@ pub struct Comparison {
 /// Compares an evaluation with the reference's of the same inputs and options.
 pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparison {
     let (mut loss_error, mut gradient_error, mut failures) = (Worst::default(), Worst::default(), Vec::new());
-    let largest = if expected.shape.is_empty() { expected.magnitude } else { largest_of(&expected.loss) };
-    loss_error.include_all(&expected.loss, &found.loss, largest);
-    for (name, expected) in &expected.gradients {
+    // A logit that is computed in f32 carries a rounding error relative to its own size, and the exponential makes of
+    // the absolute error a relative one: this many roundings.
+    let roundings = 1.0 + expected.condition;
+    let largest = if expected.shape.is_empty() {
+        expected.magnitude
+    } else {
+        largest_of(&expected.loss).max(expected.largest_magnitude)
+    };
+    loss_error.include_all(&expected.loss, &found.loss, roundings * largest);
+    let magnitudes = expected.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
+    for ((name, expected), magnitude) in expected.gradients.iter().zip(magnitudes) {
         match found.gradients.get(name) {
-            Some(found) => gradient_error.include_all(expected, found, largest_of(expected)),
+            Some(found) => gradient_error.include_all(expected, found, roundings * largest_of(expected).max(magnitude)),
             None => failures.push(format!("no gradient of `{name}`")),
         }
     }
@@ -98,6 +107,15 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
             failures.push("another class is predicted".to_string());
         }
     }
+    failures.extend(mining_failures(expected.mining, found.mining));
+    let rows = |tensor: &HostTensor<'_>| tensor.to_f64().into_iter().map(|row| row as i32).collect();
+    let mined = |Hardest { positive, negative }: &Hardest<HostTensor<'_>>| Hardest {
+        positive: rows(positive),
+        negative: rows(negative),
+    };
+    if found.hardest.as_ref().map(mined) != expected.hardest {
+        failures.push("other rows are the hardest".to_string());
+    }
     for (what, error, tolerance) in
         [("loss", loss_error, TOLERANCE.loss), ("gradient", gradient_error, TOLERANCE.gradient)]
     {
@@ -107,6 +125,23 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
         }
     }
     Comparison { loss_error, gradient_error, failures }
+}
+
+/// How what was mined is not as it should be: counts exactly, and the mean distances relative to the larger.
+fn mining_failures(expected: Option<Mining>, found: Option<Mining>) -> Option<String> {
+    let agree = match (expected, found) {
+        (Some(expected), Some(found)) => {
+            let counts = |mining: Mining| (mining.triplets, mining.active);
+            let distances = |mining: Mining| [mining.positive_distance, mining.negative_distance].map(f64::from);
+            let mut error = Worst::default();
+            for (is, found) in distances(expected).into_iter().zip(distances(found)) {
+                error.include(distance(is, found, DType::F32), largest_of(&distances(expected)));
+            }
+            counts(expected) == counts(found) && error.relative <= TOLERANCE.loss
+        }
+        (expected, found) => expected == found,
+    };
+    (!agree).then(|| format!("mined {found:?}, expected {expected:?}"))
 }
 
 /// The largest finite magnitude.

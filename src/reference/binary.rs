@@ -31,7 +31,7 @@ pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
     // The derivative of ln(1 − p_t): p' = p(1−p).
     let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
 
-    let Term { loss, gradients } = logistic(x, t, 1.0 - t);
+    let Term { loss, gradients, .. } = logistic(x, t, 1.0 - t);
     Term::new(modulation * loss[0], [modulation * (gradients[0] + gamma * ln_miss_slope * loss[0])])
 }
 
@@ -78,7 +78,7 @@ fn margin_violation(item: &Item<'_>) -> (f64, f64) {
 }
 
 /// ln(1 + exp x).
-fn softplus(x: f64) -> f64 {
+pub(super) fn softplus(x: f64) -> f64 {
     x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 

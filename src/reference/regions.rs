@@ -70,7 +70,10 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         correct: None,
         mining: None,
         hardest: None,
+        largest_magnitude: 0.0,
+        gradient_magnitudes: Vec::new(),
         condition: 0.0,
+        clearance: f64::INFINITY,
     })
 }
 
