@@ -1,0 +1,215 @@
+//! Learns where on a sphere handwritten digits lie, with one loss after the other: embeddings of three values of unit
+//! length. Every step's loss, and its gradient with respect to the embeddings of the batch, comes from the GPU; the network
+//! is plain Rust.
+//!
+//! ```sh
+//! cargo run --release --example embed_digits -- --loss sup_con
+//! ```
+//!
+//! Network, number of images and steps are the same for all losses. What differs is how a batch is drawn: see
+//! [`Sampling`].
+
+mod batches;
+#[path = "../common/mod.rs"]
+mod common;
+mod neighbours;
+mod scatter;
+mod sphere;
+
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::{Parser, builder::PossibleValuesParser, value_parser};
+use fastrand::Rng;
+use indicatif::{ProgressBar, ProgressStyle};
+use wgloss::{AnyLoss, DType, Distance, Gpu, Gradients, Mining, Options, Reduction, TensorType, TripletBatchHard};
+
+use batches::{Batch, IMAGES, Sampling};
+use common::{
+    digits::{Digits, PIXELS},
+    gpu_loss::GpuLoss,
+    network::Network,
+    write,
+};
+use neighbours::{Labelled, NEIGHBOURS, accuracy};
+use scatter::Panel;
+use sphere::DIMENSIONS;
+
+/// The losses to compare, with parameters other than their defaults, and the batches that they take.
+const LOSSES: [(&str, &[(&str, &str)], Sampling); 5] = [
+    ("triplet_batch_hard", &[("margin", "0.5")], Sampling::Balanced),
+    ("triplet_semi_hard", &[("margin", "0.5")], Sampling::Balanced),
+    ("sup_con", &[("temperature", "0.1")], Sampling::Balanced),
+    ("contrastive", &[], Sampling::Pairs),
+    ("nt_xent", &[("temperature", "0.2")], Sampling::Views),
+];
+
+const HIDDEN: usize = 128;
+const LEARNING_RATE: f32 = 0.003;
+
+/// Embeds handwritten digits with losses of your choice.
+#[derive(Parser)]
+struct Args {
+    /// A loss; may be repeated
+    #[arg(
+        long = "loss",
+        default_values = LOSSES.map(|(name, ..)| name),
+        value_parser = PossibleValuesParser::new(LOSSES.map(|(name, ..)| name)),
+    )]
+    losses: Vec<String>,
+    /// Steps of training, each with a batch of 160 images
+    #[arg(long, default_value_t = 600, value_parser = value_parser!(u32).range(1..))]
+    steps: u32,
+    /// Seed of the split, of the first weights and of the batches
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// A part of the adapter's name, as `llvmpipe` or `vulkan:`; any adapter if empty
+    #[arg(long, default_value = "")]
+    adapter: String,
+    /// Where the maps of the held-out digits go
+    #[arg(long, default_value = "target/demo/embed_digits.svg")]
+    output: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let mut rng = Rng::with_seed(args.seed);
+    let (training, held_out) = Digits::load()?.split(&mut rng);
+    let first = Network::new([PIXELS, HIDDEN, DIMENSIONS], &mut rng);
+    let gpu = Gpu::find_blocking(&args.adapter)?;
+    let judge = Judge::new(&gpu, &training, &held_out)?;
+
+    println!("{} steps of {IMAGES} images on {}\n", args.steps, gpu.adapter_id());
+    println!(
+        "{:20}{:>10}{:>18}{:>20}{:>20}{:>10}",
+        "", "held out", "active triplets", "positive distance", "negative distance", "time"
+    );
+    let pixels = judge.accuracy(&training.images, &held_out.images);
+    println!("{:20}{pixels:>8.1} %", "pixels");
+    print_row("before training", &judge.verdict(&first)?, None, None);
+
+    let mut panels = Vec::new();
+    for (name, settings, sampling) in
+        LOSSES.into_iter().filter(|(name, ..)| args.losses.iter().any(|chosen| chosen == name))
+    {
+        let loss = GpuLoss::new(&gpu, &AnyLoss::new(name, settings)?, &sampling.types(), Reduction::Mean)?;
+        let start = Instant::now();
+        let (network, active) = train(args.steps, &loss, sampling, first.clone(), &training, &mut rng.clone())?;
+        let seconds = start.elapsed().as_secs_f64();
+        let verdict = judge.verdict(&network)?;
+        print_row(name, &verdict, active, Some(seconds));
+        panels.push(Panel {
+            title: name.to_string(),
+            note: format!("{:.1} % held-out accuracy", verdict.accuracy),
+            places: sphere::vectors(&embed(&network, &held_out.images)).to_vec(),
+        });
+    }
+    let explanation = [
+        format!("{} held-out digits as embeddings of unit length:", held_out.labels.len()),
+        "places on a sphere, seen as an equal-area map of all of it.".to_string(),
+        format!("Accuracy: by the {NEIGHBOURS} nearest training digits."),
+        format!("By pixels instead of embeddings: {pixels:.1} %."),
+    ];
+    write(&args.output, &scatter::draw(&panels, &held_out.labels, &explanation))?;
+    println!("\nmaps in {}", args.output.display());
+    Ok(())
+}
+
+fn print_row(name: &str, verdict: &Verdict, active: Option<[f64; 2]>, seconds: Option<f64>) {
+    let active = active.map(|[first, last]| format!("{:.0} → {:.0} %", 100.0 * first, 100.0 * last));
+    let Mining { positive_distance, negative_distance, .. } = verdict.mining;
+    println!(
+        "{name:20}{:>8.1} %{:>18}{positive_distance:>20.2}{negative_distance:>20.2}{:>10}",
+        verdict.accuracy,
+        active.unwrap_or_default(),
+        seconds.map(|seconds| format!("{seconds:.1} s")).unwrap_or_default()
+    );
+}
+
+/// Trains a network; gives it and, of a triplet loss, the fraction of active triplets in the first and the last tenth of
+/// the steps.
+fn train(
+    steps: u32,
+    loss: &GpuLoss,
+    sampling: Sampling,
+    mut network: Network,
+    training: &Digits,
+    rng: &mut Rng,
+) -> Result<(Network, Option<[f64; 2]>), Box<dyn Error>> {
+    let mut active = Vec::new();
+    let progress = ProgressBar::new(steps.into());
+    progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
+    for number in 1..=steps {
+        let Batch { images, target } = sampling.draw(training, rng);
+        if let Some(target) = target {
+            loss.target.write(&target)?;
+        }
+        let (hidden, outputs) = network.forward(&images);
+        let step = loss.evaluate(&sphere::normalize(&outputs))?;
+        if !step.loss.is_finite() {
+            return Err(format!("the loss became {} in step {number}", step.loss).into());
+        }
+        let gradient = sphere::normalize_gradient(&outputs, &step.gradient);
+        network.backward(&images, &hidden, &gradient, LEARNING_RATE);
+        active.extend(step.mining.map(|mining| mining.active_fraction()));
+        progress.set_message(format!("loss {:.4}", step.loss));
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    let tenth = active.len().div_ceil(10);
+    let mean = |fractions: &[f64]| fractions.iter().sum::<f64>() / fractions.len() as f64;
+    let ends = (tenth > 0).then(|| [mean(&active[..tenth]), mean(&active[active.len() - tenth..])]);
+    Ok((network, ends))
+}
+
+/// The embeddings of images, of unit length.
+fn embed(network: &Network, images: &[f32]) -> Vec<f32> {
+    sphere::normalize(&network.forward(images).1)
+}
+
+/// What a network is judged by, and with.
+struct Judge<'a> {
+    training: &'a Digits,
+    held_out: &'a Digits,
+    /// A triplet loss of all held-out digits, for the distances that it measures.
+    distances: GpuLoss,
+}
+
+struct Verdict {
+    /// The percentage of held-out digits that their neighbours among the training digits tell.
+    accuracy: f64,
+    /// Of the held-out digits.
+    mining: Mining,
+}
+
+impl<'a> Judge<'a> {
+    fn new(gpu: &Gpu, training: &'a Digits, held_out: &'a Digits) -> Result<Self, wgloss::Error> {
+        let count = held_out.labels.len();
+        let types = [TensorType::new(DType::F32, [count, DIMENSIONS]), TensorType::new(DType::I32, [count])];
+        let loss = TripletBatchHard { distance: Distance::Euclidean, ..TripletBatchHard::default() };
+        let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
+        let distances = GpuLoss::new(gpu, &loss, &types, options)?;
+        distances.target.write(&held_out.labels)?;
+        Ok(Judge { training, held_out, distances })
+    }
+
+    fn accuracy(&self, gallery: &[f32], queries: &[f32]) -> f64 {
+        let gallery = Labelled { rows: gallery, labels: &self.training.labels };
+        accuracy(&gallery, &Labelled { rows: queries, labels: &self.held_out.labels })
+    }
+
+    fn verdict(&self, network: &Network) -> Result<Verdict, wgloss::Error> {
+        let held_out = embed(network, &self.held_out.images);
+        let accuracy = self.accuracy(&embed(network, &self.training.images), &held_out);
+        let mining = self.distances.evaluate(&held_out)?.mining.expect("a triplet loss mines");
+        Ok(Verdict { accuracy, mining })
+    }
+}
