@@ -1,6 +1,6 @@
 //! Calls of several panels, and what adapters with many lanes do.
 
-use wgloss::{Adapter, DType, Gpu, Loss, Options, Reduce, Reduction};
+use wgloss::{Adapter, DType, Gpu, Options, Reduce, Reduction};
 
 use super::{adapters, agreement::evaluated, every_loss, inputs, is_sorted};
 
