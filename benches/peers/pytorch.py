@@ -593,6 +593,8 @@ def main():
     parser.add_argument("--dtype", choices=DTYPES, default="f32", help="what floats are stored as [default: f32]")
     parser.add_argument("--kind", choices=LOSSES, action="append", dest="kinds",
                         help="only losses of this kind; may be given more than once")
+    parser.add_argument("--loss", action="append", dest="losses", metavar="NAME",
+                        help="only this loss; may be given more than once")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to put the results")
     arguments = parser.parse_args()
     # PyTorch would rather divide the mean of kl_div by less; the catalogue's mean is this one.
@@ -604,6 +606,7 @@ def main():
         Case(loss, shape, arguments.dtype)
         for kind in arguments.kinds or LOSSES
         for loss in LOSSES[kind]
+        if not arguments.losses or loss.name.split()[0] in arguments.losses
         for shape in wgloss.shapes[kind]
         if any(variant(loss) for variant in peers.values())
     ]

@@ -17,9 +17,22 @@ use crate::{
     wgloss_step::{self, WglossStep},
 };
 
-/// Times Burn's losses of these kinds, or of all if none is given, beside wgloss's, and writes what came of it. Fails if
-/// a result of wgloss is wrong.
-pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Error>> {
+/// Which losses to time: those of these kinds and names, or of all where none is given.
+pub struct Selection {
+    pub kinds: Vec<Kind>,
+    /// Without parameters.
+    pub losses: Vec<String>,
+}
+
+impl Selection {
+    fn has(&self, loss: &dyn Loss) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&Kind::of(loss)))
+            && (self.losses.is_empty() || self.losses.iter().any(|name| name == loss.spec().name))
+    }
+}
+
+/// Times Burn's losses beside wgloss's, and writes what came of it. Fails if a result of wgloss is wrong.
+pub fn compare(gpu: &Gpu, selection: &Selection, path: &Path) -> Result<(), Box<dyn Error>> {
     let device = &burn_step::open_device(gpu)?;
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
@@ -29,9 +42,9 @@ pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Err
     let mut cases = Vec::new();
     for (peer, &(name, by_burn)) in losses.map(|loss| (peer.clone(), loss)).chain(of_listed_pairs) {
         let loss = find_loss(name)?;
-        let kind = Kind::of(&loss);
-        if kinds.is_empty() || kinds.contains(&kind) {
-            cases.extend(kind.shapes().iter().map(|&shape| (peer.clone(), name, by_burn, loss.clone(), shape)));
+        if selection.has(&loss) {
+            let shapes = Kind::of(&loss).shapes();
+            cases.extend(shapes.iter().map(|&shape| (peer.clone(), name, by_burn, loss.clone(), shape)));
         }
     }
 

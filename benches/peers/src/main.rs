@@ -21,7 +21,7 @@ use std::{error::Error, fs, path::PathBuf};
 use clap::{Parser, Subcommand};
 use wgloss::{AnyLoss, Gpu, bench::Report};
 
-use crate::{kinds::Kind, tables::Tables};
+use crate::{burn_comparison::Selection, kinds::Kind, tables::Tables};
 
 /// Times wgloss beside other libraries.
 #[derive(Debug, Parser)]
@@ -43,6 +43,9 @@ enum Command {
         /// Only losses of this kind; may be given more than once.
         #[arg(long = "kind", value_name = "KIND")]
         kinds: Vec<Kind>,
+        /// Only this loss; may be given more than once.
+        #[arg(long = "loss", value_name = "NAME")]
+        losses: Vec<String>,
     },
     /// Times wgloss as asked on standard input, line by line in JSON: for programs that time other libraries.
     Serve {
@@ -59,8 +62,8 @@ enum Command {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().command {
-        Command::Burn { adapter, json, kinds } => {
-            burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &kinds, &json)
+        Command::Burn { adapter, json, kinds, losses } => {
+            burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &Selection { kinds, losses }, &json)
         }
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
