@@ -1,7 +1,7 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses, functions of rows, losses of regions and of boxes with f32, f16 or bf16 storage,
-//! weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
+//! Regression, binary and multi-class losses, functions of rows, losses of pairs and triplets, of regions and of boxes with f32,
+//! f16 or bf16 storage, weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
 //! reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
 //! # Quick start

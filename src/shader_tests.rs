@@ -62,7 +62,7 @@ fn kernels() -> BTreeMap<String, Kernel> {
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
 /// elementwise losses, with every subset of the optional inputs, and every two of per-item loss, sharing of buffers and
-/// quads. Of row losses these go round.
+/// quads. Of rows, pairs and batches these go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
     let subsets: Vec<u32> = (0..1_u32 << optional).collect();
@@ -99,28 +99,35 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 // Gradients are stored by kernels of their own.
                 Driver::Batch(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
                 Driver::Batch(batch) => {
-                    for (round, compiled) in choices.iter().enumerate() {
-                        for (&subset, output) in
-                            subsets.iter().flat_map(|subset| outputs.map(|output| (subset, output)))
-                        {
-                            let hardest =
-                                batch.anchors == Anchors::Hardest && (round + subset as usize).is_multiple_of(2);
-                            let statistics = Statistics { hardest, ..Statistics::default() };
-                            variants.push(LossVariant { statistics, ..variant(subset, output, compiled) });
-                        }
+                    let forms = choices.iter().flat_map(|choice| subsets.iter().map(move |&subset| (choice, subset)));
+                    for (round, (compiled, subset)) in forms.enumerate() {
+                        let hardest = batch.anchors == Anchors::Hardest && round.is_multiple_of(2);
+                        let statistics = Statistics { hardest, ..Statistics::default() };
+                        let output = outputs[(round + dtype as usize) % outputs.len()];
+                        variants.push(LossVariant { statistics, ..variant(subset, output, compiled) });
                     }
                 }
-                Driver::Elementwise | Driver::Boxes | Driver::Pairs => {
+                Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
                         for (per_item, shared) in outputs {
                             let quads = match spec.driver {
                                 Driver::Boxes => Quads::Aligned,
-                                Driver::Pairs if per_item == shared => Quads::Aligned,
                                 _ if per_item == shared => Quads::Anywhere,
                                 _ => Quads::No,
                             };
                             variants.push(LossVariant { quads, ..variant(subset, (per_item, shared), choice) });
+                        }
+                    }
+                }
+                Driver::Pairs => {
+                    let forms = [Quads::Aligned, Quads::No].into_iter();
+                    let choices = forms.flat_map(|quads| choices.iter().map(move |choice| (quads, choice)));
+                    for (round, (quads, compiled)) in choices.enumerate() {
+                        for subset in [round, round + 1] {
+                            let output = outputs[(subset + round / 2) % outputs.len()];
+                            let variant = variant(subsets[subset % subsets.len()], output, compiled);
+                            variants.push(LossVariant { quads, ..variant });
                         }
                     }
                 }

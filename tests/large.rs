@@ -214,7 +214,7 @@ fn what_is_larger_than_a_binding_is_split() {
                 }
                 evaluated(&gpu, &diou, &inputs, options);
 
-                // Rows of an odd length, of which an odd number would end within a word of halves; and labels beside values.
+                // Rows of an odd length, of which an odd number ends within a word of halves; and labels beside values.
                 let cosine = AnyLoss::new("cosine_embedding", &[]).expect("a loss");
                 let hinge = AnyLoss::new("hinge_embedding", &[]).expect("a loss");
                 let signs = |count: usize| {

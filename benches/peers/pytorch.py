@@ -79,6 +79,21 @@ def classes(shape):
     return torch.randint(shape[1], (shape[0], *shape[2:]))
 
 
+def embeddings(shape):
+    """Rows about as long as 1, of which squares of distances are exact: rounding decides neither which row is the nearest
+    nor which triplets have a loss."""
+    return torch.randint(-181, 182, shape) / 1024
+
+
+def labels_of_rows(shape):
+    """About 8 rows have the same."""
+    return torch.randint(max(shape[0] // 8, 1), shape[:1])
+
+
+def logit_scale(shape):
+    return torch.tensor(math.log(1 / 0.07))
+
+
 def boxes(offset):
     """In the unit square; corners are odd or even multiples of 1/4096, so that none of a prediction is a target's."""
 
@@ -181,6 +196,100 @@ def iou(prediction, target):
     return (1 - of_both / (union + 1e-7)).mean()
 
 
+# Losses of whole batches, which PyTorch does not have, as its users write them.
+
+
+def info_nce(query, key):
+    logits = F.normalize(query) @ F.normalize(key).T / 0.07
+    return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+def clip(query, key, logit_scale):
+    logits = logit_scale.exp() * F.normalize(query) @ F.normalize(key).T
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+
+
+def nt_xent(z_i, z_j):
+    z = F.normalize(torch.cat([z_i, z_j]))
+    logits = (z @ z.T / 0.5).fill_diagonal_(-torch.inf)
+    return F.cross_entropy(logits, torch.arange(len(z), device=z.device).roll(len(z_i)))
+
+
+def with_relations(embeddings, labels):
+    """Which pairs of rows are positive and which negative, `[N, N]`, made before the timing."""
+    same = labels[:, None] == labels
+    return embeddings, same & ~torch.eye(len(labels), dtype=torch.bool), ~same
+
+
+def sup_con(embeddings, positive, negative):
+    z = F.normalize(embeddings)
+    logits = (z @ z.T / 0.07).masked_fill(~(positive | negative), -1e9)
+    log_probabilities = F.log_softmax(logits, 1)
+    counts = positive.sum(1)
+    losses = -(log_probabilities * positive).sum(1) / counts.clamp(min=1)
+    return losses[counts > 0].mean()
+
+
+def distances(embeddings):
+    """Of all rows, by one product of matrices; the gradient of a row's distance from itself is 0."""
+    products = embeddings @ embeddings.T
+    squares = products.diagonal()
+    return (squares[:, None] + squares - 2 * products).clamp(min=1e-12).sqrt()
+
+
+def triplet_batch_hard(embeddings, positive, negative):
+    with torch.no_grad():
+        known = distances(embeddings)
+        farthest = known.where(positive, -1.0).argmax(1)
+        nearest = known.where(negative, torch.inf).argmin(1)
+    distance = lambda chosen: (embeddings - embeddings[chosen]).square().sum(1).sqrt()
+    losses = F.relu(distance(farthest) - distance(nearest) + 1)
+    return losses[positive.any(1) & negative.any(1)].mean()
+
+
+# So many anchors of [anchors, N, N] at a time: 128 MiB of 1,024 rows in float32.
+ANCHORS = 32
+
+
+def triplet_semi_hard(embeddings, positive, negative):
+    d = distances(embeddings)
+    with torch.no_grad():
+        negatives = d.where(negative, torch.inf)
+        chunks = zip(d.split(ANCHORS), negatives.split(ANCHORS))
+        farther = [n[:, None].where(n[:, None] > p[:, :, None], torch.inf).min(2) for p, n in chunks]
+        least, chosen = (torch.cat(parts) for parts in zip(*farther))
+        counted = positive & least.isfinite()
+    return F.relu(d - d.gather(1, chosen) + 1)[counted].mean()
+
+
+class AllTriplets(torch.autograd.Function):
+    """The mean over the triplets with a loss. All are in memory for some anchors at a time only, gradients included."""
+
+    @staticmethod
+    def forward(context, distances, positive, negative):
+        total, count, slopes = 0, 0, []
+        parts = (distances.detach(), positive, negative)
+        for known, *masks in zip(*(part.split(ANCHORS) for part in parts)):
+            with torch.enable_grad():
+                d = known.clone().requires_grad_()
+                positives, negatives = (d.where(mask, far) for mask, far in zip(masks, (-1e9, 1e9)))
+                losses = F.relu(positives[:, :, None] - negatives[:, None] + 1)
+                loss = losses.sum()
+            slopes += torch.autograd.grad(loss, d)
+            total, count = total + loss.detach(), count + (losses.detach() > 0).sum()
+        context.save_for_backward(torch.cat(slopes) / count)
+        return total / count
+
+    @staticmethod
+    def backward(context, upstream):
+        return context.saved_tensors[0] * upstream, None, None
+
+
+def triplet_batch_all(embeddings, positive, negative):
+    return AllTriplets.apply(distances(embeddings), positive, negative)
+
+
 @dataclass
 class Loss:
     """A loss by wgloss's name and parameters, its function and what that is called with."""
@@ -243,8 +352,21 @@ BOXES = [
     Loss("diou", lambda *boxes: vision.distance_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
     Loss("ciou", lambda *boxes: vision.complete_box_iou_loss(*boxes, reduction="mean"), (boxes(1), boxes(0))),
 ]
+BATCH = [
+    Loss("info_nce", info_nce, (embeddings, embeddings), differentiable=(0, 1)),
+    Loss("clip", clip, (embeddings, embeddings, logit_scale), differentiable=(0, 1, 2)),
+    Loss("nt_xent", nt_xent, (embeddings, embeddings), differentiable=(0, 1)),
+    Loss("sup_con", sup_con, (embeddings, labels_of_rows), prepare=with_relations),
+    Loss("triplet_batch_hard", triplet_batch_hard, (embeddings, labels_of_rows), prepare=with_relations),
+]
+TRIPLETS = [
+    Loss(function.__name__, function, (embeddings, labels_of_rows), prepare=with_relations)
+    for function in (triplet_semi_hard, triplet_batch_all)
+]
 # By kind, as wgloss gives shapes.
-LOSSES = {"elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS, "boxes": BOXES}
+LOSSES = {
+    "elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS, "boxes": BOXES, "batch": BATCH, "triplets": TRIPLETS
+}
 # What PyTorch leaves to torchvision.
 OF_TORCHVISION = ["sigmoid_focal", "giou", "diou", "ciou"]
 if vision is None:

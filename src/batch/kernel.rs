@@ -54,14 +54,15 @@ impl Comparison {
         let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
         // As many as fill rows without much behind their ends.
         let quads = dimensions.div_ceil(4);
-        let wastes_little = |tile: &u64| quads.next_multiple_of(*tile) * 8 <= quads * 9;
+        let wastes_little = |tile: &u64| (quads.div_ceil(*tile) * tile - quads) <= quads / 8;
         let tile_quads = [8, 4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
         Comparison { measure, unit, scale_is_input, tile_quads }
     }
 
     /// Quads of a row, zeros behind its end included.
     pub fn quads(self, dimensions: u64) -> u64 {
-        dimensions.div_ceil(4).next_multiple_of(self.tile_quads.into())
+        let tile = u64::from(self.tile_quads);
+        dimensions.div_ceil(4).div_ceil(tile) * tile
     }
 
     fn is_cosine(self) -> bool {

@@ -106,6 +106,12 @@ impl BatchPlan {
         let Some(batch) = spec.batch() else { unreachable!("{} compares no whole batch", spec.name) };
         let comparison = Comparison::new(spec, values, signature.row);
         let tuning = gpu.tuning();
+        // All that follows is made of products that this bounds.
+        let elements = signature.batch.saturating_mul(comparison.quads(signature.row)).saturating_mul(8);
+        if elements > u64::from(u32::MAX) {
+            let what = format!("{}: embeddings [{}, {}]", spec.name, signature.batch, signature.row);
+            return Err(gpu.limit(&what, "32-bit index", elements, u32::MAX.into()));
+        }
         let layout = Layout::new(gpu, tuning, batch.relation, batch.anchors, comparison, signature);
         let sizes = layout.sizes(options);
         let limits = gpu.limits();
@@ -115,7 +121,8 @@ impl BatchPlan {
             for (limit, available) in [
                 ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size),
                 ("max_buffer_size", limits.max_buffer_size),
-                ("u32", 4 * u64::from(u32::MAX)),
+                // Of words.
+                ("32-bit index", 4 * u64::from(u32::MAX)),
             ] {
                 if size > available {
                     return Err(gpu.limit(&what, limit, size, available));

@@ -104,6 +104,16 @@ impl Case {
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
 
+    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D dimensions
+    /// 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do more, or fewer
+    /// where a pair is the same the other way round.
+    pub fn operations(&self) -> Option<f64> {
+        let relation = self.loss.spec().batch()?.relation;
+        let &[rows, dimensions] = &self.shape[..] else { return None };
+        let rows = if relation == Relation::Views { 2 * rows } else { rows } as f64;
+        Some(rows * rows * 6.0 * dimensions as f64)
+    }
+
     /// The types of the inputs that the loss needs.
     pub fn types(&self) -> Named<TensorType> {
         let spec = self.loss.spec();
@@ -134,7 +144,7 @@ impl Case {
             let rows = self.shape[0].max(1);
             let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
                 // As many of a label as samplers for metric learning take.
-                bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(4), &mut rng))
+                bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(8), &mut rng))
             } else if ty.dtype == DType::I32 {
                 let classes = self.shape.get(1).map_or(1, |&classes| classes.clamp(1, i32::MAX as usize) as i32);
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
@@ -147,6 +157,8 @@ impl Case {
                     Shape::Embeddings if spec.batch().is_some() => {
                         draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
                     }
+                    // CLIP's first temperature.
+                    Shape::Scalar => vec![(1.0_f64 / 0.07).ln()],
                     _ => (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect(),
                 };
                 let tile = HostTensor::rounded(&drawn, ty.dtype, [drawn.len()])?.bytes().to_vec();
@@ -182,5 +194,34 @@ impl Case {
             (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
             (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_those_of_all_pairs() {
+        let operations = |loss: &str, shape: &[usize]| {
+            let loss = AnyLoss::new(loss, &[]).unwrap();
+            Case { loss, shape: shape.to_vec(), dtype: DType::F32, origin: String::new() }.operations()
+        };
+        assert_eq!(operations("info_nce", &[10, 3]), Some(1800.0));
+        assert_eq!(operations("triplet_batch_hard", &[10, 3]), Some(1800.0));
+        // Both views of each sample.
+        assert_eq!(operations("nt_xent", &[10, 3]), Some(7200.0));
+        assert_eq!(operations("nt_xent", &[10]), None);
+        assert_eq!(operations("mse", &[10, 3]), None);
+    }
+
+    #[test]
+    fn about_eight_rows_have_a_label() {
+        let loss = AnyLoss::new("sup_con", &[]).unwrap();
+        let case = Case { loss, shape: vec![2048, 16], dtype: DType::F32, origin: String::new() };
+        let labels: Vec<i32> = case.inputs().unwrap().get("labels").unwrap().to_vec().unwrap();
+        let different = labels.iter().collect::<std::collections::HashSet<_>>().len();
+        // One row in eight is alone with its label.
+        assert!((450..600).contains(&different), "{different}");
     }
 }

@@ -222,6 +222,7 @@ mod tests {
             gb_per_s: 1.0,
             copy_ms,
             fraction_of_copy,
+            gflop_per_s: None,
             first_call_ms: 1.0,
             record_us: 1.0,
         }

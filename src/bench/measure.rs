@@ -104,6 +104,7 @@ impl Bench {
             gb_per_s: bytes as f64 / seconds / 1e9,
             copy_ms: copy_seconds * 1e3,
             fraction_of_copy: copy_seconds / seconds,
+            gflop_per_s: case.operations().map(|operations| operations / seconds / 1e9),
             first_call_ms: first_call.as_secs_f64() * 1e3,
             record_us: self.record_cost(&output)?.median() * 1e6,
         })

@@ -80,6 +80,10 @@ pub struct Measurement {
     pub copy_ms: f64,
     /// `copy_ms / median_ms`: 1 is as fast as a copy.
     pub fraction_of_copy: f64,
+    /// Of a loss that compares all pairs of a batch, [`Case::operations`](super::Case::operations) a second, in billions;
+    /// `None` of others, which take as long as their bytes.
+    #[serde(default)]
+    pub gflop_per_s: Option<f64>,
     /// Host time of making and binding the first plan: shaders and pipelines. Drivers may have pipelines in caches of
     /// their own from an earlier run.
     pub first_call_ms: f64,

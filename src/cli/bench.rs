@@ -18,12 +18,16 @@ use crate::{
     select,
 };
 
+/// A loss grows no more once it takes longer, in ms: the time of some grows with the square of the elements.
+const LONGEST_POINT: f64 = 1000.0;
+
 /// Stand for all others at growing sizes: bound by memory, bound by arithmetic, and rows.
 const SCALED: [&str; 3] = ["mse", "bce_with_logits", "cross_entropy"];
 
 const EXAMPLE: &str = "\
 Times are medians, of loss and gradients together. `of copy` is the speed beside a kernel that
-copies as many bytes, measured in turns with the loss: 1 is as fast as memory allows.
+copies as many bytes, measured in turns with the loss: 1 is as fast as memory allows. Losses
+that compare all pairs of a batch have GFLOP/s instead.
 
 Examples:
   wgloss bench                                        every loss at shapes that people train with
@@ -182,6 +186,9 @@ fn points(
         let case = Case::of_elements(loss, dtype, elements);
         points.extend(unless_refused(bench.scaling_point(&case), &case, false, report)?);
         bar.inc(1);
+        if points.last().is_some_and(|point: &ScalingPoint| point.median_ms > LONGEST_POINT) {
+            break;
+        }
     }
     Ok(points)
 }
@@ -225,6 +232,7 @@ fn text(report: &Report) -> String {
             "spread",
             "GB/s",
             "of copy",
+            "GFLOP/s",
             "first call ms",
             "record µs",
             "from",
@@ -256,15 +264,22 @@ fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn row(result: &Measurement) -> [String; 10] {
+fn row(result: &Measurement) -> [String; 11] {
+    let none = || numbers::NONE.to_string();
+    // Bytes say how long a loss takes, or operations do.
+    let [rate, fraction, operations] = match result.gflop_per_s {
+        Some(operations) => [none(), none(), numbers::significant(operations)],
+        None => [numbers::significant(result.gb_per_s), numbers::fraction(result.fraction_of_copy), none()],
+    };
     [
         result.loss.clone(),
         shape_text(&result.shape),
         result.dtype.clone(),
         numbers::significant(result.median_ms),
         numbers::percent(result.spread),
-        numbers::significant(result.gb_per_s),
-        numbers::fraction(result.fraction_of_copy),
+        rate,
+        fraction,
+        operations,
         numbers::significant(result.first_call_ms),
         numbers::significant(result.record_us),
         result.origin.clone(),

@@ -1,6 +1,6 @@
 //! Calls of several panels, and what adapters with many lanes do.
 
-use wgloss::{Adapter, DType, Gpu, Loss, Options, Reduce, Reduction};
+use wgloss::{Adapter, DType, Gpu, Options, Reduce, Reduction};
 
 use super::{adapters, agreement::evaluated, every_loss, inputs, is_sorted};
 
@@ -60,12 +60,20 @@ fn parts_of_a_gathering_are_joined() {
 }
 
 #[test]
-fn rows_of_many_dimensions_are_refused_by_name() {
+fn batches_beyond_a_limit_are_refused_by_name() {
     for gpu in adapters::all() {
         let loss = super::loss("info_nce", &[]);
-        let ty = wgloss::TensorType::new(DType::F32, [4, 1 << 24]);
-        let types = wgloss::Named::new().with("query", ty.clone()).with("key", ty);
-        let error = wgloss::Plan::new(gpu, &loss, &types, Reduction::Mean).unwrap_err();
-        assert!(matches!(error, wgloss::Error::Limit { .. }), "{}: {error}", loss.spec().name);
+        for shape in
+            [[4, 1 << 24], [1, usize::MAX], [usize::MAX, 1], [usize::MAX, usize::MAX], [1 << 30, 2], [3, 150_000]]
+        {
+            let ty = wgloss::TensorType::new(DType::F32, shape);
+            let types = wgloss::Named::new().with("query", ty.clone()).with("key", ty);
+            match wgloss::Plan::new(gpu, &loss, &types, Reduction::Mean) {
+                Err(wgloss::Error::Limit { .. }) => {}
+                // Only llvmpipe's loops are too short for so many dimensions.
+                Ok(_) if shape == [3, 150_000] && !gpu.adapter_id().contains("llvmpipe") => {}
+                other => panic!("{shape:?} on {gpu:?}: {:?}", other.map(|plan| plan.workspace_size())),
+            }
+        }
     }
 }

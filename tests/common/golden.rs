@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value as Json;
-use wgloss::{AnyLoss, DType, HostTensor, Named, Reduction, losses, spec::LossSpec};
+use wgloss::{AnyLoss, DType, HostTensor, Named, Reduction};
 
 /// One loss of one set of inputs, with its expected results.
 pub struct Case {
@@ -37,7 +37,7 @@ fn read(file: &[u8]) -> Vec<Case> {
 fn case(name: &str, described: &Json, tensors: &SafeTensors<'_>) -> Case {
     let params = described["params"].as_object().unwrap();
     let settings: Vec<_> = params.iter().map(|(key, value)| (key.as_str(), value.as_str().unwrap())).collect();
-    let loss = AnyLoss::of(spec(described["loss"].as_str().unwrap()), &settings).unwrap();
+    let loss = AnyLoss::new(described["loss"].as_str().unwrap(), &settings).unwrap();
     let reduction = described["reduction"].as_str().unwrap().parse().unwrap();
 
     let (mut inputs, mut expected_loss, mut expected_gradients) = (Named::new(), None, Named::new());
@@ -53,20 +53,6 @@ fn case(name: &str, described: &Json, tensors: &SafeTensors<'_>) -> Case {
     }
     let expected_loss = expected_loss.unwrap();
     Case { name: name.to_string(), loss, reduction, inputs, expected_loss, expected_gradients }
-}
-
-/// The entry of that name: also of a loss that has a reference and no kernels yet.
-fn spec(name: &str) -> &'static LossSpec {
-    let batch: [&LossSpec; 7] = [
-        &losses::TRIPLET_BATCH_HARD,
-        &losses::TRIPLET_SEMI_HARD,
-        &losses::TRIPLET_BATCH_ALL,
-        &losses::INFO_NCE,
-        &losses::CLIP,
-        &losses::NT_XENT,
-        &losses::SUP_CON,
-    ];
-    losses::ALL.iter().copied().chain(batch).find(|spec| spec.name == name).unwrap()
 }
 
 fn host(tensor: &TensorView<'_>) -> HostTensor<'static> {

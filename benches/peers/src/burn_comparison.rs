@@ -8,7 +8,7 @@ use wgloss::{
 };
 
 use crate::{
-    burn_boxes,
+    burn_batch, burn_boxes,
     burn_inputs::BurnInputs,
     burn_losses, burn_regions, burn_step, find_loss, inputs,
     kinds::Kind,
@@ -23,18 +23,21 @@ pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Err
     let device = &burn_step::open_device(gpu)?;
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
+    let losses =
+        [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES, burn_batch::LOSSES].into_iter().flatten();
+    let of_listed_pairs = burn_batch::OF_LISTED_PAIRS.iter().map(|loss| (format!("{peer}, listed pairs"), loss));
     let mut cases = Vec::new();
-    for &(name, by_burn) in [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES].into_iter().flatten() {
+    for (peer, &(name, by_burn)) in losses.map(|loss| (peer.clone(), loss)).chain(of_listed_pairs) {
         let loss = find_loss(name)?;
         let kind = Kind::of(&loss);
         if kinds.is_empty() || kinds.contains(&kind) {
-            cases.extend(kind.shapes().iter().map(|&shape| (name, by_burn, loss.clone(), shape)));
+            cases.extend(kind.shapes().iter().map(|&shape| (peer.clone(), name, by_burn, loss.clone(), shape)));
         }
     }
 
     let mut report = Report::new(gpu, ClockKind::SubmitToDone);
     let mut is_right = true;
-    for (index, (name, by_burn, loss, shape)) in cases.iter().enumerate() {
+    for (index, (peer, name, by_burn, loss, shape)) in cases.iter().enumerate() {
         let inputs = &inputs::draw(loss, shape, DType::F32)?;
         let case = Case {
             wgloss: Box::new(WglossStep::new(gpu, loss, inputs)?),
@@ -43,7 +46,7 @@ pub fn compare(gpu: &Gpu, kinds: &[Kind], path: &Path) -> Result<(), Box<dyn Err
         };
         let Outcome { wgloss, peer: burn, wgloss_error, peer_error } = case.run();
         let ratio = burn.median() / wgloss.median();
-        eprintln!("{}/{} {name} {}: {ratio:.2}×", index + 1, cases.len(), shape_text(shape));
+        eprintln!("{}/{} {name} {}: {peer} {ratio:.2}×", index + 1, cases.len(), shape_text(shape));
         for (library, error) in [("wgloss", &wgloss_error), ("Burn", &peer_error)] {
             if !error.is_rounding() {
                 eprintln!("  {library}'s result is wrong: {error}");

@@ -20,12 +20,14 @@ pub struct BurnInputs<'a> {
 }
 
 impl BurnInputs<'_> {
-    /// The input of that name, or one of N, C and the product of the other axes where it has more axes than asked for.
+    /// The input of that name, or one of N, C and the product of the other axes where it has more axes than asked for;
+    /// where it has fewer, the last ones are 1.
     pub fn tensor<const D: usize>(&self, name: &str) -> Tensor<D> {
         let input = self.inputs.get(name).expect("the loss has this input");
         let values: Vec<f32> = input.to_vec().expect("all floats are f32");
         let mut shape = input.shape().to_vec();
         let inner = shape.drain((D - 1).min(shape.len())..).product();
+        shape.resize(D - 1, 1);
         shape.push(inner);
         Tensor::from_data(TensorData::new(values, shape), self.device)
     }
@@ -40,12 +42,17 @@ impl BurnInputs<'_> {
         if self.has_inner_axes() { rows(self.tensor(name)) } else { self.tensor(name) }
     }
 
+    /// An input of indices, such as classes.
+    pub fn indices(&self, name: &str) -> Tensor<1, Int> {
+        let input = self.inputs.get(name).expect("the loss has this input");
+        let indices: Vec<i32> = input.to_vec().expect("indices are i32");
+        let count = indices.len();
+        Tensor::from_data(TensorData::new(indices, [count]), self.device)
+    }
+
     /// Targets that are class indices.
     pub fn classes(&self) -> Tensor<1, Int> {
-        let input = self.inputs.get("target").expect("the loss has a target");
-        let classes: Vec<i32> = input.to_vec().expect("classes are i32");
-        let rows = classes.len();
-        Tensor::from_data(TensorData::new(classes, [rows]), self.device)
+        self.indices("target")
     }
 
     /// Targets that are 0 or 1, which Burn takes as integers.

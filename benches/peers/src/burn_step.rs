@@ -60,9 +60,9 @@ pub struct BurnStep<const D: usize, const K: usize, F> {
 /// What a forward pass gives.
 pub struct Forward {
     /// The loss, or the values of a function.
-    value: Tensor<1>,
+    pub value: Tensor<1>,
     /// The scalar whose gradients are those of the step.
-    scalar: Tensor<1>,
+    pub scalar: Tensor<1>,
 }
 
 impl From<Tensor<1>> for Forward {

@@ -3,11 +3,14 @@
 use wgloss::{
     AnyLoss, DType, Error, HostTensor, Loss, Named,
     bench::Case,
-    spec::{Domain, LossSpec, Shape, Values},
+    spec::{Domain, Driver, LossSpec, Shape, Values},
 };
 
 /// Inputs by their names.
 pub type Inputs = Named<HostTensor<'static>>;
+
+/// About so many rows of a batch have the same label.
+const ROWS_A_CLASS: u64 = 8;
 
 /// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. A function of a value per
 /// class gets an upstream gradient besides.
@@ -21,6 +24,8 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
     for (name, ty) in case.types().iter() {
         let length = ty.elements();
         let tensor = if ty.dtype == DType::I32 {
+            let is_label = spec.input(name).is_some_and(|input| input.domain == Domain::Label);
+            let classes = if is_label { (length / ROWS_A_CLASS).max(1) } else { classes as u64 };
             let bytes: Vec<u8> = (0..length).flat_map(|_| rng.i32(0..classes as i32).to_le_bytes()).collect();
             HostTensor::from_bytes(DType::I32, ty.shape.clone(), bytes)?
         } else {
@@ -56,6 +61,12 @@ enum Distribution {
     /// Multiples of 3/4096 between −4 and 4. Their differences are exact in f32, and none is ±1: at the kink of a loss
     /// rounding would decide on the gradient.
     Grid,
+    /// Multiples of 1/1024 between −181/1024 and 181/1024: rows of 128 are about as long as 1. The squares of their
+    /// distances are exact in f32, so that no rounding decides which is the nearest; and no distances differ by 1, the
+    /// margin, where rounding would decide which triplets have a loss.
+    FineGrid,
+    /// Always this one.
+    Constant(f64),
     /// Whole numbers from 0 to this one.
     Count(u8),
     /// One of two values.
@@ -65,6 +76,11 @@ enum Distribution {
 impl Distribution {
     fn of(spec: &LossSpec, input: &str, values: &Values, classes: usize) -> Self {
         let Some(input) = spec.input(input) else { return Distribution::Grid };
+        match (spec.driver, input.shape) {
+            (Driver::Batch(_), Shape::Embeddings) => return Distribution::FineGrid,
+            (Driver::Batch(_), Shape::Scalar) => return Distribution::Constant((1.0_f64 / 0.07).ln()),
+            _ => {}
+        }
         match input.domain.resolve(values) {
             Domain::LogRate => Distribution::Uniform(-2.0, 2.0),
             Domain::Positive => Distribution::Uniform(0.5, 2.0),
@@ -85,6 +101,8 @@ impl Distribution {
         match *self {
             Distribution::Uniform(low, high) => low + (high - low) * rng.f64(),
             Distribution::Grid => f64::from(rng.i32(-5461..=5461)) * 3.0 / 4096.0,
+            Distribution::FineGrid => f64::from(rng.i32(-181..=181)) / 1024.0,
+            Distribution::Constant(value) => value,
             Distribution::Count(most) => rng.u8(0..=most).into(),
             Distribution::Either(one, other) => [one, other][usize::from(rng.bool())],
         }

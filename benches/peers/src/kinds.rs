@@ -3,7 +3,10 @@
 use std::fmt;
 
 use clap::ValueEnum;
-use wgloss::{Loss, spec::Driver};
+use wgloss::{
+    Loss,
+    spec::{Anchors, Batch, Driver},
+};
 
 /// What a loss is computed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -12,6 +15,12 @@ pub enum Kind {
     Rows,
     Regions,
     Boxes,
+    /// Rows of embeddings with others that are given.
+    Pairs,
+    /// All embeddings of a batch with each other.
+    Batch,
+    /// The same, in triplets.
+    Triplets,
 }
 
 impl Kind {
@@ -22,6 +31,9 @@ impl Kind {
             Driver::Rows(_) => Kind::Rows,
             Driver::Regions(_) => Kind::Regions,
             Driver::Boxes => Kind::Boxes,
+            Driver::Pairs => Kind::Pairs,
+            Driver::Batch(Batch { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
+            Driver::Batch(_) => Kind::Batch,
         }
     }
 
@@ -39,6 +51,12 @@ impl Kind {
             Kind::Regions => &[&[4, 8, 256, 256], &[2, 4, 64, 64, 64]],
             // Some thousand for each image, and all of a detector for a batch of 64 images.
             Kind::Boxes => &[&[65_536, 4], &[64, 8400, 4]],
+            // Many rows: all the memory that is read is embeddings.
+            Kind::Pairs => &[&[65_536, 128]],
+            // Batches of 1,024 and 2,048 in the dimensions of SimCLR's projections.
+            Kind::Batch => &[&[1024, 128], &[2048, 128]],
+            // A billion triplets.
+            Kind::Triplets => &[&[1024, 128]],
         }
     }
 }

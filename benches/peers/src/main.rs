@@ -2,6 +2,7 @@
 //!
 //! `make bench-peers` runs all of it; `README.md` says how to run parts, and what the figures mean.
 
+mod burn_batch;
 mod burn_boxes;
 mod burn_comparison;
 mod burn_inputs;

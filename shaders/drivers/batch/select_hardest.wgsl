@@ -59,9 +59,9 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
 
     let weight = load_weight(row);
     if (thread.lane == 0u) {
-        let none = NOWHERE;
         store_loss(row, weight * outcome.x);
-        store_hardest(row, bitcast<i32>(select(none, positive, is_item)), bitcast<i32>(select(none, negative, is_item)));
+        let is_known = is_item && !spoilt;
+        store_hardest(row, select(-1, i32(positive), is_known), select(-1, i32(negative), is_known));
         let record = params.first_row + local;
         records[record].loss = weight * outcome.x;
         records[record].mass = select(0.0, weight, is_item);

@@ -1,7 +1,7 @@
 //! How near the losses come to the speed of a copy.
 
 use maud::{Markup, html};
-use wgloss::bench::{Change, ComparedCase, Comparison, Entry};
+use wgloss::bench::{Change, ComparedCase, Comparison, Entry, Measurement};
 
 use super::{
     catalogue,
@@ -21,10 +21,13 @@ const TICK: f64 = 0.25;
 
 /// The section, with a figure for each family of losses.
 pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
-    let measurements = comparison.cases.iter().flat_map(|case| case.entries.iter().flatten());
-    let fractions = measurements.map(|entry| entry.measurement.fraction_of_copy).filter(|x| x.is_finite());
+    // The time of others is not that of their bytes.
+    let is_of_bytes = |case: &&ComparedCase| measurements(case).any(|measurement| measurement.gflop_per_s.is_none());
+    let cases: Vec<&ComparedCase> = comparison.cases.iter().filter(is_of_bytes).collect();
+    let fractions = cases.iter().flat_map(|case| measurements(case)).map(|measurement| measurement.fraction_of_copy);
+    let fractions = fractions.filter(|x| x.is_finite());
     let end = fractions.fold(LEAST_END, |end, x| end.max(1.02 * x)).min(GREATEST_END);
-    let families = catalogue::by_family(&comparison.cases, |case| case.loss);
+    let families = catalogue::by_family(cases, |case| case.loss);
     html! {
         @if !families.is_empty() {
             section {
@@ -46,6 +49,10 @@ pub fn section(comparison: &Comparison, runs: &[Run]) -> Markup {
             }
         }
     }
+}
+
+fn measurements<'a>(case: &ComparedCase<'a>) -> impl Iterator<Item = &'a Measurement> {
+    case.entries.iter().flatten().map(|entry| entry.measurement)
 }
 
 fn chart<'a>(cases: Vec<&ComparedCase<'a>>, runs: &[Run], end: f64) -> Chart<'a> {

@@ -56,9 +56,11 @@ fn clock(clock: ClockKind) -> &'static str {
 
 /// How fast the losses are on the whole.
 fn summary(comparison: &Comparison, run: usize) -> Markup {
-    let entries =
-        comparison.cases.iter().filter_map(|case| Some((case, case.entries[run]?.measurement.fraction_of_copy)));
-    let mut fractions: Vec<(&ComparedCase, f64)> = entries.filter(|(_, fraction)| fraction.is_finite()).collect();
+    let entries = comparison.cases.iter().filter_map(|case| Some((case, case.entries[run]?.measurement)));
+    // The time of others is not that of their bytes.
+    let of_bytes = entries.filter(|(_, measurement)| measurement.gflop_per_s.is_none());
+    let fractions = of_bytes.map(|(case, measurement)| (case, measurement.fraction_of_copy));
+    let mut fractions: Vec<(&ComparedCase, f64)> = fractions.filter(|(_, fraction)| fraction.is_finite()).collect();
     fractions.sort_by(|a, b| a.1.total_cmp(&b.1));
     let tile = |figure: f64, meaning: String| html! { div { b { (numbers::fraction(figure)) } span { (meaning) } } };
     let name = |case: &ComparedCase| format!("{} {:?}", case.loss, case.shape);

@@ -98,7 +98,13 @@ fn losses<'a>(comparison: &Comparison<'a>, runs: &[Run]) -> Table<'a> {
         columns.extend([Text("run"), Text("since A")]);
     }
     columns.extend([Number("time, ms"), Number("spread"), Number("runs"), Number("MB to move"), Number("GB/s")]);
-    columns.extend([Number("copy, ms"), Number("of copy"), Number("first call, ms"), Number("recording, µs")]);
+    columns.extend([
+        Number("copy, ms"),
+        Number("of copy"),
+        Number("GFLOP/s"),
+        Number("first call, ms"),
+        Number("recording, µs"),
+    ]);
     columns.push(Long("shape from"));
 
     let row = |case: &ComparedCase, run: &Run, entry: &Entry| {
@@ -114,6 +120,7 @@ fn losses<'a>(comparison: &Comparison<'a>, runs: &[Run]) -> Table<'a> {
         );
         cells.extend([m.gb_per_s, m.copy_ms].map(numbers::significant).map(cell));
         cells.push(cell(numbers::fraction(m.fraction_of_copy)));
+        cells.push(cell(numbers::significant(m.gflop_per_s.unwrap_or(f64::NAN))));
         cells.extend([m.first_call_ms, m.record_us].map(numbers::significant).map(cell));
         cells.push(cell(&m.origin));
         cells

@@ -38,6 +38,7 @@ fn measurement(loss: &str, fraction_of_copy: f64) -> Measurement {
         gb_per_s: 0.256,
         copy_ms: 2.0 * fraction_of_copy,
         fraction_of_copy,
+        gflop_per_s: None,
         first_call_ms: 34.5,
         record_us: 6.78,
     }
@@ -109,6 +110,14 @@ fn a_report_is_shown_with_all_its_figures() {
     assert_shows(&page, &["34.5", "6.78", "slope 1.00", "Geometric mean of 2: <b>4.00×</b>", "1 wrong"]);
     assert_shows(&page, &["Regression", "Binary and multi-label", "Multi-class", "Functions of rows"]);
     assert!(!page.contains("Other losses") && !page.contains("Run A"));
+}
+
+#[test]
+fn what_compares_all_pairs_is_not_beside_a_copy() {
+    let of_pairs = Measurement { gflop_per_s: Some(12.3), ..measurement("clip", 0.004) };
+    let page = page(&[Report { results: vec![of_pairs], ..report("vulkan:a") }]);
+    assert_shows(&page, &["clip", "12.3"]);
+    assert!(!page.contains("Speed beside a copy"));
 }
 
 #[test]
