@@ -17,7 +17,7 @@ PYTHON ?= python3
 tint_installed := tests/tint/node_modules/.package-lock.json
 
 # The profile and the features of `make test`, and one build for all programs, so that nothing is compiled twice.
-build_programs := cargo build --all-features --bin wgloss --example train_digits --example segment
+build_programs := cargo build --all-features --bin wgloss --example train_digits --example segment --example embed_digits
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -11,20 +11,20 @@ use crate::{
 };
 
 /// Images of a batch, the same for all losses.
-pub const IMAGES: usize = 160;
+pub const IMAGES: usize = 80;
 
-/// By how many pixels an image is moved at most, and how large the noise on each pixel is at most.
-const SHIFT: f32 = 1.0;
-const NOISE: f32 = 0.1;
+/// By how many pixels a view is moved at most, and how large the noise on each pixel is at most.
+const SHIFT: f32 = 0.5;
+const NOISE: f32 = 0.5;
 
 /// How a batch is drawn, as the loss asks for.
 #[derive(Clone, Copy)]
 pub enum Sampling {
     /// As many images of each digit, with their labels: every anchor has positives and negatives.
     Balanced,
-    /// Two views of each image, those of one kind before those of the other. No labels.
+    /// Two views of each image, the first ones of all images before the second ones. No labels.
     Views,
-    /// Pairs of images, half of them of the same digit, and whether they are. The first of all pairs come first.
+    /// Pairs of images, half of them of the same digit, and whether they are. The first images of all pairs come first.
     Pairs,
 }
 
@@ -35,6 +35,15 @@ pub struct Batch {
 }
 
 impl Sampling {
+    /// What the loss is told.
+    pub fn description(self) -> &'static str {
+        match self {
+            Sampling::Balanced => "from labels",
+            Sampling::Views => "without labels",
+            Sampling::Pairs => "from pairs",
+        }
+    }
+
     /// The types of a loss's inputs.
     pub fn types(self) -> Vec<TensorType> {
         let embeddings = |rows| TensorType::new(DType::F32, [rows, DIMENSIONS]);
@@ -73,7 +82,11 @@ impl Sampling {
                 ([first, second].concat(), Some(similar))
             }
         };
-        let images = samples.iter().flat_map(|&sample| view(digits.image(sample), rng)).collect();
+        let images = samples.iter().map(|&sample| digits.image(sample));
+        let images = match self {
+            Sampling::Views => images.flat_map(|image| view(image, rng)).collect(),
+            Sampling::Balanced | Sampling::Pairs => images.flatten().copied().collect(),
+        };
         Batch { images, target }
     }
 }

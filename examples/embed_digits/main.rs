@@ -40,11 +40,12 @@ const LOSSES: [(&str, &[(&str, &str)], Sampling); 5] = [
     ("triplet_semi_hard", &[("margin", "0.5")], Sampling::Balanced),
     ("sup_con", &[("temperature", "0.1")], Sampling::Balanced),
     ("contrastive", &[], Sampling::Pairs),
-    ("nt_xent", &[("temperature", "0.2")], Sampling::Views),
+    ("nt_xent", &[("temperature", "0.3")], Sampling::Views),
 ];
 
-const HIDDEN: usize = 128;
-const LEARNING_RATE: f32 = 0.003;
+const HIDDEN: usize = 256;
+/// Of the first step; it falls to 0 with the last.
+const LEARNING_RATE: f32 = 0.006;
 
 /// Embeds handwritten digits with losses of your choice.
 #[derive(Parser)]
@@ -56,8 +57,8 @@ struct Args {
         value_parser = PossibleValuesParser::new(LOSSES.map(|(name, ..)| name)),
     )]
     losses: Vec<String>,
-    /// Steps of training, each with a batch of 160 images
-    #[arg(long, default_value_t = 600, value_parser = value_parser!(u32).range(1..))]
+    /// Steps of training, each with a batch of 80 images
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
     /// Seed of the split, of the first weights and of the batches
     #[arg(long, default_value_t = 0)]
@@ -108,15 +109,16 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         print_row(name, &verdict, active, Some(seconds));
         panels.push(Panel {
             title: name.to_string(),
-            note: format!("{:.1} % held-out accuracy", verdict.accuracy),
+            note: format!("held-out accuracy {:.1} %, {}", verdict.accuracy, sampling.description()),
             places: sphere::vectors(&embed(&network, &held_out.images)).to_vec(),
         });
     }
     let explanation = [
-        format!("{} held-out digits as embeddings of unit length:", held_out.labels.len()),
-        "places on a sphere, seen as an equal-area map of all of it.".to_string(),
-        format!("Accuracy: by the {NEIGHBOURS} nearest training digits."),
-        format!("By pixels instead of embeddings: {pixels:.1} %."),
+        format!("Each map shows {} held-out digits. Embeddings have unit length,", held_out.labels.len()),
+        "so they lie on a sphere; the map shows all of it, areas as they are.".to_string(),
+        "Numbers stand at the centres of the classes.".to_string(),
+        format!("Accuracy: what most of the {NEIGHBOURS} nearest training digits are."),
+        format!("By the 64 pixels instead of embeddings: {pixels:.1} %."),
     ];
     write(&args.output, &scatter::draw(&panels, &held_out.labels, &explanation))?;
     println!("\nmaps in {}", args.output.display());
@@ -147,20 +149,21 @@ fn train(
     let mut active = Vec::new();
     let progress = ProgressBar::new(steps.into());
     progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
-    for number in 1..=steps {
+    for step in 0..steps {
         let Batch { images, target } = sampling.draw(training, rng);
         if let Some(target) = target {
             loss.target.write(&target)?;
         }
         let (hidden, outputs) = network.forward(&images);
-        let step = loss.evaluate(&sphere::normalize(&outputs))?;
-        if !step.loss.is_finite() {
-            return Err(format!("the loss became {} in step {number}", step.loss).into());
+        let result = loss.evaluate(&sphere::normalize(&outputs))?;
+        if !result.loss.is_finite() {
+            return Err(format!("the loss became {} in step {}", result.loss, step + 1).into());
         }
-        let gradient = sphere::normalize_gradient(&outputs, &step.gradient);
-        network.backward(&images, &hidden, &gradient, LEARNING_RATE);
-        active.extend(step.mining.map(|mining| mining.active_fraction()));
-        progress.set_message(format!("loss {:.4}", step.loss));
+        let gradient = sphere::normalize_gradient(&outputs, &result.gradient);
+        let remaining = (steps - step) as f32 / steps as f32;
+        network.backward(&images, &hidden, &gradient, LEARNING_RATE * remaining);
+        active.extend(result.mining.map(|mining| mining.active_fraction()));
+        progress.set_message(format!("loss {:.4}", result.loss));
         progress.inc(1);
     }
     progress.finish_and_clear();

@@ -5,8 +5,7 @@ use crate::{
     sphere::{self, MAP_RADII, Vector},
 };
 
-/// Colours of the digits, as far apart as ten can be for most eyes, those of colour-blind people included. The numbers at
-/// the classes' centres say the rest.
+/// Colours of the digits, by Paul Tol for colour-blind eyes too. The numbers at the classes' centres say the rest.
 const COLORS: [&str; CLASSES] =
     ["#332288", "#88ccee", "#117733", "#ddcc77", "#cc6677", "#882255", "#44aa99", "#999933", "#aa4499", "#777777"];
 
@@ -75,21 +74,21 @@ impl Panel {
             let color = COLORS[label as usize];
             svg += &format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\" fill-opacity=\"0.75\"/>\n");
         }
-        for (class, color) in COLORS.iter().enumerate() {
+        for class in 0..CLASSES {
             let of_class = turned.iter().zip(labels).filter(|(_, label)| **label as usize == class);
             let (x, y) = position(sphere::map(&sphere::centre(of_class.map(|(place, _)| place))));
-            svg += &number(class, color, x, y);
+            svg += &number(class, x, y);
         }
         svg
     }
 }
 
-/// A digit in its colour that can be read on top of anything.
-fn number(class: usize, color: &str, x: f32, y: f32) -> String {
+/// A digit that can be read on top of anything.
+fn number(class: usize, x: f32, y: f32) -> String {
     format!(
-        "<text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"20\" font-weight=\"bold\" text-anchor=\"middle\" fill=\"{color}\" \
+        "<text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"18\" font-weight=\"bold\" text-anchor=\"middle\" fill=\"#222\" \
          stroke=\"white\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\">{class}</text>\n",
-        y + 7.0
+        y + 6.5
     )
 }
 
@@ -99,7 +98,7 @@ fn legend(explanation: &[String], (x, y): (f32, f32)) -> String {
         let x = x + 10.0 + 43.0 * class as f32;
         let y = y + CAPTION + 20.0;
         svg += &format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"5\" fill=\"{color}\"/>\n");
-        svg += &number(class, color, x + 15.0, y);
+        svg += &number(class, x + 15.0, y);
     }
     for (line, text) in explanation.iter().enumerate() {
         svg += &format!("<text x=\"{x}\" y=\"{}\">{text}</text>\n", y + CAPTION + 64.0 + 19.0 * line as f32);
