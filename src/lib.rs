@@ -142,3 +142,8 @@ struct RowsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/segmentation.md")]
 struct SegmentationPage;
+
+/// Runs the code of the page on metric learning.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/metric_learning.md")]
+struct MetricLearningPage;

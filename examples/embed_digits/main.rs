@@ -109,7 +109,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         print_row(name, &verdict, active, Some(seconds));
         panels.push(Panel {
             title: name.to_string(),
-            note: format!("held-out accuracy {:.1} %, {}", verdict.accuracy, sampling.description()),
+            note: format!("learnt {}; {:.1} % recognised", sampling.description(), verdict.accuracy),
             places: sphere::vectors(&embed(&network, &held_out.images)).to_vec(),
         });
     }
@@ -117,8 +117,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         format!("Each map shows {} held-out digits. Embeddings have unit length,", held_out.labels.len()),
         "so they lie on a sphere; the map shows all of it, areas as they are.".to_string(),
         "Numbers stand at the centres of the classes.".to_string(),
-        format!("Accuracy: what most of the {NEIGHBOURS} nearest training digits are."),
-        format!("By the 64 pixels instead of embeddings: {pixels:.1} %."),
+        format!("A digit is recognised by the {NEIGHBOURS} nearest training digits;"),
+        format!("from its 64 pixels instead of the embedding, {pixels:.1} % are."),
     ];
     write(&args.output, &scatter::draw(&panels, &held_out.labels, &explanation))?;
     println!("\nmaps in {}", args.output.display());

@@ -69,14 +69,20 @@ impl Panel {
         }
         let axes = sphere::turn(&self.places);
         let turned: Vec<Vector> = self.places.iter().map(|place| sphere::apply(&axes, place)).collect();
-        for (place, &label) in turned.iter().zip(labels) {
-            let (x, y) = position(sphere::map(place));
-            let color = COLORS[label as usize];
-            svg += &format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{color}\" fill-opacity=\"0.75\"/>\n");
+        let of_class = |class: usize| {
+            let labelled = turned.iter().zip(labels);
+            labelled.filter(move |(_, label)| **label as usize == class).map(|(place, _)| place)
+        };
+        for (class, color) in COLORS.iter().enumerate() {
+            svg += &format!("<g fill=\"{color}\" fill-opacity=\"0.75\">\n");
+            for place in of_class(class) {
+                let (x, y) = position(sphere::map(place));
+                svg += &format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>\n");
+            }
+            svg += "</g>\n";
         }
         for class in 0..CLASSES {
-            let of_class = turned.iter().zip(labels).filter(|(_, label)| **label as usize == class);
-            let (x, y) = position(sphere::map(&sphere::centre(of_class.map(|(place, _)| place))));
+            let (x, y) = position(sphere::map(&sphere::centre(of_class(class))));
             svg += &number(class, x, y);
         }
         svg

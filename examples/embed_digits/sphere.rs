@@ -19,7 +19,7 @@ pub fn vectors(rows: &[f32]) -> &[Vector] {
 
 /// Rows brought to unit length.
 pub fn normalize(rows: &[f32]) -> Vec<f32> {
-    vectors(rows).iter().flat_map(|row| row.map(|value| value / length(row))).collect()
+    vectors(rows).iter().flat_map(unit).collect()
 }
 
 /// The gradient with respect to rows, from that with respect to the same rows of unit length: the part along the row is
@@ -37,7 +37,7 @@ pub fn normalize_gradient(rows: &[f32], gradient: &[f32]) -> Vec<f32> {
 /// The mean of some places, on the sphere too.
 pub fn centre<'a>(places: impl IntoIterator<Item = &'a Vector>) -> Vector {
     let sum = places.into_iter().fold([0.0; 3], |sum, place| std::array::from_fn(|axis| sum[axis] + place[axis]));
-    sum.map(|value| value / length(&sum))
+    unit(&sum)
 }
 
 /// Three axes at right angles: how the sphere is turned before it is mapped.
@@ -50,9 +50,9 @@ pub fn turn(places: &[Vector]) -> Axes {
     let mut rng = Rng::with_seed(0);
     let near = |axes: &Axes| places.iter().filter(|place| seam_distance(&apply(axes, place)) < NEAR).count();
     let random = || {
-        let mut vector = || centre(&[std::array::from_fn(|_| 2.0 * rng.f32() - 1.0)]);
+        let mut vector = || unit(&std::array::from_fn(|_| 2.0 * rng.f32() - 1.0));
         let (first, other) = (vector(), vector());
-        let third = centre(&[cross(&first, &other)]);
+        let third = unit(&cross(&first, &other));
         [first, cross(&third, &first), third]
     };
     std::iter::repeat_with(random).take(TRIES).min_by_key(near).expect("there are tries")
@@ -84,6 +84,10 @@ pub fn graticule() -> Vec<Vec<[f32; 2]>> {
     let meridians = (-2..=2).map(|line| steps(48).map(|t| from_angles(line as f32 * PI / 3.0, t * PI / 2.0)).collect());
     let parallels = (-1..=1).map(|line| steps(48).map(|t| from_angles(t * PI, line as f32 * PI / 4.0)).collect());
     meridians.chain(parallels).collect()
+}
+
+fn unit(vector: &Vector) -> Vector {
+    vector.map(|value| value / length(vector))
 }
 
 fn length(vector: &Vector) -> f32 {
