@@ -21,7 +21,7 @@ use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
-use wgloss::{AnyLoss, DType, Distance, Gpu, Gradients, Mining, Options, Reduction, TensorType, TripletBatchHard};
+use wgloss::{AnyLoss, DType, Gpu, Gradients, Mining, Options, Reduction, TensorType, TripletBatchHard};
 
 use batches::{Batch, IMAGES, Sampling};
 use common::{
@@ -34,14 +34,21 @@ use neighbours::{Labelled, NEIGHBOURS, accuracy};
 use scatter::Panel;
 use sphere::DIMENSIONS;
 
-/// The losses to compare, with parameters other than their defaults, and the batches that they take.
-const LOSSES: [(&str, &[(&str, &str)], Sampling); 5] = [
-    ("triplet_batch_hard", &[("margin", "0.5")], Sampling::Balanced),
-    ("triplet_semi_hard", &[("margin", "0.5")], Sampling::Balanced),
-    ("sup_con", &[("temperature", "0.1")], Sampling::Balanced),
-    ("contrastive", &[], Sampling::Pairs),
-    ("nt_xent", &[("temperature", "0.3")], Sampling::Views),
+/// The losses to compare.
+const CANDIDATES: [Candidate; 5] = [
+    Candidate { name: "triplet_batch_hard", settings: &[("margin", "0.5")], sampling: Sampling::Balanced },
+    Candidate { name: "triplet_semi_hard", settings: &[("margin", "0.5")], sampling: Sampling::Balanced },
+    Candidate { name: "sup_con", settings: &[("temperature", "0.1")], sampling: Sampling::Balanced },
+    Candidate { name: "contrastive", settings: &[], sampling: Sampling::Pairs },
+    Candidate { name: "nt_xent", settings: &[("temperature", "0.3")], sampling: Sampling::Views },
 ];
+
+/// A loss with parameters other than their defaults, and the batches that it takes.
+struct Candidate {
+    name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    sampling: Sampling,
+}
 
 const HIDDEN: usize = 256;
 /// Of the first step; it falls to 0 with the last.
@@ -53,8 +60,8 @@ struct Args {
     /// A loss; may be repeated
     #[arg(
         long = "loss",
-        default_values = LOSSES.map(|(name, ..)| name),
-        value_parser = PossibleValuesParser::new(LOSSES.map(|(name, ..)| name)),
+        default_values = CANDIDATES.map(|candidate| candidate.name),
+        value_parser = PossibleValuesParser::new(CANDIDATES.map(|candidate| candidate.name)),
     )]
     losses: Vec<String>,
     /// Steps of training, each with a batch of 80 images
@@ -98,12 +105,12 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     print_row("before training", &judge.verdict(&first)?, None, None);
 
     let mut panels = Vec::new();
-    for (name, settings, sampling) in
-        LOSSES.into_iter().filter(|(name, ..)| args.losses.iter().any(|chosen| chosen == name))
-    {
+    let is_chosen = |candidate: &Candidate| args.losses.iter().any(|chosen| chosen == candidate.name);
+    for Candidate { name, settings, sampling } in CANDIDATES.into_iter().filter(is_chosen) {
         let loss = GpuLoss::new(&gpu, &AnyLoss::new(name, settings)?, &sampling.types(), Reduction::Mean)?;
         let start = Instant::now();
-        let (network, active) = train(args.steps, &loss, sampling, first.clone(), &training, &mut rng.clone())?;
+        let Trained { network, active } =
+            train(args.steps, &loss, sampling, first.clone(), &training, &mut rng.clone())?;
         let seconds = start.elapsed().as_secs_f64();
         let verdict = judge.verdict(&network)?;
         print_row(name, &verdict, active, Some(seconds));
@@ -136,8 +143,13 @@ fn print_row(name: &str, verdict: &Verdict, active: Option<[f64; 2]>, seconds: O
     );
 }
 
-/// Trains a network; gives it and, of a triplet loss, the fraction of active triplets in the first and the last tenth of
-/// the steps.
+struct Trained {
+    network: Network,
+    /// Of a triplet loss, the fraction of active triplets in the first and in the last tenth of the steps.
+    active: Option<[f64; 2]>,
+}
+
+/// Trains a network.
 fn train(
     steps: u32,
     loss: &GpuLoss,
@@ -145,7 +157,7 @@ fn train(
     mut network: Network,
     training: &Digits,
     rng: &mut Rng,
-) -> Result<(Network, Option<[f64; 2]>), Box<dyn Error>> {
+) -> Result<Trained, Box<dyn Error>> {
     let mut active = Vec::new();
     let progress = ProgressBar::new(steps.into());
     progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
@@ -169,8 +181,8 @@ fn train(
     progress.finish_and_clear();
     let tenth = active.len().div_ceil(10);
     let mean = |fractions: &[f64]| fractions.iter().sum::<f64>() / fractions.len() as f64;
-    let ends = (tenth > 0).then(|| [mean(&active[..tenth]), mean(&active[active.len() - tenth..])]);
-    Ok((network, ends))
+    let active = (tenth > 0).then(|| [mean(&active[..tenth]), mean(&active[active.len() - tenth..])]);
+    Ok(Trained { network, active })
 }
 
 /// The embeddings of images, of unit length.
@@ -197,9 +209,8 @@ impl<'a> Judge<'a> {
     fn new(gpu: &Gpu, training: &'a Digits, held_out: &'a Digits) -> Result<Self, wgloss::Error> {
         let count = held_out.labels.len();
         let types = [TensorType::new(DType::F32, [count, DIMENSIONS]), TensorType::new(DType::I32, [count])];
-        let loss = TripletBatchHard { distance: Distance::Euclidean, ..TripletBatchHard::default() };
         let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Mean) };
-        let distances = GpuLoss::new(gpu, &loss, &types, options)?;
+        let distances = GpuLoss::new(gpu, &TripletBatchHard::default(), &types, options)?;
         distances.target.write(&held_out.labels)?;
         Ok(Judge { training, held_out, distances })
     }
