@@ -102,14 +102,12 @@ fixed_params! {
     first_item: u32,
     /// Rows of one view.
     half: u32,
-    /// Rows that get gradients from others: how many, the first, and from one to the next in the panel.
+    /// Rows that get gradients from others: how many, and the first.
     receivers: u32,
     first_receiver: u32,
-    receiver_stride: u32,
     /// The same of those that give.
     givers: u32,
     first_giver: u32,
-    giver_stride: u32,
     /// How many of them are a part, and how many parts there are.
     part: u32,
     parts: u32,

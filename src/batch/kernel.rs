@@ -55,7 +55,7 @@ impl Comparison {
         // As many as fill rows without much behind their ends.
         let quads = dimensions.div_ceil(4);
         let wastes_little = |tile: &u64| (quads.div_ceil(*tile) * tile - quads) <= quads / 8;
-        let tile_quads = [8, 4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
+        let tile_quads = [4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
         Comparison { measure, unit, scale_is_input, tile_quads }
     }
 
@@ -95,7 +95,10 @@ pub(crate) enum BatchKernel {
     /// Each anchor's loss, and its slopes in place of the values.
     Select(LossVariant, Comparison),
     /// What pairs add to the rows' gradients, and the sum of its parts.
-    Gather(Comparison),
+    Gather {
+        comparison: Comparison,
+        to_columns: bool,
+    },
     Join(Comparison),
     /// The sums over all anchors.
     Finalize {
@@ -167,7 +170,7 @@ impl BatchKernel {
             BatchKernel::List(_) => "list_pairs",
             BatchKernel::Sort => "sort",
             BatchKernel::Select(..) => "select_pairs",
-            BatchKernel::Gather(_) => "gather",
+            BatchKernel::Gather { .. } => "gather",
             BatchKernel::Join(_) => "join",
             BatchKernel::Finalize { .. } => "finalize_batch",
             BatchKernel::ListMined => "list_mined",
@@ -196,7 +199,7 @@ impl BatchKernel {
                 let lists = sorts.then_some(left(Lists));
                 [left(Panel), left(Records)].into_iter().chain(lists).collect()
             }
-            BatchKernel::Gather(_) => vec![own(Rows), own(Records), own(Panel), left(Sums)],
+            BatchKernel::Gather { .. } => vec![own(Rows), own(Records), own(Panel), left(Sums)],
             BatchKernel::Join(_) => vec![left(Sums)],
             BatchKernel::Finalize { .. } => vec![write(Role::Loss), own(Records), write(Role::Workspace)],
             BatchKernel::ListMined => vec![own(Records), left(Lists)],
@@ -302,7 +305,7 @@ impl BatchKernel {
                 });
                 files
             }
-            BatchKernel::Gather(_) => vec![tile, shader_file!("drivers/batch/gather.wgsl")],
+            BatchKernel::Gather { .. } => vec![tile, shader_file!("drivers/batch/gather.wgsl")],
             BatchKernel::Join(_) => vec![shader_file!("drivers/batch/join.wgsl")],
             BatchKernel::Finalize { .. } => vec![shader_file!("drivers/batch/finalize.wgsl")],
             BatchKernel::ListMined => vec![shader_file!("drivers/batch/list_mined.wgsl")],
@@ -318,7 +321,7 @@ impl BatchKernel {
         let mut header = Header::default();
         header.params(BATCH_PARAMS, self.loss().map_or(&[], |loss| loss.params));
         for (number, binding) in bindings.iter().enumerate() {
-            header.batch_binding(number, binding);
+            header.batch_binding(number, binding, matches!(self, BatchKernel::Gather { .. }));
         }
         match self {
             BatchKernel::Prepare { dtype, unit } => {
@@ -348,9 +351,10 @@ impl BatchKernel {
                 header.store_item("loss", "f32", "loss_of_item", variant.per_item);
                 header.store_hardest(variant.statistics.hardest);
             }
-            BatchKernel::Gather(comparison) => {
+            BatchKernel::Gather { comparison, to_columns } => {
                 header.tile_quads(*comparison);
                 header.constants(&[
+                    ("TO_COLUMNS", *to_columns),
                     ("DIFFERENCES", comparison.has_differences()),
                     ("UNIT_FLOORED", comparison.unit == Unit::Floored),
                     ("COSINE", comparison.is_cosine()),
@@ -394,10 +398,11 @@ macro_rules! line {
 }
 
 impl Header {
-    fn batch_binding(&mut self, number: usize, binding: &Binding) {
+    fn batch_binding(&mut self, number: usize, binding: &Binding, panel_of_quads: bool) {
         let access = if binding.writable { "read_write" } else { "read" };
         let (name, ty) = match binding.role {
             Role::Params => return line!(self, "@group(0) @binding({number}) var<uniform> params: Params;"),
+            Role::Batch(BatchBuffer::Panel) if panel_of_quads => ("panel", "array<vec4<f32>>"),
             Role::Batch(buffer) => buffer.declaration(),
             Role::Tensor(dtype) => (if binding.writable { "output_tensor" } else { "input_tensor" }, array_of(dtype)),
             Role::Input { input, dtype } => {
@@ -490,7 +495,7 @@ fn every_comparison() -> Vec<Comparison> {
         (Measure::Cosine, Unit::Exact, false),
     ];
     let of = |(measure, unit, scale_is_input)| {
-        [1, 8].map(|tile_quads| Comparison { measure, unit, scale_is_input, tile_quads })
+        [1, 4].map(|tile_quads| Comparison { measure, unit, scale_is_input, tile_quads })
     };
     kinds.into_iter().flat_map(of).collect()
 }
@@ -502,7 +507,8 @@ pub(crate) fn every_shared_kernel() -> Vec<BatchKernel> {
     for comparison in every_comparison() {
         kernels.extend([
             BatchKernel::Measure(comparison),
-            BatchKernel::Gather(comparison),
+            BatchKernel::Gather { comparison, to_columns: false },
+            BatchKernel::Gather { comparison, to_columns: true },
             BatchKernel::Join(comparison),
             BatchKernel::GatherMined(comparison),
             BatchKernel::Project(comparison),

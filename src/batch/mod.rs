@@ -206,7 +206,7 @@ impl Layout {
         let tile_rows = tile_rows(tuning);
         let most = u64::from(tuning.max_loop_iterations) / tile_iterations(tuning, comparison) * tile_rows;
         let lanes = u64::from(tuning.workgroup_size);
-        let workgroups = panel_rows.div_ceil(lanes) * (quads / u64::from(comparison.tile_quads));
+        let workgroups = panel_rows.div_ceil(4 * lanes) * (quads / u64::from(comparison.tile_quads));
         // Enough workgroups for the adapter, and no more sums than there are rows.
         let wanted = u64::from(tuning.workgroups).div_ceil(workgroups).min(set / panel_rows).max(1);
         let part = set.div_ceil(wanted).next_multiple_of(tile_rows).min(most).max(tile_rows);
@@ -274,7 +274,7 @@ impl Layout {
 /// Rows of a tile: `TILE_ROWS` of `shaders/lib/tile_….wgsl`.
 fn tile_rows(tuning: Tuning) -> u64 {
     match tuning.reduce {
-        Reduce::SingleSubgroup => tuning.workgroup_size.into(),
+        Reduce::SingleSubgroup => 2 * u64::from(tuning.workgroup_size),
         Reduce::Workgroup | Reduce::Subgroup => TILE_ROWS,
     }
 }
@@ -282,8 +282,8 @@ fn tile_rows(tuning: Tuning) -> u64 {
 /// Iterations of a lane for each tile, of loading it and of all its quads with each of its rows.
 fn tile_iterations(tuning: Tuning, comparison: Comparison) -> u64 {
     let (rows, quads) = (tile_rows(tuning), u64::from(comparison.tile_quads));
-    let loading = quads.max((rows * quads).div_ceil(tuning.workgroup_size.into())) + 1;
-    loading + (rows + 1) * (quads + 1) + 1
+    let loading = (rows * quads).div_ceil(tuning.workgroup_size.into()) + 4;
+    loading + (rows + 1) * (quads + 2) + rows + 2
 }
 
 impl Builder<'_> {
@@ -492,17 +492,15 @@ impl Builder<'_> {
         let params = BatchParams {
             receivers: params.columns,
             first_receiver: params.first_column,
-            receiver_stride: 1,
             givers: params.rows,
             first_giver: params.first_row,
-            giver_stride: params.stride,
             part: params.rows,
             parts: 1,
             first_sum: params.first_column,
             adds: adds.into(),
             ..params
         };
-        self.gather(params)
+        self.gather(params, true)
     }
 
     fn gather_to_anchors(&mut self, params: BatchParams, adds: bool) -> Result<(), Error> {
@@ -510,28 +508,27 @@ impl Builder<'_> {
         let params = BatchParams {
             receivers: params.rows,
             first_receiver: params.first_row,
-            receiver_stride: params.stride,
             givers: params.columns,
             first_giver: params.first_column,
-            giver_stride: 1,
             part: part as u32,
             parts: parts as u32,
             ..params
         };
         if parts == 1 {
-            return self.gather(BatchParams { first_sum: params.first_receiver, adds: adds.into(), ..params });
+            return self.gather(BatchParams { first_sum: params.first_receiver, adds: adds.into(), ..params }, false);
         }
         let params = BatchParams { first_sum: rows as u32, ..params };
-        self.gather(BatchParams { adds: 0, ..params })?;
+        self.gather(BatchParams { adds: 0, ..params }, false)?;
         let params = BatchParams { adds: adds.into(), ..params };
         self.step(BatchKernel::Join(self.comparison), self.tuning, params, [params.receivers.into(), 1, 1])
     }
 
-    fn gather(&mut self, params: BatchParams) -> Result<(), Error> {
+    fn gather(&mut self, params: BatchParams, to_columns: bool) -> Result<(), Error> {
         let lanes = u64::from(self.tuning.workgroup_size);
         let blocks = self.layout.quads / u64::from(self.comparison.tile_quads);
-        let workgroups = [u64::from(params.receivers).div_ceil(lanes), blocks, params.parts.into()];
-        self.step(BatchKernel::Gather(self.comparison), self.tuning, params, workgroups)
+        let workgroups = [u64::from(params.receivers).div_ceil(4 * lanes), blocks, params.parts.into()];
+        let comparison = self.comparison;
+        self.step(BatchKernel::Gather { comparison, to_columns }, self.tuning, params, workgroups)
     }
 
     /// The loss, and the gradients in their storage.
