@@ -17,7 +17,7 @@ PYTHON ?= python3
 tint_installed := tests/tint/node_modules/.package-lock.json
 
 # The profile and the features of `make test`, and one build for all programs, so that nothing is compiled twice.
-build_programs := cargo build --all-features --bin wgloss --example train_digits --example segment
+build_programs := cargo build --all-features --bin wgloss --example train_digits --example segment --example embed_digits
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,12 +25,13 @@ help: ## Lists these targets
 setup: ## Installs a Vulkan driver where there is none
 	@scripts/setup.sh
 
-demo: setup ## Lists the adapters, trains a classifier and segments a photograph, with pictures of both in target/demo
+demo: setup ## Lists the adapters, trains a classifier, segments a photograph and embeds digits, with pictures in target/demo
 	$(build_programs)
 	$(target_dir)/debug/wgloss adapters
 	mkdir -p target/demo
 	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
 	$(target_dir)/debug/examples/segment --output target/demo/segment.svg
+	$(target_dir)/debug/examples/embed_digits --output target/demo/embed_digits.svg
 
 test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi

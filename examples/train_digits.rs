@@ -9,7 +9,7 @@
 
 mod common;
 
-use std::{error::Error, io::Read, ops::Range, path::PathBuf, process::ExitCode, time::Instant};
+use std::{error::Error, ops::Range, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, value_parser};
 use fastrand::Rng;
@@ -17,10 +17,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use plotters::{coord::Shift, prelude::*};
 use wgloss::{AnyLoss, DType, Gpu, Loss, Reduction, TensorType, spec::Kind};
 
-use common::{gpu_loss::GpuLoss, network::Network, write};
-
-const PIXELS: usize = 64;
-const CLASSES: usize = 10;
+use common::{
+    digits::{CLASSES, Digits, PIXELS},
+    gpu_loss::GpuLoss,
+    network::Network,
+    write,
+};
 
 /// Trains a classifier of handwritten digits with losses of your choice.
 #[derive(Parser)]
@@ -156,9 +158,9 @@ fn train_epoch(
             DType::I32 => loss.target.write(&batch.labels)?,
             _ => loss.target.write(&one_hot(&batch.labels))?,
         }
-        let (value, gradient) = loss.evaluate(&logits)?;
-        network.backward(&batch.images, &hidden, &gradient, args.learning_rate);
-        total += value;
+        let step = loss.evaluate(&logits)?;
+        network.backward(&batch.images, &hidden, &step.gradient, args.learning_rate);
+        total += step.loss;
     }
     Ok(total / steps)
 }
@@ -172,7 +174,7 @@ fn loss_of_batches(gpu: &Gpu, loss: &AnyLoss, batch_size: usize) -> Result<GpuLo
     };
     // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
     // batch size.
-    GpuLoss::new(gpu, loss, [logits, target], Reduction::BatchMean)
+    GpuLoss::new(gpu, loss, &[logits, target], Reduction::BatchMean)
 }
 
 /// The percentage of digits whose largest logit is the right one.
@@ -185,41 +187,6 @@ fn accuracy(network: &Network, digits: &Digits) -> f64 {
 /// Rows with 1 at the label and 0 elsewhere.
 fn one_hot(labels: &[i32]) -> Vec<f32> {
     labels.iter().flat_map(|&label| (0..CLASSES as i32).map(move |class| f32::from(class == label))).collect()
-}
-
-/// Handwritten digits: rows of 64 pixels from 0 to 1, and which digit each row shows.
-struct Digits {
-    images: Vec<f32>,
-    labels: Vec<i32>,
-}
-
-impl Digits {
-    fn load() -> Result<Self, Box<dyn Error>> {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(&include_bytes!("data/digits.csv.gz")[..]).read_to_string(&mut text)?;
-        let mut digits = Digits { images: Vec::new(), labels: Vec::new() };
-        for line in text.lines() {
-            let values = line.split(',').map(str::parse).collect::<Result<Vec<u8>, _>>()?;
-            digits.images.extend(values[..PIXELS].iter().map(|&pixel| f32::from(pixel) / 16.0));
-            digits.labels.push(values[PIXELS].into());
-        }
-        Ok(digits)
-    }
-
-    /// Four fifths to train with, and a fifth that training never sees.
-    fn split(&self, rng: &mut Rng) -> (Digits, Digits) {
-        let mut order: Vec<usize> = (0..self.labels.len()).collect();
-        rng.shuffle(&mut order);
-        let (held_out, training) = order.split_at(order.len() / 5);
-        (self.select(training), self.select(held_out))
-    }
-
-    fn select(&self, samples: &[usize]) -> Digits {
-        Digits {
-            images: samples.iter().flat_map(|&sample| &self.images[sample * PIXELS..][..PIXELS]).copied().collect(),
-            labels: samples.iter().map(|&sample| self.labels[sample]).collect(),
-        }
-    }
 }
 
 /// What training is judged by, one value per epoch.

@@ -8,7 +8,7 @@ use crate::{
     plan::Operand,
     shader::BLOCK,
     signature::Signature,
-    spec::LossSpec,
+    spec::{Driver, LossSpec},
     tuning::{RowLayout, RowShape, rest_iterations, walk_iterations},
 };
 
@@ -54,6 +54,12 @@ impl Split {
             let even = floor_power_of_two(items.div_ceil(workgroups));
             even.max(least).min(floor_power_of_two(most)) as u32
         };
+        if let Driver::Pairs = spec.driver {
+            let least = pairs_of_words(signature);
+            let most = (MOST_ELEMENTS / signature.row).min(loops / pair_iterations(signature, tuning)).max(least);
+            let span = span(signature.items, least, most);
+            return Split { span, tally_span: span, tallies: 1, parts: 1, part_columns: 0 };
+        }
         let Some((layout, shape)) = rows else {
             // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share
             // the quads, of which a box is one, and run the blocks around them.
@@ -96,6 +102,21 @@ impl Split {
             }
         }
     }
+}
+
+/// How many items of pairs a workgroup takes at least: two where rows are of an odd length, so that no word of halves is
+/// left to two workgroups.
+pub(crate) fn pairs_of_words(signature: &Signature) -> u64 {
+    if signature.row.is_multiple_of(2) { 1 } else { 2 }
+}
+
+/// Iterations of a lane for each item of pairs of its workgroup.
+pub(crate) fn pair_iterations(signature: &Signature, tuning: Tuning) -> u64 {
+    // Quads, with one that a row shares at either end, in two walks for the distances and one for the gradients.
+    let quads = signature.row.div_ceil(4) + 2;
+    let (rows, row_strides) = (signature.items, [signature.row; 2]);
+    let shape = RowShape { rows, classes: quads, class_stride: 1, row_strides, walks: 3, rows_of_words: 1 };
+    tuning.workgroup_iterations(shape)
 }
 
 /// Splits the items of a call, of which each needs `record_size` bytes of records.

@@ -62,6 +62,34 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
     }
 }
 
+/// The elements of embeddings, `length` in all, in rows of so many: of the first input, or of others with rows that are
+/// equal to the first input's, nearly so, nearly parallel, or opposite to them. Some rows are 0.
+pub(crate) fn draw_pairs(
+    domain: Domain,
+    regime: Regime,
+    (length, dimensions): (usize, usize),
+    first: &[f64],
+    rng: &mut fastrand::Rng,
+) -> Vec<f64> {
+    let mut drawn = Vec::with_capacity(length);
+    for row in 0..length.checked_div(dimensions).unwrap_or(0) {
+        let anywhere: Vec<f64> = (0..dimensions).map(|_| draw(domain, regime, None, rng)).collect();
+        // What the first input's row is multiplied with, and how much of another is added.
+        let (factor, part) = match (rng.u8(..12), first.is_empty()) {
+            (0, _) => (0.0, 0.0),
+            (1, false) => (1.0, 0.0),
+            (2, false) => (1.0, 1e-2),
+            (3, false) => (1.0, 1e-4),
+            (4, false) => (0.3 + rng.f64(), 1e-3),
+            (5, false) => (-1.0, 1e-1),
+            _ => (0.0, 1.0),
+        };
+        let origin = |dimension| first.get(row * dimensions + dimension).map_or(0.0, |x| factor * x);
+        drawn.extend(anywhere.iter().enumerate().map(|(dimension, x)| origin(dimension) + part * x));
+    }
+    drawn
+}
+
 /// The corners of so many boxes: of predictions, some of them inverted, or of targets for the predictions given.
 pub(crate) fn draw_boxes(regime: Regime, boxes: usize, predictions: &[f64], rng: &mut fastrand::Rng) -> Vec<f64> {
     let scale = regime.pick([1.0, 100.0, 1e4]);
@@ -113,7 +141,7 @@ fn sorted([a, b]: [f64; 2]) -> [f64; 2] {
 
 /// So many embeddings for a loss of a whole batch with these parameters, related to the first input's if there are any.
 /// Some are 0, and some are the same as others.
-pub(crate) fn draw_embeddings(
+pub(crate) fn draw_batch(
     regime: Regime,
     values: &Values,
     [rows, dimensions]: [usize; 2],
@@ -143,8 +171,9 @@ pub(crate) fn draw_embeddings(
     drawn
 }
 
-/// A coordinate of an embedding on a coarse grid. In f32 squared distances are exact there, so that ties are ties in any
-/// order of summation, and they are few different ones: their roots differ by a margin either exactly or clearly not.
+/// A coordinate of an embedding on a coarse grid. In f32 squared distances are exact there, so that ties are ties in
+/// any order of summation, and they are few different ones: their roots differ by a margin either exactly or clearly
+/// not.
 fn on_grid(regime: Regime, dimensions: usize, rng: &mut fastrand::Rng) -> f64 {
     let dimensions = dimensions as f64;
     let most = (8.0 / dimensions.sqrt()).max(1.0) as i32;

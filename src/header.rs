@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::{
-    DType,
+    DType, Distance,
     shader::{Binding, GradientStore, LossVariant, Quads, Role},
     spec::{
         CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Param, Regions, Rows, Rule, Shape, UPSTREAM,
@@ -102,14 +102,12 @@ fixed_params! {
     first_item: u32,
     /// Rows of one view.
     half: u32,
-    /// Rows that get gradients from others: how many, the first, and from one to the next in the panel.
+    /// Rows that get gradients from others: how many, and the first.
     receivers: u32,
     first_receiver: u32,
-    receiver_stride: u32,
     /// The same of those that give.
     givers: u32,
     first_giver: u32,
-    giver_stride: u32,
     /// How many of them are a part, and how many parts there are.
     part: u32,
     parts: u32,
@@ -163,7 +161,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
         Driver::Rows(rows) => header.rows(variant, rows),
         Driver::Regions(regions) => header.regions(variant, regions, bindings),
         Driver::Boxes => header.boxes(variant),
-        Driver::Pairs => todo!(),
+        Driver::Pairs => header.pairs(variant),
         Driver::Batch(_) => unreachable!("its kernels have headers of their own"),
     }
     header.text
@@ -312,7 +310,7 @@ impl Header {
             }
             (Some(dtype), _) => quad_of(&name, dtype, variant.has_quads_of(input.name)),
         };
-        line!(self, "    return {values};\n}}");
+        line!(self, "    return vec4<f32>({values});\n}}");
     }
 
     /// `store(quad, outcomes)` for a whole quad, `store_rest(quad, outcomes)` for one that is not: the losses where each is
@@ -520,6 +518,91 @@ impl Header {
         }
     }
 
+    /// Items are of an embedding of each input: what `shaders/drivers/pairs.wgsl` lists.
+    fn pairs(&mut self, variant: &LossVariant) {
+        let spec = variant.loss.0;
+        let embeddings: Vec<&Input> = spec.differentiable().collect();
+        let label = spec.inputs.iter().find(|input| input.kind == Kind::Label);
+        if spec.params.iter().all(|param| param.name != Distance::PARAM.name) {
+            for (number, name) in Distance::NAMES.iter().enumerate() {
+                line!(self, "const DISTANCE_{}: u32 = {number}u;", name.to_uppercase());
+            }
+        }
+        for (name, value) in [
+            ("ALIGNED", variant.quads == Quads::Aligned),
+            ("GRADIENTS", variant.gradients != GradientStore::Skip),
+            ("THIRD", embeddings.len() > 2),
+        ] {
+            line!(self, "const {name}: bool = {value};");
+        }
+
+        line!(self, "fn load_quad(quad: u32, row: Row) -> Quad {{");
+        line!(self, "    let places = clamp(places_of(quad), vec4<u32>(row.begin), vec4<u32>(row.end - 1u));");
+        let values = |input: &&Input| match variant.dtype(input.name) {
+            Some(dtype) if variant.has_quads_of(input.name) => quad_of(&variant.stored_name(input), dtype, true),
+            Some(dtype) => {
+                format!("vec4<f32>({})", list(&PARTS, |part| variant.element(input, dtype, &format!("places.{part}"))))
+            }
+            None => "vec4<f32>()".to_string(),
+        };
+        let third = if embeddings.len() > 2 { "" } else { ", vec4<f32>()" };
+        line!(self, "    return Quad({}{third});\n}}", list(&embeddings, values));
+
+        let mut put_gradients = String::new();
+        for (input, part) in embeddings.iter().zip(["first", "second", "third"]) {
+            let Some(dtype) = variant.dtype(input.name).filter(|_| variant.gradients != GradientStore::Skip) else {
+                continue;
+            };
+            let (adds, quads) = (variant.gradients == GradientStore::Add, variant.has_quads_of(input.name));
+            let name = format!("grad_{}", input.name);
+            if quads {
+                self.store_quad(&format!("put_{part}"), &name, dtype, adds, quads);
+                let _ = writeln!(put_gradients, "    put_{part}(quad, gradients.{part});");
+            } else {
+                self.put_inside(&format!("put_{part}"), &name, dtype, adds);
+                let _ = writeln!(put_gradients, "    put_{part}(quad, inside, gradients.{part});");
+            }
+        }
+        line!(self, "fn put_gradients(quad: u32, inside: vec4<bool>, gradients: Quad) {{\n{put_gradients}}}");
+
+        let is_label =
+            label.and_then(|label| domain_check(label.domain, "label")).unwrap_or_else(|| "true".to_string());
+        line!(self, "fn is_label(label: f32) -> bool {{\n    return {is_label};\n}}");
+        self.load_element("label", "f32", label, variant, "index", "1.0");
+        self.load_element("weight", "f32", Some(&WEIGHT), variant, "index", "1.0");
+        self.load_element("upstream", "f32", Some(&UPSTREAM), variant, "(index * params.upstream_stride)", "1.0");
+        self.store("loss", "f32", "loss_of_item", variant.per_item);
+    }
+
+    /// `<function>(quad, inside, values)`, which stores or adds those of four elements that are inside a row. What else is
+    /// in their words stays.
+    fn put_inside(&mut self, function: &str, name: &str, dtype: DType, adds: bool) {
+        line!(self, "fn {function}(quad: u32, inside: vec4<bool>, values: vec4<f32>) {{");
+        if dtype.is_half() {
+            for (i, parts) in ["xy", "zw"].into_iter().enumerate() {
+                let place = format!("{name}[2u * quad + {i}u]");
+                let old = if adds { format!(" + unpack_{dtype}({place})") } else { String::new() };
+                line!(self, "    if (any(inside.{parts})) {{");
+                line!(
+                    self,
+                    "        let halves = select(vec2<u32>(), vec2<u32>(0xffffu, 0xffff0000u), inside.{parts});"
+                );
+                line!(self, "        let ours = halves.x | halves.y;");
+                line!(self, "        let word = pack_{dtype}(values.{parts}{old});");
+                line!(self, "        {place} = (word & ours) | ({place} & ~ours);\n    }}");
+            }
+        } else {
+            let operator = if adds { "+=" } else { "=" };
+            for (i, part) in PARTS.iter().enumerate() {
+                line!(
+                    self,
+                    "    if (inside.{part}) {{\n        {name}[4u * quad + {i}u] {operator} values.{part};\n    }}"
+                );
+            }
+        }
+        line!(self, "}}");
+    }
+
     /// `load_<name>(index)`: one value of an input, or a default where it was left out.
     fn load_element(
         &mut self,
@@ -535,7 +618,7 @@ impl Header {
             Some((input, dtype)) => variant.element(input, dtype, index),
             None => default.to_string(),
         };
-        line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {value};\n}}");
+        line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {ty}({value});\n}}");
     }
 
     /// `load_<name>(index)`: one value of a tensor that is bound element by element, or a default where there is none.
@@ -653,7 +736,8 @@ impl LossVariant {
             (DType::F32, true) => "array<vec4<f32>>",
             (DType::F16 | DType::BF16, false) => "array<u32>",
             (DType::F16 | DType::BF16, true) => "array<vec2<u32>>",
-            (DType::I32, _) => "array<i32>",
+            (DType::I32, false) => "array<i32>",
+            (DType::I32, true) => "array<vec4<i32>>",
         }
     }
 
@@ -688,7 +772,7 @@ fn quad_of(name: &str, dtype: DType, quads: bool) -> String {
     match (dtype.is_half(), quads) {
         (false, true) => format!("{name}[quad]"),
         (true, true) => format!("vec4<f32>(unpack_{dtype}({name}[quad].x), unpack_{dtype}({name}[quad].y))"),
-        (false, false) => format!("vec4<f32>({})", list(&[0, 1, 2, 3], |&i| element(name, dtype, &place_of(i)))),
+        (false, false) => format!("vec4({})", list(&[0, 1, 2, 3], |&i| element(name, dtype, &place_of(i)))),
         (true, false) => {
             let places = ["2u * quad", "min(2u * quad + 1u, (params.length - 1u) / 2u)"];
             format!("vec4<f32>({})", list(&places, |place| format!("unpack_{dtype}({name}[{place}])")))
@@ -717,6 +801,7 @@ fn domain_check(domain: Domain, value: &str) -> Option<String> {
     match domain {
         Domain::Probability => Some(format!("is_probability({value})")),
         Domain::Sign => Some(format!("is_sign({value})")),
+        Domain::Similar => Some(format!("is_similar({value})")),
         Domain::Where(param, on, off) => {
             let side = |domain: &Domain| domain_check(*domain, value).unwrap_or_else(|| "true".to_string());
             let (on, off) = (side(on), side(off));

@@ -1,7 +1,7 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses, functions of rows, losses of regions and of boxes with f32, f16 or bf16 storage,
-//! weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
+//! Regression, binary and multi-class losses, functions of rows, losses of pairs and triplets, of regions and of boxes with f32,
+//! f16 or bf16 storage, weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
 //! reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
 //!
 //! # Quick start
@@ -118,7 +118,9 @@ pub use evaluation::{Evaluation, Hardest, Mining, Output};
 pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
-pub use losses::{Distance, batch::*, binary::*, boxes::*, multiclass::*, regression::*, rows::*, segmentation::*};
+pub use losses::{
+    Distance, batch::*, binary::*, boxes::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
+};
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
@@ -140,3 +142,8 @@ struct RowsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/segmentation.md")]
 struct SegmentationPage;
+
+/// Runs the code of the page on metric learning.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/metric_learning.md")]
+struct MetricLearningPage;

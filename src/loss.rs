@@ -139,7 +139,14 @@ impl AnyLoss {
     /// # Errors
     /// [`Error::UnknownLoss`], [`Error::UnknownParameter`], [`Error::Parameter`].
     pub fn new(name: &str, settings: &[(&str, &str)]) -> Result<Self, Error> {
-        let spec = losses::find(name)?;
+        AnyLoss::of(losses::find(name)?, settings)
+    }
+
+    /// The loss of that spec, with the same settings.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`], [`Error::Parameter`].
+    pub fn of(spec: &'static LossSpec, settings: &[(&str, &str)]) -> Result<Self, Error> {
         Ok(AnyLoss(spec.values(settings)?))
     }
 }

@@ -144,7 +144,7 @@ impl Plan {
                 let (layout, tuning) = gpu.tuning().row_layout(shape);
                 (Some((layout, shape)), tuning)
             }
-            None => (None, gpu.tuning()),
+            None => (None, item_tuning(gpu, spec, &signature)?),
         };
         let regions =
             spec.regions().map(|regions| (RegionLayout::new(&signature), Scores::new(regions, &values, &signature)));
@@ -577,10 +577,26 @@ fn row_shape(spec: &LossSpec, signature: &Signature) -> Option<RowShape> {
     Some(RowShape { rows, classes, class_stride: class_stride.max(1), row_strides, walks, rows_of_words })
 }
 
+/// The layout of losses without rows of classes. Of pairs a workgroup takes an item, whose rows its lanes may be too few for.
+fn item_tuning(gpu: &Gpu, spec: &LossSpec, signature: &Signature) -> Result<Tuning, Error> {
+    let Driver::Pairs = spec.driver else { return Ok(gpu.tuning()) };
+    let tuning = gpu.tuning().for_classes(signature.row);
+    let needed = chunk::pairs_of_words(signature) * chunk::pair_iterations(signature, tuning);
+    let available = tuning.max_loop_iterations.into();
+    if needed > available {
+        let what = format!("{}: `{}`", spec.name, spec.inputs[0].name);
+        return Err(gpu.limit(&what, "max_loop_iterations", needed, available));
+    }
+    Ok(tuning)
+}
+
 /// Whether kernels take four elements at once, where buffers have room for it.
 fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Quads {
-    if let Driver::Boxes = spec.driver {
-        return Quads::Aligned;
+    match spec.driver {
+        Driver::Boxes => return Quads::Aligned,
+        Driver::Pairs if signature.row.is_multiple_of(4) => return Quads::Aligned,
+        Driver::Pairs => return Quads::No,
+        _ => {}
     }
     if spec.batch().is_some() {
         return Quads::No;

@@ -276,13 +276,21 @@ impl Kernel {
                 text.file(shader_file!("lib/storage.wgsl"));
                 text.file(shader_file!("lib/domain.wgsl"));
                 text.file(shader_file!("lib/scale.wgsl"));
-                if let Driver::Boxes = variant.loss.0.driver {
-                    text.file(shader_file!("lib/boxes.wgsl"));
+                match variant.loss.0.driver {
+                    Driver::Boxes => text.file(shader_file!("lib/boxes.wgsl")),
+                    Driver::Pairs => text.file(shader_file!("lib/distances.wgsl")),
+                    _ => {}
                 }
                 text.file(variant.loss.0.shader);
                 match variant.loss.0.driver {
-                    Driver::Boxes => text.file(shader_file!("drivers/boxes.wgsl")),
-                    Driver::Pairs => todo!(),
+                    Driver::Boxes => {
+                        text.file(shader_file!("drivers/boxes.wgsl"));
+                        text.file(shader_file!("lib/measure.wgsl"));
+                    }
+                    Driver::Pairs => {
+                        text.file(shader_file!("drivers/pairs.wgsl"));
+                        text.file(shader_file!("lib/measure.wgsl"));
+                    }
                     Driver::Batch(_) => unreachable!("its kernels are of another pass"),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),

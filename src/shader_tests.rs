@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, path::Path, process::Command};
 
 use crate::{
-    DType, Statistics,
-    header::{FinalizeParams, FixedParams},
+    DType, Statistics, batch,
+    header::{BatchParams, FinalizeParams, FixedParams},
     losses::ALL,
     regions::RegionLayout,
     shader::{Entry, GradientStore, Kernel, LossVariant, Pass, Quads, SpecKey},
-    spec::{Driver, Kind, LossSpec, Rule},
+    spec::{Anchors, Driver, Kind, LossSpec, Rule},
     tuning::{Reduce, RowLayout},
-    workspace::{Partial, RECORD_SIZE, REGION_SIZE, WorkspaceHeader},
+    workspace::{BATCH_RECORD_SIZE, Partial, RECORD_SIZE, REGION_SIZE, WorkspaceHeader},
 };
 
 /// Workgroup sizes and reductions as `tuning.rs` pairs them, and as a caller may.
@@ -28,8 +28,23 @@ fn kernels() -> BTreeMap<String, Kernel> {
     let kernel = |pass, (workgroup_size, reduce)| Kernel { pass, workgroup_size, reduce };
     let mut kernels: BTreeMap<_, _> =
         LAYOUTS.iter().map(|&layout| (format!("finalize-{layout:?}"), kernel(Pass::Finalize, layout))).collect();
+    for (index, batch) in batch::every_shared_kernel().into_iter().enumerate() {
+        for &layout in &LAYOUTS {
+            kernels
+                .insert(format!("{}-{index:04}-{layout:?}", batch.entry()), kernel(Pass::Batch(batch.clone()), layout));
+        }
+    }
     for &spec in ALL {
         for (index, variant) in variants(spec).into_iter().enumerate() {
+            if spec.batch().is_some() {
+                for (batch, layout) in
+                    batch::every_kernel_of(&variant).into_iter().zip(LAYOUTS.iter().cycle().skip(index))
+                {
+                    let name = format!("{}-{}-{index:04}", spec.name, batch.entry());
+                    kernels.insert(name, kernel(Pass::Batch(batch), *layout));
+                }
+                continue;
+            }
             let layout = LAYOUTS[index % LAYOUTS.len()];
             // Scores know nothing of how pixels are taken, and some losses take another's kernels of pixels.
             if variant.regions == Some(REGION_LAYOUTS[0]) && variant.gradients == GradientStore::Write {
@@ -47,7 +62,7 @@ fn kernels() -> BTreeMap<String, Kernel> {
 
 /// Every storage type with every treatment of gradients, layout of rows and choice that kernels are compiled for; and of
 /// elementwise losses, with every subset of the optional inputs, and every two of per-item loss, sharing of buffers and
-/// quads. Of row losses these go round.
+/// quads. Of rows, pairs and batches these go round.
 fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
     let optional = spec.all_inputs().filter(|input| input.optional).count();
     let subsets: Vec<u32> = (0..1_u32 << optional).collect();
@@ -61,7 +76,11 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 let mut bits = (0..optional).map(|bit| subset >> bit & 1 == 1);
                 let inputs = spec.all_inputs().map(|input| {
                     let given = !input.optional || bits.next() == Some(true);
-                    given.then_some(if input.kind == Kind::Index { DType::I32 } else { dtype })
+                    given.then_some(match input.kind {
+                        Kind::Index => DType::I32,
+                        Kind::Label if per_item => DType::I32,
+                        _ => dtype,
+                    })
                 });
                 LossVariant {
                     loss: SpecKey(spec),
@@ -77,7 +96,17 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                 }
             };
             match spec.driver {
-                Driver::Pairs | Driver::Batch(_) => todo!(),
+                // Gradients are stored by kernels of their own.
+                Driver::Batch(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
+                Driver::Batch(batch) => {
+                    let forms = choices.iter().flat_map(|choice| subsets.iter().map(move |&subset| (choice, subset)));
+                    for (round, (compiled, subset)) in forms.enumerate() {
+                        let hardest = batch.anchors == Anchors::Hardest && round.is_multiple_of(2);
+                        let statistics = Statistics { hardest, ..Statistics::default() };
+                        let output = outputs[(round + dtype as usize) % outputs.len()];
+                        variants.push(LossVariant { statistics, ..variant(subset, output, compiled) });
+                    }
+                }
                 Driver::Elementwise | Driver::Boxes => {
                     for (&subset, choice) in subsets.iter().flat_map(|subset| choices.iter().map(move |c| (subset, c)))
                     {
@@ -88,6 +117,17 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
                                 _ => Quads::No,
                             };
                             variants.push(LossVariant { quads, ..variant(subset, (per_item, shared), choice) });
+                        }
+                    }
+                }
+                Driver::Pairs => {
+                    let forms = [Quads::Aligned, Quads::No].into_iter();
+                    let choices = forms.flat_map(|quads| choices.iter().map(move |choice| (quads, choice)));
+                    for (round, (quads, compiled)) in choices.enumerate() {
+                        for subset in [round, round + 1] {
+                            let output = outputs[(subset + round / 2) % outputs.len()];
+                            let variant = variant(subsets[subset % subsets.len()], output, compiled);
+                            variants.push(LossVariant { quads, ..variant });
                         }
                     }
                 }
@@ -185,8 +225,8 @@ fn naga_error(kernel: &Kernel) -> Option<String> {
         .map(|error| error.emit_to_string(&text.source))
 }
 
-fn entries(kernel: &Kernel) -> &'static [Entry] {
-    match &kernel.pass {
+fn entries(kernel: &Kernel) -> Vec<Entry> {
+    let entries: &[Entry] = match &kernel.pass {
         Pass::Loss(LossVariant { rows: Some(RowLayout::Parts { .. }), .. }) => &[
             Entry::Measure,
             Entry::EvaluateParts,
@@ -198,8 +238,10 @@ fn entries(kernel: &Kernel) -> &'static [Entry] {
         Pass::Loss(LossVariant { regions: Some(_), .. }) => &[Entry::SumRegions, Entry::EvaluateGradients],
         Pass::Loss(_) => &[Entry::Measure, Entry::Evaluate],
         Pass::Scores(_) => &[Entry::ScoreRegions],
+        Pass::Batch(kernel) => return vec![Entry::Batch(kernel.entry())],
         Pass::Finalize => &[Entry::FinalizeDivisor, Entry::FinalizeLoss, Entry::FinalizeTerms, Entry::FinalizeItems],
-    }
+    };
+    entries.to_vec()
 }
 
 #[test]
@@ -274,7 +316,8 @@ fn structs_are_the_same_on_host_and_device() {
     assert_eq!(members(&finalize, "Partial"), partial);
     let header = words!(
         WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item, correct_low,
-        correct_high, pixel_term, score_term
+        correct_high, pixel_term, score_term, triplets_low, triplets_high, active_low, active_high, positive_distance,
+        negative_distance, value_scale, slope
     );
     let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);
     assert_eq!(members(&finalize, "Workspace"), [header.to_vec(), vec![partials]].concat());
@@ -293,12 +336,22 @@ fn structs_are_the_same_on_host_and_device() {
         assert_eq!(size_of_struct(&kernel, "Region"), REGION_SIZE as u32);
     }
 
+    for batch in batch::every_shared_kernel() {
+        let kernel = Kernel { pass: Pass::Batch(batch), ..finalize.clone() };
+        assert_eq!(size_of_struct(&kernel, "Record"), BATCH_RECORD_SIZE as u32);
+        assert_eq!(size_of_struct(&kernel, "Params"), size_of::<BatchParams>() as u32);
+    }
+
     // A loss's own parameters follow the fixed ones, a word each.
     for &spec in ALL {
-        let pass = Pass::Loss(variants(spec).remove(0));
+        let variant = variants(spec).remove(0);
+        let (pass, first) = match spec.batch() {
+            Some(_) => (Pass::Batch(batch::every_kernel_of(&variant).remove(0)), size_of::<BatchParams>()),
+            None => (Pass::Loss(variant), size_of::<FixedParams>()),
+        };
         let found = members(&Kernel { pass, ..finalize.clone() }, "Params");
         let own = &found[found.len() - spec.params.len()..];
-        let first = size_of::<FixedParams>() as u32;
+        let first = first as u32;
         let expected = spec.params.iter().zip(0..).map(|(param, index)| (param.member(), first + 4 * index));
         assert_eq!(own, expected.collect::<Vec<_>>(), "{}", spec.name);
     }

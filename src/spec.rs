@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     DType, Error,
-    losses::{Activation, Scope},
+    losses::{Activation, Distance, Scope},
     reference::Reference,
 };
 
@@ -57,8 +57,9 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
-            Driver::Regions(_) | Driver::Pairs | Driver::Batch(_) => false,
+            Driver::Regions(_) | Driver::Batch(_) => false,
             Driver::Boxes => input.shape == Shape::Boxes,
+            Driver::Pairs => input.shape == Shape::Embeddings,
         }
     }
 
@@ -345,6 +346,11 @@ impl Input {
         Input { optional: true, ..Input::constant(name, shape, Domain::Weight) }
     }
 
+    /// A required input of labels, which may be floats or i32.
+    pub const fn label(name: &'static str, domain: Domain) -> Self {
+        Input { kind: Kind::Label, ..Input::constant(name, Shape::Items, domain) }
+    }
+
     /// A required input of class indices.
     pub const fn classes(name: &'static str, shape: Shape) -> Self {
         Input { kind: Kind::Index, ..Input::constant(name, shape, Domain::Class) }
@@ -400,8 +406,8 @@ pub enum Shape {
 }
 
 /// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight) and [`TargetBox`](Domain::TargetBox) are checked by
-/// the kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight), [`TargetBox`](Domain::TargetBox) and
+/// [`Similar`](Domain::Similar) are checked by the kernels: an item outside contributes nothing, is counted, and reading the result is an error. The others say what
 /// parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
@@ -780,6 +786,12 @@ impl Values {
     pub(crate) fn scope(&self) -> Scope {
         let is = |scope: &Scope| self.word("scope") == scope.name();
         if !self.has("scope") { Scope::Class } else { Scope::ALL.into_iter().find(is).unwrap_or_default() }
+    }
+
+    /// The parameter `distance`; euclidean where there is none.
+    pub(crate) fn distance(&self) -> Distance {
+        let is = |distance: &Distance| self.word("distance") == distance.name();
+        if !self.has("distance") { Distance::Euclidean } else { Distance::ALL.into_iter().find(is).unwrap_or_default() }
     }
 
     /// Whether the loss has a parameter of that name.

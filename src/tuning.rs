@@ -291,7 +291,7 @@ impl Tuning {
     }
 
     /// The same with no more lanes than a row of so many classes keeps busy.
-    fn for_classes(self, classes: u64) -> Self {
+    pub(crate) fn for_classes(self, classes: u64) -> Self {
         let most = self.workgroup_size;
         let lanes =
             u32::try_from(classes.div_ceil(8)).map_or(most, |lanes| lanes.next_power_of_two().clamp(32, most.max(32)));

@@ -79,7 +79,7 @@ pub(crate) fn size(partials: u32) -> u64 {
 pub(crate) const RECORD_SIZE: u64 = 128;
 
 /// Bytes of what is known of a row of a whole batch: `Record` in `shaders/lib/batch.wgsl`.
-pub(crate) const BATCH_RECORD_SIZE: u64 = 64;
+pub(crate) const BATCH_RECORD_SIZE: u64 = 88;
 
 /// Bytes of a record of regions: `Region` in `shaders/lib/regions.wgsl`.
 pub(crate) const REGION_SIZE: u64 = 16;

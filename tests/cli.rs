@@ -239,6 +239,30 @@ fn labels_may_be_integers_of_several_types() {
     }
 }
 
+#[test]
+fn labels_of_pairs_may_be_of_any_type() {
+    for label in [
+        tensor(BOOL, &[2], &[1_u8, 0]),
+        tensor(U8, &[2], &[1_u8, 0]),
+        tensor(I32, &[2], &[1_i32, 0]),
+        tensor(I64, &[2], &[1_i64, 0]),
+        tensor(F32, &[2], &[1.0_f32, 0.0]),
+    ] {
+        let rows = |name| (name, tensor(F32, &[2, 1], &[2.5_f32, 0.0]));
+        let files = Files::new(&[rows("x1"), ("x2", tensor(F32, &[2, 1], &[1.5_f32, 3.0])), ("label", label)]);
+        let run = files.eval("contrastive --reduction sum --set margin=4 --set eps=0 --json");
+        assert_eq!(run.stderr, "");
+        assert_abs_diff_eq!(run.json()["loss"].as_f64().unwrap(), 1.0, epsilon = 1e-6);
+    }
+    let refused = |label: Tensor| {
+        let rows = |name| (name, tensor(F32, &[2, 1], &[2.5_f32, 0.0]));
+        Files::new(&[rows("x1"), rows("x2"), ("label", label)]).eval("contrastive --reduction sum")
+    };
+    refused(tensor(I64, &[2], &[1_i64, -1])).refused(2, &["contrastive", "1 item", "index 1"]);
+    refused(tensor(I64, &[2], &[1_i64, 1 << 32])).refused(2, &["contrastive", "`label`", "4294967296 at 1"]);
+    refused(tensor(U16, &[2], &[1_u16, 0])).refused(2, &["contrastive", "`label`", "I64", "U16"]);
+}
+
 /// Two samples of three classes at two places each. The rows are [0, 0, 0], [1, 2, 3], [0, 4, 0] and [5, 0, 0].
 fn places(labels: Tensor) -> Files {
     let logits = [0.0_f32, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 5.0, 4.0, 0.0, 0.0, 0.0];

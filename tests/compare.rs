@@ -2,7 +2,8 @@
 
 use half::f16;
 use wgloss::{
-    CrossEntropy, DType, Evaluation, Gradients, HostTensor, Mse, Named, Options, Reduction, Statistics,
+    CrossEntropy, DType, Evaluation, Gradients, Hardest, HostTensor, InfoNce, Mining, Mse, Named, Options, Reduction,
+    Statistics, TripletBatchHard,
     parity::{self, Comparison},
     reference,
 };
@@ -79,6 +80,57 @@ fn a_gradient_of_another_length_or_name_is_an_error() {
     let loss = HostTensor::rounded(&[1.0], DType::F32, []).unwrap();
     let comparison = parity::compare(&expected, &evaluation(loss, 2, Named::new()));
     assert_eq!(comparison.failures, ["no gradient of `prediction`", "2 items counted, expected 1"]);
+}
+
+fn indices(values: &[i32]) -> HostTensor<'static> {
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    HostTensor::from_bytes(DType::I32, [values.len()], bytes).unwrap()
+}
+
+#[test]
+fn other_rows_mined_are_an_error() {
+    let embeddings = HostTensor::new(&[0.0_f32, 1.0, 4.0], [3, 1]).unwrap();
+    let inputs = Named::new().with("embeddings", embeddings).with("labels", indices(&[7, 7, 8]));
+    let statistics = Statistics { hardest: true, ..Statistics::default() };
+    let options = Options { statistics, gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
+    let expected = reference::evaluate(&TripletBatchHard::default(), &inputs, &options).unwrap();
+    let mined = Mining { triplets: 2, active: 0, positive_distance: 1.0, negative_distance: 3.5 };
+    let failures_with = |mining: Option<Mining>, negative: Option<[i32; 3]>| {
+        let loss = HostTensor::rounded(&[0.0], DType::F32, []).unwrap();
+        let hardest = negative.map(|negative| Hardest { positive: indices(&[1, 0, -1]), negative: indices(&negative) });
+        let found = Evaluation { mining, hardest, ..evaluation(loss, 2, Named::new()) };
+        parity::compare(&expected, &found).failures.len()
+    };
+    assert_eq!(failures_with(Some(mined), Some([2, 2, -1])), 0);
+    assert_eq!(failures_with(Some(Mining { positive_distance: 1.000_001, ..mined }), Some([2, 2, -1])), 0);
+    for other in [
+        Mining { triplets: 3, ..mined },
+        Mining { active: 1, ..mined },
+        Mining { positive_distance: 1.01, ..mined },
+        Mining { negative_distance: f32::NAN, ..mined },
+    ] {
+        assert_eq!(failures_with(Some(other), Some([2, 2, -1])), 1, "{other:?}");
+    }
+    assert_eq!(failures_with(None, Some([2, 2, -1])), 1);
+    assert_eq!(failures_with(Some(mined), Some([2, 1, -1])), 1);
+    assert_eq!(failures_with(Some(mined), None), 1);
+}
+
+#[test]
+fn errors_are_relative_to_the_logits_that_are_rounded() {
+    let rows = HostTensor::new(&[1.0_f32, 0.0, 0.6, 0.8], [2, 2]).unwrap();
+    let inputs = Named::new().with("query", rows.view()).with("key", rows.view());
+    let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
+    let failures_with = |temperature, error: f64| {
+        let loss = InfoNce { temperature, normalize: false };
+        let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
+        let found = HostTensor::rounded(&[expected.loss[0] * (1.0 + error)], DType::F32, []).unwrap();
+        parity::compare(&expected, &evaluation(found, 2, Named::new())).failures.len()
+    };
+    // Logits up to 20, and up to 0.2.
+    assert_eq!(failures_with(0.05, 1e-5), 0);
+    assert_eq!(failures_with(0.05, 5e-5), 1);
+    assert_eq!(failures_with(5.0, 1e-5), 1);
 }
 
 #[test]

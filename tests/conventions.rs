@@ -1,10 +1,10 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou,
-    Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal, SoftMargin,
-    Tensor, losses, reference,
-    spec::{Domain, Driver},
+    AnyLoss, BceWithLogits, BufferSlice, Contrastive, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll,
+    Giou, Gradients, HostTensor, Huber, LogCosh, Loss, Mae, Mse, Named, Options, Plan, Reduction, SigmoidFocal,
+    SoftMargin, Tensor, losses, reference,
+    spec::{Anchors, Domain, Driver},
 };
 
 #[path = "common/adapters.rs"]
@@ -39,10 +39,15 @@ fn is_per_class(loss: &dyn Loss) -> bool {
     loss.spec().rows().is_some_and(|rows| rows.per_class)
 }
 
-/// The reductions that the loss has: none but `none` where it has a value per class.
+/// The reductions that the loss has: none but `none` where it has a value per class, all others where it keeps no list of its
+/// items.
 fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
     let per_class = is_per_class(loss);
-    Reduction::ALL.into_iter().filter(move |&reduction| !per_class || reduction == Reduction::None)
+    let unlisted = loss.spec().batch().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+    Reduction::ALL.into_iter().filter(move |&reduction| match reduction {
+        Reduction::None => !unlisted,
+        _ => !per_class,
+    })
 }
 
 /// The shape of a first input with this many items.
@@ -124,7 +129,8 @@ const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64
 
 #[test]
 fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
-    for loss in every_loss() {
+    // In a whole batch it reaches all items: tests/batch.
+    for loss in every_loss().filter(|loss| loss.spec().batch().is_none()) {
         for dtype in DType::FLOATS {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.
@@ -137,7 +143,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
                 let poisons = match domain(&loss, input) {
-                    Domain::Probability | Domain::Sign | Domain::TargetBox => &POISONED[..1],
+                    Domain::Probability | Domain::Sign | Domain::Similar | Domain::TargetBox => &POISONED[..1],
                     Domain::ClassWeight => &POISONED[..2],
                     _ => &POISONED[..],
                 };
@@ -379,6 +385,11 @@ fn storage_types_may_differ_from_input_to_input() {
             let giou = Giou::default();
             evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F16, F32, BF16]), reduction);
             evaluated(gpu, &giou, &of(&giou, &[9, 4], &[F32, BF16, F16]), reduction);
+            let contrastive = Contrastive::default();
+            for dimensions in [8, 5] {
+                evaluated(gpu, &contrastive, &of(&contrastive, &[9, dimensions], &[F16, F32, I32, BF16]), reduction);
+                evaluated(gpu, &contrastive, &of(&contrastive, &[9, dimensions], &[F32, BF16, F16, F32]), reduction);
+            }
         }
     }
 }
@@ -395,6 +406,11 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
         (loss("cross_entropy"), vec![9, 5]),
         // An odd number of weights and losses.
         (loss("giou"), vec![9, 4]),
+        // Rows of whole quads, and of others.
+        (loss("contrastive"), vec![7, 8]),
+        (loss("cosine_embedding"), vec![7, 5]),
+        // A label that may be i32.
+        (loss("hinge_embedding"), vec![37]),
         // Rows long enough for a workgroup.
         (loss("cross_entropy"), vec![1, 101]),
         (loss("distillation"), vec![1, 103]),
@@ -416,7 +432,11 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
                     _ => 0.0,
                 };
                 let mut expected = reference::evaluate(loss, &inputs, &options).unwrap();
-                expected.gradients[0].1.iter_mut().for_each(|gradient| *gradient += before);
+                expected
+                    .gradients
+                    .iter_mut()
+                    .flat_map(|(_, gradient)| gradient)
+                    .for_each(|gradient| *gradient += before);
                 for gpu in adapters::all() {
                     for buffers in [Buffers::One, Buffers::Roomy, Buffers::Tight] {
                         let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wgloss::{Loss, Reduction, losses, reference};
+use wgloss::{Loss, Reduction, losses, reference, spec::Anchors};
 
 #[path = "common/golden.rs"]
 mod cases;
@@ -42,9 +42,11 @@ fn every_loss_and_parameter_has_golden_cases() {
         let reductions: BTreeSet<_> = of_loss.iter().map(|case| case.reduction.name()).collect();
         let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
-        let needed = match (per_class, has_terms) {
-            (true, _) => &[Reduction::None][..],
-            (_, true) => &[Reduction::Mean],
+        let has_no_items = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+        let needed = match (per_class, has_terms, has_no_items) {
+            (true, _, _) => &[Reduction::None][..],
+            (_, true, _) => &[Reduction::Mean],
+            (_, _, true) => &[Reduction::Sum, Reduction::Mean],
             _ => &[Reduction::None, Reduction::Sum, Reduction::Mean],
         };
         for reduction in needed {

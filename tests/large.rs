@@ -214,6 +214,24 @@ fn what_is_larger_than_a_binding_is_split() {
                 }
                 evaluated(&gpu, &diou, &inputs, options);
 
+                // Rows of an odd length, of which an odd number ends within a word of halves; and labels beside values.
+                let cosine = AnyLoss::new("cosine_embedding", &[]).expect("a loss");
+                let hinge = AnyLoss::new("hinge_embedding", &[]).expect("a loss");
+                let signs = |count: usize| {
+                    let bytes = (0..count).flat_map(|item| (1 - 2 * (item % 3 / 2) as i32).to_le_bytes());
+                    HostTensor::from_bytes(DType::I32, [count], bytes.collect::<Vec<u8>>()).expect("a sign an item")
+                };
+                let (rows, dimensions) = (9001, 7);
+                let x1 = values(rows * dimensions, 3.0);
+                let x2: Vec<f64> = x1.iter().rev().copied().collect();
+                let inputs = Named::new()
+                    .with("x1", tensor(&x1, &[rows, dimensions]))
+                    .with("x2", tensor(&x2, &[rows, dimensions]))
+                    .with("label", signs(rows));
+                evaluated(&gpu, &cosine, &inputs, options);
+                let inputs = Named::new().with("prediction", tensor(&x1, &[x1.len()])).with("target", signs(x1.len()));
+                evaluated(&gpu, &hinge, &inputs, options);
+
                 let cross_entropy = AnyLoss::new("cross_entropy", &[("ignore_index", "3")]).expect("a loss");
                 let (rows, classes) = (4099, 7);
                 let logits =
@@ -249,7 +267,7 @@ impl Call {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
-            Driver::Pairs | Driver::Batch(_) => unreachable!("whole batches are not split"),
+            Driver::Pairs | Driver::Batch(_) => unreachable!("pairs have three inputs, whole batches are not split"),
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);
         output.and_then(|output| output.read_blocking()).expect("it can be split")

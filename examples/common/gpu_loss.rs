@@ -1,44 +1,69 @@
 //! What a training program needs of wgloss: a [`Plan`] bound once, recorded at every step.
 
-use wgloss::{Gpu, Loss, Named, Output, Plan, Reduction, Tensor, TensorType};
+use wgloss::{Gpu, Loss, Mining, Named, Options, Output, Plan, Tensor, TensorType};
 
 /// A loss on the GPU for predictions of one shape: its plan, bound to tensors that stay there for the whole training.
 pub struct GpuLoss {
     gpu: Gpu,
-    prediction: Tensor,
-    /// What the predictions are compared with.
+    predictions: Vec<Tensor>,
+    /// The last input: what the predictions are compared with, where a loss compares them with something.
     pub target: Tensor,
     output: Output,
 }
 
+/// What one evaluation gave.
+pub struct Step {
+    pub loss: f64,
+    /// The gradient with respect to the predictions, if it is computed.
+    pub gradient: Vec<f32>,
+    /// Of a triplet loss.
+    pub mining: Option<Mining>,
+}
+
 impl GpuLoss {
-    /// A loss whose first two inputs, the prediction and the target, have these types, whatever their names.
+    /// A loss whose first inputs have these types, whatever their names: the predictions, then the target.
     pub fn new(
         gpu: &Gpu,
         loss: &dyn Loss,
-        [prediction, target]: [TensorType; 2],
-        reduction: Reduction,
+        types: &[TensorType],
+        options: impl Into<Options>,
     ) -> Result<Self, wgloss::Error> {
-        let [first, second, ..] = loss.spec().inputs else { unreachable!("every loss offered has two inputs") };
-        let types = Named::new().with(first.name, prediction.clone()).with(second.name, target.clone());
-        let plan = Plan::new(gpu, loss, &types, reduction)?;
+        let given = || loss.spec().inputs.iter().zip(types);
+        let types = given().map(|(input, ty)| (input.name.to_string(), ty.clone())).collect();
+        let plan = Plan::new(gpu, loss, &types, options)?;
 
         // A framework with buffers of its own binds those with `Plan::bind`.
-        let (prediction, target) = (Tensor::zeros(gpu, prediction)?, Tensor::zeros(gpu, target)?);
-        let inputs = Named::new().with(first.name, prediction.clone()).with(second.name, target.clone());
-        Ok(GpuLoss { gpu: gpu.clone(), prediction, target, output: plan.bind_tensors(&inputs)? })
+        let tensors = given().map(|(_, ty)| Tensor::zeros(gpu, ty.clone())).collect::<Result<Vec<_>, _>>()?;
+        let named: Named<Tensor> =
+            given().zip(&tensors).map(|((input, _), tensor)| (input.name.to_string(), tensor.clone())).collect();
+        let predictions = given().zip(&tensors).filter(|((input, _), _)| input.differentiable);
+        Ok(GpuLoss {
+            gpu: gpu.clone(),
+            predictions: predictions.map(|(_, tensor)| tensor.clone()).collect(),
+            target: tensors.last().expect("every loss has an input").clone(),
+            output: plan.bind_tensors(&named)?,
+        })
     }
 
-    /// The loss of a prediction, and its gradient with respect to the prediction.
-    pub fn evaluate(&self, prediction: &[f32]) -> Result<(f64, Vec<f32>), wgloss::Error> {
-        self.prediction.write(prediction)?;
+    /// The loss of predictions, and its gradient with respect to them. Where several inputs are predictions, such as two
+    /// views of the same samples, one follows the other, here and in the gradient.
+    pub fn evaluate(&self, predictions: &[f32]) -> Result<Step, wgloss::Error> {
+        let mut rest = predictions;
+        for tensor in &self.predictions {
+            let (values, others) = rest.split_at(tensor.shape().iter().product());
+            tensor.write(values)?;
+            rest = others;
+        }
         // If the network ran on the GPU too, its passes would go into this encoder, and the gradient would never be
         // read.
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         self.output.record(&mut encoder);
         self.gpu.queue().submit([encoder.finish()]);
         let result = self.output.read_blocking()?;
-        let (_, gradient) = result.gradients.iter().next().expect("the first input has a gradient");
-        Ok((result.loss.item(), gradient.to_vec()?))
+        let mut gradient = Vec::new();
+        for (_, values) in result.gradients.iter() {
+            gradient.extend(values.to_vec::<f32>()?);
+        }
+        Ok(Step { loss: result.loss.item(), gradient, mining: result.mining })
     }
 }

@@ -1,5 +1,8 @@
 //! What the examples share.
 
+#![allow(dead_code, reason = "no example uses all of it")]
+
+pub mod digits;
 pub mod gpu_loss;
 pub mod network;
 

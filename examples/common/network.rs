@@ -5,6 +5,7 @@ use std::iter;
 use fastrand::Rng;
 
 /// Inputs → hidden units with ReLU → one logit per class. Matrices are row-major, with a sample in each row.
+#[derive(Clone)]
 pub struct Network {
     hidden: Layer,
     output: Layer,
@@ -48,6 +49,7 @@ impl Network {
 }
 
 /// A dense layer that learns with Adam.
+#[derive(Clone)]
 struct Layer {
     inputs: usize,
     outputs: usize,

@@ -22,7 +22,11 @@ use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use wgloss::{AnyLoss, DType, Gpu, Reduction, TensorType};
 
-use common::{gpu_loss::GpuLoss, network::Network, write};
+use common::{
+    gpu_loss::{GpuLoss, Step},
+    network::Network,
+    write,
+};
 use features::{features, transpose};
 use scene::{CLASSES, Scene};
 
@@ -114,7 +118,7 @@ fn loss_of_scene(gpu: &Gpu, name: &str, settings: &[(&str, &str)], scene: &Scene
     let loss = AnyLoss::new(name, &[settings, &[("ignore_index", &ignore_index)]].concat())?;
     let logits = TensorType::new(DType::F32, [1, CLASSES.len(), scene.height, scene.width]);
     let target = TensorType::new(DType::I32, [1, scene.height, scene.width]);
-    let loss = GpuLoss::new(gpu, &loss, [logits, target], Reduction::Mean)?;
+    let loss = GpuLoss::new(gpu, &loss, &[logits, target], Reduction::Mean)?;
 
     let classes = scene.mask.iter().enumerate();
     let target = classes.map(|(pixel, &class)| if scene.is_trained(pixel) { class.into() } else { IGNORE_INDEX });
@@ -130,7 +134,7 @@ fn train(steps: u32, loss: &GpuLoss, features: &[f32]) -> Result<Network, Box<dy
     progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
     for step in 1..=steps {
         let (hidden, logits) = network.forward(features);
-        let (value, gradient) = loss.evaluate(&transpose(&logits, CLASSES.len()))?;
+        let Step { loss: value, gradient, .. } = loss.evaluate(&transpose(&logits, CLASSES.len()))?;
         if !value.is_finite() {
             return Err(format!("the loss became {value} in step {step}").into());
         }

@@ -58,24 +58,3 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         workspace.partials[params.first_partial + workgroup.x] = Partial(loss, items, invalid, first_invalid, 0u);
     }
 }
-
-// The sum of the weights, which `weighted_mean` divides by.
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
-    let stride = WORKGROUP_SIZE;
-    let first = workgroup.x * params.span;
-    let end = min(first + params.span, params.length);
-    var total = 0.0;
-    for (var block = first; block < end; block += BLOCK * stride) {
-        let block_end = min(block + BLOCK * stride, end);
-        var block_total = 0.0;
-        for (var index = block + thread.lane; index < block_end; index += stride) {
-            block_total += load_weight(index);
-        }
-        total += block_total;
-    }
-    total = reduce_add(thread, total);
-    if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
-    }
-}

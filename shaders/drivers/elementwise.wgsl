@@ -23,10 +23,6 @@ fn places_of(quad: u32) -> vec4<u32> {
     return 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
 }
 
-fn sum(values: vec4<f32>) -> f32 {
-    return (values.x + values.y) + (values.z + values.w);
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;

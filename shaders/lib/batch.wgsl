@@ -24,6 +24,10 @@ struct Record {
     negatives: u32,
     positive_distance: f32,
     negative_distance: f32,
+    // The hardest positive and the hardest negative, and how they and the anchor draw each other.
+    mined: array<u32, 2>,
+    pulls: array<f32, 2>,
+    radials: array<f32, 2>,
 }
 
 // Rows below this length are divided by it instead of their own.

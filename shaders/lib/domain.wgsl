@@ -8,6 +8,10 @@ fn is_sign(value: f32) -> bool {
     return is_nan(value) || abs(value) == 1.0;
 }
 
+fn is_similar(value: f32) -> bool {
+    return is_nan(value) || value == 0.0 || value == 1.0;
+}
+
 // Whether the corners x1 y1 x2 y2 are in order.
 fn is_target_box(corners: vec4<f32>) -> bool {
     return is_in_order(corners.x, corners.z) && is_in_order(corners.y, corners.w);

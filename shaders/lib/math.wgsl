@@ -24,6 +24,10 @@ fn nan_from(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) | 0x7fc00000u);
 }
 
+fn sum(values: vec4<f32>) -> f32 {
+    return (values.x + values.y) + (values.z + values.w);
+}
+
 // x = n·ln 2 + r with |r| ≤ ½ ln 2.
 struct ReducedExponential {
     // exp(r) − 1.

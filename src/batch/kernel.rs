@@ -54,14 +54,15 @@ impl Comparison {
         let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
         // As many as fill rows without much behind their ends.
         let quads = dimensions.div_ceil(4);
-        let wastes_little = |tile: &u64| quads.next_multiple_of(*tile) * 8 <= quads * 9;
-        let tile_quads = [8, 4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
+        let wastes_little = |tile: &u64| (quads.div_ceil(*tile) * tile - quads) <= quads / 8;
+        let tile_quads = [4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
         Comparison { measure, unit, scale_is_input, tile_quads }
     }
 
     /// Quads of a row, zeros behind its end included.
     pub fn quads(self, dimensions: u64) -> u64 {
-        dimensions.div_ceil(4).next_multiple_of(self.tile_quads.into())
+        let tile = u64::from(self.tile_quads);
+        dimensions.div_ceil(4).div_ceil(tile) * tile
     }
 
     fn is_cosine(self) -> bool {
@@ -94,13 +95,19 @@ pub(crate) enum BatchKernel {
     /// Each anchor's loss, and its slopes in place of the values.
     Select(LossVariant, Comparison),
     /// What pairs add to the rows' gradients, and the sum of its parts.
-    Gather(Comparison),
+    Gather {
+        comparison: Comparison,
+        to_columns: bool,
+    },
     Join(Comparison),
     /// The sums over all anchors.
     Finalize {
         mining: bool,
         reduced: bool,
     },
+    /// Of losses of the hardest rows, which anchors have mined a row, and what that adds to its gradient.
+    ListMined,
+    GatherMined(Comparison),
     /// What a row of unit length adds to its own gradient.
     Project(Comparison),
     /// Gradients in their storage type.
@@ -163,9 +170,11 @@ impl BatchKernel {
             BatchKernel::List(_) => "list_pairs",
             BatchKernel::Sort => "sort",
             BatchKernel::Select(..) => "select_pairs",
-            BatchKernel::Gather(_) => "gather",
+            BatchKernel::Gather { .. } => "gather",
             BatchKernel::Join(_) => "join",
             BatchKernel::Finalize { .. } => "finalize_batch",
+            BatchKernel::ListMined => "list_mined",
+            BatchKernel::GatherMined(_) => "gather_mined",
             BatchKernel::Project(_) => "project",
             BatchKernel::Finish { .. } => "finish",
             BatchKernel::StoreScale { .. } => "store_scale",
@@ -190,9 +199,13 @@ impl BatchKernel {
                 let lists = sorts.then_some(left(Lists));
                 [left(Panel), left(Records)].into_iter().chain(lists).collect()
             }
-            BatchKernel::Gather(_) => vec![own(Rows), own(Records), own(Panel), left(Sums)],
+            BatchKernel::Gather { .. } => vec![own(Rows), own(Records), own(Panel), left(Sums)],
             BatchKernel::Join(_) => vec![left(Sums)],
             BatchKernel::Finalize { .. } => vec![write(Role::Loss), own(Records), write(Role::Workspace)],
+            BatchKernel::ListMined => vec![own(Records), left(Lists)],
+            BatchKernel::GatherMined(_) => {
+                vec![own(Rows), own(Records), own(Lists), read(Role::Workspace), left(Sums)]
+            }
             BatchKernel::Project(_) => vec![own(Rows), left(Records), own(Sums)],
             BatchKernel::Finish { dtype, .. } => {
                 vec![own(Rows), own(Records), own(Sums), read(Role::Workspace), write(Role::Tensor(*dtype))]
@@ -292,9 +305,11 @@ impl BatchKernel {
                 });
                 files
             }
-            BatchKernel::Gather(_) => vec![tile, shader_file!("drivers/batch/gather.wgsl")],
+            BatchKernel::Gather { .. } => vec![tile, shader_file!("drivers/batch/gather.wgsl")],
             BatchKernel::Join(_) => vec![shader_file!("drivers/batch/join.wgsl")],
             BatchKernel::Finalize { .. } => vec![shader_file!("drivers/batch/finalize.wgsl")],
+            BatchKernel::ListMined => vec![shader_file!("drivers/batch/list_mined.wgsl")],
+            BatchKernel::GatherMined(_) => vec![shader_file!("drivers/batch/gather_mined.wgsl")],
             BatchKernel::Project(_) => vec![shader_file!("drivers/batch/project.wgsl")],
             BatchKernel::Finish { .. } => vec![storage, scale, shader_file!("drivers/batch/finish.wgsl")],
             BatchKernel::StoreScale { .. } => vec![storage, scale, shader_file!("drivers/batch/store_scale.wgsl")],
@@ -306,7 +321,7 @@ impl BatchKernel {
         let mut header = Header::default();
         header.params(BATCH_PARAMS, self.loss().map_or(&[], |loss| loss.params));
         for (number, binding) in bindings.iter().enumerate() {
-            header.batch_binding(number, binding);
+            header.batch_binding(number, binding, matches!(self, BatchKernel::Gather { .. }));
         }
         match self {
             BatchKernel::Prepare { dtype, unit } => {
@@ -336,13 +351,18 @@ impl BatchKernel {
                 header.store_item("loss", "f32", "loss_of_item", variant.per_item);
                 header.store_hardest(variant.statistics.hardest);
             }
-            BatchKernel::Gather(comparison) => {
+            BatchKernel::Gather { comparison, to_columns } => {
                 header.tile_quads(*comparison);
                 header.constants(&[
+                    ("TO_COLUMNS", *to_columns),
                     ("DIFFERENCES", comparison.has_differences()),
                     ("UNIT_FLOORED", comparison.unit == Unit::Floored),
                     ("COSINE", comparison.is_cosine()),
                 ]);
+            }
+            BatchKernel::GatherMined(comparison) => {
+                header.tile_quads(*comparison);
+                header.constants(&[("COSINE", comparison.is_cosine())]);
             }
             BatchKernel::Join(comparison) | BatchKernel::Project(comparison) => {
                 header.constants(&[("COSINE", comparison.is_cosine())]);
@@ -355,7 +375,7 @@ impl BatchKernel {
                 header.store_word(*dtype, *adds);
             }
             BatchKernel::StoreScale { dtype, adds } => header.store_word(*dtype, *adds),
-            BatchKernel::Sort => {}
+            BatchKernel::Sort | BatchKernel::ListMined => {}
         }
         header.text
     }
@@ -378,10 +398,11 @@ macro_rules! line {
 }
 
 impl Header {
-    fn batch_binding(&mut self, number: usize, binding: &Binding) {
+    fn batch_binding(&mut self, number: usize, binding: &Binding, panel_of_quads: bool) {
         let access = if binding.writable { "read_write" } else { "read" };
         let (name, ty) = match binding.role {
             Role::Params => return line!(self, "@group(0) @binding({number}) var<uniform> params: Params;"),
+            Role::Batch(BatchBuffer::Panel) if panel_of_quads => ("panel", "array<vec4<f32>>"),
             Role::Batch(buffer) => buffer.declaration(),
             Role::Tensor(dtype) => (if binding.writable { "output_tensor" } else { "input_tensor" }, array_of(dtype)),
             Role::Input { input, dtype } => {
@@ -461,4 +482,66 @@ const fn array_of(dtype: DType) -> &'static str {
         DType::F16 | DType::BF16 => "array<u32>",
         DType::I32 => "array<i32>",
     }
+}
+
+/// Comparisons with tiles of one quad and of several.
+#[cfg(test)]
+fn every_comparison() -> Vec<Comparison> {
+    let kinds = [
+        (Measure::Similarity, Unit::No, false),
+        (Measure::Similarity, Unit::Floored, false),
+        (Measure::Similarity, Unit::Floored, true),
+        (Measure::Difference, Unit::No, false),
+        (Measure::Cosine, Unit::Exact, false),
+    ];
+    let of = |(measure, unit, scale_is_input)| {
+        [1, 4].map(|tile_quads| Comparison { measure, unit, scale_is_input, tile_quads })
+    };
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Every kernel that losses share.
+#[cfg(test)]
+pub(crate) fn every_shared_kernel() -> Vec<BatchKernel> {
+    let mut kernels = vec![BatchKernel::Sort, BatchKernel::ListMined];
+    for comparison in every_comparison() {
+        kernels.extend([
+            BatchKernel::Measure(comparison),
+            BatchKernel::Gather { comparison, to_columns: false },
+            BatchKernel::Gather { comparison, to_columns: true },
+            BatchKernel::Join(comparison),
+            BatchKernel::GatherMined(comparison),
+            BatchKernel::Project(comparison),
+        ]);
+    }
+    for dtype in DType::FLOATS {
+        kernels.push(BatchKernel::LoadScale { dtype });
+        kernels.extend([Unit::No, Unit::Floored, Unit::Exact].map(|unit| BatchKernel::Prepare { dtype, unit }));
+        for adds in [false, true] {
+            kernels.push(BatchKernel::StoreScale { dtype, adds });
+            kernels.extend([false, true].map(|unit| BatchKernel::Finish { dtype, unit, adds }));
+        }
+    }
+    for mining in [false, true] {
+        kernels.extend([false, true].map(|reduced| BatchKernel::Finalize { mining, reduced }));
+    }
+    kernels
+}
+
+/// Every kernel that has a loss's hooks or parameters, in this variant.
+#[cfg(test)]
+pub(crate) fn every_kernel_of(variant: &LossVariant) -> Vec<BatchKernel> {
+    let spec = variant.loss.0;
+    let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
+    let is_similarity = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Softmax);
+    let fits = |comparison: &Comparison| {
+        comparison.scale_is_input == scale_is_input && (comparison.measure == Measure::Similarity) == is_similarity
+    };
+    let comparison = every_comparison().into_iter().find(fits);
+    let mut kernels: Vec<_> =
+        comparison.map(|comparison| BatchKernel::Select(variant.clone(), comparison)).into_iter().collect();
+    if spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
+        kernels.push(BatchKernel::List(variant.clone()));
+    }
+    kernels
 }

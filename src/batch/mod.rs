@@ -7,6 +7,8 @@
 mod kernel;
 
 pub(crate) use kernel::{BatchBuffer, BatchKernel};
+#[cfg(test)]
+pub(crate) use kernel::{every_kernel_of, every_shared_kernel};
 
 use kernel::{Comparison, Measure, Unit};
 
@@ -30,9 +32,12 @@ const MOST_PANEL_ROWS: u64 = 4096;
 /// Anchors of a panel come in whole tiles.
 const TILE_ROWS: u64 = 16;
 
-/// The bits of a sorted key, and those of a digit.
+/// The bits of a sorted distance with its kind, and those of a digit.
 const KEY_BITS: u32 = 32;
 const DIGIT_BITS: u32 = 4;
+
+/// Planes of what is sorted: keys and what they belong to, before a step and after it.
+const LIST_PLANES: u64 = 4;
 
 /// The steps of a call, and the memory for them.
 #[derive(Debug)]
@@ -78,9 +83,11 @@ struct Layout {
     /// Rows of the panel, and values of one.
     panel_rows: u64,
     stride: u64,
-    /// Planes of the panel, and of the lists.
+    /// Planes of the panel, and of the lists of each of its rows.
     planes: u64,
     lists: u64,
+    /// Words of a plane of the one list of all mined rows.
+    mined: u64,
     /// Into how many parts those are split that give to the rows of a panel, and how many are one.
     parts: u64,
     part: u64,
@@ -99,6 +106,12 @@ impl BatchPlan {
         let Some(batch) = spec.batch() else { unreachable!("{} compares no whole batch", spec.name) };
         let comparison = Comparison::new(spec, values, signature.row);
         let tuning = gpu.tuning();
+        // All that follows is made of products that this bounds.
+        let elements = signature.batch.saturating_mul(comparison.quads(signature.row)).saturating_mul(8);
+        if elements > u64::from(u32::MAX) {
+            let what = format!("{}: embeddings [{}, {}]", spec.name, signature.batch, signature.row);
+            return Err(gpu.limit(&what, "32-bit index", elements, u32::MAX.into()));
+        }
         let layout = Layout::new(gpu, tuning, batch.relation, batch.anchors, comparison, signature);
         let sizes = layout.sizes(options);
         let limits = gpu.limits();
@@ -108,7 +121,8 @@ impl BatchPlan {
             for (limit, available) in [
                 ("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size),
                 ("max_buffer_size", limits.max_buffer_size),
-                ("u32", 4 * u64::from(u32::MAX)),
+                // Of words.
+                ("32-bit index", 4 * u64::from(u32::MAX)),
             ] {
                 if size > available {
                     return Err(gpu.limit(&what, limit, size, available));
@@ -180,8 +194,10 @@ impl Layout {
         };
         let quads = comparison.quads(signature.row);
         let stride = set.next_multiple_of(4);
-        let planes = if comparison.measure == Measure::Cosine { 2 } else { 1 };
-        let lists = if anchors == Anchors::Sorted { 4 } else { 0 };
+        let is_hardest = anchors == Anchors::Hardest;
+        let planes = if comparison.measure == Measure::Cosine && !is_hardest { 2 } else { 1 };
+        let lists = if anchors == Anchors::Sorted { LIST_PLANES } else { 0 };
+        let mined = if is_hardest { 2 * rows } else { 0 };
         // As many values as the rows have, at least.
         let values = LEAST_PANEL.max(rows * 4 * quads).min(gpu.limits().max_storage_buffer_binding_size / 4);
         let wanted = values / (stride.max(1) * (planes + lists)) / TILE_ROWS * TILE_ROWS;
@@ -190,12 +206,12 @@ impl Layout {
         let tile_rows = tile_rows(tuning);
         let most = u64::from(tuning.max_loop_iterations) / tile_iterations(tuning, comparison) * tile_rows;
         let lanes = u64::from(tuning.workgroup_size);
-        let workgroups = panel_rows.div_ceil(lanes) * (quads / u64::from(comparison.tile_quads));
+        let workgroups = panel_rows.div_ceil(4 * lanes) * (quads / u64::from(comparison.tile_quads));
         // Enough workgroups for the adapter, and no more sums than there are rows.
         let wanted = u64::from(tuning.workgroups).div_ceil(workgroups).min(set / panel_rows).max(1);
         let part = set.div_ceil(wanted).next_multiple_of(tile_rows).min(most).max(tile_rows);
-        let parts = set.div_ceil(part).max(1);
-        Layout { rows, set, quads, panel_rows, stride, planes, lists, parts, part }
+        let parts = if is_hardest { 1 } else { set.div_ceil(part).max(1) };
+        Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, parts, part }
     }
 
     /// Rows of sums: those of all rows, and behind them those of the parts.
@@ -213,7 +229,7 @@ impl Layout {
             BatchBuffer::Rows => self.rows.saturating_mul(row),
             BatchBuffer::Records => self.rows.saturating_mul(BATCH_RECORD_SIZE),
             BatchBuffer::Panel => panel.saturating_mul(self.planes),
-            BatchBuffer::Lists => panel.saturating_mul(self.lists),
+            BatchBuffer::Lists => panel.saturating_mul(self.lists) + LIST_PLANES * 4 * self.mined,
             BatchBuffer::Sums => sums,
         };
         BatchBuffer::ALL.map(|buffer| of(buffer).max(BATCH_RECORD_SIZE))
@@ -258,7 +274,7 @@ impl Layout {
 /// Rows of a tile: `TILE_ROWS` of `shaders/lib/tile_….wgsl`.
 fn tile_rows(tuning: Tuning) -> u64 {
     match tuning.reduce {
-        Reduce::SingleSubgroup => tuning.workgroup_size.into(),
+        Reduce::SingleSubgroup => 2 * u64::from(tuning.workgroup_size),
         Reduce::Workgroup | Reduce::Subgroup => TILE_ROWS,
     }
 }
@@ -266,8 +282,8 @@ fn tile_rows(tuning: Tuning) -> u64 {
 /// Iterations of a lane for each tile, of loading it and of all its quads with each of its rows.
 fn tile_iterations(tuning: Tuning, comparison: Comparison) -> u64 {
     let (rows, quads) = (tile_rows(tuning), u64::from(comparison.tile_quads));
-    let loading = quads.max((rows * quads).div_ceil(tuning.workgroup_size.into())) + 1;
-    loading + (rows + 1) * (quads + 1) + 1
+    let loading = (rows * quads).div_ceil(tuning.workgroup_size.into()) + 4;
+    loading + (rows + 1) * (quads + 2) + rows + 2
 }
 
 impl Builder<'_> {
@@ -400,7 +416,7 @@ impl Builder<'_> {
                 ..self.base
             };
             self.panel(params)?;
-            if self.has_gradients() {
+            if self.has_gradients() && self.anchors != Anchors::Hardest {
                 // Both sides of a pair get their gradients. The first that a row gets replaces what is there.
                 let is_later = number > 0 || first > 0;
                 self.gather_to_columns(params, is_later)?;
@@ -423,14 +439,7 @@ impl Builder<'_> {
         if lists > 0 {
             let tuning = self.widened(|lanes| walk(lanes) + 10 * lanes)?;
             self.step(BatchKernel::List(variant.clone()), tuning, params, [rows, 1, 1])?;
-            let tuning = self.widened(|lanes| 2 * walk(lanes) + 64 * (lanes + 2))?;
-            for (number, shift) in (0..KEY_BITS).step_by(DIGIT_BITS as usize).enumerate() {
-                // Back and forth between two pairs of planes.
-                let planes = [0, 2 * params.list];
-                let (from_list, to_list) = (planes[number % 2], planes[(number + 1) % 2]);
-                let params = BatchParams { shift, from_list, to_list, ..params };
-                self.step(BatchKernel::Sort, tuning, params, [rows, 1, 1])?;
-            }
+            self.sort(params, KEY_BITS, rows)?;
         }
         // Of sorted distances each looks up some others, and positives do so twice.
         let look_ups = if lists > 0 { 8 * (u64::from(set.max(1).ilog2()) + 2) } else { 2 };
@@ -439,21 +448,59 @@ impl Builder<'_> {
         self.step(BatchKernel::Select(variant, self.comparison), tuning, params, [rows, 1, 1])
     }
 
+    /// Sorts lists of `columns` keys of so many bits; gives the planes where they end.
+    fn sort(&mut self, params: BatchParams, bits: u32, lists: u64) -> Result<u32, Error> {
+        let keys = u64::from(params.columns);
+        let tuning = self.widened(|lanes| 2 * keys.div_ceil(lanes) + 64 * (lanes + 2))?;
+        // Back and forth between two pairs of planes.
+        let (mut from_list, mut to_list) = (0, 2 * params.list);
+        for shift in (0..bits).step_by(DIGIT_BITS as usize) {
+            let params = BatchParams { shift, from_list, to_list, ..params };
+            self.step(BatchKernel::Sort, tuning, params, [lists, 1, 1])?;
+            (from_list, to_list) = (to_list, from_list);
+        }
+        Ok(from_list)
+    }
+
+    /// Of losses of the hardest rows, the gradients: each anchor has two pairs, which are found from both sides.
+    fn gather_mined(&mut self) -> Result<(), Error> {
+        let rows = self.layout.rows;
+        let lanes = u64::from(self.tuning.workgroup_size);
+        let list = self.layout.mined as u32;
+        let params = BatchParams { rows: rows as u32, columns: list, stride: list, list, ..self.base };
+        let (span, workgroups) = self.spread(rows.div_ceil(lanes), 4);
+        let listed = BatchParams { length: rows as u32, span: (span * lanes) as u32, ..params };
+        self.step(BatchKernel::ListMined, self.tuning, listed, [workgroups, 1, 1])?;
+        // Keys are rows, and one more for nothing.
+        let bits = u64::BITS - rows.leading_zeros();
+        let from_list = self.sort(params, bits, 1)?;
+
+        // A workgroup looks each of its rows up, and its rows may have been mined by all others.
+        let quads = u64::from(self.comparison.tile_quads);
+        let each = |lanes: u64| 2 * u64::from(bits + 2) + (quads + 1) * (4 * (lanes + 2) + 4);
+        let all = |lanes: u64| each(lanes) + ((2 * rows).div_ceil(lanes) + 1) * (quads + 1);
+        let tuning = self.widened(all)?;
+        let lanes = u64::from(tuning.workgroup_size);
+        let left = u64::from(tuning.max_loop_iterations) - all(lanes);
+        let span = rows.div_ceil(tuning.workgroups.into()).clamp(1, left / each(lanes) + 1);
+        let params = BatchParams { span: span as u32, from_list, ..params };
+        let workgroups = [rows.div_ceil(span), self.layout.quads / quads, 1];
+        self.step(BatchKernel::GatherMined(self.comparison), tuning, params, workgroups)
+    }
+
     fn gather_to_columns(&mut self, params: BatchParams, adds: bool) -> Result<(), Error> {
         let params = BatchParams {
             receivers: params.columns,
             first_receiver: params.first_column,
-            receiver_stride: 1,
             givers: params.rows,
             first_giver: params.first_row,
-            giver_stride: params.stride,
             part: params.rows,
             parts: 1,
             first_sum: params.first_column,
             adds: adds.into(),
             ..params
         };
-        self.gather(params)
+        self.gather(params, true)
     }
 
     fn gather_to_anchors(&mut self, params: BatchParams, adds: bool) -> Result<(), Error> {
@@ -461,28 +508,27 @@ impl Builder<'_> {
         let params = BatchParams {
             receivers: params.rows,
             first_receiver: params.first_row,
-            receiver_stride: params.stride,
             givers: params.columns,
             first_giver: params.first_column,
-            giver_stride: 1,
             part: part as u32,
             parts: parts as u32,
             ..params
         };
         if parts == 1 {
-            return self.gather(BatchParams { first_sum: params.first_receiver, adds: adds.into(), ..params });
+            return self.gather(BatchParams { first_sum: params.first_receiver, adds: adds.into(), ..params }, false);
         }
         let params = BatchParams { first_sum: rows as u32, ..params };
-        self.gather(BatchParams { adds: 0, ..params })?;
+        self.gather(BatchParams { adds: 0, ..params }, false)?;
         let params = BatchParams { adds: adds.into(), ..params };
         self.step(BatchKernel::Join(self.comparison), self.tuning, params, [params.receivers.into(), 1, 1])
     }
 
-    fn gather(&mut self, params: BatchParams) -> Result<(), Error> {
+    fn gather(&mut self, params: BatchParams, to_columns: bool) -> Result<(), Error> {
         let lanes = u64::from(self.tuning.workgroup_size);
         let blocks = self.layout.quads / u64::from(self.comparison.tile_quads);
-        let workgroups = [u64::from(params.receivers).div_ceil(lanes), blocks, params.parts.into()];
-        self.step(BatchKernel::Gather(self.comparison), self.tuning, params, workgroups)
+        let workgroups = [u64::from(params.receivers).div_ceil(4 * lanes), blocks, params.parts.into()];
+        let comparison = self.comparison;
+        self.step(BatchKernel::Gather { comparison, to_columns }, self.tuning, params, workgroups)
     }
 
     /// The loss, and the gradients in their storage.
@@ -495,6 +541,9 @@ impl Builder<'_> {
         self.step(kernel, tuning, BatchParams { length: rows as u32, ..self.base }, [1, 1, 1])?;
         if !self.has_gradients() || rows == 0 {
             return Ok(());
+        }
+        if self.anchors == Anchors::Hardest {
+            self.gather_mined()?;
         }
         let has_unit = self.comparison.unit != Unit::No;
         if has_unit {

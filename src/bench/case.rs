@@ -2,7 +2,7 @@
 
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
-    draw::{Regime, draw, draw_boxes, draw_embeddings, draw_labels},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
     spec::{Batch, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
@@ -155,7 +155,7 @@ impl Case {
                 let drawn: Vec<f64> = match shape {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
                     Shape::Embeddings if spec.batch().is_some() => {
-                        draw_embeddings(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
+                        draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
                     }
                     // CLIP's first temperature.
                     Shape::Scalar => vec![(1.0_f64 / 0.07).ln()],

@@ -8,7 +8,7 @@ use std::{
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
-    AnyLoss, Evaluation, HostTensor, Loss, Named, Options, Reduction, Statistics,
+    AnyLoss, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics,
     parity::{self, Comparison, TOLERANCE, Tolerance},
     reference,
     spec::{Param, Value},
@@ -64,7 +64,7 @@ pub struct Args {
     pub format: output::Format,
 }
 
-/// What row losses give of each row besides its loss.
+/// What losses of rows give of each row besides its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Statistic {
@@ -72,6 +72,8 @@ enum Statistic {
     LogSumExp,
     /// Its predicted class
     Argmax,
+    /// The rows that it has mined as an anchor of triplet_batch_hard: hardest_positive and hardest_negative
+    Hardest,
 }
 
 fn reductions() -> impl TypedValueParser<Value = Reduction> {
@@ -96,8 +98,11 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let inputs = inputs.tensors;
 
     let asks_for = |statistic| args.statistics.contains(&statistic);
-    let statistics =
-        Statistics { log_sum_exp: asks_for(Statistic::LogSumExp), argmax: asks_for(Statistic::Argmax), hardest: false };
+    let statistics = Statistics {
+        log_sum_exp: asks_for(Statistic::LogSumExp),
+        argmax: asks_for(Statistic::Argmax),
+        hardest: asks_for(Statistic::Hardest),
+    };
     let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
     let engine = Engine::select(args.adapter.as_deref())?;
     let start = Instant::now();
@@ -127,6 +132,8 @@ fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
         ("loss", Some(&evaluation.loss)),
         ("log_sum_exp", evaluation.log_sum_exp.as_ref()),
         ("argmax", evaluation.argmax.as_ref()),
+        ("hardest_positive", evaluation.hardest.as_ref().map(|hardest| &hardest.positive)),
+        ("hardest_negative", evaluation.hardest.as_ref().map(|hardest| &hardest.negative)),
     ];
     let others = others.into_iter().filter_map(|(name, tensor)| Some((name.to_string(), tensor?.view())));
     gradients.chain(others).collect()
@@ -163,6 +170,11 @@ impl Report {
         row("items counted", self.evaluation.items.to_string());
         if let Some(correct) = self.evaluation.correct {
             row("right", share(correct, self.evaluation.items));
+        }
+        if let Some(mining) = &self.evaluation.mining {
+            row("active triplets", share(mining.active, mining.triplets));
+            row("mean distance of positives", output::digits(mining.positive_distance.into()));
+            row("mean distance of negatives", output::digits(mining.negative_distance.into()));
         }
         match summary::Loss::of(&self.evaluation.loss, self.reduction) {
             summary::Loss::Reduced(loss) => row("loss", output::digits(loss)),
@@ -221,10 +233,22 @@ impl Report {
             "correct": self.evaluation.correct,
             "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
             "terms": terms,
+            "mining": self.evaluation.mining.as_ref().map(mining_json),
             "gradients": gradients,
             "check": self.check.as_ref().map(accuracy::comparison_json),
         })
     }
+}
+
+/// What was found in a batch.
+fn mining_json(mining: &Mining) -> Json {
+    json!({
+        "triplets": mining.triplets,
+        "active": mining.active,
+        "active_fraction": mining.active_fraction(),
+        "positive_distance": output::json_number(mining.positive_distance.into()),
+        "negative_distance": output::json_number(mining.negative_distance.into()),
+    })
 }
 
 /// A count, what it is a part of, and how large a part.

@@ -19,6 +19,7 @@ pub mod binary;
 pub mod boxes;
 mod distance;
 pub mod multiclass;
+pub mod pairs;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
@@ -28,6 +29,7 @@ pub use binary::*;
 pub use boxes::*;
 pub use distance::*;
 pub use multiclass::*;
+pub use pairs::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
@@ -66,6 +68,12 @@ pub static ALL: &[&LossSpec] = &[
     &LOG_SUM_EXP,
     &SOFTMAX,
     &LOG_SOFTMAX,
+    // Pairs and given triplets
+    &CONTRASTIVE,
+    &COSINE_EMBEDDING,
+    &MARGIN_RANKING,
+    &HINGE_EMBEDDING,
+    &TRIPLET_MARGIN,
     // Whole-batch metric learning
     &TRIPLET_BATCH_HARD,
     &TRIPLET_SEMI_HARD,

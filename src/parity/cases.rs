@@ -6,7 +6,7 @@ use super::{Effort, Report, compare};
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
     TensorType,
-    draw::{Regime, draw, draw_boxes, draw_embeddings, draw_labels},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
     signature::Signature,
     spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
@@ -46,7 +46,7 @@ pub(super) struct Case {
     weighted: bool,
     /// Whether the optional inputs of the loss itself are given.
     optional: bool,
-    /// Whether class indices are given where a value for each class may be too.
+    /// Whether class indices are given where a value for each class may be too, and i32 where labels may be floats.
     indices: bool,
     upstream: Upstream,
     gradients: Gradients,
@@ -93,8 +93,8 @@ pub(super) struct Drawn {
 /// How often inputs are drawn before a case is given up.
 const DRAWS: u64 = 20;
 
-/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by some
-/// 1e-7 in f32.
+/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by
+/// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
 type Setting = (&'static str, String);
@@ -326,6 +326,10 @@ fn is_own_optional(input: &Input) -> bool {
     input.optional && input.name != "weight"
 }
 
+fn may_be_indices(input: &Input) -> bool {
+    input.as_indices.is_some() || input.kind == Kind::Label
+}
+
 impl Case {
     /// The case of that number: what is not given goes round with it.
     fn new(
@@ -368,7 +372,7 @@ impl Case {
             reduction,
             weighted: profile.weighted && spec.input("weight").is_some(),
             optional: profile.optional && spec.inputs.iter().any(is_own_optional),
-            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(|input| input.as_indices.is_some()),
+            indices: !(round / 2).is_multiple_of(3) && spec.inputs.iter().any(may_be_indices),
             upstream,
             gradients: profile.gradients,
             statistics,
@@ -378,7 +382,7 @@ impl Case {
 
     fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
         let settings: Vec<(&str, &str)> = self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        AnyLoss::new(spec.name, &settings)
+        AnyLoss::of(spec, &settings)
     }
 
     fn options(&self) -> Options {
@@ -387,8 +391,8 @@ impl Case {
         Options { upstream, gradients, statistics, ..Options::new(self.reduction) }
     }
 
-    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice so
-    /// close that rounding decides it: a kernel that chooses otherwise is as right.
+    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice
+    /// so close that rounding decides it: a kernel that chooses otherwise is as right.
     pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Option<Drawn>, Error> {
         for draw in 0..DRAWS {
             let inputs = self.inputs(spec, seed + (draw << 32))?;
@@ -436,7 +440,7 @@ impl Case {
                     _ => rng.i32(0..classes as i32),
                 };
                 let labels: Vec<i32> = if input.domain == Domain::Label {
-                    let labels = rng.usize(2..=2 + length / 4);
+                    let labels = rng.usize(2 + length / 16..=2 + length / 4);
                     draw_labels(length, labels, &mut rng)
                 } else {
                     (0..length).map(|_| class(&mut rng)).collect()
@@ -452,13 +456,20 @@ impl Case {
                 let drawn: Vec<f64> = match input.shape {
                     Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
                     Shape::Embeddings if spec.batch().is_some() => {
-                        draw_embeddings(regime, &values, [shape[0], shape[1]], &first, &mut rng)
+                        draw_batch(regime, &values, [shape[0], shape[1]], &first, &mut rng)
                     }
+                    Shape::Embeddings => draw_pairs(domain, regime, (length, classes), &first, &mut rng),
                     // The logarithm of what similarities are multiplied with.
                     Shape::Scalar => vec![draw(domain, Regime::Small, None, &mut rng)],
                     _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
                 };
-                HostTensor::rounded(&drawn, self.dtype, shape)?
+                match input.kind {
+                    Kind::Label if self.indices => {
+                        let labels: Vec<i32> = drawn.iter().map(|&label| label as i32).collect();
+                        HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
+                    }
+                    _ => HostTensor::rounded(&drawn, self.dtype, shape)?,
+                }
             };
             if first.is_empty() {
                 first = host.to_f64();

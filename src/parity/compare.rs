@@ -5,20 +5,12 @@ use crate::{DType, Evaluation, Hardest, HostTensor, Mining, reference};
 /// How far a kernel may be from the reference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
-    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items.
+    /// Of the loss, relative to the largest item (`none`) or to the reduced magnitudes of the items; those of the terms
+    /// of a difference, where an item is one.
     pub loss: f64,
     /// Of a gradient, relative to the largest gradient of the tensor, besides the rounding to its storage type: half a
-    /// unit in the last place.
+    /// unit in the last place. Both are relative to 1 + [`condition`](reference::Evaluation::condition) times that.
     pub gradient: f64,
-}
-
-impl Tolerance {
-    /// That of a call with this [`condition`](reference::Evaluation::condition). A logit that is computed in f32 carries a
-    /// rounding error relative to its own size, and the exponential makes of the absolute error a relative one.
-    fn of_condition(self, condition: f64) -> Self {
-        let factor = 1.0 + condition;
-        Tolerance { loss: factor * self.loss, gradient: factor * self.gradient }
-    }
 }
 
 /// The same for all storage types: arithmetic is f32 for each, and rounding to storage is allowed for separately.
@@ -73,17 +65,19 @@ pub struct Comparison {
 /// Compares an evaluation with the reference's of the same inputs and options.
 pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparison {
     let (mut loss_error, mut gradient_error, mut failures) = (Worst::default(), Worst::default(), Vec::new());
-    let tolerance = TOLERANCE.of_condition(expected.condition);
+    // A logit that is computed in f32 carries a rounding error relative to its own size, and the exponential makes of
+    // the absolute error a relative one: this many roundings.
+    let roundings = 1.0 + expected.condition;
     let largest = if expected.shape.is_empty() {
         expected.magnitude
     } else {
-        largest_of(&expected.loss).max(expected.item_magnitude)
+        largest_of(&expected.loss).max(expected.largest_magnitude)
     };
-    loss_error.include_all(&expected.loss, &found.loss, largest);
+    loss_error.include_all(&expected.loss, &found.loss, roundings * largest);
     let magnitudes = expected.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
     for ((name, expected), magnitude) in expected.gradients.iter().zip(magnitudes) {
         match found.gradients.get(name) {
-            Some(found) => gradient_error.include_all(expected, found, largest_of(expected).max(magnitude)),
+            Some(found) => gradient_error.include_all(expected, found, roundings * largest_of(expected).max(magnitude)),
             None => failures.push(format!("no gradient of `{name}`")),
         }
     }
@@ -123,7 +117,7 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
         failures.push("other rows are the hardest".to_string());
     }
     for (what, error, tolerance) in
-        [("loss", loss_error, tolerance.loss), ("gradient", gradient_error, tolerance.gradient)]
+        [("loss", loss_error, TOLERANCE.loss), ("gradient", gradient_error, TOLERANCE.gradient)]
     {
         if error.relative > tolerance {
             let Worst { relative, ulps } = error;

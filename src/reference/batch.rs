@@ -1,6 +1,6 @@
 //! Metric learning over a whole batch, as in [`losses`](crate::losses): an anchor's loss from its values with all other
-//! rows, one function per loss. [`evaluate`] does what they share: the values of all pairs, and from the slopes by these
-//! the gradients of the rows.
+//! rows, one function per loss. [`evaluate`] does what they share: the values of all pairs, and from the slopes by
+//! these the gradients of the rows.
 
 use std::ops::Range;
 
@@ -171,7 +171,7 @@ pub(super) fn evaluate(
     let largest = |of: fn(&AnchorTerm) -> f64| anchors.iter().map(|anchor| of(&anchor.term)).fold(0.0, f64::max);
     Ok(Evaluation {
         magnitude: scale.abs() * magnitudes.iter().sum::<f64>(),
-        item_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
+        largest_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,

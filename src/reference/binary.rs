@@ -31,7 +31,7 @@ pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
     // The derivative of ln(1 − p_t): p' = p(1−p).
     let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
 
-    let Term { loss, gradients } = logistic(x, t, 1.0 - t);
+    let Term { loss, gradients, .. } = logistic(x, t, 1.0 - t);
     Term::new(modulation * loss[0], [modulation * (gradients[0] + gamma * ln_miss_slope * loss[0])])
 }
 

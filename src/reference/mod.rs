@@ -20,6 +20,7 @@ mod batch;
 mod binary;
 mod boxes;
 mod multiclass;
+mod pairs;
 mod regions;
 mod regression;
 mod rows;
@@ -30,6 +31,7 @@ pub use batch::*;
 pub use binary::*;
 pub use boxes::*;
 pub use multiclass::*;
+pub use pairs::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
@@ -53,6 +55,8 @@ pub enum Reference {
     Regions(RegionReference),
     /// Loss and gradients of one box.
     Boxes(fn(&Item<'_>, &Values) -> Term),
+    /// Loss and gradients of one pair or triplet of rows.
+    Pairs(fn(&Item<'_>, &Values) -> Term),
     /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
     Batch(fn(&Anchor<'_>, &Values) -> AnchorTerm),
 }
@@ -93,6 +97,11 @@ impl Item<'_> {
         self.upstream.part(self.index)
     }
 
+    /// The length of the item's embeddings.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.inputs[0].width
+    }
+
     fn any(&self, is: fn(f64) -> bool) -> bool {
         self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
     }
@@ -104,24 +113,35 @@ pub struct Term {
     /// The loss: one value, or one per class for a function that has as many.
     pub loss: Vec<f64>,
     /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
-    /// class for a row, and four for a box.
+    /// class for a row, four for a box, and one per dimension for an embedding.
     pub gradients: Vec<f64>,
+    /// What rounding errors of the loss are relative to, where that is not its own magnitude but that of the terms it is
+    /// a difference of.
+    pub magnitude: Option<f64>,
+    /// The same of the gradient of each input, at its largest; empty where there is nothing larger than the gradients.
+    pub gradient_magnitudes: Vec<f64>,
 }
 
 impl Term {
     /// A loss and its gradients.
     pub fn new(loss: f64, gradients: impl Into<Vec<f64>>) -> Self {
-        Term { loss: vec![loss], gradients: gradients.into() }
+        Term { loss: vec![loss], gradients: gradients.into(), magnitude: None, gradient_magnitudes: Vec::new() }
+    }
+
+    /// The same with a magnitude other than that of the loss.
+    pub fn of_magnitude(self, magnitude: f64) -> Self {
+        Term { magnitude: Some(magnitude), ..self }
     }
 
     /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
     pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
-        Term { loss: values, gradients }
+        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new() }
     }
 
-    /// `f` of the loss and of every gradient.
+    /// `f` of the loss, of every gradient and, without their signs, of magnitudes.
     fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
         self.loss.iter_mut().chain(&mut self.gradients).for_each(|x| *x = f(*x));
+        self.magnitude.iter_mut().chain(&mut self.gradient_magnitudes).for_each(|x| *x = f(*x).abs());
         self
     }
 }
@@ -140,15 +160,15 @@ pub struct Evaluation {
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
-    /// Of every gradient of a loss of a whole batch, in the same order, the largest magnitude of what its values are
-    /// differences of: what is left may be far below the rounding errors of these. Empty for other losses.
+    /// Of every gradient, in the same order, the largest magnitude of what its values are differences of: what is left may
+    /// be far below the rounding errors of these. May be empty.
     pub gradient_magnitudes: Vec<f64>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.
-    /// Of active triplets it is that of the distances and margins that the losses are differences of.
+    /// Where an item's loss is a difference of larger terms, theirs take its place.
     pub magnitude: f64,
-    /// Of a loss of a whole batch the largest magnitude of an item; 0 for other losses.
-    pub item_magnitude: f64,
+    /// The largest magnitude of an item whose loss is such a difference; 0 for other losses.
+    pub largest_magnitude: f64,
     /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
     pub log_sum_exp: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
@@ -162,9 +182,9 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one relative to
     /// its exponential. 0 for other losses.
     pub condition: f64,
-    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a loss
-    /// above 0: the least distance of two values that it compared, relative to what they are rounded to. What is exactly
-    /// the same is so in f32 too and does not count. Infinite for other losses.
+    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a
+    /// loss above 0: the least distance of two values that it compared, relative to what they are rounded to. What is
+    /// exactly the same is so in f32 too and does not count. Infinite for other losses.
     pub clearance: f64,
 }
 
@@ -173,9 +193,10 @@ pub struct Evaluation {
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN. A corner of a box that is infinite makes all of the item NaN. Of regions,
-/// NaN flows into the scores that it belongs to, and from there to the gradients. Of a whole batch, an embedding that is
-/// not finite makes all anchors NaN that it is compared with, and all their pairs and triplets count.
+/// masks its class; +∞ or NaN makes the row NaN. A corner of a box or an element of an embedding that is infinite makes
+/// all of the item NaN. Of regions, NaN flows into the scores that it belongs to, and from there to the gradients. Of a
+/// whole batch, an embedding that is not finite makes all anchors NaN that it is compared with, and all their pairs and
+/// triplets count.
 ///
 /// # Errors
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
@@ -187,7 +208,9 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
     match call.reference {
         Reference::Elementwise(loss) => of_items(&call, |item| call.element_term(loss, item), options),
         Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
-        Reference::Boxes(loss) => of_items(&call, |item| call.box_term(loss, item), options),
+        Reference::Boxes(loss) | Reference::Pairs(loss) => {
+            of_items(&call, |item| call.finite_term(loss, item), options)
+        }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
         Reference::Batch(loss) => batch::evaluate(&call, loss, options),
     }
@@ -204,17 +227,22 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
     });
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
-    let (mut sum, mut magnitude) = (0.0, 0.0);
+    let (mut sum, mut magnitude, mut largest_magnitude) = (0.0, 0.0, 0.0_f64);
+    let mut gradient_magnitudes = vec![0.0_f64; call.signature.differentiable().count()];
     let mut gradients = call.no_gradients(options);
     for &item in &counted {
         let term = term(item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
         sum += term.loss.iter().sum::<f64>();
-        magnitude += term.loss.iter().map(|x| x.abs()).sum::<f64>();
+        magnitude += term.magnitude.unwrap_or_else(|| term.loss.iter().map(|x| x.abs()).sum());
+        largest_magnitude = largest_magnitude.max(term.magnitude.filter(|x| x.is_finite()).unwrap_or(0.0));
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
         let parts = term.gradients.chunks(call.signature.row as usize);
         for ((_, gradient), part) in gradients.iter_mut().zip(parts) {
             call.put(part, item, gradient);
+        }
+        for (largest, magnitude) in gradient_magnitudes.iter_mut().zip(term.gradient_magnitudes) {
+            *largest = largest.max(if magnitude.is_finite() { magnitude } else { 0.0 });
         }
     }
 
@@ -225,9 +253,9 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
         gradients,
-        gradient_magnitudes: Vec::new(),
+        gradient_magnitudes,
         magnitude: scale.abs() * magnitude,
-        item_magnitude: 0.0,
+        largest_magnitude,
         log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
         argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
@@ -331,6 +359,7 @@ impl Call {
             // NaN is not out of range: it flows through to the loss.
             Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
             Domain::Sign => x.abs() == 1.0 || x.is_nan(),
+            Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
             Domain::Class => (0.0..self.signature.row as f64).contains(&x),
             Domain::ClassWeight => x >= 0.0 || x.is_nan(),
             _ => true,
@@ -377,8 +406,8 @@ impl Call {
         if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
     }
 
-    /// The same of a box.
-    fn box_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+    /// The same of a box, or of a pair or triplet of rows.
+    fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
         if item.any(|x| !x.is_finite()) { term.map(|_| f64::NAN) } else { term }

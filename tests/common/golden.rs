@@ -1,4 +1,4 @@
-//! Reads the golden cases: what PyTorch and MONAI compute in float64 (see `tests/golden/README.md`).
+//! Reads the golden cases: what PyTorch and others compute in float64 (see `tests/golden/README.md`).
 
 use std::{fs, path::Path};
 

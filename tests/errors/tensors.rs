@@ -1,9 +1,9 @@
 //! Inputs, parameters and options that do not fit the loss.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, CeDice, CrossEntropy, CrossEntropySoft, DType, Dice, Error, FocalDice, GaussianNll, Giou,
-    Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction, Scope, Smoothing,
-    Softmax, Statistics, Tensor, TensorType, losses, reference,
+    AnyLoss, BceWithLogits, CeDice, Contrastive, CrossEntropy, CrossEntropySoft, DType, Dice, Error, FocalDice,
+    GaussianNll, Giou, Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction,
+    Scope, Smoothing, Softmax, Statistics, Tensor, TensorType, TripletMargin, losses, reference,
     spec::{LossSpec, Rule, Value},
 };
 
@@ -89,6 +89,19 @@ fn a_shape_that_does_not_fit_is_refused() {
     for shape in [&[][..], &[4], &[2, 3], &[4, 2], &[2, 0], &[2, 4, 5]] {
         let expected = "[N, 4] or [N, d1, …, 4]";
         check(&giou, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
+    }
+    let contrastive = Contrastive::default();
+    let pair = |x1, x2, label| [("x1", F32, x1), ("x2", F32, x2), ("label", F32, label)];
+    for shape in [&[][..], &[4], &[2, 0], &[2, 3, 4]] {
+        check(&contrastive, &pair(shape, shape, &[2]), "x1", "[N, D] with D ≥ 1");
+    }
+    for shape in [&[2, 4][..], &[3, 3], &[6], &[2, 3, 1]] {
+        check(&contrastive, &pair(&[2, 3], shape, &[2]), "x2", "[2, 3]");
+        let triplet = [("anchor", F32, &[2, 3][..]), ("positive", F32, &[2, 3]), ("negative", F32, shape)];
+        check(&TripletMargin::default(), &triplet, "negative", "[2, 3]");
+    }
+    for shape in [&[3][..], &[2, 1], &[]] {
+        check(&contrastive, &pair(&[2, 3], &[2, 3], shape), "label", "[2]");
     }
     let boxes = |shape| [("prediction", F32, &[2, 3, 4][..]), ("target", F32, shape)];
     check(&giou, &boxes(&[6, 4]), "target", "[2, 3, 4]");
@@ -254,6 +267,8 @@ fn a_storage_type_that_does_not_fit_is_refused() {
     check(&CrossEntropy::default(), &[("logits", F32, &[2, 3]), ("target", F16, &[2])], "target", "i32");
     check(&CrossEntropy::default(), &[("logits", I32, &[2, 3]), ("target", I32, &[2])], "logits", floats);
     check(&Dice::default(), &[("prediction", I32, &[2, 3]), ("target", I32, &[2])], "prediction", floats);
+    let pair = [("x1", F32, &[2, 3][..]), ("x2", I32, &[2, 3]), ("label", I32, &[2])];
+    check(&Contrastive::default(), &pair, "x2", floats);
     let indices = [("prediction", F32, &[2, 3][..]), ("target", I32, &[2]), ("class_weight", I32, &[3])];
     check(&Dice::default(), &indices, "class_weight", floats);
 }

@@ -1,4 +1,5 @@
-"""Writes the golden cases: losses and gradients that PyTorch and MONAI compute in float64, one safetensors file a family.
+"""Writes the golden cases: losses and gradients that PyTorch, MONAI and pytorch-metric-learning compute in float64,
+one safetensors file a family.
 
 A case's tensors are named `<case>:<tensor>`, with the catalogue's names (`prediction`, `loss`, `grad.prediction`). The entry `cases`
 of the file's metadata is a JSON object: for each case its `loss`, its `reduction` and the text of its `params`.
@@ -15,6 +16,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from monai.losses import DiceCELoss, DiceLoss, GeneralizedDiceLoss, TverskyLoss
+from pytorch_metric_learning import distances, reducers
+from pytorch_metric_learning.losses import NTXentLoss, SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 from safetensors.torch import save_file
 from torchvision.ops import (
     complete_box_iou_loss,
@@ -114,6 +118,8 @@ def classes(*absent):
 
 # The default of box losses.
 EPS = exact(1e-7).item()
+# That of euclidean distances.
+PAIR_EPS = exact(1e-6).item()
 
 
 # PyTorch's functions where the catalogue's inputs or parameters differ.
@@ -176,7 +182,38 @@ def mass_of(target, class_weight, ignore_index):
     return torch.where(target == ignore_index, 0, class_weight[torch.where(target == ignore_index, 0, target)])
 
 
+def cosine_embedding(x1, x2, label, *, weight=None, reduction, margin=0.0):
+    def pytorch(reduction):
+        return F.cosine_embedding_loss(x1, x2, label, margin=margin, reduction=reduction)
+
+    return by_item(pytorch, weight, reduction)
+
+
+def triplet_margin(
+    anchor, positive, negative, *, weight=None, reduction, margin=1.0, distance="euclidean", swap=False, eps=PAIR_EPS
+):
+    distances = {
+        "squared_euclidean": lambda a, b: ((a - b) ** 2).sum(1),
+        "cosine": lambda a, b: 1 - F.cosine_similarity(a, b),
+    }
+
+    def pytorch(reduction):
+        options = {"margin": margin, "swap": swap, "reduction": reduction}
+        if distance == "euclidean":
+            return F.triplet_margin_loss(anchor, positive, negative, eps=eps, **options)
+        options |= {"distance_function": distances[distance]}
+        return F.triplet_margin_with_distance_loss(anchor, positive, negative, **options)
+
+    return by_item(pytorch, weight, reduction)
+
+
 # What PyTorch lacks, in its operations.
+
+
+def contrastive(x1, x2, label, *, weight=None, reduction, margin=1.0, factor=0.5, eps=PAIR_EPS):
+    d = F.pairwise_distance(x1, x2, eps=eps)
+    loss = factor * (label * d**2 + (1 - label) * (margin - d).clamp(min=0) ** 2)
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
 
 
 def reduced(loss, reduction):
@@ -466,6 +503,107 @@ def ciou(prediction, target, *, weight=None, reduction, eps=EPS):
     return by_item(lambda reduction: reduced(loss, reduction), weight, reduction)
 
 
+# Losses of a whole batch: pytorch-metric-learning's where the definitions meet, and similarity matrices in PyTorch's operations.
+
+
+METRICS = {
+    "euclidean": distances.LpDistance(normalize_embeddings=False),
+    "squared_euclidean": distances.LpDistance(normalize_embeddings=False, power=2),
+    # A similarity, and so 1 − itself: margins are the same.
+    "cosine": distances.CosineSimilarity(),
+}
+
+
+def reduced_items(loss, weight, reduction, counted):
+    """Of items that are 0 where they do not count."""
+    weight = torch.ones_like(loss) if weight is None else weight
+    divisors = {"sum": 1, "mean": counted.sum(), "weighted_mean": (counted * weight).sum()}
+    loss = torch.where(counted, weight * loss, 0)
+    return loss if reduction == "none" else loss.sum() / divisors[reduction]
+
+
+def triplet_losses(embeddings, labels, triplets, **options):
+    """The loss of each of the triplets, or of all."""
+    loss = TripletMarginLoss(triplets_per_anchor="all", reducer=reducers.DoNothingReducer(), **options)
+    return loss(embeddings, labels, triplets)["loss"]
+
+
+def triplet_batch_hard(
+    embeddings, labels, *, weight=None, reduction, margin=1.0, distance="euclidean", soft_margin=False
+):
+    hardest = BatchHardMiner(distance=METRICS[distance])(embeddings.detach(), labels)
+    options = {"margin": 0 if soft_margin else margin, "smooth_loss": soft_margin}
+    found = triplet_losses(embeddings, labels, hardest, distance=METRICS[distance], **options)
+    counted = torch.zeros(len(labels), dtype=torch.bool).index_fill(0, hardest[0], True)
+    losses = torch.zeros(len(labels), dtype=torch.float64).index_put((hardest[0],), found["losses"])
+    return reduced_items(losses, weight, reduction, counted)
+
+
+def distance_matrix(embeddings, distance):
+    matrix = METRICS[distance](embeddings)
+    return 1 - matrix if distance == "cosine" else matrix
+
+
+def triplet_semi_hard(embeddings, labels, *, reduction, margin=1.0, distance="euclidean", fallback="none"):
+    d = distance_matrix(embeddings, distance)
+    losses = []
+    for a, p in ((labels[:, None] == labels) & ~torch.eye(len(labels), dtype=torch.bool)).nonzero():
+        negatives = d[a][labels != labels[a]]
+        farther = negatives[negatives > d[a, p]]
+        if len(farther) > 0:
+            losses.append(F.relu(d[a, p] - farther.min() + margin))
+        elif fallback == "farthest":
+            losses.append(F.relu(d[a, p] - negatives.max() + margin))
+    return reduced(torch.stack(losses), reduction)
+
+
+def triplet_batch_all(
+    embeddings, labels, *, reduction, margin=1.0, distance="euclidean", triplets="all", average="active"
+):
+    metric, selected = METRICS[distance], None
+    if triplets != "all":
+        miner = TripletMarginMiner(margin=margin, type_of_triplets=triplets.replace("_", ""), distance=metric)
+        selected = miner(embeddings.detach(), labels)
+    if reduction == "mean" and average == "active":
+        loss = TripletMarginLoss(margin, distance=metric, reducer=reducers.AvgNonZeroReducer())
+        return loss(embeddings, labels, selected)
+    return reduced(triplet_losses(embeddings, labels, selected, margin=margin, distance=metric)["losses"], reduction)
+
+
+# The default of the others.
+TEMPERATURE = exact(0.07).item()
+
+
+def info_nce(query, key, *, weight=None, reduction, temperature=TEMPERATURE, normalize=True):
+    q, k = (F.normalize(query), F.normalize(key)) if normalize else (query, key)
+    loss = F.cross_entropy(q @ k.T / temperature, torch.arange(len(q)), reduction="none")
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
+
+
+def clip(query, key, logit_scale, *, weight=None, reduction):
+    """open_clip's ClipLoss."""
+    q, k = F.normalize(query), F.normalize(key)
+    logits_per_query, labels = logit_scale.exp() * q @ k.T, torch.arange(len(q))
+    loss = sum(F.cross_entropy(logits, labels, reduction="none") for logits in (logits_per_query, logits_per_query.T)) / 2
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
+
+
+def nt_xent(z_i, z_j, *, weight=None, reduction, temperature=0.5):
+    labels = torch.arange(len(z_i)).repeat(2)
+    losses = NTXentLoss(temperature, reducer=reducers.DoNothingReducer())(torch.cat([z_i, z_j]), labels)["loss"]
+    # Of pairs in the order of their anchors, one each.
+    assert torch.equal(losses["indices"][0], torch.arange(len(labels)))
+    return reduced_items(losses["losses"], weight, reduction, torch.ones(len(labels), dtype=torch.bool))
+
+
+def sup_con(embeddings, labels, *, weight=None, reduction, temperature=TEMPERATURE):
+    if reduction == "mean" and weight is None:
+        return SupConLoss(temperature)(embeddings, labels)
+    losses = SupConLoss(temperature, reducer=reducers.DoNothingReducer())(embeddings, labels)["loss"]["losses"]
+    counted = (labels[:, None] == labels).sum(1) > 1
+    return reduced_items(losses, weight, reduction, counted)
+
+
 def regression():
     apart = {"prediction": normal(2.0), "target": normal()}
     # One error of exactly 0, where PyTorch's conventions are the catalogue's.
@@ -737,10 +875,6 @@ def segmentation():
         yield Cases(name, function, ignoring(2, "softmax"), [{"ignore_index": 2}], mean, label="ignoring")
 
 
-def main():
-    for family in (regression, binary, multiclass, rows, segmentation):
-
-
 def boxes():
     # Prediction and target.
     pairs = [
@@ -770,8 +904,102 @@ def boxes():
         yield Cases(name, function, inputs | weight, reductions=WEIGHTED)
 
 
+def pairs():
+    draws = np.random.default_rng(4)
+    shape = items, dimensions = 7, 5
+
+    def drawn(*shape):
+        return exact(draws.normal(size=shape))
+
+    def labels(*values):
+        return torch.tensor((values * items)[:items])
+
+    def near(row):
+        """Rows of which one is equal to that of the others, two are near it and one is nearly opposite."""
+        other = drawn(*shape)
+        other[0] = row[0]
+        other[1] = row[1] + 0.01 * other[1]
+        other[2] = 3 * row[2] + 0.1 * other[2]
+        other[3] = -row[3] + 0.1 * other[3]
+        return exact(other)
+
+    weight = {"weight": exact(draws.uniform(0.25, 2, items))}
+    x1 = drawn(*shape)
+    pair = {"x1": x1, "x2": near(x1)}
+    both = ("x1", "x2")
+    by_class = pair | {"label": labels(1, 0, 1, 0, 0).double()}
+    settings = [{}, {"margin": 3.0, "factor": 1.25}, {"eps": 0.125}, {"eps": 0.0, "margin": 2.0}]
+    yield Cases("contrastive", contrastive, by_class, settings, BATCHED, differentiable=both)
+    yield Cases("contrastive", contrastive, by_class | weight, [{"margin": 2.0}], WEIGHTED, differentiable=both)
+
+    # Of nearly parallel rows PyTorch's difference to 1 leaves few digits; to squared lengths it adds 1e-12.
+    signs = {"x1": 8 * drawn(*shape), "x2": 8 * drawn(*shape), "label": labels(1, -1, -1)}
+    settings = [{}, {"margin": 0.25}, {"margin": -0.5}]
+    yield Cases("cosine_embedding", cosine_embedding, signs, settings, differentiable=both)
+    yield Cases("cosine_embedding", cosine_embedding, signs | weight, reductions=WEIGHTED, differentiable=both)
+
+    scores = {"x1": drawn(*SHAPE), "x2": drawn(*SHAPE), "label": exact(draws.choice([-1, 1], size=SHAPE))}
+    margins = [{}, {"margin": 0.5}, {"margin": -0.25}]
+    yield Cases("margin_ranking", F.margin_ranking_loss, scores, margins, differentiable=both)
+    distances = {"prediction": drawn(*SHAPE), "target": torch.from_numpy(draws.choice([-1, 1], size=SHAPE))}
+    yield Cases("hinge_embedding", F.hinge_embedding_loss, distances, [{}, {"margin": 0.25}])
+
+    anchor = drawn(*shape)
+    triplet = {"anchor": anchor, "positive": near(anchor), "negative": near(anchor)}
+    triplet["negative"][4] = triplet["positive"][4]
+    three = tuple(triplet)
+    settings = [{}, {"swap": True}, {"margin": 0.25, "swap": True}, {"eps": 0.125}, {"margin": 5.0, "swap": True}]
+    yield Cases("triplet_margin", triplet_margin, triplet, settings, differentiable=three)
+    apart = {name: drawn(*shape) for name in triplet}
+    for distance in ("squared_euclidean", "cosine"):
+        settings = [{"distance": distance}, {"distance": distance, "swap": True}, {"distance": distance, "margin": 0.25}]
+        yield Cases("triplet_margin", triplet_margin, apart, settings, differentiable=three)
+    yield Cases("triplet_margin", triplet_margin, triplet | weight, reductions=WEIGHTED, differentiable=three)
+
+
+def batch():
+    draws = np.random.default_rng(5)
+    rows, dimensions = 9, 3
+
+    def embeddings():
+        return exact(draws.normal(size=(rows, dimensions)))
+
+    labels = torch.tensor([3, -7, 3, 0, -7, 3, 9, 0, 3])
+    labelled = {"embeddings": embeddings(), "labels": labels}
+    weight = {"weight": exact(draws.uniform(0.25, 2, rows))}
+    some, metrics = {"sum": "sum", "mean": "mean"}, [{"distance": distance} for distance in METRICS]
+    soft = [metric | {"soft_margin": True} for metric in metrics]
+    yield Cases("triplet_batch_hard", triplet_batch_hard, labelled, [{}, {"margin": 0.3}, *metrics[1:], *soft])
+    yield Cases("triplet_batch_hard", triplet_batch_hard, labelled | weight, reductions=WEIGHTED)
+    fallbacks = [metric | {"margin": 0.4, "fallback": "farthest"} for metric in metrics]
+    yield Cases("triplet_semi_hard", triplet_semi_hard, labelled, [{}, *metrics[1:], *fallbacks], some)
+    averages = [
+        metric | {"margin": 0.7, "triplets": triplets, "average": average}
+        for metric in metrics
+        for triplets in ("all", "semi_hard", "hard")
+        for average in ("active", "all")
+    ]
+    yield Cases("triplet_batch_all", triplet_batch_all, labelled, [{}, *averages], some)
+
+    tempered = [{}, {"temperature": 0.3}]
+    pair = {"query": embeddings(), "key": embeddings()}
+    plain = {"normalize": False, "temperature": 1.5}
+    yield Cases("info_nce", info_nce, pair, [*tempered, plain], differentiable=("query", "key"))
+    yield Cases("info_nce", info_nce, pair | weight, reductions=WEIGHTED, differentiable=("query", "key"))
+    scaled = pair | {"logit_scale": exact(0.9)}
+    learnt = ("query", "key", "logit_scale")
+    yield Cases("clip", clip, scaled, reductions=BATCHED, differentiable=learnt)
+    yield Cases("clip", clip, scaled | weight, reductions=WEIGHTED, differentiable=learnt)
+    views = {"z_i": embeddings(), "z_j": embeddings()}
+    both = {"weight": exact(draws.uniform(0.25, 2, 2 * rows))}
+    yield Cases("nt_xent", nt_xent, views, tempered, differentiable=("z_i", "z_j"))
+    yield Cases("nt_xent", nt_xent, views | both, reductions=WEIGHTED, differentiable=("z_i", "z_j"))
+    yield Cases("sup_con", sup_con, labelled, tempered)
+    yield Cases("sup_con", sup_con, labelled | weight, reductions=WEIGHTED)
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, boxes):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

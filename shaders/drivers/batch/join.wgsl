@@ -15,8 +15,8 @@ fn join(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let place = params.first_radial + row;
         var total = select(0.0, sums[place / 4u][place % 4u], params.adds != 0u);
         for (var part = 0u; part < params.parts; part++) {
-            let from = params.first_radial + params.first_sum + part * params.receivers + receiver;
-            total += sums[from / 4u][from % 4u];
+            let source = params.first_radial + params.first_sum + part * params.receivers + receiver;
+            total += sums[source / 4u][source % 4u];
         }
         sums[place / 4u][place % 4u] = total;
     }

@@ -32,8 +32,8 @@ fn list_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let spoilt = reduce_min_u32(thread, ~bits) <= ~0x7f800000u;
     let positives = reduce_add_u32(thread, counts.x);
     let negatives = reduce_add_u32(thread, counts.y);
-    let positive_sum = reduce_add(thread, sums.x);
-    let negative_sum = reduce_add(thread, sums.y);
+    let positive_sum = finite_or_nan(reduce_add(thread, sums.x));
+    let negative_sum = finite_or_nan(reduce_add(thread, sums.y));
     if (thread.lane == 0u) {
         let record = params.first_row + local;
         records[record].loss = select(0.0, nan_from(positive_sum), spoilt);

@@ -33,6 +33,8 @@ fn prepare(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         if (UNIT) {
             divisor = select(norm, max(norm, LEAST_NORM), UNIT_FLOORED);
         }
+        // Of a row whose length is beyond f32 nothing is known.
+        divisor = select(nan_from(norm), divisor, is_finite(norm));
         // A zero vector has no direction: it stays 0, and so does its gradient.
         let lost = UNIT && norm == 0.0;
         for (var quad = thread.lane; quad < params.quads; quad += WORKGROUP_SIZE) {

@@ -1,5 +1,4 @@
-// An anchor's hardest positive and hardest negative. A workgroup takes an anchor. Gradients take the place of the values in
-// the panel: 0, but for those two.
+// An anchor's hardest positive and hardest negative, and how they and the anchor draw each other. A workgroup takes an anchor.
 //
 // The header gives load_label, load_weight, load_upstream, store_loss and store_hardest, by the anchor's number; the hook
 // hardest_outcome.
@@ -47,8 +46,8 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     negative = reduce_min_u32(thread, select(NOWHERE, negative, nearest == least));
     let positives = reduce_add_u32(thread, counts.x);
     let negatives = reduce_add_u32(thread, counts.y);
-    let positive_sum = reduce_add(thread, sums.x);
-    let negative_sum = reduce_add(thread, sums.y);
+    let positive_sum = finite_or_nan(reduce_add(thread, sums.x));
+    let negative_sum = finite_or_nan(reduce_add(thread, sums.y));
 
     let is_item = positives > 0u && negatives > 0u;
     let farthest_value = bitcast<f32>(select(0u, most, is_item));
@@ -59,20 +58,10 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     outcome = select(outcome, nan, spoilt && is_item);
 
     let weight = load_weight(row);
-    if (GRADIENTS) {
-        let slope = weight * load_upstream(row) * outcome.y;
-        for (var column = thread.lane; column < params.columns; column += stride) {
-            let mined = is_item && (column == positive || column == negative);
-            let value = panel[base + column];
-            let own = select(-slope, slope, column == positive);
-            put_slope(base + column, select(0.0, own, mined || spoilt && is_item), value, local, column);
-        }
-    }
-
     if (thread.lane == 0u) {
-        let none = NOWHERE;
         store_loss(row, weight * outcome.x);
-        store_hardest(row, bitcast<i32>(select(none, positive, is_item)), bitcast<i32>(select(none, negative, is_item)));
+        let is_known = is_item && !spoilt;
+        store_hardest(row, select(-1, i32(positive), is_known), select(-1, i32(negative), is_known));
         let record = params.first_row + local;
         records[record].loss = weight * outcome.x;
         records[record].mass = select(0.0, weight, is_item);
@@ -80,11 +69,25 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         records[record].items[1] = 0u;
         records[record].triplets[0] = u32(is_item);
         records[record].triplets[1] = 0u;
-        records[record].active_triplets[0] = u32(is_item && outcome.x > 0.0);
+        records[record].active_triplets[0] = u32(is_item && (spoilt || outcome.x > 0.0));
         records[record].active_triplets[1] = 0u;
         records[record].positives = positives;
         records[record].negatives = negatives;
         records[record].positive_distance = positive_sum;
         records[record].negative_distance = negative_sum;
+        // NaN where any anchor is spoilt: then all gradients are.
+        records[record].slope = select(0.0, outcome.x, spoilt && is_item);
+        if (GRADIENTS) {
+            let slope = weight * load_upstream(row) * outcome.y;
+            let mined = vec2<u32>(select(0u, positive, is_item), select(0u, negative, is_item));
+            let to_positive = pull_of(slope, farthest_value, local, mined.x);
+            let to_negative = pull_of(-slope, nearest_value, local, mined.y);
+            records[record].mined[0] = mined.x;
+            records[record].mined[1] = mined.y;
+            records[record].pulls[0] = select(0.0, to_positive.x, is_item);
+            records[record].pulls[1] = select(0.0, to_negative.x, is_item);
+            records[record].radials[0] = select(0.0, to_positive.y, is_item);
+            records[record].radials[1] = select(0.0, to_negative.y, is_item);
+        }
     }
 }

@@ -75,7 +75,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
                 excess = select(0.0, factor * excess, kind != NEITHER);
                 excess = select(excess, nan_from(excess), spoilt && counts);
                 block_slope += select(0.0, excess * below, kind != NEITHER);
-                put_slope(place, excess, value, local, column);
+                panel[place] = pull_of(excess);
             }
             slope += block_slope;
         }

@@ -4,12 +4,14 @@
 // The header gives load_upstream; the hooks positive_outcome and active_positives, which look distances up by what follows.
 
 struct Anchor {
-    // Where the list of its keys begins, its distances and the sums of those of the negatives.
+    // Where the list of its keys begins, its distances and the sums of those of the negatives, each less the nearest one's,
+    // so that sums of losses do not cancel.
     keys: u32,
     distances: u32,
     sums: u32,
     positives: u32,
     negatives: u32,
+    nearest: f32,
 }
 
 // What a positive's triplets come to.
@@ -20,6 +22,10 @@ struct Outcome {
     active_triplets: u32,
 }
 
+fn distance_of_key(key: u32) -> f32 {
+    return distance_of(bitcast<f32>(key & 0x7fffffffu));
+}
+
 fn positive_distance(anchor: Anchor, i: u32) -> f32 {
     return bitcast<f32>(lists[anchor.distances + i]);
 }
@@ -28,7 +34,7 @@ fn negative_distance(anchor: Anchor, i: u32) -> f32 {
     return bitcast<f32>(lists[anchor.distances + anchor.positives + i]);
 }
 
-// The sum of the distances of the negatives from one on, before another.
+// The sum of how much farther than the nearest the negatives from one on, before another, are.
 fn sum_of_negatives(anchor: Anchor, first: u32, end: u32) -> f32 {
     let from_first = bitcast<f32>(lists[anchor.sums + anchor.positives + max(first, 1u) - 1u]);
     let to_end = bitcast<f32>(lists[anchor.sums + anchor.positives + max(end, 1u) - 1u]);
@@ -99,7 +105,11 @@ fn put_slopes(anchor: Anchor, thread: Thread, factor: f32, spoilt: bool, local: 
             slope = -factor * f32(active_positives(anchor, i - anchor.positives));
         }
         slope = select(slope, nan_from(slope), spoilt && i < all);
-        put_slope(place, slope, panel[place], local, column);
+        let pull = pull_of(slope, panel[place], local, column);
+        panel[place] = pull.x;
+        if (COMPILED_DISTANCE == DISTANCE_COSINE) {
+            panel[params.plane + place] = pull.y;
+        }
     }
 }
 
@@ -111,8 +121,10 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let distances = params.to_list + keys;
     let positives = records[record].positives;
     let negatives = records[record].negatives;
-    let anchor = Anchor(keys, distances, distances + params.list, positives, negatives);
-    let spoilt = is_nan(records[record].loss);
+    let first_negative = distance_of_key(lists[keys + min(positives, params.columns - 1u)]);
+    let nearest = select(0.0, first_negative, negatives > 0u);
+    let anchor = Anchor(keys, distances, distances + params.list, positives, negatives, nearest);
+    let spoilt = is_nan(records[record].loss) && positives > 0u && negatives > 0u;
 
     // The distances in order, and the sums of the negatives', by blocks of the lanes.
     let all = positives + negatives;
@@ -121,14 +133,14 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let end = min(first + block, params.columns);
     var sum = 0.0;
     for (var i = first; i < end; i++) {
-        let distance = distance_of(bitcast<f32>(lists[keys + i] & 0x7fffffffu));
+        let distance = distance_of_key(lists[keys + i]);
         lists[distances + i] = bitcast<u32>(distance);
-        sum += select(0.0, distance, i >= positives && i < all);
+        sum += select(0.0, distance - nearest, i >= positives && i < all);
     }
     sum = sum_before(thread, sum);
     for (var i = first; i < end; i++) {
         let distance = bitcast<f32>(lists[distances + i]);
-        sum += select(0.0, distance, i >= positives && i < all);
+        sum += select(0.0, distance - nearest, i >= positives && i < all);
         lists[anchor.sums + i] = bitcast<u32>(sum);
     }
     before_overwriting();
@@ -138,7 +150,11 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     var active_triplets = vec2<u32>();
     for (var i = thread.lane; i < params.columns; i += WORKGROUP_SIZE) {
         if (i < positives) {
-            let outcome = positive_outcome(anchor, positive_distance(anchor, i));
+            var outcome = positive_outcome(anchor, positive_distance(anchor, i));
+            if (spoilt) {
+                // Of none of its triplets is it known that it has no loss.
+                outcome = Outcome(0.0, most_triplets(anchor), most_triplets(anchor));
+            }
             loss += outcome.loss;
             triplets = plus_wide(triplets, wide(outcome.triplets));
             active_triplets = plus_wide(active_triplets, wide(outcome.active_triplets));
@@ -148,11 +164,11 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     triplets = reduce_add_wide(thread, triplets);
     active_triplets = reduce_add_wide(thread, active_triplets);
     if (GRADIENTS) {
-        put_slopes(anchor, thread, load_upstream(0u), spoilt && positives > 0u && negatives > 0u, local);
+        put_slopes(anchor, thread, load_upstream(0u), spoilt, local);
     }
     if (thread.lane == 0u) {
         let items = counted_items(triplets, active_triplets);
-        records[record].loss = select(loss, nan_from(loss), spoilt && positives > 0u && negatives > 0u);
+        records[record].loss = select(loss, nan_from(loss), spoilt);
         records[record].mass = 0.0;
         records[record].items[0] = items.x;
         records[record].items[1] = items.y;

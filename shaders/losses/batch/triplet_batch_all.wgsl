@@ -13,7 +13,7 @@ fn positive_outcome(anchor: Anchor, positive: f32) -> Outcome {
     let active_end = clamp(with_loss, first, end);
     let count = active_end - first;
     let sum = sum_of_negatives(anchor, first, active_end);
-    return Outcome(f32(count) * (positive + params.margin) - sum, end - first, count);
+    return Outcome(f32(count) * ((positive - anchor.nearest) + params.margin) - sum, end - first, count);
 }
 
 // With how many positives a negative makes triplets that have a loss.
@@ -28,6 +28,11 @@ fn active_positives(anchor: Anchor, i: u32) -> u32 {
         first = max(first, nearer);
     }
     return max(end, first) - first;
+}
+
+// What a positive selects at the most.
+fn most_triplets(anchor: Anchor) -> u32 {
+    return anchor.negatives;
 }
 
 fn counted_items(triplets: vec2<u32>, active_triplets: vec2<u32>) -> vec2<u32> {

@@ -2,7 +2,7 @@
 fn positive_outcome(anchor: Anchor, positive: f32) -> Outcome {
     let nearer = count_negatives(anchor, positive, UP_TO);
     let falls_back = nearer == anchor.negatives;
-    if (anchor.negatives == 0u || falls_back && params.fallback == FALLBACK_NONE) {
+    if (anchor.negatives == 0u || (falls_back && params.fallback == FALLBACK_NONE)) {
         return Outcome();
     }
     let negative = negative_distance(anchor, min(nearer, anchor.negatives - 1u));
@@ -23,6 +23,11 @@ fn active_positives(anchor: Anchor, i: u32) -> u32 {
     let end = select(count_positives(anchor, negative, BELOW), anchor.positives, all);
     let active_from = max(first, count_positives(anchor, negative, ACTIVE));
     return max(end, active_from) - active_from;
+}
+
+// What a positive selects at the most.
+fn most_triplets(anchor: Anchor) -> u32 {
+    return 1u;
 }
 
 fn counted_items(triplets: vec2<u32>, active_triplets: vec2<u32>) -> vec2<u32> {

@@ -1,0 +1,21 @@
+// What a mean of boxes or pairs divides by where it is weighted.
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
+    let stride = WORKGROUP_SIZE;
+    let first = workgroup.x * params.span;
+    let end = min(first + params.span, params.length);
+    var total = 0.0;
+    for (var block = first; block < end; block += BLOCK * stride) {
+        let block_end = min(block + BLOCK * stride, end);
+        var block_total = 0.0;
+        for (var index = block + thread.lane; index < block_end; index += stride) {
+            block_total += load_weight(index);
+        }
+        total += block_total;
+    }
+    total = reduce_add(thread, total);
+    if (thread.lane == 0u) {
+        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
+    }
+}

@@ -1,0 +1,36 @@
+//! NaN and infinity stay visible.
+
+use wgloss::{DType, Loss, Reduction};
+
+use super::{Inputs, adapters, agreement::evaluated, embeddings, every_loss, inputs, is_sorted};
+
+#[test]
+fn what_is_not_finite_shows_in_loss_and_gradients() {
+    for gpu in adapters::all() {
+        for loss in every_loss() {
+            // The last one's square is beyond f32.
+            for (place, value) in [(0, f64::NAN), (7, f64::INFINITY), (29, f64::NEG_INFINITY), (11, 1e25)] {
+                let good = inputs(&loss, [10, 3], DType::F32, false);
+                let last = good.iter().filter(|(name, _)| !["labels", "logit_scale"].contains(name)).last();
+                let spoilt = last.unwrap().0.to_string();
+                let change = |(name, host): (&str, &wgloss::HostTensor<'static>)| {
+                    let mut values = host.to_f64();
+                    if name == spoilt {
+                        values[place] = value;
+                        return (name.to_string(), embeddings(&values, DType::F32, 10));
+                    }
+                    (name.to_string(), host.clone())
+                };
+                let inputs: Inputs = good.iter().map(change).collect();
+                // Every anchor is compared with every row.
+                let found = loss.eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+                assert!(found.loss.item().is_nan(), "{loss:?} {found:?} on {gpu:?}");
+                let gradients = found.gradients.get(&spoilt).unwrap().to_f64();
+                assert!(gradients.iter().all(|x| x.is_nan()), "{loss:?} {gradients:?} on {gpu:?}");
+                if !is_sorted(&loss) {
+                    evaluated(gpu, &loss, &inputs, Reduction::None);
+                }
+            }
+        }
+    }
+}
