@@ -162,7 +162,7 @@ pub(crate) fn header(variant: &LossVariant, bindings: &[Binding]) -> String {
         Driver::Regions(regions) => header.regions(variant, regions, bindings),
         Driver::Boxes => header.boxes(variant),
         Driver::Pairs => header.pairs(variant),
-        Driver::Batch(_) => unreachable!("its kernels have headers of their own"),
+        Driver::AllPairs(_) => unreachable!("its kernels have headers of their own"),
     }
     header.text
 }

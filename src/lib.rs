@@ -119,7 +119,7 @@ pub use gpu::{Adapter, Gpu};
 pub use host::{HostTensor, TensorType};
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
-    Distance, batch::*, binary::*, boxes::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
+    Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
 };
 pub use named::Named;
 pub use options::{Gradients, Options, Statistics};

@@ -105,7 +105,7 @@ impl Options {
         if self.statistics.argmax && rows.is_none() {
             return Err(Error::Statistic { loss, statistic: "argmax" });
         }
-        let anchors = spec.batch().map(|batch| batch.anchors);
+        let anchors = spec.all_pairs().map(|batch| batch.anchors);
         if self.statistics.hardest && anchors != Some(Anchors::Hardest) {
             return Err(Error::Statistic { loss, statistic: "hardest" });
         }

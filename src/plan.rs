@@ -162,7 +162,7 @@ impl Plan {
         };
         let divisor = Divisor::of(spec, &values, &signature, options.reduction);
         let operands = operands(spec, &signature, &options);
-        let batch = match spec.batch() {
+        let batch = match spec.all_pairs() {
             Some(_) => Some(BatchPlan::new(gpu, &values, &signature, &options, &variant, divisor.known())?),
             None => None,
         };
@@ -598,7 +598,7 @@ fn quads(spec: &LossSpec, signature: &Signature, rows: Option<RowLayout>) -> Qua
         Driver::Pairs => return Quads::No,
         _ => {}
     }
-    if spec.batch().is_some() {
+    if spec.all_pairs().is_some() {
         return Quads::No;
     }
     let Some(layout) = rows else { return Quads::Anywhere };
@@ -623,7 +623,7 @@ fn operands(spec: &LossSpec, signature: &Signature, options: &Options) -> Vec<Op
     let mut operands = Vec::new();
     let mut add = |name: String, ty: &TensorType, access, unit: Option<u64>, quads| {
         // A whole batch is not split.
-        let unit = unit.filter(|_| spec.batch().is_none());
+        let unit = unit.filter(|_| spec.all_pairs().is_none());
         operands.push(Operand { name, ty: ty.clone(), access, unit, quads });
     };
     let items = signature.class_stride;
@@ -682,7 +682,7 @@ impl Divisor {
 
     fn of(spec: &LossSpec, values: &Values, signature: &Signature, reduction: Reduction) -> Self {
         let is_given = |name| signature.input(name).is_some();
-        if spec.batch().is_some() {
+        if spec.all_pairs().is_some() {
             return match reduction {
                 Reduction::None | Reduction::Sum => Divisor::Known(1.0),
                 Reduction::BatchMean => Divisor::Known(signature.batch as f64),
@@ -910,7 +910,7 @@ impl BoundPlan {
             let has_predictions = self.plan.spec().rows().is_some() && self.plan.0.signature.has_labels();
             let correct = has_predictions.then(|| found.correct());
             let terms = self.plan.terms().map(|_| [found.pixel_term, found.score_term]);
-            let mines = self.plan.spec().batch().is_some_and(|batch| batch.anchors != Anchors::Softmax);
+            let mines = self.plan.spec().all_pairs().is_some_and(|batch| batch.anchors != Anchors::Softmax);
             let mining = mines.then(|| found.mining());
             return Ok(Status { items, correct, terms, mining });
         }

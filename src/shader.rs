@@ -291,7 +291,7 @@ impl Kernel {
                         text.file(shader_file!("drivers/pairs.wgsl"));
                         text.file(shader_file!("lib/measure.wgsl"));
                     }
-                    Driver::Batch(_) => unreachable!("its kernels are of another pass"),
+                    Driver::AllPairs(_) => unreachable!("its kernels are of another pass"),
                     Driver::Elementwise => text.file(shader_file!("drivers/elementwise.wgsl")),
                     Driver::Rows(_) => variant.row_files().into_iter().for_each(|file| text.file(file)),
                     Driver::Regions(_) => {

@@ -36,7 +36,7 @@ fn kernels() -> BTreeMap<String, Kernel> {
     }
     for &spec in ALL {
         for (index, variant) in variants(spec).into_iter().enumerate() {
-            if spec.batch().is_some() {
+            if spec.all_pairs().is_some() {
                 for (batch, layout) in
                     batch::every_kernel_of(&variant).into_iter().zip(LAYOUTS.iter().cycle().skip(index))
                 {
@@ -97,8 +97,8 @@ fn variants(spec: &'static LossSpec) -> Vec<LossVariant> {
             };
             match spec.driver {
                 // Gradients are stored by kernels of their own.
-                Driver::Batch(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
-                Driver::Batch(batch) => {
+                Driver::AllPairs(_) if !matches!(gradients, GradientStore::Write | GradientStore::Skip) => {}
+                Driver::AllPairs(batch) => {
                     let forms = choices.iter().flat_map(|choice| subsets.iter().map(move |&subset| (choice, subset)));
                     for (round, (compiled, subset)) in forms.enumerate() {
                         let hardest = batch.anchors == Anchors::Hardest && round.is_multiple_of(2);
@@ -345,7 +345,7 @@ fn structs_are_the_same_on_host_and_device() {
     // A loss's own parameters follow the fixed ones, a word each.
     for &spec in ALL {
         let variant = variants(spec).remove(0);
-        let (pass, first) = match spec.batch() {
+        let (pass, first) = match spec.all_pairs() {
             Some(_) => (Pass::Batch(batch::every_kernel_of(&variant).remove(0)), size_of::<BatchParams>()),
             None => (Pass::Loss(variant), size_of::<FixedParams>()),
         };

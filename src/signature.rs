@@ -64,9 +64,9 @@ impl Signature {
         let elements = |shape: &[usize]| TensorType::new(DType::F32, shape).elements();
         let (item_shape, result_shape, row, class_stride) = match spec.driver {
             Driver::Elementwise => (shape.clone(), shape, 1, 1),
-            Driver::Pairs | Driver::Batch(_) => match shape[..] {
+            Driver::Pairs | Driver::AllPairs(_) => match shape[..] {
                 [rows, dimensions] if dimensions > 0 => {
-                    let views = spec.batch().is_some_and(|batch| batch.relation == Relation::Views);
+                    let views = spec.all_pairs().is_some_and(|batch| batch.relation == Relation::Views);
                     let items = vec![if views { 2 * rows } else { rows }];
                     (items.clone(), items, dimensions as u64, 1)
                 }

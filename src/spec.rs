@@ -57,7 +57,7 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => input.shape == Shape::Items,
             Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
-            Driver::Regions(_) | Driver::Batch(_) => false,
+            Driver::Regions(_) | Driver::AllPairs(_) => false,
             Driver::Boxes => input.shape == Shape::Boxes,
             Driver::Pairs => input.shape == Shape::Embeddings,
         }
@@ -68,7 +68,7 @@ impl LossSpec {
         match self.driver {
             Driver::Elementwise => true,
             Driver::Rows(rows) => rows.per_class,
-            Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => false,
+            Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => false,
         }
     }
 
@@ -76,7 +76,7 @@ impl LossSpec {
     pub(crate) fn items_at_once(&self) -> u64 {
         match self.driver {
             Driver::Elementwise => 4,
-            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => 1,
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => 1,
         }
     }
 
@@ -102,9 +102,9 @@ impl LossSpec {
     }
 
     /// What is particular to a loss of a whole batch; `None` for others.
-    pub fn batch(&self) -> Option<Batch> {
+    pub fn all_pairs(&self) -> Option<AllPairs> {
         match self.driver {
-            Driver::Batch(batch) => Some(batch),
+            Driver::AllPairs(all_pairs) => Some(all_pairs),
             _ => None,
         }
     }
@@ -143,7 +143,7 @@ pub enum Family {
     /// Pairs and given triplets of embeddings.
     Pairs,
     /// Metric learning: every embedding of a batch with every other.
-    Batch,
+    MetricLearning,
     /// Segmentation: overlap of regions.
     Segmentation,
     /// Boxes.
@@ -158,7 +158,7 @@ impl Family {
         Family::Multiclass,
         Family::Rows,
         Family::Pairs,
-        Family::Batch,
+        Family::MetricLearning,
         Family::Segmentation,
         Family::Boxes,
     ];
@@ -171,7 +171,7 @@ impl Family {
             Family::Multiclass => "Multi-class classification",
             Family::Rows => "Functions of rows",
             Family::Pairs => "Pairs and given triplets",
-            Family::Batch => "Whole-batch metric learning",
+            Family::MetricLearning => "Whole-batch metric learning",
             Family::Segmentation => "Segmentation",
             Family::Boxes => "Boxes",
         }
@@ -192,7 +192,7 @@ pub enum Driver {
     /// One item per row of embeddings, of each input one.
     Pairs,
     /// Every embedding of a batch with every other.
-    Batch(Batch),
+    AllPairs(AllPairs),
 }
 
 /// What row losses differ in besides their hooks.
@@ -252,7 +252,7 @@ pub struct Terms {
 
 /// What losses of a whole batch differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
-pub struct Batch {
+pub struct AllPairs {
     /// Which embeddings are compared with which, and which of them belong together.
     pub relation: Relation,
     /// How an anchor's values become its loss.

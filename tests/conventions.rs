@@ -43,7 +43,7 @@ fn is_per_class(loss: &dyn Loss) -> bool {
 /// items.
 fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
     let per_class = is_per_class(loss);
-    let unlisted = loss.spec().batch().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+    let unlisted = loss.spec().all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
     Reduction::ALL.into_iter().filter(move |&reduction| match reduction {
         Reduction::None => !unlisted,
         _ => !per_class,
@@ -55,7 +55,7 @@ fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise => vec![items],
         Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
-        Driver::Boxes | Driver::Pairs | Driver::Batch(_) => vec![items, 4],
+        Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
 }
 
@@ -81,7 +81,7 @@ fn nothing_in_gives_nothing_out() {
                 Driver::Elementwise => &[&[0], &[0, 5], &[3, 0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
                 Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
-                Driver::Pairs | Driver::Batch(_) => &[&[0, 4]],
+                Driver::Pairs | Driver::AllPairs(_) => &[&[0, 4]],
             };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
@@ -130,7 +130,7 @@ const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64
 #[test]
 fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
     // In a whole batch it reaches all items: tests/batch.
-    for loss in every_loss().filter(|loss| loss.spec().batch().is_none()) {
+    for loss in every_loss().filter(|loss| loss.spec().all_pairs().is_none()) {
         for dtype in DType::FLOATS {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.

@@ -42,7 +42,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub fn new(spec: &LossSpec, values: &Values, dimensions: u64) -> Self {
-        let is_similarity = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Softmax);
+        let is_similarity = spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Softmax);
         let is_plain = values.has("normalize") && !values.flag("normalize");
         let (measure, unit) = if is_similarity {
             (Measure::Similarity, if is_plain { Unit::No } else { Unit::Floored })
@@ -195,7 +195,7 @@ impl BatchKernel {
             BatchKernel::List(_) => vec![own(Panel), left(Lists), left(Records)],
             BatchKernel::Sort => vec![left(Lists)],
             BatchKernel::Select(variant, _) => {
-                let sorts = variant.loss.0.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+                let sorts = variant.loss.0.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
                 let lists = sorts.then_some(left(Lists));
                 [left(Panel), left(Records)].into_iter().chain(lists).collect()
             }
@@ -242,7 +242,7 @@ impl BatchKernel {
         match self {
             BatchKernel::List(_) => labels,
             BatchKernel::Select(variant, _) => {
-                let sorts = variant.loss.0.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+                let sorts = variant.loss.0.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
                 labels && !sorts || [WEIGHT.name, UPSTREAM.name].contains(&input.name)
             }
             _ => false,
@@ -292,7 +292,7 @@ impl BatchKernel {
                         vec![shader_file!("lib/distance.wgsl"), shader_file!("lib/slope_of_distance.wgsl")]
                     }
                 });
-                let anchors = variant.loss.0.batch().map(|batch| batch.anchors);
+                let anchors = variant.loss.0.all_pairs().map(|batch| batch.anchors);
                 if anchors != Some(Anchors::Sorted) {
                     files.push(shader_file!("lib/relation.wgsl"));
                     files.extend(default_relation(variant));
@@ -533,14 +533,14 @@ pub(crate) fn every_shared_kernel() -> Vec<BatchKernel> {
 pub(crate) fn every_kernel_of(variant: &LossVariant) -> Vec<BatchKernel> {
     let spec = variant.loss.0;
     let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
-    let is_similarity = spec.batch().is_some_and(|batch| batch.anchors == Anchors::Softmax);
+    let is_similarity = spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Softmax);
     let fits = |comparison: &Comparison| {
         comparison.scale_is_input == scale_is_input && (comparison.measure == Measure::Similarity) == is_similarity
     };
     let comparison = every_comparison().into_iter().find(fits);
     let mut kernels: Vec<_> =
         comparison.map(|comparison| BatchKernel::Select(variant.clone(), comparison)).into_iter().collect();
-    if spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
+    if spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
         kernels.push(BatchKernel::List(variant.clone()));
     }
     kernels

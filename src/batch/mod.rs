@@ -103,7 +103,7 @@ impl BatchPlan {
         divisor: Option<f64>,
     ) -> Result<Self, Error> {
         let spec = values.spec();
-        let Some(batch) = spec.batch() else { unreachable!("{} compares no whole batch", spec.name) };
+        let Some(batch) = spec.all_pairs() else { unreachable!("{} compares no whole batch", spec.name) };
         let comparison = Comparison::new(spec, values, signature.row);
         let tuning = gpu.tuning();
         // All that follows is made of products that this bounds.

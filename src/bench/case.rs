@@ -3,7 +3,7 @@
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{Batch, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
+    spec::{AllPairs, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -74,7 +74,7 @@ impl Case {
             Family::Multiclass | Family::Rows => ROWS,
             Family::Segmentation => SEGMENTATION,
             Family::Boxes => BOXES,
-            Family::Pairs | Family::Batch => EMBEDDINGS,
+            Family::Pairs | Family::MetricLearning => EMBEDDINGS,
         };
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
@@ -99,7 +99,7 @@ impl Case {
             // Images of eight classes.
             Driver::Regions(_) => vec![1, 8, elements / 8],
             Driver::Boxes => vec![elements / 4, 4],
-            Driver::Pairs | Driver::Batch(_) => vec![elements / 128, 128],
+            Driver::Pairs | Driver::AllPairs(_) => vec![elements / 128, 128],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
@@ -108,7 +108,7 @@ impl Case {
     /// 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do more, or fewer
     /// where a pair is the same the other way round.
     pub fn operations(&self) -> Option<f64> {
-        let relation = self.loss.spec().batch()?.relation;
+        let relation = self.loss.spec().all_pairs()?.relation;
         let &[rows, dimensions] = &self.shape[..] else { return None };
         let rows = if relation == Relation::Views { 2 * rows } else { rows } as f64;
         Some(rows * rows * 6.0 * dimensions as f64)
@@ -154,7 +154,7 @@ impl Case {
                     input.map_or((Domain::Real, Shape::Items), |input| (input.domain.resolve(&values), input.shape));
                 let drawn: Vec<f64> = match shape {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
-                    Shape::Embeddings if spec.batch().is_some() => {
+                    Shape::Embeddings if spec.all_pairs().is_some() => {
                         draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
                     }
                     // CLIP's first temperature.
@@ -179,8 +179,8 @@ impl Case {
         let items = match (spec.driver, &self.shape[..]) {
             (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
             (Driver::Boxes, [items @ .., _]) => items.to_vec(),
-            (Driver::Batch(Batch { relation: Relation::Views, .. }), [rows, _]) => vec![2 * rows],
-            (Driver::Pairs | Driver::Batch(_), [rows, _]) => vec![*rows],
+            (Driver::AllPairs(AllPairs { relation: Relation::Views, .. }), [rows, _]) => vec![2 * rows],
+            (Driver::Pairs | Driver::AllPairs(_), [rows, _]) => vec![*rows],
             _ => self.shape.clone(),
         };
         match (input.shape, spec.driver) {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Anchors, Batch, Driver, Family, Input, Kind, LossSpec, Param, Regions, Relation, Rows, Shape, Value},
+    spec::{AllPairs, Anchors, Driver, Family, Input, Kind, LossSpec, Param, Regions, Relation, Rows, Shape, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -149,11 +149,11 @@ fn shape(spec: &LossSpec, input: &Input) -> String {
         (Shape::Boxes, _) => "[N, d…, 4]",
         (Shape::Embeddings, _) => "[N, D]",
         (Shape::Scalar, _) => "[]",
-        (Shape::Items, Driver::Batch(Batch { relation: Relation::Views, .. })) => "[2N]",
-        (Shape::Items, Driver::Pairs | Driver::Batch(_)) => "[N]",
-        (Shape::OneOrItems, Driver::Batch(Batch { anchors: Anchors::Sorted, .. })) => "[1]",
-        (Shape::OneOrItems, Driver::Batch(Batch { relation: Relation::Views, .. })) => "[1] or [2N]",
-        (Shape::OneOrItems, Driver::Pairs | Driver::Batch(_)) => "[1] or [N]",
+        (Shape::Items, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[2N]",
+        (Shape::Items, Driver::Pairs | Driver::AllPairs(_)) => "[N]",
+        (Shape::OneOrItems, Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. })) => "[1]",
+        (Shape::OneOrItems, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[1] or [2N]",
+        (Shape::OneOrItems, Driver::Pairs | Driver::AllPairs(_)) => "[1] or [N]",
         (Shape::Classes, _) => "[C]",
         (Shape::LastAxis, _) => "[C], the last axis",
         (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",

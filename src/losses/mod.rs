@@ -14,20 +14,20 @@
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
-pub mod batch;
 pub mod binary;
 pub mod boxes;
 mod distance;
+pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
 
-pub use batch::*;
 pub use binary::*;
 pub use boxes::*;
 pub use distance::*;
+pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
 pub use regression::*;

@@ -29,7 +29,7 @@ impl From<&[usize]> for Layout {
 /// The regimes that a driver's losses meet.
 fn regimes(driver: Driver) -> &'static [Regime] {
     match driver {
-        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::Batch(_) => {
+        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => {
             &[Regime::Small, Regime::Medium, Regime::Large]
         }
         Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
@@ -217,7 +217,7 @@ fn middle(driver: Driver) -> Layout {
         Driver::Regions(_) => Layout::from(&[2, 3, 7, 5][..]),
         Driver::Boxes => Layout::from(&[131, 4][..]),
         Driver::Pairs => Layout::from(&[33, 10][..]),
-        Driver::Batch(_) => Layout::from(&[23, 10][..]),
+        Driver::AllPairs(_) => Layout::from(&[23, 10][..]),
     }
 }
 
@@ -255,7 +255,7 @@ fn layouts(spec: &LossSpec, workgroup: usize, effort: Effort) -> Vec<Layout> {
                 add(&[4, 1031, 4]);
             }
         }
-        Driver::Pairs | Driver::Batch(_) => {
+        Driver::Pairs | Driver::AllPairs(_) => {
             for (n, d) in [(1, 1), (2, 3), (3, 2), (17, 48), (64, 128), (65, 3), (257, 2), (5, 513), (64, 1)] {
                 add(&[n, d]);
             }
@@ -344,7 +344,7 @@ impl Case {
         let rows = spec.rows();
         let per_class = rows.is_some_and(|rows| rows.per_class);
         let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
-        let anchors = spec.batch().map(|batch| batch.anchors);
+        let anchors = spec.all_pairs().map(|batch| batch.anchors);
         let reduction = match reduction {
             _ if per_class => Reduction::None,
             _ if has_terms => Reduction::Mean,
@@ -455,7 +455,7 @@ impl Case {
                 };
                 let drawn: Vec<f64> = match input.shape {
                     Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
-                    Shape::Embeddings if spec.batch().is_some() => {
+                    Shape::Embeddings if spec.all_pairs().is_some() => {
                         draw_batch(regime, &values, [shape[0], shape[1]], &first, &mut rng)
                     }
                     Shape::Embeddings => draw_pairs(domain, regime, (length, classes), &first, &mut rng),

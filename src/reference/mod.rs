@@ -16,9 +16,9 @@
 //! # Ok::<(), wgloss::Error>(())
 //! ```
 
-mod batch;
 mod binary;
 mod boxes;
+mod metric_learning;
 mod multiclass;
 mod pairs;
 mod regions;
@@ -27,9 +27,9 @@ mod rows;
 mod segmentation;
 mod softmax;
 
-pub use batch::*;
 pub use binary::*;
 pub use boxes::*;
+pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
 pub use regression::*;
@@ -58,7 +58,7 @@ pub enum Reference {
     /// Loss and gradients of one pair or triplet of rows.
     Pairs(fn(&Item<'_>, &Values) -> Term),
     /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
-    Batch(fn(&Anchor<'_>, &Values) -> AnchorTerm),
+    AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
@@ -212,7 +212,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
             of_items(&call, |item| call.finite_term(loss, item), options)
         }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
-        Reference::Batch(loss) => batch::evaluate(&call, loss, options),
+        Reference::AllPairs(loss) => metric_learning::evaluate(&call, loss, options),
     }
 }
 

@@ -21,7 +21,7 @@ use wgloss::{
 type Inputs = Named<HostTensor<'static>>;
 
 fn every_spec() -> impl Iterator<Item = &'static LossSpec> {
-    losses::ALL.iter().copied().filter(|spec| spec.batch().is_some())
+    losses::ALL.iter().copied().filter(|spec| spec.all_pairs().is_some())
 }
 
 /// Every loss at its defaults, and with what its kernels differ in.
@@ -41,11 +41,11 @@ fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {
 }
 
 fn is_sorted(loss: &AnyLoss) -> bool {
-    loss.spec().batch().is_some_and(|batch| batch.anchors == Anchors::Sorted)
+    loss.spec().all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted)
 }
 
 fn has_views(loss: &AnyLoss) -> bool {
-    loss.spec().batch().is_some_and(|batch| batch.relation == Relation::Views)
+    loss.spec().all_pairs().is_some_and(|batch| batch.relation == Relation::Views)
 }
 
 fn embeddings(values: &[f64], dtype: DType, rows: usize) -> HostTensor<'static> {

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use wgloss::{
     DType, HostTensor, Loss, Named,
-    spec::{Batch, Domain, Driver, Input, Kind, Relation, Shape, Values},
+    spec::{AllPairs, Domain, Driver, Input, Kind, Relation, Shape, Values},
 };
 
 pub type Inputs = Named<HostTensor<'static>>;
@@ -22,8 +22,8 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
         Driver::Elementwise => (shape.to_vec(), 1),
         Driver::Rows(_) | Driver::Regions(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
         Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
-        Driver::Batch(Batch { relation: Relation::Views, .. }) => (vec![2 * shape[0]], 1),
-        Driver::Pairs | Driver::Batch(_) => (vec![shape[0]], 3),
+        Driver::AllPairs(AllPairs { relation: Relation::Views, .. }) => (vec![2 * shape[0]], 1),
+        Driver::Pairs | Driver::AllPairs(_) => (vec![shape[0]], 3),
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given

@@ -48,7 +48,7 @@ fn offences() -> impl Iterator<Item = Offence> {
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise => &[ITEMS],
             Driver::Rows(_) | Driver::Regions(_) => &[ITEMS, CLASSES],
-            Driver::Boxes | Driver::Pairs | Driver::Batch(_) => &[ITEMS, 4],
+            Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
         };
         let good = sample(&loss, shape, DType::FLOATS[index % 3], true);
         let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());

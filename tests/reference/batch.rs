@@ -44,7 +44,7 @@ fn every_loss() -> Vec<Box<dyn Loss>> {
 pub(super) fn counts(loss: &dyn Loss, inputs: &Named<HostTensor<'static>>, anchor: usize) -> bool {
     let Some(labels) = inputs.get("labels").map(HostTensor::to_f64) else { return true };
     let alike = labels.iter().filter(|&&label| label == labels[anchor]).count();
-    let needs_negative = loss.spec().batch().is_some_and(|batch| batch.anchors != Anchors::Softmax);
+    let needs_negative = loss.spec().all_pairs().is_some_and(|batch| batch.anchors != Anchors::Softmax);
     alike > 1 && (alike < labels.len() || !needs_negative)
 }
 
@@ -399,7 +399,7 @@ fn batches_without_anything_to_compare_have_no_loss() {
         let loss = loss.as_ref();
         for &reduction in reductions(loss.spec()) {
             let what = format!("{} {reduction}", described(loss));
-            match loss.spec().batch().map(|batch| (batch.relation, batch.anchors)) {
+            match loss.spec().all_pairs().map(|batch| (batch.relation, batch.anchors)) {
                 Some((Relation::Labelled, anchors)) => {
                     let one = evaluate(loss, &labelled(&rows[..1], &[4]), reduction);
                     assert_nothing(&one, 0, &format!("{what}: one row"));
@@ -427,7 +427,7 @@ fn duplicates_and_zeros_have_gradients_that_are_defined() {
     let rows: &[&[f64]] = &[&[0.0, 0.0], &[1.0, 2.0], &[1.0, 2.0], &[0.0, 0.0], &[1.0, 2.0], &[2.0, 4.0]];
     for loss in every_loss() {
         let loss = loss.as_ref();
-        let inputs = match loss.spec().batch().unwrap().relation {
+        let inputs = match loss.spec().all_pairs().unwrap().relation {
             Relation::Labelled => labelled(rows, &[0, 0, 1, 1, 0, 0]),
             _ => {
                 let [first, second] = [0, 1].map(|input| loss.spec().inputs[input].name);
@@ -471,7 +471,7 @@ fn what_is_not_finite_poisons_the_anchors_that_meet_it() {
     for poison in [f64::NAN, f64::INFINITY, 1e20] {
         for loss in every_loss() {
             let loss = loss.as_ref();
-            let relation = loss.spec().batch().unwrap().relation;
+            let relation = loss.spec().all_pairs().unwrap().relation;
             let name = loss.spec().inputs[0].name;
             let clean = match relation {
                 Relation::Labelled => labelled(&[&[1.0], &[2.5], &[4.25], &[2.0]], &[0, 0, 1, 0]),

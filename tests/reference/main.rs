@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use wgloss::{
     AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Anchors, Batch, Domain, Driver, Input, Kind, LossSpec, MeanOver, Relation, Shape, Value, Values},
+    spec::{AllPairs, Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Relation, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -159,7 +159,7 @@ fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
         Driver::Elementwise => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
-        Driver::Pairs | Driver::Batch(_) => &[EMBEDDINGS],
+        Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
     }
 }
 
@@ -204,7 +204,7 @@ fn reductions(spec: &LossSpec) -> &'static [Reduction] {
         &[Reduction::None]
     } else if has_terms(spec) {
         &[Reduction::Mean]
-    } else if spec.batch().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
+    } else if spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
         &[Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean]
     } else {
         &Reduction::ALL
@@ -218,8 +218,8 @@ fn shape_of(loss: &dyn Loss, shape: &[usize], input: &Input, reduction: Reductio
         Driver::Elementwise => shape.to_vec(),
         Driver::Rows(_) | Driver::Regions(_) => [&shape[..1], &shape[2..]].concat(),
         Driver::Boxes => shape[..shape.len() - 1].to_vec(),
-        Driver::Batch(Batch { relation: Relation::Views, .. }) => vec![2 * shape[0]],
-        Driver::Pairs | Driver::Batch(_) => vec![shape[0]],
+        Driver::AllPairs(AllPairs { relation: Relation::Views, .. }) => vec![2 * shape[0]],
+        Driver::Pairs | Driver::AllPairs(_) => vec![shape[0]],
     };
     match input.shape {
         Shape::Items => items,
@@ -705,7 +705,7 @@ proptest! {
                 divisors[1] += class.map_or(1.0, |class| value("class_weight", class));
                 continue;
             }
-            if loss.spec().batch().is_some() && !batch::counts(&loss, &inputs, item) {
+            if loss.spec().all_pairs().is_some() && !batch::counts(&loss, &inputs, item) {
                 continue;
             }
             let class = inputs.get("target").map(|target| target.to_f64()[item]);
@@ -722,7 +722,7 @@ proptest! {
         prop_assert!(none.loss.iter().map(|x| x.abs()).sum::<f64>() <= sum.magnitude);
         prop_assert_eq!(&none.gradients, &sum.gradients);
         // In a gradient of a whole batch what many pairs add may nearly cancel.
-        let rounding = if loss.spec().batch().is_some() { 1e-12 } else { 1e-14 };
+        let rounding = if loss.spec().all_pairs().is_some() { 1e-12 } else { 1e-14 };
         for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, layout.shape[0] as f64)] {
             prop_assert_eq!(reduced.items, sum.items);
             let outputs = |result: &Evaluation| -> Vec<f64> {

@@ -77,8 +77,8 @@ impl Distribution {
     fn of(spec: &LossSpec, input: &str, values: &Values, classes: usize) -> Self {
         let Some(input) = spec.input(input) else { return Distribution::Grid };
         match (spec.driver, input.shape) {
-            (Driver::Batch(_), Shape::Embeddings) => return Distribution::FineGrid,
-            (Driver::Batch(_), Shape::Scalar) => return Distribution::Constant((1.0_f64 / 0.07).ln()),
+            (Driver::AllPairs(_), Shape::Embeddings) => return Distribution::FineGrid,
+            (Driver::AllPairs(_), Shape::Scalar) => return Distribution::Constant((1.0_f64 / 0.07).ln()),
             _ => {}
         }
         match input.domain.resolve(values) {

@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use wgloss::{
     Loss,
-    spec::{Anchors, Batch, Driver},
+    spec::{AllPairs, Anchors, Driver},
 };
 
 /// What a loss is computed over.
@@ -32,8 +32,8 @@ impl Kind {
             Driver::Regions(_) => Kind::Regions,
             Driver::Boxes => Kind::Boxes,
             Driver::Pairs => Kind::Pairs,
-            Driver::Batch(Batch { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
-            Driver::Batch(_) => Kind::Batch,
+            Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
+            Driver::AllPairs(_) => Kind::Batch,
         }
     }
 

@@ -101,7 +101,7 @@ pub(super) fn evaluate(
     options: &Options,
 ) -> Result<Evaluation, Error> {
     let spec = call.values.spec();
-    let Some(batch) = spec.batch() else { unreachable!("{} compares no rows of a batch", spec.name) };
+    let Some(batch) = spec.all_pairs() else { unreachable!("{} compares no rows of a batch", spec.name) };
     let comparison = Comparison::of(call);
     let rows = rows(call);
     let directions = directions(batch.relation, call.items().len());

@@ -17,7 +17,7 @@ use crate::{
     Distance, Loss,
     reference::{self, Reference},
     spec::{
-        Anchors, Batch, Domain, Driver, Family, Input, Kind, LossSpec, Param, Relation, Rule, Shape, Value, WEIGHT,
+        AllPairs, Anchors, Domain, Driver, Family, Input, Kind, LossSpec, Param, Relation, Rule, Shape, Value, WEIGHT,
         shader_file,
     },
 };
@@ -74,15 +74,15 @@ impl Default for TripletBatchHard {
 /// The entry of [`TripletBatchHard`] in the catalogue.
 pub static TRIPLET_BATCH_HARD: LossSpec = LossSpec {
     name: "triplet_batch_hard",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "h(max_p d(a,p) − min_n d(a,n)), h(x) = max(0, x + margin)",
     notes: "soft_margin: h = softplus; anchors with a positive and a negative count",
     source: "Hermans et al. 2017, arXiv 1703.07737",
-    driver: Driver::Batch(Batch { relation: Relation::Labelled, anchors: Anchors::Hardest }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Labelled, anchors: Anchors::Hardest }),
     inputs: &[EMBEDDINGS, LABELS, WEIGHT],
     params: &[MARGIN, Distance::PARAM, Param::flag("soft_margin", TripletBatchHard::DEFAULT.soft_margin)],
-    shader: shader_file!("losses/batch/triplet_batch_hard.wgsl"),
-    reference: Reference::Batch(reference::triplet_batch_hard),
+    shader: shader_file!("losses/metric_learning/triplet_batch_hard.wgsl"),
+    reference: Reference::AllPairs(reference::triplet_batch_hard),
 };
 
 impl Loss for TripletBatchHard {
@@ -165,19 +165,19 @@ impl Default for TripletSemiHard {
 /// The entry of [`TripletSemiHard`] in the catalogue.
 pub static TRIPLET_SEMI_HARD: LossSpec = LossSpec {
     name: "triplet_semi_hard",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "max(0, d(a,p) − d(a,n) + margin), n the nearest negative with d(a,n) > d(a,p)",
     notes: "items are pairs (a, p); fallback=farthest: pairs without such a negative take their farthest",
     source: "Schroff et al. 2015, arXiv 1503.03832; TensorFlow Addons TripletSemiHardLoss",
-    driver: Driver::Batch(Batch { relation: Relation::Labelled, anchors: Anchors::Sorted }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Labelled, anchors: Anchors::Sorted }),
     inputs: &[EMBEDDINGS, LABELS],
     params: &[
         MARGIN,
         Distance::PARAM,
         Param::word("fallback", TripletSemiHard::DEFAULT.fallback.name(), Fallback::NAMES),
     ],
-    shader: shader_file!("losses/batch/triplet_semi_hard.wgsl"),
-    reference: Reference::Batch(reference::triplet_semi_hard),
+    shader: shader_file!("losses/metric_learning/triplet_semi_hard.wgsl"),
+    reference: Reference::AllPairs(reference::triplet_semi_hard),
 };
 
 impl Loss for TripletSemiHard {
@@ -295,12 +295,12 @@ impl Default for TripletBatchAll {
 /// The entry of [`TripletBatchAll`] in the catalogue.
 pub static TRIPLET_BATCH_ALL: LossSpec = LossSpec {
     name: "triplet_batch_all",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "max(0, d(a,p) − d(a,n) + margin) of all triplets",
     notes: "items are triplets; triplets=semi_hard: 0 < d(a,n) − d(a,p) ≤ margin, hard: d(a,n) ≤ d(a,p); average=active: those \
             with a loss above 0 count, all: every one selected",
     source: "Hermans et al. 2017, arXiv 1703.07737; pytorch-metric-learning TripletMarginLoss",
-    driver: Driver::Batch(Batch { relation: Relation::Labelled, anchors: Anchors::Sorted }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Labelled, anchors: Anchors::Sorted }),
     inputs: &[EMBEDDINGS, LABELS],
     params: &[
         MARGIN,
@@ -308,8 +308,8 @@ pub static TRIPLET_BATCH_ALL: LossSpec = LossSpec {
         Param::word("triplets", TripletBatchAll::DEFAULT.triplets.name(), Triplets::NAMES),
         Param::word("average", TripletBatchAll::DEFAULT.average.name(), Average::NAMES),
     ],
-    shader: shader_file!("losses/batch/triplet_batch_all.wgsl"),
-    reference: Reference::Batch(reference::triplet_batch_all),
+    shader: shader_file!("losses/metric_learning/triplet_batch_all.wgsl"),
+    reference: Reference::AllPairs(reference::triplet_batch_all),
 };
 
 impl Loss for TripletBatchAll {
@@ -360,18 +360,18 @@ impl Default for InfoNce {
 /// The entry of [`InfoNce`] in the catalogue.
 pub static INFO_NCE: LossSpec = LossSpec {
     name: "info_nce",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "−log softmax_j(q_i·k_j/τ) at j = i",
     notes: "τ is temperature; normalize: q and k are brought to unit length first",
     source: "van den Oord et al. 2018, arXiv 1807.03748",
-    driver: Driver::Batch(Batch { relation: Relation::Paired, anchors: Anchors::Softmax }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Paired, anchors: Anchors::Softmax }),
     inputs: &[QUERY, KEY, WEIGHT],
     params: &[
         Param::number("temperature", InfoNce::DEFAULT.temperature, Rule::Positive),
         Param::flag("normalize", InfoNce::DEFAULT.normalize).compiled(),
     ],
-    shader: shader_file!("losses/batch/info_nce.wgsl"),
-    reference: Reference::Batch(reference::info_nce),
+    shader: shader_file!("losses/metric_learning/info_nce.wgsl"),
+    reference: Reference::AllPairs(reference::info_nce),
 };
 
 impl Loss for InfoNce {
@@ -412,15 +412,15 @@ pub struct Clip;
 /// The entry of [`Clip`] in the catalogue.
 pub static CLIP: LossSpec = LossSpec {
     name: "clip",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "½(info_nce(q, k) + info_nce(k, q)), 1/τ = exp(logit_scale)",
     notes: "q and k are brought to unit length first",
     source: "Radford et al. 2021, arXiv 2103.00020",
-    driver: Driver::Batch(Batch { relation: Relation::PairedBothWays, anchors: Anchors::Softmax }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::PairedBothWays, anchors: Anchors::Softmax }),
     inputs: &[QUERY, KEY, Input::differentiable("logit_scale", Shape::Scalar, Domain::LogRate), WEIGHT],
     params: &[],
-    shader: shader_file!("losses/batch/clip.wgsl"),
-    reference: Reference::Batch(reference::clip),
+    shader: shader_file!("losses/metric_learning/clip.wgsl"),
+    reference: Reference::AllPairs(reference::clip),
 };
 
 impl Loss for Clip {
@@ -470,19 +470,19 @@ impl Default for NtXent {
 /// The entry of [`NtXent`] in the catalogue.
 pub static NT_XENT: LossSpec = LossSpec {
     name: "nt_xent",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "−log exp(s_{i,pos}/τ) / Σ_{k≠i} exp(s_ik/τ)",
     notes: "2N rows [z_i; z_j] of unit length, τ is temperature",
     source: "Chen et al. 2020, arXiv 2002.05709",
-    driver: Driver::Batch(Batch { relation: Relation::Views, anchors: Anchors::Softmax }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Views, anchors: Anchors::Softmax }),
     inputs: &[
         Input::differentiable("z_i", Shape::Embeddings, Domain::Real),
         Input::differentiable("z_j", Shape::Embeddings, Domain::Real),
         WEIGHT,
     ],
     params: &[Param::number("temperature", NtXent::DEFAULT.temperature, Rule::Positive)],
-    shader: shader_file!("losses/batch/nt_xent.wgsl"),
-    reference: Reference::Batch(reference::nt_xent),
+    shader: shader_file!("losses/metric_learning/nt_xent.wgsl"),
+    reference: Reference::AllPairs(reference::nt_xent),
 };
 
 impl Loss for NtXent {
@@ -532,15 +532,15 @@ impl Default for SupCon {
 /// The entry of [`SupCon`] in the catalogue.
 pub static SUP_CON: LossSpec = LossSpec {
     name: "sup_con",
-    family: Family::Batch,
+    family: Family::MetricLearning,
     formula: "−1/|P(i)| Σ_{p∈P(i)} log exp(s_ip/τ) / Σ_{k≠i} exp(s_ik/τ)",
     notes: "rows of unit length, τ is temperature; anchors with a positive count",
     source: "Khosla et al. 2020, arXiv 2004.11362",
-    driver: Driver::Batch(Batch { relation: Relation::Labelled, anchors: Anchors::Softmax }),
+    driver: Driver::AllPairs(AllPairs { relation: Relation::Labelled, anchors: Anchors::Softmax }),
     inputs: &[EMBEDDINGS, LABELS, WEIGHT],
     params: &[Param::number("temperature", SupCon::DEFAULT.temperature, Rule::Positive)],
-    shader: shader_file!("losses/batch/sup_con.wgsl"),
-    reference: Reference::Batch(reference::sup_con),
+    shader: shader_file!("losses/metric_learning/sup_con.wgsl"),
+    reference: Reference::AllPairs(reference::sup_con),
 };
 
 impl Loss for SupCon {
