@@ -76,15 +76,15 @@ pub(crate) fn draw_pairs(
         let anywhere: Vec<f64> = (0..dimensions).map(|_| draw(domain, regime, None, rng)).collect();
         // A row of 0 has the cosine distance 1 from any other. Beside one at no distance worth the name, rounding would
         // decide whether a margin of 1 is kept: rows of either kind take turns.
-        let may_be_zero = first.is_empty() || row % 2 == 1;
+        let may_be_near = !first.is_empty() && row % 2 == 0;
         // What the first input's row is multiplied with, and how much of another is added.
-        let (factor, part) = match (rng.u8(..12), first.is_empty()) {
-            (0, _) if may_be_zero => (0.0, 0.0),
-            (1, false) if !may_be_zero => (1.0, 0.0),
-            (2, false) => (1.0, 1e-2),
-            (3, false) if !may_be_zero => (1.0, 1e-4),
-            (4, false) => (0.3 + rng.f64(), 1e-3),
-            (5, false) => (-1.0, 1e-1),
+        let (factor, part) = match rng.u8(..12) {
+            0 if !may_be_near => (0.0, 0.0),
+            1 if may_be_near => (1.0, 0.0),
+            2 if may_be_near => (1.0, 1e-2),
+            3 if may_be_near => (1.0, 1e-4),
+            4 if may_be_near => (0.3 + rng.f64(), 1e-3),
+            5 if !first.is_empty() => (-1.0, 1e-1),
             _ => (0.0, 1.0),
         };
         let origin = |dimension| first.get(row * dimensions + dimension).map_or(0.0, |x| factor * x);
