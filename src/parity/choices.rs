@@ -79,7 +79,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let kernels_of = spec.regions().and_then(|regions| regions.pixels_of).unwrap_or(spec);
     let reductions = tuning.reductions();
     let results = results(kernels_of);
-    let rows = row_kernels(kernels_of);
+    let rows = row_kernels(kernels_of, effort);
     let compiled = kernels_of.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(kernels_of, param))).collect();
     let has_statistics = kernels_of.rows().is_some()
@@ -146,16 +146,18 @@ fn results(spec: &LossSpec) -> &'static [Results] {
     }
 }
 
-fn row_kernels(spec: &LossSpec) -> Vec<Rows> {
-    let kernels: &[RowKernel] = match spec.driver {
-        Driver::Rows(_) => &[RowKernel::BySize, RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts],
-        _ => &[RowKernel::BySize],
-    };
-    let mut rows: Vec<Rows> = kernels.iter().map(|&kernel| Rows { kernel, cached: false }).collect();
+/// With more effort also the one that the number of rows and classes asks for, which is one of the others.
+fn row_kernels(spec: &LossSpec, effort: Effort) -> Vec<Rows> {
+    let apart = |kernel| Rows { kernel, cached: false };
+    let mut kernels = Vec::new();
     if spec.rows().is_some() {
-        rows.push(Rows { kernel: RowKernel::Workgroup, cached: true });
+        kernels.extend([RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts].map(apart));
+        kernels.push(Rows { kernel: RowKernel::Workgroup, cached: true });
     }
-    rows
+    if spec.rows().is_none() || effort == Effort::Full {
+        kernels.push(apart(RowKernel::BySize));
+    }
+    kernels
 }
 
 /// Optional inputs apart from `weight`, which every loss has.
