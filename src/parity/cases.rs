@@ -459,7 +459,7 @@ mod tests {
     #[test]
     fn choices_are_few() {
         for spec in ALL {
-            let most = if let Driver::Rows(_) = spec.driver { 24 } else { 20 };
+            let most = if let Driver::Rows(_) = spec.driver { 20 } else { 16 };
             let found = choices(spec, TUNING, Effort::Quick).len();
             assert!((12..=most).contains(&found), "{} has {found}", spec.name);
         }
