@@ -1,8 +1,9 @@
 //! The one error type.
 
 use crate::{
-    DType, Reduction, losses,
-    spec::{Input, Rule},
+    DType, Reduction,
+    spec::{Input, LossSpec, Rule},
+    suggest,
 };
 
 /// Everything that can go wrong, with what and where in fields.
@@ -10,13 +11,19 @@ use crate::{
 #[non_exhaustive]
 pub enum Error {
     /// No loss has this name.
-    #[error("no loss is called `{found}`; `wgloss list` shows those there are")]
+    #[error("no loss is called `{found}`; {}", meant_loss(found, known))]
     UnknownLoss {
         /// The name asked for.
         found: String,
+        /// The losses there are.
+        known: Vec<&'static str>,
     },
     /// The loss has no parameter of this name.
-    #[error("{loss}: no parameter is called `{parameter}`; it has {}", listed(known))]
+    #[error(
+        "{loss}: no parameter is called `{parameter}`; it has {}{}",
+        listed(known),
+        suggest::hint(parameter, known)
+    )]
     UnknownParameter {
         /// The loss.
         loss: &'static str,
@@ -68,7 +75,11 @@ pub enum Error {
         found: String,
     },
     /// No reduction has this name.
-    #[error("no reduction is called `{found}`; there are none, sum, mean, weighted_mean and batch_mean")]
+    #[error(
+        "no reduction is called `{found}`; there are {}{}",
+        listed(&Reduction::ALL.map(Reduction::name)),
+        suggest::hint(found, Reduction::ALL.map(Reduction::name))
+    )]
     UnknownReduction {
         /// The name given.
         found: String,
@@ -82,7 +93,7 @@ pub enum Error {
         tensor: String,
     },
     /// An input or output was given that the loss does not have, or the same one twice.
-    #[error("{loss}: unexpected `{tensor}`; it takes {}", listed(known))]
+    #[error("{loss}: unexpected `{tensor}`; it takes {}{}", listed(known), suggest::hint(tensor, known))]
     UnexpectedTensor {
         /// The loss.
         loss: &'static str,
@@ -146,7 +157,7 @@ pub enum Error {
         found: DType,
     },
     /// Targets that the loss does not allow. Their items contributed nothing.
-    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {}", checked(loss))]
+    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {rule}")]
     Target {
         /// The loss.
         loss: &'static str,
@@ -155,6 +166,8 @@ pub enum Error {
         count: u64,
         /// The index of the first one, counted over the flattened items: of regions, over the pixels `[N, d…]`.
         first: u64,
+        /// What the checked inputs of the loss must be.
+        rule: String,
     },
     /// The reduction does not exist for what it is asked of.
     #[error("{loss}: an `upstream` per item needs the reduction `none`, found `{reduction}`")]
@@ -265,7 +278,7 @@ pub enum Error {
         adapter: String,
     },
     /// No adapter matches.
-    #[error("no adapter {}; there are {}", wanted(asked), listed(found))]
+    #[error("no adapter {}; there are {}{}", wanted(asked), listed(found), meant_adapter(asked, found))]
     NoAdapter {
         /// What was asked for; empty: any.
         asked: String,
@@ -292,12 +305,14 @@ pub enum Error {
         /// What the driver said.
         reason: String,
     },
-    /// A kernel did not compile: an error in wgloss. Please report it.
-    #[error("{loss}: the shader did not compile (an error in wgloss, please report it): {location}: {message}")]
+    /// A kernel did not compile. Where the loss is one of wgloss's own that is an error in wgloss: please report it.
+    #[error("{loss}: the shader did not compile ({}): {location}: {message}", at_fault(*library))]
     Shader {
         /// The loss.
         loss: &'static str,
-        /// File and line.
+        /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
+        library: bool,
+        /// File and line: of a caller's own loss, where its hooks do not fit what calls them, also one of wgloss's.
         location: String,
         /// What the compiler said.
         message: String,
@@ -312,6 +327,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// The error of targets that the loss does not allow, as reading its result gives it.
+    ///
+    /// ```
+    /// use wgloss::{Error, losses};
+    /// let error = Error::target(losses::find("hinge")?, 2, 7);
+    /// assert_eq!(error.to_string(), "hinge: 2 item(s) out of range, the first at index 7: `target` must be −1 or 1");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn target(spec: &LossSpec, count: u64, first: u64) -> Self {
+        Error::Target { loss: spec.name, count, first, rule: checked(spec) }
+    }
+}
+
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
     if names.is_empty() {
         return "none".to_string();
@@ -320,16 +349,33 @@ fn listed<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// What the checked inputs of a loss must be.
-fn checked(loss: &str) -> String {
-    let inputs =
-        losses::find(loss).map_or(&[][..], |spec| spec.inputs).iter().filter(|input| input.domain.is_checked());
+fn checked(spec: &LossSpec) -> String {
     let rule = |input: &Input| {
         let index = input.as_indices.map_or_else(String::new, |indices| format!(" or an index {}", indices.domain));
         format!("`{}` must be {}{index}", input.name, input.domain)
     };
-    inputs.map(rule).collect::<Vec<_>>().join(", ")
+    let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
+    checked.map(rule).collect::<Vec<_>>().join(", ")
+}
+
+/// What to do about a loss that there is not. Elsewhere names of losses end with `loss`, here they do not.
+fn meant_loss(found: &str, known: &[&str]) -> String {
+    let lower = found.to_lowercase();
+    let bare = lower.strip_suffix("loss").unwrap_or(&lower);
+    match suggest::nearest(found, known).or_else(|| suggest::nearest(bare, known)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`wgloss list` shows those there are".to_string(),
+    }
+}
+
+fn meant_adapter(asked: &str, found: &[String]) -> String {
+    suggest::hint(asked, found.iter().flat_map(|id| suggest::selectors(id)))
 }
 
 fn wanted(asked: &str) -> String {
     if asked.is_empty() { "was found".to_string() } else { format!("matches `{asked}`") }
+}
+
+fn at_fault(library: bool) -> &'static str {
+    if library { "an error in wgloss, please report it" } else { "an error in the loss's own hooks" }
 }

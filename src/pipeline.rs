@@ -82,7 +82,9 @@ fn shader_module(gpu: &Gpu, name: &'static str, text: &Assembled) -> Result<wgpu
         source: wgpu::ShaderSource::Wgsl(text.source.as_str().into()),
     };
     gpu.catching(name, |device| device.create_shader_module(descriptor)).map_err(|error| match error {
-        Error::Refused { message, .. } => Error::Shader { loss: name, location: text.locate_in(&message), message },
+        Error::Refused { message, .. } => {
+            Error::Shader { loss: name, library: true, location: text.locate_in(&message), message }
+        }
         other => other,
     })
 }

@@ -916,6 +916,6 @@ impl BoundPlan {
         }
         let chunk = self.plan.0.chunks.iter().rev().find(|chunk| chunk.first_partial <= found.invalid_partial);
         let first = chunk.map_or(0, |chunk| chunk.first) + u64::from(found.invalid_item);
-        Err(Error::Target { loss: self.plan.spec().name, count, first })
+        Err(Error::target(self.plan.spec(), count, first))
     }
 }

@@ -75,7 +75,7 @@ impl fmt::Display for Smoothing {
 ///
 /// // Five is no class of three: the row contributes nothing, and reading the result tells.
 /// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);
-/// assert_eq!(result, Err(Error::Target { loss: "cross_entropy", count: 1, first: 0 }));
+/// assert_eq!(result, Err(Error::target(CrossEntropy::default().spec(), 1, 0)));
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]

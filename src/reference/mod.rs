@@ -344,7 +344,7 @@ impl Call {
         }
         match first {
             None => Ok(counted),
-            Some(first) => Err(Error::Target { loss: self.values.spec().name, count, first }),
+            Some(first) => Err(Error::target(self.values.spec(), count, first)),
         }
     }
 
