@@ -108,6 +108,7 @@ mod shader;
 mod shader_tests;
 mod signature;
 pub mod spec;
+mod suggest;
 mod tensor;
 mod tuning;
 mod workspace;
@@ -127,6 +128,11 @@ pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
 pub use tuning::{Reduce, RowKernel, Tuning};
+
+/// The version of `half` whose `f16` and `bf16` are [`Element`]s; those of another version are other types.
+pub use half;
+/// The version of wgpu whose devices, buffers and encoders the API takes; those of another version are other types.
+pub use wgpu;
 
 /// Runs the code in the README with the other examples.
 #[cfg(doctest)]

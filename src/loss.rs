@@ -32,6 +32,25 @@ use crate::{
 /// assert_eq!(result.items, 6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
+///
+/// Losses of several types in one list; a `Box<dyn Loss>` and a `&dyn Loss` are losses themselves:
+///
+/// ```
+/// use wgloss::{AnyLoss, Error, Gpu, Huber, Loss, Mse, Reduction};
+/// let gpu = Gpu::new_blocking()?;
+/// let losses: Vec<Box<dyn Loss>> = vec![Box::new(Mse), Box::new(Huber { delta: 1.0 }), Box::new(AnyLoss::new("mae", &[])?)];
+/// for loss in &losses {
+///     let result = loss.eval(&gpu, &[1.0_f32, 4.0], &[1.0_f32, 1.0], Reduction::Sum)?;
+///     println!("{}: {}", loss.spec().name, result.loss.item());
+/// }
+///
+/// fn validate(gpu: &Gpu, loss: &dyn Loss) -> Result<f64, Error> {
+///     // The methods are those of the reference, so it is borrowed once more.
+///     Ok((&loss).eval(gpu, &[1.0_f32], &[3.0_f32], Reduction::Mean)?.loss.item())
+/// }
+/// assert_eq!(validate(&gpu, &Mse)?, 4.0);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 pub trait Loss {
     /// The loss's entry in the catalogue.
     fn spec(&self) -> &'static LossSpec;
@@ -113,6 +132,26 @@ pub trait Loss {
         Self: Sized,
     {
         evaluation::run(gpu, self, inputs, options.into())
+    }
+}
+
+impl<L: Loss + ?Sized> Loss for &L {
+    fn spec(&self) -> &'static LossSpec {
+        (**self).spec()
+    }
+
+    fn values(&self) -> Vec<Value> {
+        (**self).values()
+    }
+}
+
+impl<L: Loss + ?Sized> Loss for Box<L> {
+    fn spec(&self) -> &'static LossSpec {
+        (**self).spec()
+    }
+
+    fn values(&self) -> Vec<Value> {
+        (**self).values()
     }
 }
 
