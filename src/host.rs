@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use crate::{DType, Element, Error};
 
-/// What a tensor is without its values: storage type and shape.
+/// Storage type and shape: a tensor without its values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TensorType {
     /// The storage type.
@@ -24,7 +24,7 @@ impl TensorType {
         TensorType { dtype, shape: shape.into(), row_stride: None }
     }
 
-    /// The same type with `row_stride` elements from one row to the next.
+    /// This type with `row_stride` elements from one row to the next.
     ///
     /// Only the device tensors `[N, C]` of row losses may have one, of C at least.
     ///
@@ -116,7 +116,7 @@ impl<'a> HostTensor<'a> {
     /// Floats stored as `dtype`, each rounded to the nearest value of that type.
     ///
     /// # Errors
-    /// [`Error::Length`] as for [`HostTensor::new`], [`Error::DType`] if `dtype` is not floating.
+    /// [`Error::Length`] if the shape does not hold that many, [`Error::DType`] if `dtype` is not floating.
     pub fn rounded(values: &[f64], dtype: DType, shape: impl Into<Vec<usize>>) -> Result<HostTensor<'static>, Error> {
         let bytes: Vec<u8> = match dtype {
             DType::F32 => values.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
@@ -200,7 +200,7 @@ impl<'a> HostTensor<'a> {
         }
     }
 
-    /// The same tensor, borrowed.
+    /// A tensor that borrows the values of this one.
     pub fn view(&self) -> HostTensor<'_> {
         HostTensor { ty: self.ty.clone(), bytes: Cow::Borrowed(&self.bytes) }
     }

@@ -38,7 +38,8 @@ use crate::{
 /// ```
 /// use wgloss::{AnyLoss, Error, Gpu, Huber, Loss, Mse, Reduction};
 /// let gpu = Gpu::new_blocking()?;
-/// let losses: Vec<Box<dyn Loss>> = vec![Box::new(Mse), Box::new(Huber { delta: 1.0 }), Box::new(AnyLoss::new("mae", &[])?)];
+/// let mae = AnyLoss::new("mae", &[])?;
+/// let losses: Vec<Box<dyn Loss>> = vec![Box::new(Mse), Box::new(Huber { delta: 1.0 }), Box::new(mae)];
 /// for loss in &losses {
 ///     let result = loss.eval(&gpu, &[1.0_f32, 4.0], &[1.0_f32, 1.0], Reduction::Sum)?;
 ///     println!("{}: {}", loss.spec().name, result.loss.item());
@@ -61,7 +62,7 @@ pub trait Loss {
     /// Loss and gradients of host tensors, for a loss with two required inputs, in the order of its spec.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     fn eval<'a, 'b>(
         &self,
@@ -80,7 +81,7 @@ pub trait Loss {
     /// Loss and gradients of host tensors by name: every input of the loss, optional ones and `upstream` included.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     fn eval_with(
         &self,
@@ -97,7 +98,7 @@ pub trait Loss {
     /// [`Loss::eval_with`] as a future.
     ///
     /// # Errors
-    /// As [`Loss::eval_with`].
+    /// The errors of [`Loss::eval_with`].
     fn eval_async(
         &self,
         gpu: &Gpu,
@@ -115,7 +116,7 @@ pub trait Loss {
     /// device.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].
     fn run(&self, gpu: &Gpu, first: &Tensor, second: &Tensor, options: impl Into<Options>) -> Result<Output, Error>
     where
         Self: Sized,
@@ -126,7 +127,7 @@ pub trait Loss {
     /// [`Loss::run`] with every input by name.
     ///
     /// # Errors
-    /// As [`Loss::run`].
+    /// The errors of [`Loss::run`].
     fn run_with(&self, gpu: &Gpu, inputs: &Named<Tensor>, options: impl Into<Options>) -> Result<Output, Error>
     where
         Self: Sized,
@@ -181,7 +182,7 @@ impl AnyLoss {
         AnyLoss::of(losses::find(name)?, settings)
     }
 
-    /// The loss of that spec, with the same settings.
+    /// The loss of that spec, with `settings` in place of defaults.
     ///
     /// # Errors
     /// [`Error::UnknownParameter`], [`Error::Parameter`].

@@ -19,7 +19,7 @@ pub(crate) fn nearest<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item =
     best.map(|(_, candidate)| candidate)
 }
 
-/// What a message ends with where another name is near: `; did you mean …?`, or nothing.
+/// The end of a message where another name is near, `; did you mean …?`; empty otherwise.
 pub(crate) fn hint<S: AsRef<str>>(name: &str, known: impl IntoIterator<Item = S>) -> String {
     match nearest(name, known) {
         Some(meant) if meant.as_ref() != name => format!("; did you mean `{}`?", meant.as_ref()),

@@ -170,7 +170,7 @@ fn values(input: &Input) -> String {
     format!("{}{checked}", in_each_form(input, |input| input.domain.to_string()))
 }
 
-/// What is to say of an input, and of the indices that may be given for it.
+/// The words for an input, and for the indices that may be given for it.
 fn in_each_form<T: fmt::Display>(input: &Input, say: impl Fn(&Input) -> T) -> String {
     match input.as_indices {
         Some(indices) => format!("{} or {}", say(input), say(indices)),

@@ -8,7 +8,7 @@ pub const COLOURS: usize = 5;
 
 /// A run of wgloss.
 pub struct Run<'a> {
-    /// Its letter on the page; empty where it is the only one.
+    /// The run's letter on the page; empty where it is the only one.
     pub letter: String,
     /// The class with its colour.
     pub colour: String,
