@@ -307,12 +307,12 @@ pub enum Error {
         reason: String,
     },
     /// A kernel did not compile. Where the loss is one of wgloss's own that is an error in wgloss: please report it.
-    #[error("{loss}: the shader did not compile ({}): {location}: {message}", at_fault(*library))]
+    #[error("{loss}: the shader did not compile ({}): {location}: {message}", at_fault(*built_in))]
     Shader {
         /// The loss.
         loss: &'static str,
         /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
-        library: bool,
+        built_in: bool,
         /// File and line: of a caller's own loss, where its hooks do not fit what calls them, also one of wgloss's.
         location: String,
         /// The compiler's words.
@@ -377,6 +377,6 @@ fn wanted(asked: &str) -> String {
     if asked.is_empty() { "was found".to_string() } else { format!("matches `{asked}`") }
 }
 
-fn at_fault(library: bool) -> &'static str {
-    if library { "an error in wgloss, please report it" } else { "an error in the loss's own hooks" }
+fn at_fault(built_in: bool) -> &'static str {
+    if built_in { "an error in wgloss, please report it" } else { "an error in the loss's own hooks" }
 }

@@ -83,7 +83,7 @@ fn shader_module(gpu: &Gpu, name: &'static str, text: &Assembled) -> Result<wgpu
     };
     gpu.catching(name, |device| device.create_shader_module(descriptor)).map_err(|error| match error {
         Error::Refused { message, .. } => {
-            Error::Shader { loss: name, library: true, location: text.locate_in(&message), message }
+            Error::Shader { loss: name, built_in: true, location: text.locate_in(&message), message }
         }
         other => other,
     })

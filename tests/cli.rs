@@ -554,6 +554,7 @@ fn list_shows_every_loss() {
         assert_eq!(inputs[0]["name"], spec.inputs[0].name);
         assert_eq!(inputs[0]["differentiable"], true);
         let text = wgloss(&["list", spec.name]).stdout;
+        assert!(text.contains("\n symbols "), "{text}");
         for param in spec.params {
             assert!(text.contains(&format!("│ {} ", param.name)), "{text}");
         }
@@ -666,5 +667,9 @@ fn a_reader_may_stop_reading() {
 #[test]
 fn help_and_version_are_there() {
     assert!(wgloss(&["--version"]).stdout.contains(env!("CARGO_PKG_VERSION")));
-    assert!(wgloss(&["eval", "--help"]).stdout.contains("Example:"));
+    assert!(wgloss(&["--help"]).stdout.contains("To begin with:"));
+    let eval = wgloss(&["eval", "--help"]).stdout;
+    for part in ["Example", "- weighted_mean: The sum divided by", "--set delta=0.5"] {
+        assert!(eval.contains(part), "`{part}` is not in:\n{eval}");
+    }
 }

@@ -92,9 +92,9 @@ fn targets_out_of_range_are_told_the_rule_of_their_own_loss() {
 
 #[test]
 fn an_error_in_a_callers_own_shader_is_not_called_ours() {
-    let text = |library| {
+    let text = |built_in| {
         let (location, message) = ("losses/mine.wgsl:3".to_string(), "unknown identifier".to_string());
-        Error::Shader { loss: "mine", library, location, message }.to_string()
+        Error::Shader { loss: "mine", built_in, location, message }.to_string()
     };
     let place = "losses/mine.wgsl:3: unknown identifier";
     assert_eq!(text(true), format!("mine: the shader did not compile (an error in wgloss, please report it): {place}"));
