@@ -153,6 +153,11 @@ struct RowsPage;
 #[doc = include_str!("../docs/segmentation.md")]
 struct SegmentationPage;
 
+/// Runs the code of the page on losses of one's own, which checks them by the parity harness.
+#[cfg(all(doctest, feature = "parity"))]
+#[doc = include_str!("../docs/own_loss.md")]
+struct OwnLossPage;
+
 /// Runs the code of the page on metric learning.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/metric_learning.md")]
