@@ -42,8 +42,8 @@
 //! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
 //! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].
 //! - The same call on the same device gives the same bits each time.
-//! - What can go wrong is one type, [`Error`], with what and where in its fields. Where a name is unknown, its text tells
-//!   the nearest one.
+//! - What can go wrong is one type, [`Error`], with what and where in its fields. Of an unknown name its text suggests
+//!   the nearest known one.
 //!
 //! # Rows
 //!

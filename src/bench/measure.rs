@@ -72,7 +72,7 @@ impl Bench {
     /// # Errors
     /// The errors of [`Bench::prepare`].
     pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
-        // The same device without compiled kernels.
+        // A device without compiled kernels.
         let fresh = self.gpu.with_tuning(self.gpu.tuning());
         let start = Instant::now();
         let plan = plan(&fresh, case)?;

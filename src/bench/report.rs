@@ -17,7 +17,7 @@ pub struct Report {
     pub adapter: String,
     /// The driver's name and version.
     pub driver: String,
-    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
+    /// The kind of adapter: `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
     pub kind: String,
     /// The version of wgloss.
     pub wgloss: String,
@@ -78,7 +78,7 @@ pub struct Measurement {
     pub gb_per_s: f64,
     /// Device time of a copy of as many bytes, measured in turns with the loss.
     pub copy_ms: f64,
-    /// `copy_ms / median_ms`: 1 is as fast as a copy.
+    /// The speed beside a copy, `copy_ms / median_ms`: 1 is as fast.
     pub fraction_of_copy: f64,
     /// The [`Case::operations`](super::Case::operations) a second, in billions, of a loss that compares all pairs of a
     /// batch; `None` of others, which take as long as their bytes.
@@ -151,7 +151,7 @@ pub struct PeerMeasurement {
     pub spread: Option<f64>,
     /// The time of wgloss, measured in turns with it.
     pub wgloss_median_ms: Option<f64>,
-    /// `median_ms / wgloss_median_ms`: above 1 wgloss is faster.
+    /// The factor `median_ms / wgloss_median_ms`: above 1 wgloss is faster.
     pub ratio: Option<f64>,
     /// Whether the library's loss and gradient are right, to rounding.
     pub is_right: bool,

@@ -44,7 +44,7 @@ impl Times {
         Times(seconds)
     }
 
-    /// How many.
+    /// How many times there are.
     pub fn runs(&self) -> usize {
         self.0.len()
     }

@@ -70,11 +70,11 @@ pub struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Statistic {
-    /// The logarithm of the sum of the exponentials of its logits
+    /// The logarithm of the sum of the exponentials of the row's logits
     LogSumExp,
-    /// Its predicted class
+    /// The row's predicted class
     Argmax,
-    /// The rows that it has mined as an anchor of triplet_batch_hard: hardest_positive and hardest_negative
+    /// The rows that each anchor of triplet_batch_hard has mined: hardest_positive and hardest_negative
     Hardest,
 }
 

@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
         comparison.runs.iter().enumerate().map(run).collect()
     }
 
-    /// ` of run B`; nothing where it is the only one.
+    /// The words ` of run B`; empty where it is the only one.
     pub fn of(&self) -> String {
         if self.letter.is_empty() { String::new() } else { format!(" of run {}", self.letter) }
     }
