@@ -106,7 +106,6 @@ mod regions;
 mod shader;
 #[cfg(test)]
 mod shader_tests;
-mod signature;
 pub mod spec;
 mod tensor;
 mod tuning;
