@@ -7,8 +7,7 @@ use crate::{
     Error, Gpu, Tuning,
     plan::Operand,
     shader::BLOCK,
-    signature::Signature,
-    spec::{Driver, LossSpec},
+    spec::{Driver, LossSpec, Signature},
     tuning::{RowLayout, RowShape, rest_iterations, walk_iterations},
 };
 

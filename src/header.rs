@@ -7,7 +7,7 @@ use crate::{
     shader::{Binding, GradientStore, LossVariant, Quads, Role},
     spec::{
         CLASS_WEIGHT, Domain, Driver, Input, Kind, LossSpec, MeanOver, Param, Regions, Rows, Rule, Shape, UPSTREAM,
-        WEIGHT,
+        WEIGHT, Word,
     },
     tuning::RowLayout,
 };
@@ -523,7 +523,7 @@ impl Header {
         let spec = variant.loss.0;
         let embeddings: Vec<&Input> = spec.differentiable().collect();
         let label = spec.inputs.iter().find(|input| input.kind == Kind::Label);
-        if spec.params.iter().all(|param| param.name != Distance::PARAM.name) {
+        if spec.params.iter().all(|param| param.name != "distance") {
             for (number, name) in Distance::NAMES.iter().enumerate() {
                 line!(self, "const DISTANCE_{}: u32 = {number}u;", name.to_uppercase());
             }

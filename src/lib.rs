@@ -110,7 +110,6 @@ mod regions;
 mod shader;
 #[cfg(test)]
 mod shader_tests;
-mod signature;
 pub mod spec;
 mod suggest;
 mod tensor;

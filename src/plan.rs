@@ -11,8 +11,7 @@ use crate::{
     readback::{self, Range},
     regions::{RegionLayout, ScoreSplit, Scores},
     shader::{Entry, Kernel, LossVariant, Pass, Quads, Role, SpecKey},
-    signature::Signature,
-    spec::{Anchors, CLASS_WEIGHT, Driver, Input, LossSpec, Shape, Values},
+    spec::{Anchors, CLASS_WEIGHT, Driver, Input, LossSpec, Scope, Shape, Signature, Values},
     tuning::{RowLayout, RowShape},
     workspace::{self, WorkspaceHeader},
 };
@@ -691,7 +690,7 @@ impl Divisor {
         }
         if spec.regions().is_some() {
             // Every score counts; their weights are on the device.
-            let is_weighted = values.scope().is_per_class() && is_given(CLASS_WEIGHT.name);
+            let is_weighted = values.word_or("scope", Scope::Class).is_per_class() && is_given(CLASS_WEIGHT.name);
             return match reduction {
                 Reduction::None | Reduction::Sum => Divisor::Known(1.0),
                 Reduction::BatchMean => Divisor::Known(signature.batch as f64),

@@ -5,8 +5,7 @@ use crate::{
     chunk::{Chunk, Split, floor_power_of_two},
     header::FixedParams,
     shader::BLOCK,
-    signature::Signature,
-    spec::{Regions, Values},
+    spec::{Regions, Scope, Signature, Values},
     workspace::REGION_SIZE,
 };
 
@@ -100,7 +99,7 @@ impl RegionLayout {
 
 impl Scores {
     pub fn new(regions: Regions, values: &Values, signature: &Signature) -> Self {
-        let scope = values.scope();
+        let scope = values.word_or("scope", Scope::Class);
         let scores = signature.results();
         let segments = if scope.is_per_sample() { signature.batch } else { 1 };
         let scored = signature.row - u64::from(!values.flag("include_background"));

@@ -46,7 +46,7 @@ impl Comparison {
         let is_plain = values.has("normalize") && !values.flag("normalize");
         let (measure, unit) = if is_similarity {
             (Measure::Similarity, if is_plain { Unit::No } else { Unit::Floored })
-        } else if values.word("distance") == crate::Distance::Cosine.name() {
+        } else if values.word::<crate::Distance>("distance") == crate::Distance::Cosine {
             (Measure::Cosine, Unit::Exact)
         } else {
             (Measure::Difference, Unit::No)

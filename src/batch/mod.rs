@@ -17,8 +17,7 @@ use crate::{
     header::BatchParams,
     plan::gradient_name,
     shader::{BLOCK, GradientStore, Kernel, LossVariant, Pass},
-    signature::Signature,
-    spec::{Anchors, LossSpec, Relation, Shape, Values, WEIGHT},
+    spec::{Anchors, LossSpec, Relation, Shape, Signature, Values, WEIGHT},
     tuning::Reduce,
     workspace::BATCH_RECORD_SIZE,
 };

@@ -3,7 +3,7 @@
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{AllPairs, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
+    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Signature, Values},
 };
 
 /// A loss at a shape.
@@ -116,8 +116,12 @@ impl Case {
     }
 
     /// The types of the inputs that the loss needs.
-    pub fn types(&self) -> Named<TensorType> {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a shape that the loss does not take, [`Error::Parameter`].
+    pub fn types(&self) -> Result<Named<TensorType>, Error> {
         let spec = self.loss.spec();
+        let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, &self.shape)?;
         let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
@@ -125,22 +129,22 @@ impl Case {
             // Masks are class indices.
             let input = input.as_indices.unwrap_or(input);
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
-            (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
+            (input.name.to_string(), TensorType::new(dtype, signature.shape_of(input)))
         };
-        spec.all_inputs().filter(is_needed).map(ty).collect()
+        Ok(spec.all_inputs().filter(is_needed).map(ty).collect())
     }
 
     /// Values for the inputs that the loss needs, of their domains.
     ///
     /// # Errors
-    /// [`Error::DType`] for a storage type that is not floating, [`Error::Parameter`].
+    /// [`Error::DType`] for a storage type that is not floating; those of [`Case::types`].
     pub fn inputs(&self) -> Result<Named<HostTensor<'static>>, Error> {
         let spec = self.loss.spec();
         let values = Values::new(spec, self.loss.values())?;
         let mut rng = fastrand::Rng::with_seed(0);
         let mut first: Vec<f64> = Vec::new();
         let mut inputs = Named::<HostTensor<'static>>::new();
-        for (name, ty) in self.types().iter() {
+        for (name, ty) in self.types()?.iter() {
             let input = spec.input(name);
             let rows = self.shape[0].max(1);
             let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
@@ -174,27 +178,6 @@ impl Case {
             inputs = inputs.with(name, HostTensor::from_bytes(ty.dtype, ty.shape.clone(), bytes)?);
         }
         Ok(inputs)
-    }
-
-    fn shape_of(&self, spec: &LossSpec, input: &Input) -> Vec<usize> {
-        let items = match (spec.driver, &self.shape[..]) {
-            (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
-            (Driver::Boxes, [items @ .., _]) => items.to_vec(),
-            (Driver::AllPairs(AllPairs { relation: Relation::Views, .. }), [rows, _]) => vec![2 * rows],
-            (Driver::Pairs | Driver::AllPairs(_), [rows, _]) => vec![*rows],
-            _ => self.shape.clone(),
-        };
-        match (input.shape, spec.driver) {
-            (Shape::Items, _) => items,
-            (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows | Shape::Boxes, _) => {
-                self.shape.clone()
-            }
-            (Shape::Embeddings, _) => self.shape.clone(),
-            (Shape::Scalar, _) => Vec::new(),
-            (Shape::OneOrItems, _) => items,
-            (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
-            (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{AllPairs, Anchors, Driver, Family, Input, Kind, LossSpec, Param, Regions, Relation, Rows, Shape, Value},
+    spec::{Family, Input, Kind, LossSpec, Param, Value},
 };
 
 use crate::{error::CliError, markdown, output};
@@ -178,26 +178,7 @@ fn kind(input: &Input) -> String {
 }
 
 fn shape(spec: &LossSpec, input: &Input) -> String {
-    in_each_form(input, |input| match (input.shape, spec.driver) {
-        (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes) => "[N, d…]",
-        (Shape::Rows, _) => "[N, C, d…]",
-        (Shape::Boxes, _) => "[N, d…, 4]",
-        (Shape::Embeddings, _) => "[N, D]",
-        (Shape::Scalar, _) => "[]",
-        (Shape::Items, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[2N]",
-        (Shape::Items, Driver::Pairs | Driver::AllPairs(_)) => "[N]",
-        (Shape::OneOrItems, Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. })) => "[1]",
-        (Shape::OneOrItems, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[1] or [2N]",
-        (Shape::OneOrItems, Driver::Pairs | Driver::AllPairs(_)) => "[1] or [N]",
-        (Shape::Classes, _) => "[C]",
-        (Shape::LastAxis, _) => "[C], the last axis",
-        (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
-        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. }) | Driver::Boxes) => "[1] or [N, d…]",
-        (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
-        (Shape::OneOrItems, Driver::Regions(Regions { terms: Some(_), .. })) => "[1]",
-        (Shape::OneOrItems, Driver::Regions(_)) => "[1] or that of the scores",
-    })
+    in_each_form(input, |input| spec.symbols_of(input))
 }
 
 /// The values of an input, and whether kernels check them.
