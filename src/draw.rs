@@ -148,7 +148,7 @@ pub(crate) fn draw_batch(
     first: &[f64],
     rng: &mut fastrand::Rng,
 ) -> Vec<f64> {
-    let has_distances = values.has("distance") && values.word("distance") != Distance::Cosine.name();
+    let has_distances = values.has("distance") && values.word::<Distance>("distance") != Distance::Cosine;
     let scale = if values.has("normalize") && !values.flag("normalize") {
         // So that dot products over the temperature are moderate.
         (regime.pick([3.0, 30.0, 300.0]) * values.number("temperature") / dimensions as f64).sqrt()

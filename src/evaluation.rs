@@ -98,13 +98,13 @@ fn hardest<T>(statistics: &Named<T>) -> Option<Hardest<&T>> {
     Some(Hardest { positive, negative })
 }
 
-/// What a triplet loss of a whole batch found in it: what trainers plot.
+/// The triplets that a triplet loss found in a whole batch, in figures that trainers plot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mining {
     /// The triplets that the loss selected: of `triplet_batch_hard` one for each anchor that counts, of
     /// `triplet_semi_hard` one for each pair that counts.
     pub triplets: u64,
-    /// How many of them have a loss above 0.
+    /// How many of the selected triplets have a loss above 0.
     pub active: u64,
     /// The mean distance of two rows of one label, over all ordered pairs; 0 if there are none.
     pub positive_distance: f32,
@@ -135,7 +135,7 @@ pub struct Output {
     /// The loss: a scalar, or one value per item with [`Reduction::None`](crate::Reduction::None). Always f32.
     pub loss: Tensor,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
-    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) it is the input's own tensor.
+    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) that is the input's own tensor.
     pub gradients: Named<Tensor>,
     /// The statistics asked for, by name; see [`Statistics`](crate::Statistics).
     pub statistics: Named<Tensor>,
@@ -150,7 +150,8 @@ impl Plan {
     /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
     /// let gpu = Gpu::new_blocking()?;
     /// let ty = TensorType::new(DType::F32, [3]);
-    /// let plan = Plan::new(&gpu, &Mse, &Named::new().with("prediction", ty.clone()).with("target", ty.clone()), Reduction::Sum)?;
+    /// let types = Named::new().with("prediction", ty.clone()).with("target", ty.clone());
+    /// let plan = Plan::new(&gpu, &Mse, &types, Reduction::Sum)?;
     /// let (prediction, target) = (Tensor::zeros(&gpu, ty.clone())?, Tensor::zeros(&gpu, ty)?);
     /// let output = plan.bind_tensors(&Named::new().with("prediction", prediction.clone()).with("target", target))?;
     /// for step in 0..3 {
@@ -164,8 +165,8 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is
-    /// not what the plan was made for.
+    /// The errors of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that
+    /// is not what the plan was made for.
     pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
         for (name, tensor) in inputs.iter() {
             self.expect(name, tensor)?;
@@ -253,7 +254,7 @@ impl Output {
     /// [`Output::read`], waiting for it.
     ///
     /// # Errors
-    /// As [`Output::read`].
+    /// The errors of [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read_blocking(&self) -> Result<Evaluation, Error> {
         let ranges: Vec<_> = self.tensors().map(Tensor::range).chain([self.bound.status_range()]).collect();

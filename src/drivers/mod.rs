@@ -16,8 +16,7 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Glue, TensorView, line},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    signature::Signature,
-    spec::{Driver, Input, LossSpec, UPSTREAM, Values},
+    spec::{Driver, Input, LossSpec, Signature, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.

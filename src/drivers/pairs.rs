@@ -17,7 +17,7 @@ use crate::{
         chunk::{MOST_ELEMENTS, Split, even_span},
         words,
     },
-    spec::{Input, Kind, Shape, UPSTREAM, WEIGHT, shader_file},
+    spec::{Input, Kind, Shape, UPSTREAM, WEIGHT, Word, shader_file},
 };
 
 /// The driver of losses of pairs and triplets.
@@ -70,7 +70,7 @@ fn iterations(tuning: Tuning, row: u64) -> u64 {
 
 fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     let mut kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values);
-    if !call.values.has(Distance::PARAM.name) {
+    if !call.values.has("distance") {
         for (number, name) in (0..).zip(Distance::NAMES) {
             kernel.constant(format!("DISTANCE_{}", name.to_uppercase()), number);
         }

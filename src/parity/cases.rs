@@ -8,8 +8,7 @@ use crate::{
     TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    signature::Signature,
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape, Signature},
 };
 
 /// The shape of a call, and of rows what lies between them.
@@ -145,7 +144,7 @@ pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -
         }
         // Arithmetic is the same for all storage types: where time is short, one of them meets every combination.
         // Losses of regions that take another's kernels of pixels have little of their own.
-        let has_own_kernels = spec.regions().is_none_or(|regions| regions.pixels_of.is_none());
+        let has_own_kernels = spec.regions().is_none_or(|regions| regions.terms.is_some()) || spec.name == "dice";
         let thorough = effort == Effort::Full || dtype == DType::F32 && has_own_kernels;
         for round in 0..PROFILES.len() * if thorough { Reduction::ALL.len() } else { 1 } {
             add(&middle, Reduction::ALL[round % Reduction::ALL.len()], &[]);
@@ -408,10 +407,8 @@ impl Case {
     fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
         let values = spec.values(&self.settings.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>())?;
         let mut rng = fastrand::Rng::with_seed(seed);
-        let shape = &self.layout.shape;
-        let Signature { item_shape, result_shape, row, .. } =
-            Signature::of_shape(spec, &values, &spec.inputs[0], shape.clone())?;
-        let classes = row as usize;
+        let signature = Signature::of_shape(&values, &self.layout.shape)?;
+        let classes = signature.row as usize;
         let mut inputs = Named::<HostTensor<'static>>::new();
         let mut first: Vec<f64> = Vec::new();
         for input in spec.all_inputs() {
@@ -424,14 +421,7 @@ impl Case {
                 continue;
             }
             let input = input.as_indices.filter(|_| self.indices).unwrap_or(input);
-            let shape = match input.shape {
-                Shape::Items => item_shape.clone(),
-                Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.clone(),
-                Shape::Scalar => Vec::new(),
-                Shape::Classes => vec![classes],
-                Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
-            };
+            let shape = signature.shape_of(input);
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
                 let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);

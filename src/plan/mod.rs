@@ -13,8 +13,7 @@ use crate::{
     evaluation::Extra,
     gpu::pipeline::Pipeline,
     program::{Program, workspace::WorkspaceHeader},
-    signature::Signature,
-    spec::{Input, LossSpec, Values},
+    spec::{Input, LossSpec, Signature, Values},
 };
 
 /// A place in a buffer: the buffer and an offset in bytes.

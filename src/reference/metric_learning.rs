@@ -11,20 +11,9 @@ use super::{
     softmax::*,
 };
 use crate::{
-    Distance, Error, Gradients, Hardest, Mining, Options, Reduction,
-    spec::{Anchors, Relation, Shape, Values},
+    Error, Gradients, Hardest, Mining, Options, Reduction,
+    spec::{Anchor, AnchorTerm, Anchors, Average, Distance, Fallback, Relation, Shape, Triplets, Values},
 };
-
-/// An anchor's values with all rows that it is compared with, itself included.
-#[derive(Clone, Copy, Debug)]
-pub struct Anchor<'a> {
-    /// Its distances, or its similarities divided by the temperature.
-    pub values: &'a [f64],
-    /// Which rows are its positives.
-    pub positives: &'a [usize],
-    /// Which rows are its negatives.
-    pub negatives: &'a [usize],
-}
 
 impl Anchor<'_> {
     /// The rows that it is compared with.
@@ -58,30 +47,6 @@ impl Anchor<'_> {
         self.others().for_each(|other| term.slopes[other] = f64::NAN);
         Some(term)
     }
-}
-
-/// The loss of one anchor, summed over its items.
-#[derive(Clone, Debug, PartialEq)]
-pub struct AnchorTerm {
-    /// The loss.
-    pub loss: f64,
-    /// Its derivative by each of the values.
-    pub slopes: Vec<f64>,
-    /// How many items count.
-    pub items: u64,
-    /// How many triplets are selected.
-    pub triplets: u64,
-    /// How many of them have a loss above 0.
-    pub active: u64,
-    /// The hardest positive and negative, where the loss is theirs.
-    pub hardest: Option<[usize; 2]>,
-    /// The sum of the magnitudes that the losses are sums and differences of.
-    pub magnitude: f64,
-    /// The largest magnitude of what is exponentiated.
-    pub condition: f64,
-    /// How far the values are from others with which another row or triplet would be chosen; see
-    /// [`Evaluation::clearance`].
-    pub clearance: f64,
 }
 
 impl AnchorTerm {
@@ -284,14 +249,13 @@ impl Comparison {
     fn of(call: &Call) -> Self {
         let values = &call.values;
         if values.has("distance") {
-            let is = |distance: &Distance| values.word("distance") == distance.name();
-            return Comparison::Distance(Distance::ALL.into_iter().find(is).unwrap_or_default());
+            return Comparison::Distance(values.word("distance"));
         }
         let scale = match values.has("temperature") {
             true => values.number("temperature").recip(),
             false => call.item(0)["logit_scale"].exp(),
         };
-        Comparison::Similarity { normalize: !values.has("normalize") || values.flag("normalize"), scale }
+        Comparison::Similarity { normalize: values.flag_or("normalize", true), scale }
     }
 
     fn value(&self, a: &Row, b: &Row) -> f64 {
@@ -435,7 +399,7 @@ pub fn triplet_semi_hard(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
         let farther: Vec<usize> = anchor.negatives.iter().copied().filter(is_farther).collect();
         let (negative, candidates) = match nearest(anchor.values, &farther) {
             Some(nearest) => (nearest, &farther[..]),
-            None if values.word("fallback") == "farthest" => (farthest, anchor.negatives),
+            None if values.word::<Fallback>("fallback") == Fallback::Farthest => (farthest, anchor.negatives),
             None => continue,
         };
         term.items += 1;
@@ -462,21 +426,24 @@ pub fn triplet_batch_all(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
             let triplet = Triplet::new(anchor, values, positive, negative);
             let farther = triplet.negative - triplet.positive;
             let is_selected = match triplets {
-                "semi_hard" => 0.0 < farther && farther <= margin,
-                "hard" => farther <= 0.0,
-                _ => true,
+                Triplets::All => true,
+                Triplets::SemiHard => 0.0 < farther && farther <= margin,
+                Triplets::Hard => farther <= 0.0,
             };
             if is_selected {
                 term.triplets += 1;
                 triplet.add_hinge(&mut term, [positive, negative]);
             }
-            if triplets != "all" {
+            if triplets != Triplets::All {
                 let selection = gap(values, triplet.positive, triplet.negative).min(triplet.clearance());
                 term.clearance = term.clearance.min(selection);
             }
         }
     }
-    term.items = if values.word("average") == "all" { term.triplets } else { term.active };
+    term.items = match values.word("average") {
+        Average::Active => term.active,
+        Average::All => term.triplets,
+    };
     term
 }
 
@@ -582,7 +549,7 @@ fn nearest(values: &[f64], rows: &[usize]) -> Option<usize> {
 
 /// What the rounding error of a distance is relative to: itself, or the 1 that a cosine is taken from.
 fn size(values: &Values, distance: f64) -> f64 {
-    if values.word("distance") == Distance::Cosine.name() { distance.max(1.0) } else { distance }
+    if values.word::<Distance>("distance") == Distance::Cosine { distance.max(1.0) } else { distance }
 }
 
 /// How far two distances are apart; infinite where they are the same.

@@ -1,7 +1,6 @@
 //! Losses of pairs and given triplets, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term};
-use crate::{Distance, spec::Values};
+use crate::spec::{Distance, Item, Term, Values};
 
 /// [`Contrastive`](crate::losses::Contrastive).
 pub fn contrastive(item: &Item<'_>, values: &Values) -> Term {
@@ -64,7 +63,7 @@ pub fn hinge_embedding(item: &Item<'_>, values: &Values) -> Term {
 pub fn triplet_margin(item: &Item<'_>, values: &Values) -> Term {
     let distance = |a: &str, b: &str| {
         let (a, b) = (item.row(a), item.row(b));
-        match values.distance() {
+        match values.word("distance") {
             Distance::Euclidean => Measured::euclidean(a, b, values.number("eps")),
             Distance::SquaredEuclidean => Measured::squared_euclidean(a, b),
             Distance::Cosine => Measured::cosine(a, b),

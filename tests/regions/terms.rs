@@ -90,7 +90,12 @@ fn a_bound_plan_tells_the_terms_of_its_last_run() {
             let status = output.bound().read_status_blocking().unwrap();
             assert_eq!(status.items, evaluation.items);
             let named: Vec<f32> = evaluation.terms().iter().map(|(_, &term)| term).collect();
-            assert_eq!(status.terms().iter().map(|(_, &term)| term).collect::<Vec<f32>>(), named, "{} on {gpu:?}", described(loss));
+            assert_eq!(
+                status.terms().iter().map(|(_, &term)| term).collect::<Vec<f32>>(),
+                named,
+                "{} on {gpu:?}",
+                described(loss)
+            );
             named.len()
         };
         assert_eq!(terms(gpu, &loss(SUMS[0], &[])), 2);

@@ -51,7 +51,7 @@ impl Comparison {
         let is_plain = values.has("normalize") && !values.flag("normalize");
         let (measure, unit) = if is_similarity {
             (Measure::Similarity, if is_plain { Unit::No } else { Unit::Floored })
-        } else if values.distance() == Distance::Cosine {
+        } else if values.word::<Distance>("distance") == Distance::Cosine {
             (Measure::Cosine, Unit::Exact)
         } else {
             (Measure::Difference, Unit::No)

@@ -12,7 +12,7 @@ use super::{
     views_of,
 };
 use crate::{
-    DType, Error, Reduction,
+    Activation, DType, Error, Reduction, Scope,
     evaluation::Extra,
     kernel::{Access, Holds, Kernel, TensorView},
     program::{
@@ -78,7 +78,8 @@ impl Regions {
 /// What a mean divides by: every score counts, and their weights are on the device.
 fn divisor(call: &Call<'_>) -> Divisor {
     let signature = call.signature;
-    let is_weighted = call.values.scope().is_per_class() && call.dtype(CLASS_WEIGHT.name).is_some();
+    let is_weighted =
+        call.values.word_or("scope", Scope::Class).is_per_class() && call.dtype(CLASS_WEIGHT.name).is_some();
     match call.options.reduction {
         Reduction::None | Reduction::Sum => Divisor::Known(1.0),
         Reduction::BatchMean => Divisor::Known(signature.batch as f64),
@@ -200,13 +201,13 @@ impl Form<'_> {
             false => kernel.with_some_params(call.values, &["ignore_index"]).with_compiled(call.values),
         };
         let is_index = call.dtype(call.spec().inputs[1].name) == Some(DType::I32);
-        let activation = call.values.activation();
+        let activation = call.values.word_or("activation", Activation::Softmax);
         kernel.constant("STRIP", layout.strip);
         kernel.flags(&[
             ("STRIPS", layout.strips),
-            ("SOFTMAX", activation == crate::Activation::Softmax),
-            ("SIGMOID", activation == crate::Activation::Sigmoid),
-            ("CHECKS_PREDICTION", activation == crate::Activation::None),
+            ("SOFTMAX", activation == Activation::Softmax),
+            ("SIGMOID", activation == Activation::Sigmoid),
+            ("CHECKS_PREDICTION", activation == Activation::None),
             ("INDEX_TARGET", is_index),
             ("CHECKS_WEIGHT", call.dtype(CLASS_WEIGHT.name).is_some()),
             ("MASS_OF_WEIGHTS", regions.terms.is_some_and(|terms| terms.mean_over == MeanOver::ClassWeights)),

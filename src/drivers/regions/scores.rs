@@ -1,7 +1,7 @@
 //! The scores of a call, and the records behind them.
 
 use super::super::Call;
-use crate::{Error, Tuning, kernel::BLOCK, spec::Regions};
+use crate::{Error, Scope, Tuning, kernel::BLOCK, spec::Regions};
 
 /// The scores of a call.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +41,7 @@ pub(super) const RECORD_SIZE: u64 = 16;
 impl Scores {
     pub fn new(regions: Regions, call: &Call<'_>) -> Self {
         let (values, signature) = (call.values, call.signature);
-        let scope = values.scope();
+        let scope = values.word_or("scope", Scope::Class);
         let scored = signature.row - u64::from(!values.flag("include_background"));
         let has_term = regions.terms.is_some();
         Scores {

@@ -13,13 +13,13 @@ use crate::{
     evaluation::Extra,
     kernel::{Access, Holds, Kernel, TensorView},
     program::{Program, chunk::Split, words, workspace::WorkspaceHeader},
-    spec::{CLASS_WEIGHT, Kind, MeanOver, Rows, ShaderFile, Shape, shader_file},
+    spec::{CLASS_WEIGHT, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, shader_file},
 };
 use layout::{RowLayout, RowShape, layout_of, split_of};
 
 impl Room for Rows {
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
-        let shape = shape(call);
+        let shape = shape(call, *self);
         let (layout, tuning) = layout_of(call.machine.tuning, shape);
         let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
         let split = split_of(layout, shape, tuning);
@@ -72,7 +72,7 @@ enum Quads {
 }
 
 /// The rows of a call.
-fn shape(call: &Call<'_>) -> RowShape {
+fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
     let signature = call.signature;
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let is_half = call.first_dtype().is_half();
@@ -81,7 +81,7 @@ fn shape(call: &Call<'_>) -> RowShape {
         classes: signature.row,
         class_stride: signature.class_stride.max(1),
         row_strides,
-        walks: if call.spec().shader.defines("MIDDLE") { 3 } else { 2 },
+        walks: if rows.has(RowHooks::Middle) { 3 } else { 2 },
         rows_of_words: if is_half && !row_strides[0].is_multiple_of(2) { 2 } else { 1 },
     }
 }
@@ -147,7 +147,7 @@ impl Form<'_> {
     /// Whether a row is walked over for sums of what the softmax tells; a function with a value per class does so for its
     /// gradient alone.
     fn has_middle(&self) -> bool {
-        self.call.spec().shader.defines("MIDDLE") && (self.call.has_gradients() || !self.rows.per_class)
+        self.rows.has(RowHooks::Middle) && (self.call.has_gradients() || !self.rows.per_class)
     }
 
     fn stores_halves(&self) -> bool {
@@ -202,15 +202,14 @@ impl Form<'_> {
 
     /// What the hooks are joined to.
     fn files(&self) -> Vec<ShaderFile> {
-        let hooks = self.call.spec().shader;
         let optional = [
-            ("SEES", shader_file!("drivers/rows/hooks/logits.wgsl")),
-            ("SUMS", shader_file!("drivers/rows/hooks/sums.wgsl")),
-            ("MIDDLE", shader_file!("drivers/rows/hooks/middle.wgsl")),
-            ("VALUES", shader_file!("drivers/rows/hooks/values.wgsl")),
+            (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
+            (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
+            (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
+            (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
         ];
         let mut files: Vec<ShaderFile> =
-            optional.into_iter().filter(|(hook, _)| !hooks.defines(hook)).map(|(_, file)| file).collect();
+            optional.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks)).map(|(_, file)| file).collect();
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {
