@@ -79,43 +79,36 @@
 
 #![warn(missing_docs)]
 
-mod batch;
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
-mod chunk;
 #[cfg(feature = "parity")]
 mod draw;
+mod drivers;
 mod dtype;
 mod error;
 mod evaluation;
 mod gpu;
-mod header;
 mod host;
+mod kernel;
 mod loss;
 pub mod losses;
 mod named;
 mod options;
 #[cfg(feature = "parity")]
 pub mod parity;
-mod pipeline;
 mod plan;
-mod readback;
+mod program;
 mod reduction;
 pub mod reference;
-mod regions;
-mod shader;
-#[cfg(test)]
-mod shader_tests;
 pub mod spec;
 mod tensor;
-mod tuning;
-mod workspace;
 
 pub use dtype::{DType, Element};
 pub use error::Error;
-pub use evaluation::{Evaluation, Hardest, Mining, Output};
-pub use gpu::{Adapter, Gpu};
+pub use evaluation::{Evaluation, Extra, Hardest, Mining, Output};
+pub use gpu::{Adapter, Gpu, RowKernel, Tuning};
 pub use host::{HostTensor, TensorType};
+pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
     Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
@@ -125,7 +118,6 @@ pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
-pub use tuning::{Reduce, RowKernel, Tuning};
 
 /// Runs the code in the README with the other examples.
 #[cfg(doctest)]

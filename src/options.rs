@@ -34,8 +34,8 @@ pub struct Options {
 /// let statistics = Statistics { argmax: true, ..Statistics::default() };
 /// let options = Options { statistics, ..Options::new(Reduction::Mean) };
 /// let result = CrossEntropy::default().eval_with(&gpu, &inputs, options)?;
-/// assert_eq!(result.argmax.unwrap().to_vec::<i32>()?, [0, 0]);
-/// assert_eq!(result.correct, Some(1));
+/// assert_eq!(result.argmax().unwrap().to_vec::<i32>()?, [0, 0]);
+/// assert_eq!(result.correct(), Some(1));
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use crate::{
     BufferSlice, DType, Error, Gpu, HostTensor, TensorType,
-    readback::{self, Range},
+    gpu::readback::{self, Range},
 };
 
 /// What a buffer of ours can be used for.

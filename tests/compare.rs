@@ -2,8 +2,8 @@
 
 use half::f16;
 use wgloss::{
-    CrossEntropy, DType, Evaluation, Gradients, Hardest, HostTensor, InfoNce, Mining, Mse, Named, Options, Reduction,
-    Statistics, TripletBatchHard,
+    CrossEntropy, DType, Evaluation, Extra, Gradients, Hardest, HostTensor, InfoNce, Mining, Mse, Named, Options,
+    Reduction, Statistics, TripletBatchHard,
     parity::{self, Comparison},
     reference,
 };
@@ -20,17 +20,9 @@ fn compare(prediction: [f32; 2], gradient: &HostTensor<'static>) -> Comparison {
 }
 
 fn evaluation(loss: HostTensor<'static>, items: u64, gradients: Named<HostTensor<'static>>) -> Evaluation {
-    Evaluation {
-        loss,
-        items,
-        gradients,
-        correct: None,
-        terms: Named::new(),
-        log_sum_exp: None,
-        argmax: None,
-        mining: None,
-        hardest: None,
-    }
+    let mut evaluation = Evaluation::new(loss, items);
+    evaluation.gradients = gradients;
+    evaluation
 }
 
 fn stored(gradient: [f64; 2], dtype: DType) -> HostTensor<'static> {
@@ -142,17 +134,11 @@ fn another_statistic_is_an_error() {
     let options = Options { statistics, gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
     let expected = reference::evaluate(&CrossEntropy::default(), &inputs, &options).unwrap();
     let failures_with = |correct, log_sum_exp: [f64; 2], argmax: [i32; 2]| {
-        let found = Evaluation {
-            loss: HostTensor::rounded(&expected.loss, DType::F32, []).unwrap(),
-            items: 2,
-            gradients: Named::new(),
-            correct: Some(correct),
-            terms: Named::new(),
-            log_sum_exp: Some(HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap()),
-            argmax: Some(HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap()),
-            mining: None,
-            hardest: None,
-        };
+        let mut found = evaluation(HostTensor::rounded(&expected.loss, DType::F32, []).unwrap(), 2, Named::new());
+        found.extras.push(Extra::Correct(correct));
+        let argmax = HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap();
+        let log_sum_exp = HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap();
+        found.statistics = found.statistics.with("log_sum_exp", log_sum_exp).with("argmax", argmax);
         parity::compare(&expected, &found).failures.len()
     };
     let [first, second] = expected.log_sum_exp[..] else { panic!("one a row") };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::ClockKind;
 use crate::{
     Error, Gpu,
-    readback::{self, Range},
+    gpu::readback::{self, Range},
 };
 
 /// Measures device time: by timestamps that the device writes, where it has them, else from submission until the device

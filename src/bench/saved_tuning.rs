@@ -266,7 +266,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::{Reduce, tuning::tests::cpu_adapter};
+    use crate::{Reduce, gpu::cpu_adapter};
 
     const FEATURES: Features = Features::SUBGROUP;
 

@@ -3,7 +3,7 @@
 use wgpu::{AdapterInfo, DeviceType, Features, Limits};
 
 use super::{Case, CaseTimes, Times, Trial, TuningRun, VariantTime};
-use crate::{AnyLoss, DType, Error, Loss, Tuning, tuning::most_workgroups};
+use crate::{AnyLoss, DType, Error, Loss, Tuning, gpu::most_workgroups};
 
 /// What faster layouts gain at least; less may be luck.
 const LEAST_GAIN: f64 = 0.03;
@@ -300,7 +300,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{Reduce, tuning::tests::cpu_adapter};
+    use crate::{Reduce, gpu::cpu_adapter};
 
     fn machine() -> Machine {
         Machine::new(cpu_adapter(), Features::SUBGROUP, Limits::defaults()).unwrap()

@@ -128,15 +128,9 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
 /// The tensors of the output file.
 fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
     let gradients = evaluation.gradients.iter().map(|(name, gradient)| (format!("grad.{name}"), gradient.view()));
-    let others = [
-        ("loss", Some(&evaluation.loss)),
-        ("log_sum_exp", evaluation.log_sum_exp.as_ref()),
-        ("argmax", evaluation.argmax.as_ref()),
-        ("hardest_positive", evaluation.hardest.as_ref().map(|hardest| &hardest.positive)),
-        ("hardest_negative", evaluation.hardest.as_ref().map(|hardest| &hardest.negative)),
-    ];
-    let others = others.into_iter().filter_map(|(name, tensor)| Some((name.to_string(), tensor?.view())));
-    gradients.chain(others).collect()
+    let loss = ("loss".to_string(), evaluation.loss.view());
+    let statistics = evaluation.statistics.iter().map(|(name, tensor)| (name.to_string(), tensor.view()));
+    gradients.chain([loss]).chain(statistics).collect()
 }
 
 /// What was evaluated, and what came out.
@@ -168,10 +162,10 @@ impl Report {
         row("adapter", self.adapter.clone());
         row("wall time", format!("{:.3?}", self.time));
         row("items counted", self.evaluation.items.to_string());
-        if let Some(correct) = self.evaluation.correct {
+        if let Some(correct) = self.evaluation.correct() {
             row("right", share(correct, self.evaluation.items));
         }
-        if let Some(mining) = &self.evaluation.mining {
+        if let Some(mining) = self.evaluation.mining() {
             row("active triplets", share(mining.active, mining.triplets));
             row("mean distance of positives", output::digits(mining.positive_distance.into()));
             row("mean distance of negatives", output::digits(mining.negative_distance.into()));
@@ -185,7 +179,7 @@ impl Report {
                 row("  max", output::digits(max));
             }
         }
-        for (name, &term) in self.evaluation.terms.iter() {
+        for (name, &term) in self.evaluation.terms().iter() {
             row(&format!("  {name}"), output::digits(term.into()));
         }
         for (name, gradient) in self.evaluation.gradients.iter() {
@@ -219,7 +213,7 @@ impl Report {
             .collect();
         let terms: Map<String, Json> = self
             .evaluation
-            .terms
+            .terms()
             .iter()
             .map(|(name, &term)| (name.to_string(), output::json_number(term.into())))
             .collect();
@@ -230,10 +224,10 @@ impl Report {
             "adapter": self.adapter,
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
-            "correct": self.evaluation.correct,
+            "correct": self.evaluation.correct(),
             "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
             "terms": terms,
-            "mining": self.evaluation.mining.as_ref().map(mining_json),
+            "mining": self.evaluation.mining().as_ref().map(mining_json),
             "gradients": gradients,
             "check": self.check.as_ref().map(accuracy::comparison_json),
         })

@@ -294,8 +294,8 @@ term_loss! {
     /// let result = loss.eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
     /// let (ce, dice) = (2_f64.ln(), 1.0 / 3.0);
     /// approx::assert_abs_diff_eq!(result.loss.item(), 0.25 * ce + dice, epsilon = 1e-6);
-    /// approx::assert_abs_diff_eq!(*result.terms.get("cross_entropy").unwrap(), ce as f32, epsilon = 1e-6);
-    /// approx::assert_abs_diff_eq!(*result.terms.get("dice").unwrap(), dice as f32, epsilon = 1e-6);
+    /// approx::assert_abs_diff_eq!(*result.terms().get("cross_entropy").unwrap(), ce as f32, epsilon = 1e-6);
+    /// approx::assert_abs_diff_eq!(*result.terms().get("dice").unwrap(), dice as f32, epsilon = 1e-6);
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct CeDice {

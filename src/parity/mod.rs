@@ -19,11 +19,7 @@ pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 
 use cases::Drawn;
 
-use crate::{
-    Error, Gpu,
-    spec::LossSpec,
-    tuning::{Reduce, RowKernel, Tuning},
-};
+use crate::{Error, Gpu, Reduce, RowKernel, Tuning, spec::LossSpec};
 
 /// How many cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -67,34 +67,6 @@ impl LossSpec {
         self.inputs.iter().filter(|input| input.differentiable)
     }
 
-    /// Whether kernels may take four elements of an input, and of its gradient, at once.
-    pub(crate) fn moves_quads_of(&self, input: &Input) -> bool {
-        match self.driver {
-            Driver::Elementwise => input.shape == Shape::Items,
-            Driver::Rows(rows) => input.shape == Shape::Rows || (rows.per_class && input.shape == Shape::OneOrItems),
-            Driver::Regions(_) | Driver::AllPairs(_) => false,
-            Driver::Boxes => input.shape == Shape::Boxes,
-            Driver::Pairs => input.shape == Shape::Embeddings,
-        }
-    }
-
-    /// Whether kernels may take the losses of four items at once: those of rows and boxes are one each.
-    pub(crate) fn moves_quads_of_losses(&self) -> bool {
-        match self.driver {
-            Driver::Elementwise => true,
-            Driver::Rows(rows) => rows.per_class,
-            Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => false,
-        }
-    }
-
-    /// How many items a lane takes at once: a quad of elements, or one row, pixel or box.
-    pub(crate) fn items_at_once(&self) -> u64 {
-        match self.driver {
-            Driver::Elementwise => 4,
-            Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => 1,
-        }
-    }
-
     /// The second input of rows that a row loss has besides the first.
     pub(crate) fn second_rows(&self) -> Option<&'static Input> {
         self.inputs.iter().skip(1).find(|input| input.shape == Shape::Rows)

@@ -133,12 +133,6 @@ impl Values {
         as_word(self.get(name)).unwrap_or(other)
     }
 
-    /// The values that kernels are compiled for.
-    pub(crate) fn compiled(&self) -> Vec<u32> {
-        let compiled = self.iter().filter(|(param, _)| param.compiled);
-        compiled.map(|(param, value)| param.compiled_value(value)).collect()
-    }
-
     #[track_caller]
     fn has_no(&self, kind: &str, name: &str) -> ! {
         let known: Vec<String> =

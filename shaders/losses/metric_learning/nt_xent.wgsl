@@ -2,8 +2,8 @@
 const RELATION: bool = true;
 
 fn relation(row: u32, label: i32, column: u32) -> u32 {
-    let view = select(row - params.half, row + params.half, row < params.half);
-    if (column >= params.columns || column == row) {
+    let view = select(row - call.half, row + call.half, row < call.half);
+    if (column >= call.columns || column == row) {
         return NEITHER;
     }
     return select(NEGATIVE, POSITIVE, column == view);
