@@ -48,10 +48,10 @@ pub(super) struct Comparison {
 impl Comparison {
     pub fn new(all_pairs: AllPairs, spec: &LossSpec, values: &Values, dimensions: u64) -> Self {
         let is_similarity = all_pairs.anchors == Anchors::Softmax;
-        let is_plain = values.has("normalize") && !values.flag("normalize");
+        let is_plain = !values.flag_or("normalize", true);
         let (measure, unit) = if is_similarity {
             (Measure::Similarity, if is_plain { Unit::No } else { Unit::Floored })
-        } else if values.word::<Distance>("distance") == Distance::Cosine {
+        } else if values.word_or("distance", Distance::Euclidean) == Distance::Cosine {
             (Measure::Cosine, Unit::Exact)
         } else {
             (Measure::Difference, Unit::No)

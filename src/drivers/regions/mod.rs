@@ -12,7 +12,7 @@ use super::{
     views_of,
 };
 use crate::{
-    Activation, DType, Error, Reduction, Scope,
+    DType, Error, Reduction,
     evaluation::Extra,
     kernel::{Access, Holds, Kernel, TensorView},
     program::{
@@ -21,7 +21,7 @@ use crate::{
         words, workspace,
         workspace::WorkspaceHeader,
     },
-    spec::{CLASS_WEIGHT, MeanOver, Regions, Shape, shader_file},
+    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, Shape, shader_file},
 };
 use scores::{ScoreSplit, Scores};
 

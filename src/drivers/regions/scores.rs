@@ -1,7 +1,11 @@
 //! The scores of a call, and the records behind them.
 
 use super::super::Call;
-use crate::{Error, Scope, Tuning, kernel::BLOCK, spec::Regions};
+use crate::{
+    Error, Tuning,
+    kernel::BLOCK,
+    spec::{Regions, Scope},
+};
 
 /// The scores of a call.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +46,7 @@ impl Scores {
     pub fn new(regions: Regions, call: &Call<'_>) -> Self {
         let (values, signature) = (call.values, call.signature);
         let scope = values.word_or("scope", Scope::Class);
-        let scored = signature.row - u64::from(!values.flag("include_background"));
+        let scored = signature.row - u64::from(!values.flag_or("include_background", true));
         let has_term = regions.terms.is_some();
         Scores {
             scores: signature.results(),
