@@ -1,9 +1,6 @@
 //! Options: everything asked of a loss besides its parameters.
 
-use crate::{
-    Error, Reduction,
-    spec::{Anchors, LossSpec, Rows},
-};
+use crate::{Error, Reduction, spec::LossSpec};
 
 /// The options of one evaluation. A [`Reduction`] alone converts to options with everything else at its default.
 ///
@@ -66,6 +63,15 @@ pub enum Gradients {
     Skip,
 }
 
+impl Statistics {
+    /// The names of those that are asked for.
+    pub(crate) fn asked(self) -> impl Iterator<Item = &'static str> {
+        let Statistics { log_sum_exp, argmax, hardest } = self;
+        let all = [("log_sum_exp", log_sum_exp), ("argmax", argmax), ("hardest", hardest)];
+        all.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name)
+    }
+}
+
 impl Options {
     /// Options with this reduction, upstream 1 and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
@@ -90,27 +96,6 @@ impl Options {
         match self.gradients {
             Gradients::Add { weight } if !weight.is_finite() => return refused("gradients.weight", weight),
             _ => {}
-        }
-        let rows = spec.rows();
-        let (reduction, loss) = (self.reduction, spec.name);
-        if rows.is_some_and(|rows| rows.per_class) && reduction != Reduction::None {
-            return Err(Error::PerClassReduction { loss, reduction });
-        }
-        if spec.regions().is_some_and(|regions| regions.terms.is_some()) && reduction != Reduction::Mean {
-            return Err(Error::TermsReduction { loss, reduction });
-        }
-        if self.statistics.log_sum_exp && !rows.is_some_and(Rows::has_log_sum_exp) {
-            return Err(Error::Statistic { loss, statistic: "log_sum_exp" });
-        }
-        if self.statistics.argmax && rows.is_none() {
-            return Err(Error::Statistic { loss, statistic: "argmax" });
-        }
-        let anchors = spec.all_pairs().map(|batch| batch.anchors);
-        if self.statistics.hardest && anchors != Some(Anchors::Hardest) {
-            return Err(Error::Statistic { loss, statistic: "hardest" });
-        }
-        if anchors == Some(Anchors::Sorted) && reduction == Reduction::None {
-            return Err(Error::ItemsReduction { loss });
         }
         Ok(())
     }

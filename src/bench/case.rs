@@ -1,9 +1,9 @@
 //! Which losses are timed at which shapes, and their inputs.
 
 use crate::{
-    AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
+    AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Signature, Values},
+    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Values},
 };
 
 /// A loss at a shape.

@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::{Effort, Report, compare};
 use crate::{
-    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
-    TensorType,
+    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
+    Statistics, Tensor, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape, Signature},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
 };
 
 /// The shape of a call, and of rows what lies between them.

@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::{
     Error, Mining, Named,
-    evaluation::Extra,
+    extra::Extra,
     gpu::readback::{self, Range},
     program::workspace::WorkspaceHeader,
 };

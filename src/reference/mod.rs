@@ -42,8 +42,8 @@ pub use softmax::*;
 use std::ops::Range;
 
 use crate::{
-    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, TensorType,
-    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, Signature, UPSTREAM, Values, WEIGHT},
+    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
+    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
 
 /// What [`evaluate`] gives.

@@ -9,9 +9,9 @@ mod segmentation;
 use fastrand::Rng;
 use proptest::prelude::*;
 use wgloss::{
-    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
+    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Signature, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Signature, Value, Values},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{
     DType, Tuning,
-    kernel::{Access, Glue, Holds, Kernel, Reduce, TensorView, line},
-    program::Block,
+    kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView, line},
     spec::{AllPairs, Anchors, Input, Kind, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
 

@@ -4,20 +4,44 @@ mod glue;
 mod layout;
 
 use super::{
-    At, Binding, Call, CallTensor, Role, Room,
+    At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
     items::{self, Items, RECORDS},
     views_of,
 };
 use crate::{
-    Error,
-    evaluation::Extra,
-    kernel::{Access, Holds, Kernel, TensorView},
-    program::{Program, chunk::Split, words, workspace::WorkspaceHeader},
-    spec::{CLASS_WEIGHT, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, shader_file},
+    DType, Error, Reduction,
+    extra::Extra,
+    kernel::{Access, Holds, Kernel, TensorView, block},
+    program::{Program, chunk::Split, workspace::WorkspaceHeader},
+    spec::{CLASS_WEIGHT, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowShape, layout_of, split_of};
 
 impl Room for Rows {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let extent = Extent::of_rows(shape, (self.least_classes)(values))?;
+        Ok(if self.per_class { Extent { result_shape: shape.to_vec(), ..extent } } else { extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", if self.per_class { "[1] or [N, C, d…]" } else { "[1] or [N, d…]" }]
+    }
+
+    fn takes_row_strides(&self) -> bool {
+        true
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        let log_sum_exp = Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] };
+        let argmax = Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] };
+        if self.has_log_sum_exp() { vec![log_sum_exp, argmax] } else { vec![argmax] }
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        let has_none = self.per_class && reduction != Reduction::None;
+        has_none.then_some(Error::PerClassReduction { loss, reduction })
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let shape = shape(call, *self);
         let (layout, tuning) = layout_of(call.machine.tuning, shape);
@@ -31,7 +55,7 @@ impl Room for Rows {
         let mut items = items.with_kernel(kernel, bindings, |items, chunk| {
             let signature = items.call.signature;
             let Split { tally_span, parts, part_columns, .. } = items.split;
-            items.words(chunk).and(words! {
+            items.words(chunk).and(block! {
                 tally_span,
                 parts,
                 part_columns,
