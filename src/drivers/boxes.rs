@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error,
-    kernel::{BLOCK, Glue, Kernel, TensorView, line},
+    kernel::{BLOCK, Glue, Kernel, TensorView},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
@@ -54,7 +54,6 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.tensors = views_of(bindings);
     kernel.glue = glue(call, &kernel.tensors).0;
     kernel.join([
-        shader_file!("lib/storage.wgsl"),
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
         shader_file!("drivers/boxes/overlap.wgsl"),
@@ -65,18 +64,16 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel
 }
 
-/// What `shaders/drivers/boxes/evaluate.wgsl` lists.
+/// What `shaders/drivers/boxes/interface.wgsl` lists.
 fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
     for input in call.spec().inputs.iter().filter(|input| input.shape == Shape::Boxes) {
-        glue.load_quads(input.name, input_view(views, input.name));
+        glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name));
     }
     load_optional(&mut glue, views, &WEIGHT);
     load_optional(&mut glue, views, &UPSTREAM);
     glue.store("loss", "f32", view(views, "loss_of_item"));
-    match call.spec().differentiable().find_map(|input| gradient_view(views, input.name)) {
-        Some(tensor) => glue.store_quad("store_gradient", tensor, call.adds()),
-        None => line!(glue, "fn store_gradient(quad: u32, values: vec4<f32>) {{}}"),
-    }
+    let gradient = call.spec().differentiable().find_map(|input| gradient_view(views, input.name));
+    glue.put_quad("store_gradient", gradient, call.adds());
     glue
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Error,
-    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, line, list},
+    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
@@ -68,7 +68,6 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.tensors = views_of(bindings);
     kernel.glue = glue(call, &kernel.tensors).0;
     kernel.join([
-        shader_file!("lib/storage.wgsl"),
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
         spec.shader,
@@ -77,105 +76,82 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel
 }
 
-/// What `shaders/drivers/elementwise/evaluate.wgsl` lists.
+/// What `shaders/drivers/elementwise/interface.wgsl` lists.
 fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let spec = call.spec();
     let mut glue = Glue::default();
     // What the hook takes: every input but the weight, which the driver applies.
     let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
+    let places: Vec<usize> = (0..hooked.len()).collect();
     let outcomes = spec.differentiable().count() + 1;
-    let parts: Vec<usize> = (0..outcomes).collect();
-
-    line!(glue, "struct Items {{");
-    for input in &hooked {
-        line!(glue, "    {}_values: vec4<f32>,", input.name);
-    }
-    line!(glue, "}}");
-    line!(glue, "alias Outcomes = mat{outcomes}x4<f32>;");
+    glue.declare(&format!("alias Items = array<vec4<f32>, {}>;", hooked.len()));
+    glue.declare(&format!("alias Outcomes = mat{outcomes}x4<f32>;"));
+    glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
 
     for input in spec.all_inputs() {
-        load_quads_of(&mut glue, views, input);
+        load_quad_of(&mut glue, views, input);
     }
-    line!(glue, "fn load_items(quad: u32) -> Items {{");
-    line!(glue, "    return Items({});\n}}", list(&hooked, |input| format!("load_{}(quad)", input.name)));
-
-    line!(glue, "fn hook(items: Items) -> Outcomes {{");
-    let hook = |part: &char| {
-        format!("loss_and_grad({})", list(&hooked, |input| format!("items.{}_values.{part}", input.name)))
-    };
-    line!(glue, "    return transpose(mat4x{outcomes}<f32>({}));\n}}", list(&PARTS, hook));
+    let loaded = list(&hooked, |input| format!("load_{}(quad)", input.name));
+    glue.function("load_items(quad: u32) -> Items", &format!("Items({loaded})"));
+    let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| format!("items[{place}].{part}")));
+    let hooks = format!("transpose(mat4x{outcomes}<f32>({}))", list(&PARTS, hook));
+    glue.function("hook(items: Items) -> Outcomes", &hooks);
 
     // No loop over the parts: those cost CPU adapters more than what is in them.
     let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
-    line!(glue, "fn finished(outcomes: Outcomes, {given}) -> Outcomes {{");
-    let part = |part: &usize| {
-        format!("finished_part(outcomes[{part}], inputs, offends, {})", if *part == 0 { "weight" } else { "slope" })
+    let part = |part: usize| {
+        format!("finished_part(outcomes[{part}], inputs, offends, {})", if part == 0 { "weight" } else { "slope" })
     };
-    line!(glue, "    return Outcomes({});\n}}", list(&parts, part));
-
-    line!(glue, "fn unsigned_bits(items: Items) -> vec4<u32> {{\n    var largest = vec4<u32>();");
-    for input in &hooked {
-        let bits = format!("bitcast<vec4<u32>>(items.{}_values)", input.name);
-        line!(glue, "    largest = max(largest, {bits} << vec4<u32>(1u));");
-    }
-    line!(glue, "    return largest;\n}}");
+    let parts = list(&(0..outcomes).collect::<Vec<_>>(), |&place| part(place));
+    glue.function(&format!("finished(outcomes: Outcomes, {given}) -> Outcomes"), &format!("Outcomes({parts})"));
+    let largest = |bits: String, place: &usize| format!("max({bits}, unsigned_bits_of(items[{place}]))");
+    let bits = places.iter().fold("vec4<u32>()".to_string(), largest);
+    glue.function("unsigned_bits(items: Items) -> vec4<u32>", &bits);
 
     let check = |part: &char| {
-        let check = |input: &&Input| domain_check(input.domain, &format!("items.{}_values.{part}", input.name));
-        hooked.iter().filter_map(check).collect::<Vec<_>>().join(" && ")
+        let checks = hooked.iter().zip(&places);
+        let checks = checks.filter_map(|(input, place)| domain_check(input.domain, &format!("items[{place}].{part}")));
+        checks.collect::<Vec<_>>().join(" && ")
     };
-    let checked = !check(&'x').is_empty();
-    line!(glue, "const CHECKED: bool = {checked};");
-    line!(glue, "fn in_domain(items: Items) -> vec4<bool> {{");
-    line!(glue, "    return vec4<bool>({});\n}}", if checked { list(&PARTS, check) } else { "true".to_string() });
-
+    let is_checked = !check(&'x').is_empty();
+    glue.declare(&format!("const CHECKED: bool = {is_checked};"));
+    let checks = if is_checked { list(&PARTS, check) } else { "true".to_string() };
+    glue.function("in_domain(items: Items) -> vec4<bool>", &format!("vec4<bool>({checks})"));
     store_outcomes(&mut glue, call, views);
     glue
 }
 
 /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-fn load_quads_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
-    line!(glue, "fn load_{}(quad: u32) -> vec4<f32> {{", input.name);
-    let values = match (input_view(views, input.name), input.shape) {
-        (None, _) => "vec4<f32>(1.0)".to_string(),
-        (Some(tensor), Shape::LastAxis) => {
-            line!(glue, "    let x = (call.last_axis_start + 4u * quad) % call.last_axis;");
-            for (place, before) in [("y", "x"), ("z", "y"), ("w", "z")] {
-                line!(glue, "    let {place} = select({before} + 1u, 0u, {before} + 1u == call.last_axis);");
-            }
-            format!("vec4<f32>({})", list(&PARTS, |place| tensor.element(&place.to_string())))
-        }
-        (Some(tensor), Shape::OneOrItems) => {
-            let place = |i: &u32| format!("min(4u * quad + {i}u, call.length - 1u) * call.upstream_stride");
-            format!("vec4<f32>({})", list(&[0, 1, 2, 3], |i| tensor.element(&place(i))))
-        }
-        (Some(tensor), _) => tensor.quad(),
+fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
+    let tensor = input_view(views, input.name);
+    let places = match input.shape {
+        Shape::LastAxis => "places_on_last_axis(quad)",
+        Shape::OneOrItems => "min(places_of(quad), vec4<u32>(call.length - 1u)) * call.upstream_stride",
+        _ => "",
     };
-    line!(glue, "    return vec4<f32>({values});\n}}");
+    let Some(tensor) = tensor.filter(|_| !places.is_empty()) else {
+        return glue.load_quad(&format!("load_{}", input.name), tensor);
+    };
+    let values = list(&PARTS, |part| tensor.element(&format!("places.{part}")));
+    let body = format!("let places = {places};\n    return vec4<f32>({values});");
+    glue.procedure(&format!("load_{}(quad: u32) -> vec4<f32>", input.name), &body);
 }
 
-/// `store(quad, outcomes)` for a whole quad, `store_rest(quad, outcomes)` for one that is not: the losses where each is
-/// wanted, and the gradients.
+/// `store(quad, outcomes)` for a whole quad and `put(index, outcome)` for one item: the losses where each is wanted, and
+/// the gradients.
 fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
-    use std::fmt::Write as _;
-    let (mut store, mut store_rest) = (String::new(), String::new());
-    let mut stored = |glue: &mut Glue, tensor: &TensorView, adds, part: usize| {
-        let name = &tensor.name;
-        glue.store_quad(&format!("store_{name}"), tensor, adds);
-        glue.store_rest(&format!("store_rest_of_{name}"), tensor, adds);
-        let _ = writeln!(store, "    store_{name}(quad, outcomes[{part}]);");
-        let _ = writeln!(store_rest, "    store_rest_of_{name}(quad, outcomes[{part}]);");
-    };
-    if let Some(tensor) = view(views, "loss_of_item") {
-        stored(glue, tensor, false, 0);
+    let loss = view(views, "loss_of_item").map(|tensor| (0, tensor, false));
+    let gradients = (1..).zip(call.spec().differentiable());
+    let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, call.adds())));
+    let (mut store, mut put) = (Vec::new(), Vec::new());
+    for (part, tensor, adds) in loss.into_iter().chain(gradients) {
+        let function = format!("store_{}", tensor.name);
+        glue.put_quad(&function, Some(tensor), adds);
+        store.push(format!("{function}(quad, outcomes[{part}]);"));
+        put.push(tensor.put("index", &format!("outcome[{part}]"), adds));
     }
-    for (part, input) in (1..).zip(call.spec().differentiable()) {
-        if let Some(tensor) = gradient_view(views, input.name) {
-            stored(glue, tensor, call.adds(), part);
-        }
-    }
-    line!(glue, "fn store(quad: u32, outcomes: Outcomes) {{\n{store}}}");
-    line!(glue, "fn store_rest(quad: u32, outcomes: Outcomes) {{\n{store_rest}}}");
+    glue.procedure("store(quad: u32, outcomes: Outcomes)", &store.join("\n    "));
+    glue.procedure("put(index: u32, outcome: Outcome)", &put.join("\n    "));
 }
 
 /// An expression that is false where a value is outside a checked domain.

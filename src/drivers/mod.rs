@@ -18,7 +18,7 @@ use crate::{
     DType, Error, Gradients, Options, Reduction, TensorType,
     extra::Extra,
     gpu::Machine,
-    kernel::{Access, Glue, TensorView, line},
+    kernel::{Access, Glue, TensorView},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
     spec::{Driver, Input, LossSpec, UPSTREAM, Values},
 };
@@ -283,5 +283,5 @@ fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input) {
 fn is_ignored(glue: &mut Glue, spec: &LossSpec) {
     let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
     let ignored = if ignores { "label == params.ignore_index" } else { "false" };
-    line!(glue, "fn is_ignored(label: i32) -> bool {{\n    return {ignored};\n}}");
+    glue.function("is_ignored(label: i32) -> bool", ignored);
 }

@@ -1,7 +1,5 @@
 //! Losses of pairs and triplets: one item a row of each input, which a workgroup takes.
 
-use std::fmt::Write as _;
-
 use super::{
     Binding, Call, CallTensor, Extent, Room,
     elementwise::domain_check,
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     Distance, Error, Tuning,
-    kernel::{Glue, Kernel, PARTS, TensorView, block, line, list},
+    kernel::{Glue, Kernel, PARTS, TensorView, block, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
@@ -90,7 +88,6 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.tensors = views_of(bindings);
     kernel.glue = glue(call, &kernel.tensors).0;
     kernel.join([
-        shader_file!("lib/storage.wgsl"),
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
         shader_file!("drivers/pairs/distances.wgsl"),
@@ -101,38 +98,39 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel
 }
 
-/// What `shaders/drivers/pairs/evaluate.wgsl` lists.
+/// What `shaders/drivers/pairs/interface.wgsl` lists.
 fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let spec = call.spec();
     let embeddings: Vec<&Input> = spec.differentiable().collect();
     let label = spec.inputs.iter().find(|input| input.kind == Kind::Label);
     let mut glue = Glue::default();
 
-    line!(glue, "fn load_quad(quad: u32, row: Row) -> Quad {{");
-    line!(glue, "    let places = clamp(places_of(quad), vec4<u32>(row.begin), vec4<u32>(row.end - 1u));");
     let values = |input: &&Input| match input_view(views, input.name) {
         Some(tensor) if tensor.quads => tensor.quad(),
         Some(tensor) => format!("vec4<f32>({})", list(&PARTS, |part| tensor.element(&format!("places.{part}")))),
         None => "vec4<f32>()".to_string(),
     };
     let third = if embeddings.len() > 2 { "" } else { ", vec4<f32>()" };
-    line!(glue, "    return Quad({}{third});\n}}", list(&embeddings, values));
+    let quad = format!("Quad({}{third})", list(&embeddings, values));
+    glue.function("load_values(quad: u32, places: vec4<u32>) -> Quad", &quad);
 
-    let mut put_gradients = String::new();
+    let mut put_gradients = Vec::new();
     for (input, part) in embeddings.iter().zip(["first", "second", "third"]) {
         let Some(tensor) = gradient_view(views, input.name) else { continue };
+        let function = format!("put_{part}");
         if tensor.quads {
-            glue.store_quad(&format!("put_{part}"), tensor, call.adds());
-            let _ = writeln!(put_gradients, "    put_{part}(quad, gradients.{part});");
+            glue.put_quad(&function, Some(tensor), call.adds());
+            put_gradients.push(format!("{function}(quad, gradients.{part});"));
         } else {
-            glue.put_inside(&format!("put_{part}"), tensor, call.adds());
-            let _ = writeln!(put_gradients, "    put_{part}(quad, inside, gradients.{part});");
+            glue.put_inside(&function, tensor, call.adds());
+            put_gradients.push(format!("{function}(quad, inside, gradients.{part});"));
         }
     }
-    line!(glue, "fn put_gradients(quad: u32, inside: vec4<bool>, gradients: Quad) {{\n{put_gradients}}}");
+    let signature = "put_gradients(quad: u32, inside: vec4<bool>, gradients: Quad)";
+    glue.procedure(signature, &put_gradients.join("\n    "));
 
-    let is_label = label.and_then(|label| domain_check(label.domain, "label")).unwrap_or_else(|| "true".to_string());
-    line!(glue, "fn is_label(label: f32) -> bool {{\n    return {is_label};\n}}");
+    let is_label = label.and_then(|label| domain_check(label.domain, "label"));
+    glue.function("is_label(label: f32) -> bool", is_label.as_deref().unwrap_or("true"));
     glue.load("label", "f32", label.and_then(|label| input_view(views, label.name)), "index", "1.0");
     load_optional(&mut glue, views, &WEIGHT);
     load_optional(&mut glue, views, &UPSTREAM);

@@ -5,11 +5,13 @@
 //! losses they serve.
 
 mod block;
+mod glue;
 mod tensor;
 mod text;
 
 pub(crate) use block::{Block, block};
-pub(crate) use tensor::{Access, Glue, Holds, PARTS, TensorView, line, list};
+pub(crate) use glue::Glue;
+pub(crate) use tensor::{Access, Holds, PARTS, TensorView, list};
 pub(crate) use text::Text;
 
 use std::fmt;
@@ -190,9 +192,20 @@ impl Kernel {
         text.file(shader_file!("lib/math.wgsl"));
         text.file(shader_file!("lib/infinity.wgsl"));
         text.file(reduce);
+        self.storage().for_each(|file| text.file(file));
         text.generated(&self.header());
         self.files.iter().for_each(|file| text.file(*file));
         text
+    }
+
+    /// What the storage types of its tensors need.
+    fn storage(&self) -> impl Iterator<Item = ShaderFile> {
+        let has = |half: &str| self.tensors.iter().any(|tensor| tensor.half() == Some(half));
+        let (f16, bf16) = (has("f16"), has("bf16"));
+        let halves = (f16 || bf16).then_some(shader_file!("lib/tensor/halves.wgsl"));
+        let f16 = f16.then_some(shader_file!("lib/tensor/f16.wgsl"));
+        let bf16 = bf16.then_some(shader_file!("lib/tensor/bf16.wgsl"));
+        halves.into_iter().chain(f16).chain(bf16)
     }
 
     /// The structs of the uniforms, the constants, the bindings and the glue.

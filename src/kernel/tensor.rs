@@ -86,10 +86,6 @@ impl TensorView {
         self.dtype().map(DType::name)
     }
 
-    fn is_half(&self) -> bool {
-        self.dtype().is_some_and(DType::is_half)
-    }
-
     /// Its declaration in WGSL, without the number of its binding.
     pub fn declaration(&self) -> String {
         let access = if self.is_bound_for_writing() { "read_write" } else { "read" };
@@ -109,227 +105,114 @@ impl TensorView {
 
     /// An expression for the element at an index.
     pub fn element(&self, index: &str) -> String {
-        let name = &self.name;
-        let dtype = self.dtype().unwrap_or(DType::F32);
-        match (self.quads, dtype.is_half()) {
-            _ if self.access == Access::Atomic => {
-                format!("unpack_{dtype}(atomicLoad(&{name}[({index}) / 2u]))[({index}) % 2u]")
-            }
-            (false, _) => element(name, dtype, index),
-            (true, false) => format!("{name}[({index}) / 4u][({index}) % 4u]"),
-            (true, true) => {
-                format!("unpack_{dtype}({name}[({index}) / 4u][({index}) / 2u % 2u])[({index}) % 2u]")
-            }
+        match self.half() {
+            Some(half) => format!("unpack_{half}({})[({index}) % 2u]", self.load(&self.word_of(index))),
+            None => self.place(index),
         }
     }
 
     /// An expression for the four elements of `quad`.
     pub fn quad(&self) -> String {
-        quad_of(&self.name, self.dtype().unwrap_or(DType::F32), self.quads)
+        let name = &self.name;
+        match (self.half(), self.quads) {
+            (None, true) => format!("{name}[quad]"),
+            (Some(half), true) => format!("quad_of_{half}({name}[quad])"),
+            (None, false) => format!("vec4({})", list(&PLACES, |place| self.element(place))),
+            (Some(half), false) => {
+                let words = ["2u * quad", "min(2u * quad + 1u, (call.length - 1u) / 2u)"];
+                format!("quad_of_{half}(vec2<u32>({}))", list(&words, |word| format!("{name}[{word}]")))
+            }
+        }
     }
 
-    /// The words that the four elements of `quad` are stored in: the number and the place of each.
-    fn words(&self) -> impl Iterator<Item = (usize, String)> {
-        let words = if self.is_half() { 2 } else { 4 };
-        let (name, quads) = (self.name.clone(), self.quads);
-        (0..words).map(move |i| {
-            (i, if quads { format!("{name}[quad][{i}]") } else { format!("{name}[{words}u * quad + {i}u]") })
-        })
+    /// A statement that stores the element at an index, or adds to it.
+    pub fn put(&self, index: &str, value: &str, adds: bool) -> String {
+        let Some(half) = self.half() else {
+            return format!("{} {} {value};", self.place(index), if adds { "+=" } else { "=" });
+        };
+        let old = if adds { format!(" + {}", self.element(index)) } else { String::new() };
+        let (word, bits) = (self.word_of(index), format!("pack_{half}(vec2<f32>({value}{old}, 0.0))"));
+        let there = self.load(&word);
+        match self.access {
+            Access::Atomic => format!("atomicXor(&{word}, change_of_half({there}, {index}, {bits}));"),
+            Access::Read | Access::Write => format!("{word} = with_half({there}, {index}, {bits});"),
+        }
+    }
+
+    /// A statement that stores the two halves of a word, or adds to them; the chosen ones only, if `chosen` says which.
+    pub fn put_word(&self, word: &str, values: &str, chosen: Option<&str>, adds: bool) -> String {
+        let half = self.half().unwrap_or("f16");
+        let place = match self.quads {
+            true => format!("{}[({word}) / 2u][({word}) % 2u]", self.name),
+            false => format!("{}[{word}]", self.name),
+        };
+        let there = self.load(&place);
+        let old = if adds { format!(" + unpack_{half}({there})") } else { String::new() };
+        let halves = format!("pack_{half}({values}{old})");
+        match (self.access, chosen) {
+            (Access::Atomic, _) => format!("atomicStore(&{place}, {halves});"),
+            (_, Some(chosen)) => format!("{place} = with_halves({there}, {halves}, {chosen});"),
+            (_, None) => format!("{place} = {halves};"),
+        }
+    }
+
+    /// Statements that store the four elements of `quad`, `values`, or add to them.
+    pub fn put_quad(&self, adds: bool) -> String {
+        let sum = if adds { format!("values + {}", self.quad()) } else { "values".to_string() };
+        match (self.half(), self.quads) {
+            (None, true) => format!("{}[quad] = {sum};", self.name),
+            (Some(half), true) => format!("{}[quad] = words_of_{half}({sum});", self.name),
+            (None, false) => {
+                let put = |i: usize| self.put(&format!("4u * quad + {i}u"), &format!("values.{}", PARTS[i]), adds);
+                [0, 1, 2, 3].map(put).join("\n    ")
+            }
+            (Some(_), false) => {
+                let put =
+                    |(i, parts)| self.put_word(&format!("2u * quad + {i}u"), &format!("values.{parts}"), None, adds);
+                [(0, "xy"), (1, "zw")].map(put).join("\n    ")
+            }
+        }
+    }
+
+    /// The storage type, where two elements share a word.
+    pub fn half(&self) -> Option<&'static str> {
+        self.dtype().filter(|dtype| dtype.is_half()).map(DType::name)
+    }
+
+    /// Where an element that has a word of its own lies.
+    fn place(&self, index: &str) -> String {
+        match self.quads {
+            true => format!("{}[({index}) / 4u][({index}) % 4u]", self.name),
+            false => format!("{}[{index}]", self.name),
+        }
+    }
+
+    /// Where the word of a half lies.
+    fn word_of(&self, index: &str) -> String {
+        match self.quads {
+            true => format!("{}[({index}) / 4u][({index}) / 2u % 2u]", self.name),
+            false => format!("{}[({index}) / 2u]", self.name),
+        }
+    }
+
+    /// The word at a place.
+    fn load(&self, place: &str) -> String {
+        if self.access == Access::Atomic { format!("atomicLoad(&{place})") } else { place.to_string() }
     }
 }
 
 /// The components of four values.
 pub(crate) const PARTS: [char; 4] = ['x', 'y', 'z', 'w'];
 
+/// The places of the elements of a quad; behind the last element, its place.
+const PLACES: [&str; 4] = [
+    "min(4u * quad, call.length - 1u)",
+    "min(4u * quad + 1u, call.length - 1u)",
+    "min(4u * quad + 2u, call.length - 1u)",
+    "min(4u * quad + 3u, call.length - 1u)",
+];
+
 /// An expression for each, with commas between.
 pub(crate) fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> String {
     items.iter().map(text).collect::<Vec<_>>().join(", ")
-}
-
-/// An expression for the place of an element of a quad; behind the last element, for its place.
-fn place_of(i: u32) -> String {
-    format!("min(4u * quad + {i}u, call.length - 1u)")
-}
-
-/// An expression for four elements of a tensor.
-fn quad_of(name: &str, dtype: DType, quads: bool) -> String {
-    match (dtype.is_half(), quads) {
-        (false, true) => format!("{name}[quad]"),
-        (true, true) => format!("vec4<f32>(unpack_{dtype}({name}[quad].x), unpack_{dtype}({name}[quad].y))"),
-        (false, false) => format!("vec4({})", list(&[0, 1, 2, 3], |&i| element(name, dtype, &place_of(i)))),
-        (true, false) => {
-            let places = ["2u * quad", "min(2u * quad + 1u, (call.length - 1u) / 2u)"];
-            format!("vec4<f32>({})", list(&places, |place| format!("unpack_{dtype}({name}[{place}])")))
-        }
-    }
-}
-
-/// An expression for one element of a tensor.
-fn element(name: &str, dtype: DType, index: &str) -> String {
-    if dtype.is_half() {
-        format!("unpack_{dtype}({name}[({index}) / 2u])[({index}) % 2u]")
-    } else {
-        format!("{name}[{index}]")
-    }
-}
-
-/// Functions that load and store tensors for the files of a kernel.
-#[derive(Debug, Default)]
-pub(crate) struct Glue(pub String);
-
-/// Appends one formatted line.
-macro_rules! line {
-    ($glue:expr, $($format:tt)*) => {{
-        use std::fmt::Write as _;
-        let _ = writeln!($glue.0, $($format)*);
-    }};
-}
-pub(crate) use line;
-
-impl Glue {
-    /// `load_<name>(index)`: one value of a tensor, or a default where it was left out.
-    pub fn load(&mut self, name: &str, ty: &str, tensor: Option<&TensorView>, index: &str, default: &str) {
-        let value = tensor.map_or_else(|| default.to_string(), |tensor| tensor.element(index));
-        line!(self, "fn load_{name}(index: u32) -> {ty} {{\n    return {ty}({value});\n}}");
-    }
-
-    /// `load_<name>_quad(quad)`: four values of a tensor at once, where it is bound for that.
-    pub fn load_quad(&mut self, name: &str, tensor: Option<&TensorView>) {
-        let quads = tensor.filter(|tensor| tensor.quads);
-        let value = quads.map_or_else(|| "vec4<f32>(1.0)".to_string(), TensorView::quad);
-        line!(self, "fn load_{name}_quad(quad: u32) -> vec4<f32> {{\n    return {value};\n}}");
-    }
-
-    /// `load_<name>(quad)`: four values of a tensor; 1 where it was left out.
-    pub fn load_quads(&mut self, name: &str, tensor: Option<&TensorView>) {
-        let values = tensor.map_or_else(|| "vec4<f32>(1.0)".to_string(), TensorView::quad);
-        line!(self, "fn load_{name}(quad: u32) -> vec4<f32> {{\n    return vec4<f32>({values});\n}}");
-    }
-
-    /// `store_<name>(index, value)`, which does nothing where there is no such tensor.
-    pub fn store(&mut self, name: &str, ty: &str, tensor: Option<&TensorView>) {
-        line!(self, "fn store_{name}(index: u32, value: {ty}) {{");
-        if let Some(tensor) = tensor {
-            line!(self, "    {}[index] = value;", tensor.name);
-        }
-        line!(self, "}}");
-    }
-
-    /// `<function>(quad, values)`, which stores four elements or adds to them.
-    pub fn store_quad(&mut self, function: &str, tensor: &TensorView, adds: bool) {
-        line!(self, "fn {function}(quad: u32, values: vec4<f32>) {{");
-        self.stored_words(tensor, adds);
-        if tensor.quads {
-            line!(self, "    {}[quad] = words;", tensor.name);
-        } else {
-            for (i, place) in tensor.words() {
-                line!(self, "    {place} = words[{i}];");
-            }
-        }
-        line!(self, "}}");
-    }
-
-    /// `<function>(quad, values)` for those of the four that are before the end. What is behind it is not ours and stays.
-    pub fn store_rest(&mut self, function: &str, tensor: &TensorView, adds: bool) {
-        line!(self, "fn {function}(quad: u32, values: vec4<f32>) {{");
-        self.stored_words(tensor, adds);
-        line!(self, "    let rest = call.length - 4u * quad;");
-        for (i, place) in tensor.words() {
-            if tensor.is_half() {
-                line!(self, "    if (rest > {}u) {{\n        {place} = words[{i}];", 2 * i + 1);
-                line!(self, "    }} else if (rest > {}u) {{", 2 * i);
-                line!(self, "        {place} = (words[{i}] & 0xffffu) | ({place} & 0xffff0000u);\n    }}");
-            } else {
-                line!(self, "    if (rest > {i}u) {{\n        {place} = words[{i}];\n    }}");
-            }
-        }
-        line!(self, "}}");
-    }
-
-    /// The statement that makes `words`, what four elements become, of `values`.
-    fn stored_words(&mut self, tensor: &TensorView, adds: bool) {
-        let sum = if adds { format!("values + {}", tensor.quad()) } else { "values".to_string() };
-        match tensor.dtype().filter(|dtype| dtype.is_half()) {
-            Some(dtype) => {
-                line!(self, "    let sum = {sum};");
-                line!(self, "    let words = vec2<u32>(pack_{dtype}(sum.xy), pack_{dtype}(sum.zw));");
-            }
-            None => line!(self, "    let words = {sum};"),
-        }
-    }
-
-    /// `<function>(quad, inside, values)`, which stores or adds those of four elements that are inside a row. What else is
-    /// in their words stays.
-    pub fn put_inside(&mut self, function: &str, tensor: &TensorView, adds: bool) {
-        line!(self, "fn {function}(quad: u32, inside: vec4<bool>, values: vec4<f32>) {{");
-        let name = &tensor.name;
-        if let Some(dtype) = tensor.dtype().filter(|dtype| dtype.is_half()) {
-            for (i, parts) in ["xy", "zw"].into_iter().enumerate() {
-                let place = format!("{name}[2u * quad + {i}u]");
-                let old = if adds { format!(" + unpack_{dtype}({place})") } else { String::new() };
-                line!(self, "    if (any(inside.{parts})) {{");
-                line!(
-                    self,
-                    "        let halves = select(vec2<u32>(), vec2<u32>(0xffffu, 0xffff0000u), inside.{parts});"
-                );
-                line!(self, "        let ours = halves.x | halves.y;");
-                line!(self, "        let word = pack_{dtype}(values.{parts}{old});");
-                line!(self, "        {place} = (word & ours) | ({place} & ~ours);\n    }}");
-            }
-        } else {
-            let operator = if adds { "+=" } else { "=" };
-            for (i, part) in PARTS.iter().enumerate() {
-                line!(
-                    self,
-                    "    if (inside.{part}) {{\n        {name}[4u * quad + {i}u] {operator} values.{part};\n    }}"
-                );
-            }
-        }
-        line!(self, "}}");
-    }
-
-    /// `put_gradient(index, value)` for one element; of halves `put_gradients(word, values)` for two; and where four are
-    /// bound together, `put_gradient_quad(quad, values)`. Without a tensor they do nothing.
-    pub fn put_gradients(&mut self, tensor: Option<&TensorView>, adds: bool) {
-        let Some(tensor) = tensor else {
-            line!(self, "fn put_gradient(index: u32, value: f32) {{}}");
-            line!(self, "fn put_gradient_quad(quad: u32, values: vec4<f32>) {{}}");
-            return;
-        };
-        let (name, quads, atomic) = (&tensor.name, tensor.quads, tensor.access == Access::Atomic);
-        if quads {
-            self.store_quad("put_gradient_quad", tensor, adds);
-        }
-        // What is added to the values: what is there already, if they are not to replace it.
-        let old = |there: String| if adds { format!(" + {there}") } else { String::new() };
-        let Some(dtype) = tensor.dtype().filter(|dtype| dtype.is_half()) else {
-            let operator = if adds { "+=" } else { "=" };
-            let place = if quads { format!("{name}[index / 4u][index % 4u]") } else { format!("{name}[index]") };
-            line!(self, "fn put_gradient(index: u32, value: f32) {{\n    {place} {operator} value;\n}}");
-            return;
-        };
-
-        let place = if quads { format!("{name}[word / 2u][word % 2u]") } else { format!("{name}[word]") };
-        let load = if atomic { format!("atomicLoad(&{place})") } else { place.clone() };
-        let pack =
-            |values: &str, there: &str| format!("pack_{dtype}({values}{})", old(format!("unpack_{dtype}({there})")));
-        line!(self, "fn put_gradient(index: u32, value: f32) {{");
-        line!(self, "    let word = index / 2u;");
-        line!(self, "    let shift = 16u * (index % 2u);");
-        line!(self, "    let there = {load};");
-        let sum = format!("value{}", old(format!("unpack_{dtype}(there)[index % 2u]")));
-        line!(self, "    let half = pack_{dtype}(vec2<f32>({sum}, 0.0)) & 0xffffu;");
-        if atomic {
-            // Whatever becomes of the other half meanwhile.
-            line!(self, "    atomicXor(&{place}, (half ^ ((there >> shift) & 0xffffu)) << shift);");
-        } else {
-            line!(self, "    {place} = (there & ~(0xffffu << shift)) | (half << shift);");
-        }
-        line!(self, "}}\nfn put_gradients(word: u32, values: vec2<f32>) {{");
-        match atomic {
-            true => line!(self, "    atomicStore(&{place}, {});", pack("values", &load)),
-            false => line!(self, "    {place} = {};", pack("values", &load)),
-        }
-        line!(self, "}}");
-    }
 }

@@ -1,8 +1,7 @@
 // Losses of boxes: one item a box, which is one quad of elements and always moved whole. A workgroup owns a contiguous
 // span of boxes, and its lanes interleave inside it.
 //
-// The header gives: load_prediction, load_target, load_weight, load_upstream, store_gradient and store_loss, by the
-// index of the box.
+// Joined to what interface.wgsl lists.
 
 // What moving a side inward does to its corner.
 const INWARD: vec4<f32> = vec4<f32>(1.0, 1.0, -1.0, -1.0);

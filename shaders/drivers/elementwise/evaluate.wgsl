@@ -2,9 +2,7 @@
 // inside it, and a lane owns whole quads: it moves four elements at once, and two halves of a word are never written by
 // two lanes. What is loaded behind the last element may be anything, and counts for nothing.
 //
-// The header gives: Items (of a quad), load_items, load_weight, load_upstream, in_domain, unsigned_bits, Outcomes (the
-// losses of a quad, then the gradients of each input), hook, finished, store for a quad, and store_rest for the last one
-// where the length is no multiple of four.
+// Joined to what interface.wgsl lists.
 
 // The unsigned bits of infinity; those of a NaN are above.
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
@@ -18,9 +16,37 @@ fn finished_part(values: vec4<f32>, inputs: vec4<u32>, offends: vec4<bool>, fact
     return factor * select(select(values, nan, (inputs > INFINITE) | hides), vec4<f32>(), offends);
 }
 
+// The bits of values without their sign.
+fn unsigned_bits_of(values: vec4<f32>) -> vec4<u32> {
+    return bitcast<vec4<u32>>(values) << vec4<u32>(1u);
+}
+
 // The places of a quad's elements.
 fn places_of(quad: u32) -> vec4<u32> {
     return 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
+}
+
+// Their places on the first input's last axis.
+fn places_on_last_axis(quad: u32) -> vec4<u32> {
+    let x = (call.last_axis_start + 4u * quad) % call.last_axis;
+    let y = select(x + 1u, 0u, x + 1u == call.last_axis);
+    let z = select(y + 1u, 0u, y + 1u == call.last_axis);
+    return vec4<u32>(x, y, z, select(z + 1u, 0u, z + 1u == call.last_axis));
+}
+
+// Stores the elements of the last quad that are before the end. What is behind it is not ours and stays.
+fn store_rest(quad: u32, outcomes: Outcomes) {
+    let rest = call.length - 4u * quad;
+    let items = transpose(outcomes);
+    if (rest > 0u) {
+        put(4u * quad, items[0]);
+    }
+    if (rest > 1u) {
+        put(4u * quad + 1u, items[1]);
+    }
+    if (rest > 2u) {
+        put(4u * quad + 2u, items[2]);
+    }
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -5,8 +5,7 @@
 // and ends within one, and only what is inside counts. A quad is the same lane's for all rows and all walks. So a word of
 // halves that two rows share is never written by two lanes, and in place a lane has read what it overwrites.
 //
-// The header gives: ALIGNED, GRADIENTS, THIRD; load_quad and put_gradients, by the quad; load_label, is_label,
-// load_weight, load_upstream and store_loss, by the index of the item.
+// Joined to what interface.wgsl lists.
 
 // The elements of a row.
 struct Row {
@@ -25,6 +24,11 @@ fn inside(quad: u32, row: Row) -> vec4<bool> {
     }
     let places = places_of(quad);
     return (places >= vec4<u32>(row.begin)) & (places < vec4<u32>(row.end));
+}
+
+// Four dimensions of each embedding; outside the row, those at its ends.
+fn load_quad(quad: u32, row: Row) -> Quad {
+    return load_values(quad, clamp(places_of(quad), vec4<u32>(row.begin), vec4<u32>(row.end - 1u)));
 }
 
 // A lane's first quad of a row, and the end of all.

@@ -1,16 +1,28 @@
 // What the row drivers share: how a row is read, how the states of its parts are merged, and what becomes of it.
 //
-// The header gives: SOFTMAX, SECOND_SOFTMAX, HAS_TARGET, PER_CLASS, CHECKS_CLASSES, STATISTICS, CONTIGUOUS, STORES,
-// GRADIENTS, IN_PLACE, MEAN_OVER_CLASS_WEIGHTS; load_first and load_second (by element), load_class_weight (by class),
-// load_target, is_ignored, load_weight and load_upstream (by row), store_loss, store_value, store_log_sum_exp,
-// store_argmax, put_gradient, and what moves four elements at once: load_first_quad, load_second_quad,
-// load_upstream_quad, store_value_quad, put_gradient_quad. A walk file gives walk and walk_middle; the hooks
-// row_outcome, class_gradient and, by choice, others (lib/hooks).
+// Joined to what interface.wgsl lists; a walk file gives walk and walk_middle; the hooks row_outcome, class_gradient and, by choice,
+// others (hooks/).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;
 const SPOILT: u32 = 1u; // by a NaN or +∞
 const FINE: u32 = 2u;
+
+// How a row stands by a value of its second input.
+fn standing_of_second(value: f32) -> u32 {
+    if (!HAS_SECOND) {
+        return FINE;
+    }
+    if (SECOND_IS_PROBABILITY) {
+        return select(select(FINE, SPOILT, is_nan(value)), OUT_OF_RANGE, !is_probability(value));
+    }
+    return select(FINE, SPOILT, is_nan(value) || bitcast<u32>(value) == 0x7f800000u);
+}
+
+// How a row stands by the weight of a class.
+fn standing_of_weight(value: f32) -> u32 {
+    return select(select(SPOILT, FINE, is_finite(value)), OUT_OF_RANGE, value < 0.0);
+}
 
 struct Row {
     // 1 where it counts: it is there, not ignored and in range.

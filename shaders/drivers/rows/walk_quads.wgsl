@@ -17,6 +17,14 @@ struct Quad {
     seconds: vec4<f32>,
 }
 
+// Four upstream values of a row with one for each class, or one for all.
+fn load_upstream_quad(quad: u32) -> vec4<f32> {
+    if (call.upstream_stride == 0u) {
+        return vec4<f32>(load_upstream(0u));
+    }
+    return load_upstreams(quad);
+}
+
 fn load_quad(row: Row, column: u32, logits: vec4<f32>) -> Quad {
     var quad = Quad(column, logits, vec4<f32>());
     if (PER_CLASS) {

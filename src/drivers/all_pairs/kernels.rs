@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     DType, Tuning,
-    kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView, line},
+    kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView},
     spec::{AllPairs, Anchors, Input, Kind, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
 
@@ -118,7 +118,16 @@ impl Draft {
     /// The one tensor of the caller's that it stores, or adds to.
     fn stores(mut self, tensor: CallTensor, adds: bool) -> Self {
         let view = TensorView::write("output_tensor", tensor.ty.dtype);
-        store_word(&mut self.glue, tensor.ty.dtype, adds);
+        self.glue.put("put_gradient", &view, adds);
+        let put = view.put_word("word", "values", Some("chosen"), adds);
+        let is_half = tensor.ty.dtype.is_half();
+        if is_half {
+            self.glue.procedure("put_word(word: u32, values: vec2<f32>, chosen: vec2<bool>)", &put);
+        }
+        self.kernel.join([match is_half {
+            true => shader_file!("drivers/all_pairs/store_halves.wgsl"),
+            false => shader_file!("drivers/all_pairs/store_elements.wgsl"),
+        }]);
         self.binds(view, At::Tensor(tensor))
     }
 
@@ -145,7 +154,7 @@ impl Draft {
     fn value_scale(mut self, comparison: Comparison) -> Self {
         if comparison.measure == Measure::Similarity {
             let scale = if comparison.scale_is_input { "workspace.value_scale" } else { "call.value_scale" };
-            line!(self.glue, "fn value_scale() -> f32 {{\n    return {scale};\n}}");
+            self.glue.function("value_scale() -> f32", scale);
         }
         self
     }
@@ -213,7 +222,6 @@ impl Kernels<'_> {
     fn draft(&self, which: Which, reduce: Reduce) -> Draft {
         use Memory::{Lists, Panel, Records, Rows, Sums};
         let Kernels { call, comparison, .. } = *self;
-        let storage = shader_file!("lib/storage.wgsl");
         let scale = shader_file!("lib/scale.wgsl");
         let tile = match reduce {
             Reduce::SingleSubgroup => shader_file!("drivers/all_pairs/tile_subgroup.wgsl"),
@@ -227,11 +235,11 @@ impl Kernels<'_> {
                 .writes(Rows)
                 .writes(Records)
                 .flags(&[("UNIT", unit != Unit::No), ("UNIT_FLOORED", unit == Unit::Floored)])
-                .files([storage, shader_file!("drivers/all_pairs/prepare.wgsl")]),
+                .files([shader_file!("drivers/all_pairs/prepare.wgsl")]),
             Which::LoadScale(tensor) => Draft::new("load_scale")
                 .loads(tensor)
                 .workspace(Access::Write)
-                .files([storage, shader_file!("drivers/all_pairs/load_scale.wgsl")]),
+                .files([shader_file!("drivers/all_pairs/load_scale.wgsl")]),
             Which::Measure => {
                 let draft = Draft::new("measure_pairs").reads(Rows).reads(Records).writes(Panel);
                 let draft = if comparison.scale_is_input { draft.workspace(Access::Read) } else { draft };
@@ -295,11 +303,11 @@ impl Kernels<'_> {
                 .workspace(Access::Read)
                 .stores(tensor, call.adds())
                 .flags(&[("UNIT", unit != Unit::No)])
-                .files([storage, scale, shader_file!("drivers/all_pairs/finish.wgsl")]),
+                .files([scale, shader_file!("drivers/all_pairs/finish.wgsl")]),
             Which::StoreScale(tensor) => Draft::new("store_scale")
                 .workspace(Access::Read)
                 .stores(tensor, call.adds())
-                .files([storage, scale, shader_file!("drivers/all_pairs/store_scale.wgsl")]),
+                .files([scale, shader_file!("drivers/all_pairs/store_scale.wgsl")]),
         }
     }
 
@@ -345,7 +353,6 @@ impl Kernels<'_> {
         load_optional(&mut draft.glue, views, &UPSTREAM);
         store_item(&mut draft.glue, view(views, "loss_of_item"));
         store_hardest(&mut draft.glue, call.options.statistics.hardest);
-        draft = draft.files([shader_file!("lib/storage.wgsl")]);
         draft = match comparison.measure {
             Measure::Similarity => draft.files([shader_file!("drivers/all_pairs/slope_of_similarity.wgsl")]),
             Measure::Difference | Measure::Cosine => draft.files([
@@ -396,36 +403,14 @@ fn load_label(draft: &mut Draft) {
 
 /// `store_loss(index, value)` of an item: of two directions of comparison the second adds its part.
 fn store_item(glue: &mut Glue, loss: Option<&TensorView>) {
-    line!(glue, "fn store_loss(index: u32, value: f32) {{");
-    if let Some(TensorView { name, .. }) = loss {
-        line!(glue, "    {name}[index] = select({name}[index], 0.0, call.counts != 0u) + value;");
-    }
-    line!(glue, "}}");
+    let sum = |name: &str| format!("{name}[index] = select({name}[index], 0.0, call.counts != 0u) + value;");
+    let store = loss.map_or_else(String::new, |loss| sum(&loss.name));
+    glue.procedure("store_loss(index: u32, value: f32)", &store);
 }
 
 /// `store_hardest(index, positive, negative)`.
 fn store_hardest(glue: &mut Glue, is_wanted: bool) {
-    line!(glue, "fn store_hardest(index: u32, positive: i32, negative: i32) {{");
-    if is_wanted {
-        line!(glue, "    hardest_positive[index] = positive;\n    hardest_negative[index] = negative;");
-    }
-    line!(glue, "}}");
-}
-
-/// `store_word(word)`: the gradients of a word's elements, of `gradient_of`. What is behind the last element is not ours
-/// and stays.
-fn store_word(glue: &mut Glue, dtype: DType, adds: bool) {
-    line!(glue, "fn store_word(word: u32) {{");
-    if dtype.is_half() {
-        let old = if adds { format!(" + unpack_{dtype}(there)") } else { String::new() };
-        line!(glue, "    let there = output_tensor[word];");
-        line!(glue, "    let has_second = 2u * word + 1u < call.elements;");
-        line!(glue, "    let second = gradient_of(2u * word + u32(has_second));");
-        line!(glue, "    let words = pack_{dtype}(vec2<f32>(gradient_of(2u * word), second){old});");
-        line!(glue, "    let first = (words & 0xffffu) | (there & 0xffff0000u);");
-        line!(glue, "    output_tensor[word] = select(first, words, has_second);");
-    } else {
-        line!(glue, "    output_tensor[word] {} gradient_of(word);", if adds { "+=" } else { "=" });
-    }
-    line!(glue, "}}");
+    let store = "hardest_positive[index] = positive;\n    hardest_negative[index] = negative;";
+    let signature = "store_hardest(index: u32, positive: i32, negative: i32)";
+    glue.procedure(signature, if is_wanted { store } else { "" });
 }

@@ -233,11 +233,7 @@ impl Form<'_> {
         ]);
         kernel.tensors = views_of(bindings);
         kernel.glue = glue::of_pixels(call, is_index, &kernel.tensors).0;
-        kernel.join([
-            shader_file!("lib/storage.wgsl"),
-            shader_file!("lib/domain.wgsl"),
-            shader_file!("drivers/regions/regions.wgsl"),
-        ]);
+        kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("drivers/regions/regions.wgsl")]);
         match has_term {
             true => kernel.join([shader_file!("drivers/regions/ratio.wgsl"), call.spec().shader]),
             false => kernel.join([shader_file!("drivers/regions/hooks/pixel_term.wgsl")]),
@@ -271,7 +267,6 @@ impl Form<'_> {
         kernel.tensors = views_of(&bindings);
         kernel.glue = glue::of_scores(&kernel.tensors).0;
         kernel.join([
-            shader_file!("lib/storage.wgsl"),
             shader_file!("drivers/regions/regions.wgsl"),
             shader_file!("drivers/regions/ratio.wgsl"),
             call.spec().shader,

@@ -13,7 +13,7 @@ use crate::{
     extra::Extra,
     kernel::{Access, Holds, Kernel, TensorView, block},
     program::{Program, chunk::Split, workspace::WorkspaceHeader},
-    spec::{CLASS_WEIGHT, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
+    spec::{CLASS_WEIGHT, Domain, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowShape, layout_of, split_of};
 
@@ -192,12 +192,15 @@ impl Form<'_> {
     fn kernel(&self, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
         let Form { call, rows, layout, quads } = *self;
         let spec = call.spec();
-        let checks_classes = spec.second_rows().is_some() || call.dtype(CLASS_WEIGHT.name).is_some();
+        let second = spec.second_rows();
+        let checks_classes = second.is_some() || call.dtype(CLASS_WEIGHT.name).is_some();
         let statistics = call.options.statistics;
         let mut kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values);
         kernel.flags(&[
             ("SOFTMAX", !rows.softmax_of.is_empty()),
             ("SECOND_SOFTMAX", rows.softmax_of.len() > 1),
+            ("HAS_SECOND", second.is_some()),
+            ("SECOND_IS_PROBABILITY", second.is_some_and(|second| second.domain == Domain::Probability)),
             ("HAS_TARGET", spec.inputs.iter().any(|input| input.kind == Kind::Index)),
             ("PER_CLASS", rows.per_class),
             ("CHECKS_CLASSES", checks_classes),
@@ -214,12 +217,7 @@ impl Form<'_> {
         }
         kernel.tensors = views_of(bindings);
         kernel.glue = glue::glue(call, rows, &kernel.tensors).0;
-        kernel.join([
-            shader_file!("lib/storage.wgsl"),
-            shader_file!("lib/domain.wgsl"),
-            shader_file!("lib/scale.wgsl"),
-            spec.shader,
-        ]);
+        kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("lib/scale.wgsl"), spec.shader]);
         kernel.join(self.files());
         kernel
     }

@@ -1,4 +1,4 @@
-// Half-precision storage: two values a word, the first in the low half. No adapter feature is needed.
+// IEEE halves, two a word. No adapter feature is needed.
 
 fn unpack_f16(word: u32) -> vec2<f32> {
     return unpack2x16float(word);
@@ -21,17 +21,11 @@ fn f16_bits(x: f32) -> u32 {
     return ((bits >> 16u) & 0x8000u) | result;
 }
 
-fn unpack_bf16(word: u32) -> vec2<f32> {
-    return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
+// Four elements side by side.
+fn quad_of_f16(words: vec2<u32>) -> vec4<f32> {
+    return vec4<f32>(unpack_f16(words.x), unpack_f16(words.y));
 }
 
-fn pack_bf16(values: vec2<f32>) -> u32 {
-    return bf16_bits(values.x) | (bf16_bits(values.y) << 16u);
-}
-
-// Rounds to nearest, ties to even; a NaN stays one.
-fn bf16_bits(x: f32) -> u32 {
-    let bits = bitcast<u32>(x);
-    let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
-    return select(rounded, (bits >> 16u) | 0x40u, (bits & 0x7fffffffu) > 0x7f800000u);
+fn words_of_f16(values: vec4<f32>) -> vec2<u32> {
+    return vec2<u32>(pack_f16(values.xy), pack_f16(values.zw));
 }
