@@ -1,7 +1,7 @@
 //! The first two levels of the API: losses of host tensors and of device tensors.
 
 use crate::{
-    Error, Gpu, HostTensor, Loss, Named, Options, Tensor,
+    Error, Extra, Gpu, HostTensor, Loss, Mining, Named, Options, Tensor,
     drivers::gradient_name,
     gpu::readback,
     plan::{BoundPlan, Plan},
@@ -62,61 +62,10 @@ impl Evaluation {
     }
 }
 
-/// Something that a driver tells of a run besides loss and items.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Extra {
-    /// How many of the items that counted have their target as the predicted class.
-    Correct(u64),
-    /// A term of a loss that is a sum, without its weight: its name and value.
-    Term(&'static str, f32),
-    /// What a triplet loss found in its batch.
-    Mining(Mining),
-}
-
-impl Extra {
-    pub(crate) fn correct(extras: &[Extra]) -> Option<u64> {
-        extras.iter().find_map(|extra| if let Extra::Correct(count) = extra { Some(*count) } else { None })
-    }
-
-    pub(crate) fn terms(extras: &[Extra]) -> Named<f32> {
-        let term = |extra: &Extra| match extra {
-            Extra::Term(name, term) => Some((name.to_string(), *term)),
-            _ => None,
-        };
-        extras.iter().filter_map(term).collect()
-    }
-
-    pub(crate) fn mining(extras: &[Extra]) -> Option<Mining> {
-        extras.iter().find_map(|extra| if let Extra::Mining(mining) = extra { Some(*mining) } else { None })
-    }
-}
-
 /// The rows mined, among statistics.
 fn hardest<T>(statistics: &Named<T>) -> Option<Hardest<&T>> {
     let (positive, negative) = (statistics.get("hardest_positive")?, statistics.get("hardest_negative")?);
     Some(Hardest { positive, negative })
-}
-
-/// What a triplet loss of a whole batch found in it: what trainers plot.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mining {
-    /// The triplets that the loss selected: of `triplet_batch_hard` one for each anchor that counts, of
-    /// `triplet_semi_hard` one for each pair that counts.
-    pub triplets: u64,
-    /// How many of them have a loss above 0.
-    pub active: u64,
-    /// The mean distance of two rows of one label, over all ordered pairs; 0 if there are none.
-    pub positive_distance: f32,
-    /// The mean distance of two rows of different labels, over all ordered pairs; 0 if there are none.
-    pub negative_distance: f32,
-}
-
-impl Mining {
-    /// The part of the selected triplets that is active; 0 if there are none.
-    pub fn active_fraction(&self) -> f64 {
-        if self.triplets == 0 { 0.0 } else { self.active as f64 / self.triplets as f64 }
-    }
 }
 
 /// The rows that each anchor of `triplet_batch_hard` has mined, `[N]`, i32: −1 for an anchor that does not count.
@@ -135,7 +84,7 @@ pub struct Output {
     /// The loss: a scalar, or one value per item with [`Reduction::None`](crate::Reduction::None). Always f32.
     pub loss: Tensor,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
-    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) it is the input's own tensor.
+    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) that is the input's own tensor.
     pub gradients: Named<Tensor>,
     /// The statistics asked for, by name; see [`Statistics`](crate::Statistics).
     pub statistics: Named<Tensor>,
@@ -150,7 +99,8 @@ impl Plan {
     /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
     /// let gpu = Gpu::new_blocking()?;
     /// let ty = TensorType::new(DType::F32, [3]);
-    /// let plan = Plan::new(&gpu, &Mse, &Named::new().with("prediction", ty.clone()).with("target", ty.clone()), Reduction::Sum)?;
+    /// let types = Named::new().with("prediction", ty.clone()).with("target", ty.clone());
+    /// let plan = Plan::new(&gpu, &Mse, &types, Reduction::Sum)?;
     /// let (prediction, target) = (Tensor::zeros(&gpu, ty.clone())?, Tensor::zeros(&gpu, ty)?);
     /// let output = plan.bind_tensors(&Named::new().with("prediction", prediction.clone()).with("target", target))?;
     /// for step in 0..3 {
@@ -164,8 +114,8 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is
-    /// not what the plan was made for.
+    /// The errors of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that
+    /// is not what the plan was made for.
     pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
         for (name, tensor) in inputs.iter() {
             self.expect(name, tensor)?;
@@ -253,7 +203,7 @@ impl Output {
     /// [`Output::read`], waiting for it.
     ///
     /// # Errors
-    /// As [`Output::read`].
+    /// The errors of [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read_blocking(&self) -> Result<Evaluation, Error> {
         let ranges: Vec<_> = self.tensors().map(Tensor::range).chain([self.bound.status_range()]).collect();

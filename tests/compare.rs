@@ -2,8 +2,8 @@
 
 use half::f16;
 use wgloss::{
-    CrossEntropy, DType, Evaluation, Extra, Gradients, Hardest, HostTensor, InfoNce, Mining, Mse, Named, Options,
-    Reduction, Statistics, TripletBatchHard,
+    CrossEntropy, DType, Evaluation, Extra, Gradients, HostTensor, InfoNce, Mining, Mse, Named, Options, Reduction,
+    Statistics, TripletBatchHard,
     parity::{self, Comparison},
     reference,
 };
@@ -89,8 +89,13 @@ fn other_rows_mined_are_an_error() {
     let mined = Mining { triplets: 2, active: 0, positive_distance: 1.0, negative_distance: 3.5 };
     let failures_with = |mining: Option<Mining>, negative: Option<[i32; 3]>| {
         let loss = HostTensor::rounded(&[0.0], DType::F32, []).unwrap();
-        let hardest = negative.map(|negative| Hardest { positive: indices(&[1, 0, -1]), negative: indices(&negative) });
-        let found = Evaluation { mining, hardest, ..evaluation(loss, 2, Named::new()) };
+        let mut found = evaluation(loss, 2, Named::new());
+        found.extras.extend(mining.map(Extra::Mining));
+        if let Some(negative) = negative {
+            for (name, rows) in [("hardest_positive", [1, 0, -1]), ("hardest_negative", negative)] {
+                found.statistics = found.statistics.with(name, indices(&rows));
+            }
+        }
         parity::compare(&expected, &found).failures.len()
     };
     assert_eq!(failures_with(Some(mined), Some([2, 2, -1])), 0);

@@ -429,7 +429,7 @@ fn rows_out_of_range_are_counted_once_and_the_first_is_named() {
     for (name, input, changes, count, first) in cases {
         let loss = loss(name, &[]);
         let inputs = changed(&sample(&loss, &SHAPE, DType::F32, true), input, changes);
-        let expected = Error::Target { loss: loss.spec().name, count, first };
+        let expected = Error::target(loss.spec(), count, first);
         assert_eq!(reference::evaluate(&loss, &inputs, &Reduction::Mean.into()), Err(expected.clone()));
         for gpu in kernels() {
             assert_eq!(loss.eval_with(gpu, &inputs, Reduction::Mean), Err(expected.clone()), "{input} on {gpu:?}");

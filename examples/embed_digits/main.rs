@@ -174,7 +174,7 @@ fn train(
         let gradient = sphere::normalize_gradient(&outputs, &result.gradient);
         let remaining = (steps - step) as f32 / steps as f32;
         network.backward(&images, &hidden, &gradient, LEARNING_RATE * remaining);
-        active.extend(result.mining().map(|mining| mining.active_fraction()));
+        active.extend(result.mining.map(|mining| mining.active_fraction()));
         progress.set_message(format!("loss {:.4}", result.loss));
         progress.inc(1);
     }
@@ -223,7 +223,7 @@ impl<'a> Judge<'a> {
     fn verdict(&self, network: &Network) -> Result<Verdict, wgloss::Error> {
         let held_out = embed(network, &self.held_out.images);
         let accuracy = self.accuracy(&embed(network, &self.training.images), &held_out);
-        let mining = self.distances.evaluate(&held_out)?.mining().expect("a triplet loss mines");
+        let mining = self.distances.evaluate(&held_out)?.mining.expect("a triplet loss mines");
         Ok(Verdict { accuracy, mining })
     }
 }

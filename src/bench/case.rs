@@ -1,9 +1,9 @@
 //! Which losses are timed at which shapes, and their inputs.
 
 use crate::{
-    AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
+    AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Signature, Values},
+    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -15,7 +15,7 @@ pub struct Case {
     pub shape: Vec<usize>,
     /// The storage type of its floating inputs and gradients.
     pub dtype: DType,
-    /// Where such a shape comes from; empty for one that was asked for.
+    /// The origin of the shape; empty for one that was asked for.
     pub origin: String,
 }
 
@@ -65,8 +65,8 @@ const BOXES: &[UsualShape] = &[
 const TILE: usize = 1 << 16;
 
 impl Case {
-    /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first axis
-    /// is halved until it does not, as the origin then says.
+    /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first
+    /// axis is halved until it does not, as the origin then says.
     pub fn usual(loss: &AnyLoss, dtype: DType, memory: u64) -> Vec<Case> {
         let shapes = match loss.spec().family {
             Family::Regression => REGRESSION,
@@ -91,7 +91,8 @@ impl Case {
         shapes.iter().map(case).collect()
     }
 
-    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four each.
+    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four
+    /// each.
     pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
         let shape = match loss.spec().driver {
             Driver::Elementwise => vec![elements],
@@ -104,9 +105,9 @@ impl Case {
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
 
-    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D dimensions
-    /// 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do more, or fewer
-    /// where a pair is the same the other way round.
+    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D
+    /// dimensions 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do
+    /// more, or fewer where a pair is the same the other way round.
     pub fn operations(&self) -> Option<f64> {
         let relation = self.loss.spec().all_pairs()?.relation;
         let &[rows, dimensions] = &self.shape[..] else { return None };

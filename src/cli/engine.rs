@@ -9,7 +9,7 @@ use crate::{output, select};
 /// The selector that means the reference.
 pub const REFERENCE: &str = "cpu";
 
-/// What evaluates losses.
+/// An evaluator of losses.
 pub enum Engine {
     /// Kernels on a device.
     Gpu(Gpu),
@@ -18,7 +18,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// What `selector` means; without one, the most capable adapter, or the reference where there is none.
+    /// The engine that `selector` means; without one, the most capable adapter, or the reference where there is none.
     pub fn select(selector: Option<&str>) -> Result<Engine, Error> {
         match selector {
             Some(REFERENCE) => Ok(Engine::Reference),

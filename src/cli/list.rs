@@ -10,8 +10,17 @@ use wgloss::{
 
 use crate::{error::CliError, markdown, output};
 
+const AFTER_HELP: &str = "\
+In shapes N is the length of the first axis, C the number of classes, D that of an embedding's dimensions; d… are any \
+further axes, and [*] is any shape. Values that are `checked` are an error where they are out of range. `wgloss list \
+LOSS` tells what the symbols of its formula mean.
+
+Example:
+  wgloss list cross_entropy";
+
 /// What to list.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The loss to describe; without one, all are listed.
     loss: Option<String>,
@@ -69,6 +78,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         ("loss", spec.name),
         ("family", spec.family.title()),
         ("formula per item", spec.formula),
+        ("symbols", symbols(spec.family)),
         ("notes", spec.notes),
         ("source", spec.source),
     ];
@@ -90,6 +100,32 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         output::print(params)?;
     }
     Ok(())
+}
+
+/// The symbols that the formulas of a family share.
+fn symbols(family: Family) -> &'static str {
+    match family {
+        Family::Regression => "e = p − t, where p is the prediction and t the target",
+        Family::Binary => "x is the logit, p the prediction, t the target, σ the logistic function",
+        Family::Multiclass => {
+            "x is a row of logits, y the class that the target names, t a target of values, w the class_weight, \
+             lse = log Σ_c exp(x_c), σ the logistic function"
+        }
+        Family::Rows => "x is a row of logits",
+        Family::Pairs => {
+            "x1 and x2 are rows of embeddings or values, x is a value, y and t are labels, d is the distance, a an \
+             anchor, p its positive, n its negative"
+        }
+        Family::MetricLearning => {
+            "a and i are anchors, p is a positive of theirs, n a negative, d the distance, s the similarity, τ the \
+             temperature"
+        }
+        Family::Segmentation => "I = Σ p·t, P = Σ p and T = Σ t over the pixels of a score",
+        Family::Boxes => {
+            "I, U and C are the areas of the intersection, the union and the hull of both boxes, ρ is the distance of \
+             their centres, c the hull's diagonal"
+        }
+    }
 }
 
 fn describe(spec: &LossSpec) -> Json {
@@ -151,7 +187,7 @@ fn values(input: &Input) -> String {
     format!("{}{checked}", in_each_form(input, |input| input.domain.to_string()))
 }
 
-/// What is to say of an input, and of the indices that may be given for it.
+/// The words for an input, and for the indices that may be given for it.
 fn in_each_form<T: fmt::Display>(input: &Input, say: impl Fn(&Input) -> T) -> String {
     match input.as_indices {
         Some(indices) => format!("{} or {}", say(input), say(indices)),

@@ -1,7 +1,7 @@
 //! Losses of boxes: one item a box of four corners, which a lane takes.
 
 use super::{
-    Binding, Call, CallTensor, Room, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Room, gradient_view, input_view,
     items::{self, Items},
     load_optional, view, views_of,
 };
@@ -12,13 +12,24 @@ use crate::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
     },
-    spec::{Shape, UPSTREAM, WEIGHT, shader_file},
+    spec::{Shape, UPSTREAM, Values, WEIGHT, shader_file},
 };
 
 /// The driver of losses of boxes.
 pub(crate) struct Boxes;
 
 impl Room for Boxes {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        match shape {
+            [items @ .., 4] if !items.is_empty() => Ok(Extent::of_items(items.to_vec(), 4)),
+            _ => Err("[N, 4] or [N, d1, …, 4]".to_string()),
+        }
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", "[1] or [N, d…]"]
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
         let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));

@@ -1,19 +1,18 @@
 //! Elementwise losses: one item an element, four of which a lane takes at once.
 
 use super::{
-    Binding, Call, CallTensor, Role, Room, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Role, Room, gradient_view, input_view,
     items::{self, Items},
     view, views_of,
 };
 use crate::{
     Error,
-    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, line, list},
+    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, line, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
-        words,
     },
-    spec::{Domain, Input, Shape, WEIGHT, shader_file},
+    spec::{Domain, Input, Shape, Values, WEIGHT, shader_file},
 };
 
 /// The driver of elementwise losses.
@@ -23,6 +22,14 @@ pub(crate) struct Elementwise;
 const QUAD: u64 = 4;
 
 impl Room for Elementwise {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        Ok(Extent::of_items(shape.to_vec(), 1))
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[*]", "[1] or [*]"]
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
         let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));
@@ -38,7 +45,7 @@ impl Room for Elementwise {
         let kernel = kernel(call, &items, &bindings);
         let last_axis = call.signature.last_axis;
         let items = items.with_kernel(kernel, bindings, |items, chunk| {
-            items.words(chunk).and(words! {
+            items.words(chunk).and(block! {
                 last_axis: last_axis as u32,
                 last_axis_start: (chunk.first % last_axis) as u32,
             })

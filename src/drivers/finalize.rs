@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Call;
 use crate::{
     DType, Tuning,
-    kernel::{Access, Kernel, TensorView},
-    program::{Block, Place, Step, WORKSPACE, words, workspace},
+    kernel::{Access, Block, Kernel, TensorView, block},
+    program::{Place, Step, WORKSPACE, workspace},
     spec::shader_file,
 };
 
@@ -53,7 +53,7 @@ pub(crate) fn step(call: &Call<'_>, tuning: Tuning, partials: u32, divisor: Divi
         Ending::Terms(weights) => ("finalize_terms", weights),
         Ending::Items => ("finalize_items", [0.0, 1.0]),
     };
-    let words = words! {
+    let words = block! {
         partials,
         measured: divisor.is_measured(),
         divisor: divisor.known() as f32,

@@ -11,11 +11,11 @@ use super::{
 use crate::{
     Error, Reduction, Tuning,
     gpu::{rest_iterations, walk_iterations},
-    kernel::{Access, Kernel, Reduce, TensorView},
+    kernel::{Access, Block, Kernel, Reduce, TensorView, block},
     program::{
-        Block, Place, Program, Report, Scratch, Step, WORKSPACE,
+        Place, Program, Report, Scratch, Step, WORKSPACE,
         chunk::{Chunk, Operand, Split, Splittable, chunks, partials},
-        words, workspace,
+        workspace,
     },
     spec::{Shape, WEIGHT},
 };
@@ -98,7 +98,7 @@ impl<'a> Items<'a> {
 
     /// The words that all kernels of items read, for a chunk.
     pub fn words(&self, chunk: &Chunk) -> Block {
-        words! {
+        block! {
             length: chunk.items,
             span: self.split.span,
             first_partial: chunk.first_partial,

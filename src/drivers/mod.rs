@@ -9,18 +9,43 @@ mod items;
 mod pairs;
 mod regions;
 mod rows;
+mod signature;
+
+pub(crate) use signature::Extent;
+pub use signature::Signature;
 
 use crate::{
     DType, Error, Gradients, Options, Reduction, TensorType,
-    evaluation::Extra,
+    extra::Extra,
     gpu::Machine,
     kernel::{Access, Glue, TensorView, line},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    spec::{Driver, Input, LossSpec, Signature, UPSTREAM, Values},
+    spec::{Driver, Input, LossSpec, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.
 pub(crate) trait Room {
+    /// What a first input of this shape amounts to; or which shapes the driver takes.
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String>;
+
+    /// The shapes, in symbols, of an input with one value per item, and of one with one value or one per result.
+    fn symbols(&self) -> [&'static str; 2];
+
+    /// Whether rows of a matrix may have gaps between them.
+    fn takes_row_strides(&self) -> bool {
+        false
+    }
+
+    /// What a loss can give of each item besides its loss.
+    fn statistics(&self) -> Vec<Statistic> {
+        Vec::new()
+    }
+
+    /// Why a loss has not this reduction, if so.
+    fn refuses(&self, _loss: &'static str, _reduction: Reduction) -> Option<Error> {
+        None
+    }
+
     /// The steps of a call.
     fn program(&self, call: &Call<'_>) -> Result<Program, Error>;
 
@@ -28,6 +53,26 @@ pub(crate) trait Room {
     fn extras(&self, _call: &Call<'_>, _found: &WorkspaceHeader) -> Vec<Extra> {
         Vec::new()
     }
+}
+
+/// Something that a loss can give of each item besides its loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Statistic {
+    /// The field of [`Statistics`](crate::Statistics) that asks for it.
+    pub name: &'static str,
+    /// The tensors that hold it, a value an item.
+    pub tensors: &'static [(&'static str, DType)],
+}
+
+/// Whether a loss has what is asked of it.
+fn check(spec: &LossSpec, options: &Options) -> Result<(), Error> {
+    let room = room(&spec.driver);
+    let known = room.statistics();
+    let is_unknown = |name: &&str| known.iter().all(|statistic| statistic.name != *name);
+    if let Some(statistic) = options.statistics.asked().find(is_unknown) {
+        return Err(Error::Statistic { loss: spec.name, statistic });
+    }
+    room.refuses(spec.name, options.reduction).map_or(Ok(()), Err)
 }
 
 /// The room of a driver: the one place that knows which there are.
@@ -112,17 +157,10 @@ impl<'a> Call<'a> {
             }
         }
         add("loss".to_string(), &signature.loss_type(options.reduction), Role::Loss);
-        let statistics = options.statistics;
-        for (name, dtype, wanted) in [
-            ("log_sum_exp", DType::F32, statistics.log_sum_exp),
-            ("argmax", DType::I32, statistics.argmax),
-            ("hardest_positive", DType::I32, statistics.hardest),
-            ("hardest_negative", DType::I32, statistics.hardest),
-        ] {
-            if wanted {
-                let ty = TensorType::new(dtype, signature.item_shape.clone());
-                add(name.to_string(), &ty, Role::Statistic);
-            }
+        let known = room(&self.spec().driver).statistics();
+        let asked = options.statistics.asked().flat_map(|name| known.iter().filter(move |known| known.name == name));
+        for &(name, dtype) in asked.flat_map(|statistic| statistic.tensors) {
+            add(name.to_string(), &TensorType::new(dtype, signature.item_shape.clone()), Role::Statistic);
         }
         tensors
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Binding, Call, CallTensor, Room,
+    Binding, Call, CallTensor, Extent, Room,
     elementwise::domain_check,
     gradient_view, input_view,
     items::{self, Items, workgroup_iterations},
@@ -11,19 +11,26 @@ use super::{
 };
 use crate::{
     Distance, Error, Tuning,
-    kernel::{Glue, Kernel, PARTS, TensorView, line, list},
+    kernel::{Glue, Kernel, PARTS, TensorView, block, line, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
-        words,
     },
-    spec::{Input, Kind, Shape, UPSTREAM, WEIGHT, Word, shader_file},
+    spec::{Input, Kind, Shape, UPSTREAM, Values, WEIGHT, Word, shader_file},
 };
 
 /// The driver of losses of pairs and triplets.
 pub(crate) struct Pairs;
 
 impl Room for Pairs {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        Extent::of_embeddings(shape)
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N]", "[1] or [N]"]
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let signature = call.signature;
         // A workgroup takes an item, whose rows its lanes may be too few for.
@@ -41,7 +48,7 @@ impl Room for Pairs {
         let bindings = items.bindings();
         let kernel = kernel(call, &items, &bindings);
         let items = items.with_kernel(kernel, bindings, |items, chunk| {
-            items.words(chunk).and(words! { classes: items.call.signature.row as u32 })
+            items.words(chunk).and(block! { classes: items.call.signature.row as u32 })
         });
         Ok(items.evaluated())
     }

@@ -8,6 +8,7 @@ use std::{
 use crate::{
     Error, Gpu,
     kernel::{FIRST_TENSOR, Kernel, Text},
+    spec::ShaderFile,
 };
 
 /// A compiled entry point and the layout of its bind group.
@@ -116,7 +117,10 @@ fn shader_module(gpu: &Gpu, loss: &'static str, kernel: &Kernel, text: &Text) ->
         source: wgpu::ShaderSource::Wgsl(text.source.as_str().into()),
     };
     gpu.catching(loss, |device| device.create_shader_module(descriptor)).map_err(|error| match error {
-        Error::Refused { message, .. } => Error::Shader { loss, location: text.locate_in(&message), message },
+        Error::Refused { message, .. } => {
+            let built_in = kernel.files.iter().all(ShaderFile::is_built_in);
+            Error::Shader { loss, built_in, location: text.locate_in(&message), message }
+        }
         other => other,
     })
 }

@@ -31,7 +31,7 @@ pub(crate) async fn read(gpu: &Gpu, ranges: &[Range<'_>]) -> Result<Vec<Vec<u8>>
     bytes_of(gpu, ranges, &staging, matches!(mapped, Some(Ok(()))))
 }
 
-/// [`read`], waiting for it in this thread.
+/// The bytes that [`read`] gives, waiting for them in this thread.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn read_blocking(gpu: &Gpu, ranges: &[Range<'_>]) -> Result<Vec<Vec<u8>>, Error> {
     let staging = copy_to_staging(gpu, ranges)?;

@@ -4,18 +4,17 @@
 //! the header, it never edits a file. Two kernels with the same recipe have the same text and share a pipeline, whatever
 //! losses they serve.
 
+mod block;
 mod tensor;
 mod text;
 
+pub(crate) use block::{Block, block};
 pub(crate) use tensor::{Access, Glue, Holds, PARTS, TensorView, line, list};
 pub(crate) use text::Text;
 
 use std::fmt;
 
-use crate::{
-    program::Block,
-    spec::{LossSpec, Rule, ShaderFile, Values, shader_file},
-};
+use crate::spec::{LossSpec, Rule, ShaderFile, Values, shader_file};
 
 /// Kernels sum this many values a lane before they add the sum to a total, so that rounding does not grow with the
 /// length.

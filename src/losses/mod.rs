@@ -105,5 +105,8 @@ pub static ALL: &[&LossSpec] = &[
 /// # Errors
 /// [`Error::UnknownLoss`].
 pub fn find(name: &str) -> Result<&'static LossSpec, Error> {
-    ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownLoss { found: name.to_string() })
+    ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownLoss {
+        found: name.to_string(),
+        known: ALL.iter().map(|spec| spec.name).collect(),
+    })
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     loss, reference,
-    spec::{CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, Rows, Rule, Shape, WEIGHT, shader_file},
+    spec::{
+        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape, WEIGHT,
+        shader_file,
+    },
 };
 
 #[doc(inline)]
@@ -45,7 +48,7 @@ loss! {
     ///
     /// // Five is no class of three: the row contributes nothing, and reading the result tells.
     /// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);
-    /// assert_eq!(result, Err(Error::Target { loss: "cross_entropy", count: 1, first: 0 }));
+    /// assert_eq!(result, Err(Error::target(&wgloss::losses::CROSS_ENTROPY, 1, 0)));
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct CrossEntropy {
@@ -72,6 +75,7 @@ loss! {
         driver: Driver::Rows(Rows {
             mean_over: MeanOver::ClassWeights,
             least_classes: |values| if values.word::<Smoothing>("smoothing") == Smoothing::Others { 2 } else { 1 },
+            hooks: &[RowHooks::Sums, RowHooks::Logits],
             ..Rows::SOFTMAX
         }),
         inputs: LOGITS_CLASSES,
@@ -113,7 +117,7 @@ loss! {
         notes: "lse = log Σ_c exp(x_c); label_smoothing ε: t ← t·(1−ε) + ε/C first; mean divides by the number of \
                 rows; a logit of −∞ masks its class",
         source: "PyTorch CrossEntropyLoss with class probabilities",
-        driver: Driver::Rows(Rows::SOFTMAX),
+        driver: Driver::Rows(Rows { hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
         inputs: LOGITS_PROBABILITIES,
         shader: shader_file!("losses/multiclass/cross_entropy_soft.wgsl"),
         reference: Reference::Rows(reference::cross_entropy_soft),
@@ -236,7 +240,11 @@ loss! {
         formula: "T²·KL(P ‖ Q), P = softmax(teacher/T), Q = softmax(logits/T)",
         notes: "divergence=reverse: T²·KL(Q ‖ P); jensen_shannon: T²·½·[KL(P ‖ M) + KL(Q ‖ M)], M = ½·(P + Q)",
         source: "Hinton et al. 2015, arXiv 1503.02531; PyTorch KLDivLoss",
-        driver: Driver::Rows(Rows { softmax_of: &["logits", "teacher_logits"], ..Rows::SOFTMAX }),
+        driver: Driver::Rows(Rows {
+            softmax_of: &["logits", "teacher_logits"],
+            hooks: &[RowHooks::Middle, RowHooks::Logits],
+            ..Rows::SOFTMAX
+        }),
         inputs: &[LOGITS, Input::constant("teacher_logits", Shape::Rows, Domain::Real), WEIGHT],
         shader: shader_file!("losses/multiclass/distillation.wgsl"),
         reference: Reference::Rows(reference::distillation),
@@ -274,7 +282,7 @@ loss! {
         formula: "Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C",
         notes: "mean divides by the number of rows",
         source: "PyTorch MultiMarginLoss",
-        driver: Driver::Rows(Rows { softmax_of: &[], ..Rows::SOFTMAX }),
+        driver: Driver::Rows(Rows { softmax_of: &[], hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
         inputs: LOGITS_CLASSES,
         shader: shader_file!("losses/multiclass/multi_margin.wgsl"),
         reference: Reference::Rows(reference::multi_margin),
@@ -308,7 +316,7 @@ loss! {
         formula: "−(1/C)·Σ_c w_c·[t_c·ln σ(x_c) + (1 − t_c)·ln σ(−x_c)]",
         notes: "mean divides by the number of rows",
         source: "PyTorch MultiLabelSoftMarginLoss",
-        driver: Driver::Rows(Rows { softmax_of: &[], ..Rows::SOFTMAX }),
+        driver: Driver::Rows(Rows { softmax_of: &[], hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
         inputs: LOGITS_PROBABILITIES,
         shader: shader_file!("losses/multiclass/multilabel_soft_margin.wgsl"),
         reference: Reference::Rows(reference::multilabel_soft_margin),

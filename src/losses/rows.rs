@@ -5,7 +5,7 @@
 
 use crate::{
     loss, reference,
-    spec::{Domain, Driver, Family, Input, Reference, Rows, Shape, WEIGHT, shader_file},
+    spec::{Domain, Driver, Family, Input, Reference, RowHooks, Rows, Shape, WEIGHT, shader_file},
 };
 
 const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
@@ -69,7 +69,11 @@ loss! {
         formula: "exp(x_c) / Σ_j exp(x_j)",
         notes: "one value per class; reduction none only",
         source: "PyTorch softmax",
-        driver: Driver::Rows(Rows { per_class: true, ..Rows::SOFTMAX }),
+        driver: Driver::Rows(Rows {
+            per_class: true,
+            hooks: &[RowHooks::Middle, RowHooks::Values],
+            ..Rows::SOFTMAX
+        }),
         inputs: &[LOGITS],
         shader: shader_file!("losses/rows/softmax.wgsl"),
         reference: Reference::Rows(reference::softmax),
@@ -101,7 +105,11 @@ loss! {
         formula: "x_c − log Σ_j exp(x_j)",
         notes: "one value per class; reduction none only",
         source: "PyTorch log_softmax",
-        driver: Driver::Rows(Rows { per_class: true, ..Rows::SOFTMAX }),
+        driver: Driver::Rows(Rows {
+            per_class: true,
+            hooks: &[RowHooks::Sums, RowHooks::Values],
+            ..Rows::SOFTMAX
+        }),
         inputs: &[LOGITS],
         shader: shader_file!("losses/rows/log_softmax.wgsl"),
         reference: Reference::Rows(reference::log_softmax),

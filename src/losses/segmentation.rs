@@ -136,7 +136,7 @@ score_loss! {
                 prediction after its activation, s is smooth; an item is a score; 0 where there is nothing to divide \
                 by",
         source: "Milletari et al. 2016, arXiv 1606.04797; MONAI DiceLoss",
-        driver: Driver::Regions(Regions { pixels_of: None, terms: None }),
+        driver: Driver::Regions(Regions { terms: None }),
         inputs: REGIONS,
         shader: shader_file!("losses/segmentation/dice.wgsl"),
         reference: Reference::Regions(RegionReference { score: reference::dice, pixel: None }),
@@ -178,7 +178,7 @@ score_loss! {
         formula: "1 − (I + s)/(I + α(P − I) + β(T − I) + s)",
         notes: "the sums are those of dice, s is smooth; α = β = ½ is dice with twice the smooth, α = β = 1 is jaccard",
         source: "Salehi et al. 2017, arXiv 1706.05721; MONAI TverskyLoss",
-        driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
+        driver: Driver::Regions(Regions { terms: None }),
         inputs: REGIONS,
         shader: shader_file!("losses/segmentation/tversky.wgsl"),
         reference: Reference::Regions(RegionReference { score: reference::tversky, pixel: None }),
@@ -222,7 +222,7 @@ score_loss! {
         formula: "(tversky loss)^exponent",
         notes: "gradient 0 where the loss is 0; the paper's γ is 1/exponent",
         source: "Abraham and Khan 2018, arXiv 1810.07842",
-        driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
+        driver: Driver::Regions(Regions { terms: None }),
         inputs: REGIONS,
         shader: shader_file!("losses/segmentation/focal_tversky.wgsl"),
         reference: Reference::Regions(RegionReference { score: reference::focal_tversky, pixel: None }),
@@ -258,7 +258,7 @@ score_loss! {
         formula: "1 − (I + s)/(P + T − I + s)",
         notes: "the sums are those of dice, s is smooth",
         source: "Rahman and Wang 2016; MONAI DiceLoss with jaccard",
-        driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
+        driver: Driver::Regions(Regions { terms: None }),
         inputs: REGIONS,
         shader: shader_file!("losses/segmentation/jaccard.wgsl"),
         reference: Reference::Regions(RegionReference { score: reference::jaccard, pixel: None }),
@@ -313,7 +313,6 @@ term_loss! {
                 pixels; the mean of dice over the classes of the softmax, with the scope class",
         source: "MONAI DiceCELoss; nnU-Net 2018, arXiv 1809.10486",
         driver: Driver::Regions(Regions {
-            pixels_of: None,
             terms: Some(Terms {
                 names: ["cross_entropy", "dice"],
                 weights: ["ce_weight", "dice_weight"],
@@ -374,7 +373,6 @@ term_loss! {
                 class",
         source: "MONAI DiceFocalLoss",
         driver: Driver::Regions(Regions {
-            pixels_of: None,
             terms: Some(Terms {
                 names: ["focal", "dice"],
                 weights: ["focal_weight", "dice_weight"],

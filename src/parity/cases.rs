@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::{Effort, Report, compare};
 use crate::{
-    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
-    TensorType,
+    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
+    Statistics, Tensor, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape, Signature},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, Rows, Rule, Shape},
 };
 
 /// The shape of a call, and of rows what lies between them.
@@ -144,7 +144,7 @@ pub(super) fn cases(spec: &'static LossSpec, workgroup: usize, effort: Effort) -
         }
         // Arithmetic is the same for all storage types: where time is short, one of them meets every combination.
         // Losses of regions that take another's kernels of pixels have little of their own.
-        let has_own_kernels = spec.regions().is_none_or(|regions| regions.pixels_of.is_none());
+        let has_own_kernels = spec.regions().is_none_or(|regions| regions.terms.is_some()) || spec.name == "dice";
         let thorough = effort == Effort::Full || dtype == DType::F32 && has_own_kernels;
         for round in 0..PROFILES.len() * if thorough { Reduction::ALL.len() } else { 1 } {
             add(&middle, Reduction::ALL[round % Reduction::ALL.len()], &[]);

@@ -3,7 +3,7 @@
 use super::Plan;
 use crate::{
     Error, Mining, Named,
-    evaluation::Extra,
+    extra::Extra,
     gpu::readback::{self, Range},
     program::workspace::WorkspaceHeader,
 };
@@ -113,6 +113,6 @@ impl BoundPlan {
             return Ok(Status { items, extras: self.plan.extras(&found) });
         }
         let first = self.plan.0.compiled.program.report.first_invalid(&found);
-        Err(Error::Target { loss: self.plan.spec().name, count, first })
+        Err(Error::target(self.plan.spec(), count, first))
     }
 }

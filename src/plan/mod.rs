@@ -8,12 +8,12 @@ pub use bound::{BoundPlan, Status};
 use std::sync::Arc;
 
 use crate::{
-    Error, Gpu, Loss, Named, Options, TensorType,
+    Error, Gpu, Loss, Named, Options, Signature, TensorType,
     drivers::{Call, CallTensor, Role, room},
-    evaluation::Extra,
+    extra::Extra,
     gpu::pipeline::Pipeline,
     program::{Program, workspace::WorkspaceHeader},
-    spec::{Input, LossSpec, Signature, Values},
+    spec::{Input, LossSpec, Values},
 };
 
 /// A place in a buffer: the buffer and an offset in bytes.

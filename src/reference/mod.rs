@@ -44,8 +44,8 @@ pub use softmax::*;
 use std::ops::Range;
 
 use crate::{
-    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, TensorType,
-    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, Signature, UPSTREAM, Values, WEIGHT},
+    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
+    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
 
 /// What [`evaluate`] gives.
@@ -226,7 +226,7 @@ impl Call {
         }
         match first {
             None => Ok(counted),
-            Some(first) => Err(Error::Target { loss: self.values.spec().name, count, first }),
+            Some(first) => Err(Error::target(self.values.spec(), count, first)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The drivers: the entry points that losses share, and what their losses differ in.
 
-use super::{LossSpec, Values};
+use super::Values;
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +30,33 @@ pub struct Rows {
     pub per_class: bool,
     /// The least number of classes.
     pub least_classes: fn(&Values) -> usize,
+    /// The groups of functions that its hook file has besides the two that every loss has.
+    pub hooks: &'static [RowHooks],
+}
+
+/// A group of functions that the hook file of a row loss may have. One that it has not comes from
+/// `shaders/drivers/rows/hooks/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowHooks {
+    /// `class_sums` and `shift_sums`: two sums over the classes in the first walk.
+    Sums,
+    /// `middle_sums`: three sums in a walk of their own, of what only the finished softmax tells.
+    Middle,
+    /// `distance_of`, `seen_logit` and `slope_of`: logits that the loss sees otherwise than they are stored.
+    Logits,
+    /// `class_value`: a value per class, of functions that have one.
+    Values,
 }
 
 impl Rows {
     /// A loss that needs the softmax of `logits`; a mean divides by the rows that count.
     pub const SOFTMAX: Self =
-        Rows { softmax_of: &["logits"], mean_over: MeanOver::Rows, per_class: false, least_classes: |_| 1 };
+        Rows { softmax_of: &["logits"], mean_over: MeanOver::Rows, per_class: false, least_classes: |_| 1, hooks: &[] };
+
+    /// Whether the hook file has these functions.
+    pub(crate) fn has(self, hooks: RowHooks) -> bool {
+        self.hooks.contains(&hooks)
+    }
 
     /// Whether kernels know the log-sum-exp of the logits.
     pub(crate) fn has_log_sum_exp(self) -> bool {
@@ -55,9 +76,6 @@ pub enum MeanOver {
 /// What losses of regions differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
-    /// The loss whose kernels of pixels it takes; its own if `None`. They know nothing of the ratio that the sums make,
-    /// and that loss's parameters are the first ones of this.
-    pub pixels_of: Option<&'static LossSpec>,
     /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a
     /// softmax. Others have the parameters `activation` and `scope`, and the reduction asked for.
     pub terms: Option<Terms>,

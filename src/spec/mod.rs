@@ -4,12 +4,10 @@
 //! layout, the command line, the table of losses, the CPU reference and the parity test all come from it.
 
 mod driver;
-mod extent;
 mod input;
 mod param;
 mod reference;
 mod shader_file;
-mod signature;
 mod values;
 mod word;
 
@@ -20,7 +18,6 @@ pub(crate) use reference::Column;
 pub use reference::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
 pub use shader_file::ShaderFile;
 pub(crate) use shader_file::shader_file;
-pub use signature::Signature;
 pub use values::Values;
 pub use word::*;
 

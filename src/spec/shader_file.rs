@@ -33,11 +33,6 @@ impl ShaderFile {
     pub const fn is_built_in(&self) -> bool {
         self.is_built_in
     }
-
-    /// Whether it defines a constant of that name.
-    pub(crate) fn defines(&self, name: &str) -> bool {
-        self.source.contains(&format!("const {name}:"))
-    }
 }
 
 /// Includes a WGSL file of the crate by its path below `shaders/`.

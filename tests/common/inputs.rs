@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 use wgloss::{
-    DType, HostTensor, Loss, Named,
-    spec::{Domain, Driver, Input, Kind, Shape, Signature, Values},
+    DType, HostTensor, Loss, Named, Signature,
+    spec::{Domain, Driver, Input, Kind, Shape, Values},
 };
 
 pub type Inputs = Named<HostTensor<'static>>;

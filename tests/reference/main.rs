@@ -9,9 +9,9 @@ mod segmentation;
 use fastrand::Rng;
 use proptest::prelude::*;
 use wgloss::{
-    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
+    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Signature, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Signature, Value, Values},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -615,7 +615,7 @@ fn empty_inputs_have_no_loss() {
 fn values_out_of_range_are_counted() {
     let refused = |name: &'static str, inputs: &Named<HostTensor<'_>>, count, first| {
         let found = reference::evaluate(&loss(name, &[]), inputs, &Reduction::Mean.into());
-        assert_eq!(found, Err(Error::Target { loss: name, count, first }), "{name}");
+        assert_eq!(found, Err(Error::target(losses::find(name).unwrap(), count, first)), "{name}");
     };
     let two = |name: &str, first: &[f64], target: &[f64]| {
         Named::new().with(name, tensor(first, &[first.len()])).with("target", tensor(target, &[target.len()]))

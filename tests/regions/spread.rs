@@ -84,7 +84,8 @@ fn nan_in_an_input_of_two_terms_is_in_both() {
             }
             for (name, poison) in poisons {
                 let found = evaluated(gpu, &loss, &changed(&good, name, &[(1, poison)]), Reduction::Mean);
-                let terms = found.terms().iter().map(|(_, &term)| f64::from(term));
+                let terms = found.terms();
+                let terms = terms.iter().map(|(_, &term)| f64::from(term));
                 let what = format!("{} {target:?} {name} = {poison} on {gpu:?}", described(&loss));
                 assert!(terms.chain([found.loss.item()]).all(f64::is_nan), "{what}: {found:?}");
             }
@@ -94,7 +95,8 @@ fn nan_in_an_input_of_two_terms_is_in_both() {
 
 /// Loss, terms and gradients as bits; no two NaNs differ.
 fn bits(found: &Evaluation) -> Vec<u64> {
-    let terms = found.terms().iter().map(|(_, &term)| f64::from(term));
+    let terms = found.terms();
+    let terms = terms.iter().map(|(_, &term)| f64::from(term));
     let all = found.loss.to_f64().into_iter().chain(terms).chain(gradient(found));
     all.map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() }).collect()
 }

@@ -46,7 +46,8 @@ fn terms_are_the_losses_of_their_names() {
                 let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
                 let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
                 let what = format!("{} {target:?} on {gpu:?}", described(&both));
-                let names: Vec<&str> = found.terms().iter().map(|(name, _)| name).collect();
+                let terms = found.terms();
+                let names: Vec<&str> = terms.iter().map(|(name, _)| name).collect();
                 assert_eq!(names, [if *name == "ce_dice" { "cross_entropy" } else { "focal" }, "dice"], "{what}");
                 let terms: Vec<f64> = found.terms().iter().map(|(_, &term)| f64::from(term)).collect();
                 for (&term, part) in terms.iter().zip(parts) {

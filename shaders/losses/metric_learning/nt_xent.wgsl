@@ -1,6 +1,4 @@
 // The other view of a sample lies in the other half of the rows. It is among the columns once, the row itself never counts.
-const RELATION: bool = true;
-
 fn relation(row: u32, label: i32, column: u32) -> u32 {
     let view = select(row - call.half, row + call.half, row < call.half);
     if (column >= call.columns || column == row) {

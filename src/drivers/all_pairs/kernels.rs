@@ -6,9 +6,8 @@ use super::{
 };
 use crate::{
     DType, Tuning,
-    kernel::{Access, Glue, Holds, Kernel, Reduce, TensorView, line},
-    program::Block,
-    spec::{AllPairs, Anchors, Input, Kind, ShaderFile, UPSTREAM, WEIGHT, shader_file},
+    kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView, line},
+    spec::{AllPairs, Anchors, Input, Kind, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
 
 /// What the steps leave for each other, besides the workspace.
@@ -385,7 +384,7 @@ impl Kernels<'_> {
     /// Which rows belong to an anchor, where the loss has no hook for it: those of its label.
     fn default_relation(&self) -> Option<ShaderFile> {
         let relation = shader_file!("drivers/all_pairs/hooks/relation.wgsl");
-        (!self.call.spec().shader.defines("RELATION")).then_some(relation)
+        (self.all_pairs.relation == Relation::Labelled).then_some(relation)
     }
 }
 

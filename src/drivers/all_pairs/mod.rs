@@ -10,13 +10,13 @@ mod layout;
 
 use std::sync::Arc;
 
-use super::{Call, CallTensor, Role, Room, finalize::Divisor, gradient_name};
+use super::{Call, CallTensor, Extent, Role, Room, Statistic, finalize::Divisor, gradient_name};
 use crate::{
-    Error, Reduction, Tuning,
-    evaluation::Extra,
-    kernel::{BLOCK, Kernel, Reduce},
-    program::{Block, Place, Program, Scratch, Step, WORKSPACE, words, workspace, workspace::WorkspaceHeader},
-    spec::{AllPairs, Anchors, Relation, Shape, WEIGHT},
+    DType, Error, Reduction, Tuning,
+    extra::Extra,
+    kernel::{BLOCK, Block, Kernel, Reduce, block},
+    program::{Place, Program, Scratch, Step, WORKSPACE, workspace, workspace::WorkspaceHeader},
+    spec::{AllPairs, Anchors, Relation, Shape, Values, WEIGHT},
 };
 use comparison::{Comparison, Measure, Unit};
 use kernels::{At, Kernels, Memory, Recipe, Which};
@@ -27,6 +27,30 @@ const KEY_BITS: u32 = 32;
 const DIGIT_BITS: u32 = 4;
 
 impl Room for AllPairs {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let extent = Extent::of_embeddings(shape)?;
+        Ok(if self.has_views() { Extent::of_items(vec![2 * shape[0]], shape[1]) } else { extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        match (self.anchors, self.has_views()) {
+            (Anchors::Sorted, _) => ["[N]", "[1]"],
+            (_, true) => ["[2N]", "[1] or [2N]"],
+            (_, false) => ["[N]", "[1] or [N]"],
+        }
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        let tensors = &[("hardest_positive", DType::I32), ("hardest_negative", DType::I32)];
+        (self.anchors == Anchors::Hardest).then_some(Statistic { name: "hardest", tensors }).into_iter().collect()
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        // Pairs and triplets are too many to keep each one's loss.
+        let has_list = self.anchors != Anchors::Sorted;
+        (!has_list && reduction == Reduction::None).then_some(Error::ItemsReduction { loss })
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let comparison = Comparison::new(*self, call.spec(), call.values, call.signature.row);
         let layout = Layout::new(*self, comparison, call)?;
@@ -52,6 +76,12 @@ impl Room for AllPairs {
     fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
         let mines = self.anchors != Anchors::Softmax;
         mines.then(|| Extra::Mining(found.mining())).into_iter().collect()
+    }
+}
+
+impl AllPairs {
+    fn has_views(self) -> bool {
+        self.relation == Relation::Views
     }
 }
 
@@ -238,7 +268,7 @@ impl Builder<'_> {
         let rows = self.call.signature.batch;
         let (span, workgroups) = self.spread(rows, iterations);
         for (number, tensor) in self.inputs(Shape::Embeddings).into_iter().enumerate() {
-            let words = words! {
+            let words = block! {
                 length: rows as u32,
                 span: span as u32,
                 first_row: (number as u64 * rows) as u32,
@@ -301,7 +331,7 @@ impl Builder<'_> {
         let Panel { rows, first_row, first_column, first_item, direction, counts } = panel;
         let (columns, stride) = (set as u32, stride as u32);
         let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(self.tuning)), 1];
-        let words = words! { rows, columns, stride, first_row, first_column, quads: self.quads() };
+        let words = block! { rows, columns, stride, first_row, first_column, quads: self.quads() };
         let words = words.and(self.value_scale());
         self.step(Which::Measure, self.tuning, words, workgroups)?;
 
@@ -309,14 +339,14 @@ impl Builder<'_> {
         let list = self.plane();
         if lists > 0 {
             let tuning = self.widened(|lanes| walk(lanes) + 10 * lanes)?;
-            let words = words! { columns, stride, list, first_row, first_item };
+            let words = block! { columns, stride, list, first_row, first_item };
             self.step(Which::List, tuning, words, [rows.into(), 1, 1])?;
             self.sort(Lists { lists: rows.into(), keys: columns, stride, list }, KEY_BITS)?;
         }
         // Of sorted distances each looks up some others, and positives do so twice.
         let look_ups = if lists > 0 { 8 * (u64::from(set.max(1).ilog2()) + 2) } else { 2 };
         let tuning = self.widened(|lanes| (2 + look_ups) * walk(lanes) + 24 * lanes)?;
-        let words = words! {
+        let words = block! {
             columns,
             stride,
             first_row,
@@ -326,9 +356,9 @@ impl Builder<'_> {
             counts,
         };
         let words = words.and(match self.anchors {
-            Anchors::Softmax => words! { direction, half: self.call.signature.batch as u32 },
+            Anchors::Softmax => block! { direction, half: self.call.signature.batch as u32 },
             Anchors::Hardest => Block::default(),
-            Anchors::Sorted => words! { plane: list, list, to_list: 2 * list },
+            Anchors::Sorted => block! { plane: list, list, to_list: 2 * list },
         });
         let words = words.and(self.value_scale());
         self.step(Which::Select, tuning, words, [rows.into(), 1, 1])
@@ -341,7 +371,7 @@ impl Builder<'_> {
         }
         let values = self.call.values;
         let scale = if values.has("temperature") { values.number("temperature").recip() } else { 1.0 };
-        words! { value_scale: scale as f32 }
+        block! { value_scale: scale as f32 }
     }
 
     /// Sorts lists by keys of so many bits; gives the planes where they end.
@@ -352,7 +382,7 @@ impl Builder<'_> {
         // Back and forth between two pairs of planes.
         let (mut from_list, mut to_list) = (0, 2 * list);
         for shift in (0..bits).step_by(DIGIT_BITS as usize) {
-            let words = words! { columns, stride, list, shift, from_list, to_list };
+            let words = block! { columns, stride, list, shift, from_list, to_list };
             self.step(Which::Sort, tuning, words, [lists, 1, 1])?;
             (from_list, to_list) = (to_list, from_list);
         }
@@ -365,7 +395,7 @@ impl Builder<'_> {
         let lanes = u64::from(self.tuning.workgroup_size);
         let list = self.layout.mined as u32;
         let (span, workgroups) = self.spread(rows.div_ceil(lanes), 4);
-        let words = words! { length: rows as u32, span: (span * lanes) as u32, list };
+        let words = block! { length: rows as u32, span: (span * lanes) as u32, list };
         self.step(Which::ListMined, self.tuning, words, [workgroups, 1, 1])?;
         // Keys are rows, and one more for nothing.
         let bits = u64::BITS - rows.leading_zeros();
@@ -379,7 +409,7 @@ impl Builder<'_> {
         let lanes = u64::from(tuning.workgroup_size);
         let left = u64::from(tuning.max_loop_iterations) - all(lanes);
         let span = rows.div_ceil(tuning.workgroups.into()).clamp(1, left / each(lanes) + 1);
-        let words = words! {
+        let words = block! {
             rows: rows as u32,
             span: span as u32,
             list,
@@ -424,7 +454,7 @@ impl Builder<'_> {
         let side = Side { first_sum: rows as u32, adds: false, ..side };
         self.gather(side)?;
         let Side { receivers, first_receiver, parts, first_sum, .. } = side;
-        let words = words! {
+        let words = block! {
             receivers,
             first_receiver,
             parts,
@@ -441,7 +471,7 @@ impl Builder<'_> {
         let blocks = self.layout.quads / u64::from(self.comparison.tile_quads);
         let Side { to_columns, receivers, first_receiver, givers, first_giver, part, parts, first_sum, adds } = side;
         let workgroups = [u64::from(receivers).div_ceil(4 * lanes), blocks, parts.into()];
-        let words = words! {
+        let words = block! {
             receivers,
             first_receiver,
             givers,
@@ -463,7 +493,7 @@ impl Builder<'_> {
         let walk = |lanes: u64| rows.div_ceil(lanes) + rows.div_ceil(lanes * u64::from(BLOCK)) + 20 * (lanes + 2);
         let tuning = self.widened(walk)?;
         let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
-        let words = words! {
+        let words = block! {
             length: rows as u32,
             measured: self.divisor.is_measured(),
             weighted: is_weighted && self.call.dtype(WEIGHT.name).is_some(),
@@ -478,7 +508,7 @@ impl Builder<'_> {
         }
         if self.comparison.unit != Unit::No {
             let (span, workgroups) = self.spread(rows, self.row_iterations());
-            let words = words! {
+            let words = block! {
                 length: rows as u32,
                 span: span as u32,
                 quads: self.quads(),
@@ -486,7 +516,7 @@ impl Builder<'_> {
             };
             self.step(Which::Project, self.tuning, words, [workgroups, 1, 1])?;
         }
-        let scaled = words! {
+        let scaled = block! {
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
             measured: self.divisor.is_measured(),
         };
@@ -496,7 +526,7 @@ impl Builder<'_> {
             let words = if tensor.ty.dtype.is_half() { elements.div_ceil(2) } else { elements };
             let lanes = u64::from(self.tuning.workgroup_size);
             let (span, workgroups) = self.spread(words.div_ceil(lanes), 1);
-            let words = words! {
+            let words = block! {
                 length: words as u32,
                 span: (span * lanes) as u32,
                 elements: elements as u32,
@@ -507,7 +537,7 @@ impl Builder<'_> {
             self.step(Which::Finish(tensor), self.tuning, words.and(scaled.clone()), [workgroups, 1, 1])?;
         }
         for tensor in self.gradients(Shape::Scalar) {
-            let words = words! { elements: 1_u32 }.and(scaled.clone());
+            let words = block! { elements: 1_u32 }.and(scaled.clone());
             self.step(Which::StoreScale(tensor), self.tuning, words, [1, 1, 1])?;
         }
         Ok(())

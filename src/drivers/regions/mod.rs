@@ -6,26 +6,45 @@ mod scores;
 use std::sync::Arc;
 
 use super::{
-    At, Binding, Call, Role, Room,
+    At, Binding, Call, Extent, Role, Room,
     finalize::{Divisor, Ending},
     items::{self, Items, RECORDS},
     views_of,
 };
 use crate::{
     DType, Error, Reduction,
-    evaluation::Extra,
-    kernel::{Access, Holds, Kernel, TensorView},
+    extra::Extra,
+    kernel::{Access, Block, Holds, Kernel, TensorView, block},
     program::{
-        Block, Program, Scratch, Step, WORKSPACE,
+        Program, Scratch, Step, WORKSPACE,
         chunk::{Chunk, Operand, Split, floor_power_of_two},
-        words, workspace,
+        workspace,
         workspace::WorkspaceHeader,
     },
-    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, Shape, shader_file},
+    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, Shape, Values, shader_file},
 };
 use scores::{ScoreSplit, Scores};
 
 impl Room for Regions {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        // Without the background there must be another class.
+        let unscored = usize::from(!values.flag_or("include_background", true));
+        let scope = values.word_or("scope", Scope::Class);
+        let extent = Extent::of_rows(shape, 1 + unscored)?;
+        let samples = scope.is_per_sample().then_some(shape[0]);
+        let classes = scope.is_per_class().then_some(shape[1] - unscored);
+        Ok(Extent { result_shape: samples.into_iter().chain(classes).collect(), ..extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", if self.terms.is_some() { "[1]" } else { "[1] or that of the scores" }]
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        let has_mean_only = self.terms.is_some() && reduction != Reduction::Mean;
+        has_mean_only.then_some(Error::TermsReduction { loss, reduction })
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let layout = Layout::new(call);
         let scores = Scores::new(*self, call);
@@ -176,7 +195,7 @@ impl Form<'_> {
             true => (split.span, split.part_columns, split.parts),
             false => (chunk.items, split.span, chunk.workgroups),
         };
-        words! {
+        block! {
             length: chunk.items,
             span,
             first_partial: chunk.first_partial,
@@ -274,7 +293,7 @@ impl Form<'_> {
     fn score_words(&self, items: &Items<'_>) -> Block {
         let (call, scores, split) = (self.call, self.scores, self.score_split);
         let [pixel_weight, score_weight] = self.regions.weights(call).unwrap_or([0.0, 1.0]);
-        words! {
+        block! {
             length: scores.scores as u32,
             span: split.span,
             first_partial: split.parts,

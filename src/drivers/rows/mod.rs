@@ -4,22 +4,46 @@ mod glue;
 mod layout;
 
 use super::{
-    At, Binding, Call, CallTensor, Role, Room,
+    At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
     items::{self, Items, RECORDS},
     views_of,
 };
 use crate::{
-    Error,
-    evaluation::Extra,
-    kernel::{Access, Holds, Kernel, TensorView},
-    program::{Program, chunk::Split, words, workspace::WorkspaceHeader},
-    spec::{CLASS_WEIGHT, Kind, MeanOver, Rows, ShaderFile, Shape, shader_file},
+    DType, Error, Reduction,
+    extra::Extra,
+    kernel::{Access, Holds, Kernel, TensorView, block},
+    program::{Program, chunk::Split, workspace::WorkspaceHeader},
+    spec::{CLASS_WEIGHT, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowShape, layout_of, split_of};
 
 impl Room for Rows {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let extent = Extent::of_rows(shape, (self.least_classes)(values))?;
+        Ok(if self.per_class { Extent { result_shape: shape.to_vec(), ..extent } } else { extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", if self.per_class { "[1] or [N, C, d…]" } else { "[1] or [N, d…]" }]
+    }
+
+    fn takes_row_strides(&self) -> bool {
+        true
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        let log_sum_exp = Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] };
+        let argmax = Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] };
+        if self.has_log_sum_exp() { vec![log_sum_exp, argmax] } else { vec![argmax] }
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        let has_none = self.per_class && reduction != Reduction::None;
+        has_none.then_some(Error::PerClassReduction { loss, reduction })
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
-        let shape = shape(call);
+        let shape = shape(call, *self);
         let (layout, tuning) = layout_of(call.machine.tuning, shape);
         let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
         let split = split_of(layout, shape, tuning);
@@ -31,7 +55,7 @@ impl Room for Rows {
         let mut items = items.with_kernel(kernel, bindings, |items, chunk| {
             let signature = items.call.signature;
             let Split { tally_span, parts, part_columns, .. } = items.split;
-            items.words(chunk).and(words! {
+            items.words(chunk).and(block! {
                 tally_span,
                 parts,
                 part_columns,
@@ -72,7 +96,7 @@ enum Quads {
 }
 
 /// The rows of a call.
-fn shape(call: &Call<'_>) -> RowShape {
+fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
     let signature = call.signature;
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let is_half = call.first_dtype().is_half();
@@ -81,7 +105,7 @@ fn shape(call: &Call<'_>) -> RowShape {
         classes: signature.row,
         class_stride: signature.class_stride.max(1),
         row_strides,
-        walks: if call.spec().shader.defines("MIDDLE") { 3 } else { 2 },
+        walks: if rows.has(RowHooks::Middle) { 3 } else { 2 },
         rows_of_words: if is_half && !row_strides[0].is_multiple_of(2) { 2 } else { 1 },
     }
 }
@@ -147,7 +171,7 @@ impl Form<'_> {
     /// Whether a row is walked over for sums of what the softmax tells; a function with a value per class does so for its
     /// gradient alone.
     fn has_middle(&self) -> bool {
-        self.call.spec().shader.defines("MIDDLE") && (self.call.has_gradients() || !self.rows.per_class)
+        self.rows.has(RowHooks::Middle) && (self.call.has_gradients() || !self.rows.per_class)
     }
 
     fn stores_halves(&self) -> bool {
@@ -202,15 +226,14 @@ impl Form<'_> {
 
     /// What the hooks are joined to.
     fn files(&self) -> Vec<ShaderFile> {
-        let hooks = self.call.spec().shader;
         let optional = [
-            ("SEES", shader_file!("drivers/rows/hooks/logits.wgsl")),
-            ("SUMS", shader_file!("drivers/rows/hooks/sums.wgsl")),
-            ("MIDDLE", shader_file!("drivers/rows/hooks/middle.wgsl")),
-            ("VALUES", shader_file!("drivers/rows/hooks/values.wgsl")),
+            (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
+            (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
+            (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
+            (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
         ];
         let mut files: Vec<ShaderFile> =
-            optional.into_iter().filter(|(hook, _)| !hooks.defines(hook)).map(|(_, file)| file).collect();
+            optional.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks)).map(|(_, file)| file).collect();
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {

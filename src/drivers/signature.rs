@@ -1,16 +1,57 @@
 //! What the shapes and types of a call amount to, checked against the spec. Kernels and reference start from the same
 //! signature.
 
-use super::{
-    Input, Kind, LossSpec, Shape, Values,
-    extent::{Extent, extent},
+use super::room;
+use crate::{
+    DType, Error, Named, Options, Reduction, TensorType,
+    spec::{Input, Kind, LossSpec, Shape, Values},
 };
-use crate::{DType, Error, Named, Options, Reduction, TensorType};
+
+/// What a first input's shape amounts to for a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The shape of an input with one value per item: of regions, per pixel.
+    pub item_shape: Vec<usize>,
+    /// The shape of an unreduced result: that of the items; of the first input for functions of a value per class; of
+    /// the scores of regions.
+    pub result_shape: Vec<usize>,
+    /// Elements of one item in the first input: 1, the number of classes or of an embedding's dimensions, or 4 of a
+    /// box.
+    pub row: u64,
+    /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
+    pub class_stride: u64,
+}
+
+impl Extent {
+    /// Items of so many elements each, with a result each.
+    pub fn of_items(items: Vec<usize>, row: usize) -> Self {
+        Extent { result_shape: items.clone(), item_shape: items, row: row as u64, class_stride: 1 }
+    }
+
+    /// A row of at least so many classes an item, with a result each; or the shape that it takes.
+    pub fn of_rows(shape: &[usize], least_classes: usize) -> Result<Self, String> {
+        match *shape {
+            [rows, classes, ref inner @ ..] if classes >= least_classes => {
+                let class_stride = TensorType::new(DType::F32, inner).elements();
+                Ok(Extent { class_stride, ..Extent::of_items([&[rows], inner].concat(), classes) })
+            }
+            _ => Err(format!("[N, C] or [N, C, d1, …] with C ≥ {least_classes}")),
+        }
+    }
+
+    /// A row of an embedding of each input an item.
+    pub fn of_embeddings(shape: &[usize]) -> Result<Self, String> {
+        match *shape {
+            [rows, dimensions] if dimensions > 0 => Ok(Extent::of_items(vec![rows], dimensions)),
+            _ => Err("[N, D] with D ≥ 1".to_string()),
+        }
+    }
+}
 
 /// A checked call: which inputs are there, with which types, and how many items they make.
 ///
 /// ```
-/// use wgloss::{losses::CROSS_ENTROPY, spec::Signature};
+/// use wgloss::{Signature, losses::CROSS_ENTROPY};
 /// let signature = Signature::of_shape(&CROSS_ENTROPY.values(&[])?, &[8, 5, 3])?;
 /// let shapes: Vec<_> = CROSS_ENTROPY.inputs.iter().map(|input| signature.shape_of(input)).collect();
 /// assert_eq!(shapes, [vec![8, 5, 3], vec![8, 3], vec![5], vec![8, 3]]);
@@ -50,6 +91,7 @@ impl Signature {
         options: &Options,
     ) -> Result<Self, Error> {
         options.check(spec)?;
+        super::check(spec, options)?;
         let known: Vec<String> = spec.all_inputs().map(|input| input.name.to_string()).collect();
         given.expect_only(spec, &known)?;
 
@@ -76,7 +118,13 @@ impl Signature {
     /// # Errors
     /// [`Error::Shape`] for a shape that the loss does not take.
     pub fn of_shape(values: &Values, shape: &[usize]) -> Result<Self, Error> {
-        let Extent { item_shape, result_shape, row, class_stride } = extent(values.spec(), values, shape)?;
+        let spec = values.spec();
+        let refused = |expected| {
+            let tensor = spec.inputs.first().map_or("", |input| input.name);
+            Error::Shape { loss: spec.name, tensor, expected, found: shape.to_vec() }
+        };
+        let extent = room(&spec.driver).extent(values, shape).map_err(refused)?;
+        let Extent { item_shape, result_shape, row, class_stride } = extent;
         Ok(Signature {
             inputs: Vec::new(),
             items: TensorType::new(DType::F32, &item_shape[..]).elements(),
@@ -129,7 +177,8 @@ impl Signature {
         }
         if let Some(found) = ty.row_stride {
             let least = self.row as usize;
-            let may_have_gaps = spec.rows().is_some() && input.shape == Shape::Rows && ty.shape.len() == 2;
+            let may_have_gaps =
+                room(&spec.driver).takes_row_strides() && input.shape == Shape::Rows && ty.shape.len() == 2;
             if !may_have_gaps || found < least {
                 return Err(Error::RowStride { loss: spec.name, tensor: input.name, found, least });
             }
@@ -171,5 +220,28 @@ impl Signature {
     /// The inputs that have a gradient, with the type that it has too.
     pub(crate) fn differentiable(&self) -> impl Iterator<Item = (&'static Input, &TensorType)> {
         self.inputs.iter().filter(|(input, _)| input.differentiable).map(|(input, ty)| (*input, ty))
+    }
+}
+
+impl LossSpec {
+    /// The shape of an input in symbols, such as `[N, C, d…]`.
+    ///
+    /// ```
+    /// use wgloss::{losses::NT_XENT, spec::WEIGHT};
+    /// assert_eq!(NT_XENT.symbols_of(&NT_XENT.inputs[0]), "[N, D]");
+    /// assert_eq!(NT_XENT.symbols_of(&WEIGHT), "[2N]");
+    /// ```
+    pub fn symbols_of(&self, input: &Input) -> &'static str {
+        let [items, one_or_items] = room(&self.driver).symbols();
+        match input.shape {
+            Shape::Items => items,
+            Shape::OneOrItems => one_or_items,
+            Shape::Rows => "[N, C, d…]",
+            Shape::Boxes => "[N, d…, 4]",
+            Shape::Embeddings => "[N, D]",
+            Shape::Scalar => "[]",
+            Shape::Classes => "[C]",
+            Shape::LastAxis => "[C], the last axis",
+        }
     }
 }
