@@ -16,8 +16,10 @@
 //! # Ok::<(), wgloss::Error>(())
 //! ```
 
+mod all_pairs;
 mod binary;
 mod boxes;
+mod conditioning;
 mod metric_learning;
 mod multiclass;
 mod pairs;
@@ -112,7 +114,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
             of_items(&call, |item| call.finite_term(loss, item), options)
         }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
-        Reference::AllPairs(loss) => metric_learning::evaluate(&call, loss, options),
+        Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
     }
 }
 
@@ -378,4 +380,8 @@ fn is_poison(x: f64) -> bool {
 /// factor·x, where 0 of what is infinite is 0.
 fn weighed(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
