@@ -99,7 +99,7 @@ pub(crate) struct Call<'a> {
 }
 
 /// An input or output of a call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct CallTensor {
     pub name: String,
     pub ty: TensorType,

@@ -1,5 +1,7 @@
 //! The kernels of all pairs, in the order in which they run: what each binds, and the files it is made of.
 
+use std::sync::Arc;
+
 use super::{
     super::{Call, CallTensor, Role, load_optional, view, view_of},
     comparison::{Comparison, Measure, Unit},
@@ -71,7 +73,7 @@ pub(super) enum At {
 /// A kernel with its one entry point and what it binds.
 pub(super) struct Recipe {
     pub entry: &'static str,
-    pub kernel: Kernel,
+    pub kernel: Arc<Kernel>,
     pub at: Vec<At>,
 }
 
@@ -168,12 +170,12 @@ impl Draft {
         let Draft { entry, kernel, at, glue } = self;
         let Tuning { workgroup_size, reduce, .. } = tuning;
         let call = words.members();
-        Recipe { entry, kernel: Kernel { workgroup_size, reduce, call, glue: glue.0, ..kernel }, at }
+        Recipe { entry, kernel: Arc::new(Kernel { workgroup_size, reduce, call, glue: glue.0, ..kernel }), at }
     }
 }
 
 /// What tells one kernel of all pairs from another: which, and its choices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Which {
     /// Rows of an input as quads of f32.
     Prepare(CallTensor),
@@ -215,11 +217,11 @@ pub(super) struct Kernels<'a> {
 
 impl Kernels<'_> {
     /// A kernel for workgroups of this tuning, with these words for each step.
-    pub fn recipe(&self, which: Which, tuning: Tuning, words: &Block) -> Recipe {
+    pub fn recipe(&self, which: &Which, tuning: Tuning, words: &Block) -> Recipe {
         self.draft(which, tuning.reduce).finished(tuning, words)
     }
 
-    fn draft(&self, which: Which, reduce: Reduce) -> Draft {
+    fn draft(&self, which: &Which, reduce: Reduce) -> Draft {
         use Memory::{Lists, Panel, Records, Rows, Sums};
         let Kernels { call, comparison, .. } = *self;
         let scale = shader_file!("lib/scale.wgsl");
@@ -231,13 +233,13 @@ impl Kernels<'_> {
         let cosine = ("COSINE", comparison.is_cosine());
         match which {
             Which::Prepare(tensor) => Draft::new("prepare")
-                .loads(tensor)
+                .loads(tensor.clone())
                 .writes(Rows)
                 .writes(Records)
                 .flags(&[("UNIT", unit != Unit::No), ("UNIT_FLOORED", unit == Unit::Floored)])
                 .files([shader_file!("drivers/all_pairs/prepare.wgsl")]),
             Which::LoadScale(tensor) => Draft::new("load_scale")
-                .loads(tensor)
+                .loads(tensor.clone())
                 .workspace(Access::Write)
                 .files([shader_file!("drivers/all_pairs/load_scale.wgsl")]),
             Which::Measure => {
@@ -261,7 +263,7 @@ impl Kernels<'_> {
                     .writes(Sums)
                     .tile_quads(comparison)
                     .flags(&[
-                        ("TO_COLUMNS", to_columns),
+                        ("TO_COLUMNS", *to_columns),
                         ("DIFFERENCES", comparison.has_differences()),
                         ("UNIT_FLOORED", unit == Unit::Floored),
                         cosine,
@@ -301,12 +303,12 @@ impl Kernels<'_> {
                 .reads(Records)
                 .reads(Sums)
                 .workspace(Access::Read)
-                .stores(tensor, call.adds())
+                .stores(tensor.clone(), call.adds())
                 .flags(&[("UNIT", unit != Unit::No)])
                 .files([scale, shader_file!("drivers/all_pairs/finish.wgsl")]),
             Which::StoreScale(tensor) => Draft::new("store_scale")
                 .workspace(Access::Read)
-                .stores(tensor, call.adds())
+                .stores(tensor.clone(), call.adds())
                 .files([scale, shader_file!("drivers/all_pairs/store_scale.wgsl")]),
         }
     }
