@@ -5,62 +5,13 @@ use std::sync::Arc;
 use super::{
     super::{Call, CallTensor, Role, load_optional, view, view_of},
     comparison::{Comparison, Measure, Unit},
+    layout::Memory,
 };
 use crate::{
     DType, Tuning,
     kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView},
     spec::{AllPairs, Anchors, Input, Kind, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
-
-/// What the steps leave for each other, besides the workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// All embeddings as rows of quads.
-    Rows,
-    /// What is known of each row.
-    Records,
-    /// The values of the pairs of some anchors.
-    Panel,
-    /// The keys of anchors that are sorted, and which rows were mined.
-    Lists,
-    /// The gradients of rows so far.
-    Sums,
-}
-
-impl Memory {
-    pub const ALL: [Self; 5] = [Self::Rows, Self::Records, Self::Panel, Self::Lists, Self::Sums];
-
-    /// Its name in kernels.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Memory::Rows => "rows",
-            Memory::Records => "records",
-            Memory::Panel => "panel",
-            Memory::Lists => "lists",
-            Memory::Sums => "sums",
-        }
-    }
-
-    /// What messages call it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Memory::Rows => "the rows of all embeddings",
-            Memory::Records => "the records of all rows",
-            Memory::Panel => "the values of a panel",
-            Memory::Lists => "the lists of a panel",
-            Memory::Sums => "the sums of all rows",
-        }
-    }
-
-    fn holds(self) -> Holds {
-        Holds::Values(match self {
-            Memory::Rows | Memory::Sums => "vec4<f32>",
-            Memory::Records => "Record",
-            Memory::Panel => "f32",
-            Memory::Lists => "u32",
-        })
-    }
-}
 
 /// What a kernel binds lies here.
 #[derive(Clone, Debug)]

@@ -3,11 +3,10 @@
 use super::{
     super::Call,
     comparison::{Comparison, Measure},
-    kernels::Memory,
 };
 use crate::{
     Error, Tuning,
-    kernel::Reduce,
+    kernel::{Holds, Reduce},
     spec::{AllPairs, Anchors, Relation},
 };
 
@@ -25,6 +24,56 @@ const LIST_PLANES: u64 = 4;
 
 /// Bytes of what is known of a row: `Record` in `shaders/drivers/all_pairs/records.wgsl`.
 pub(super) const RECORD_SIZE: u64 = 88;
+
+/// What the steps leave for each other, besides the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// All embeddings as rows of quads.
+    Rows,
+    /// What is known of each row.
+    Records,
+    /// The values of the pairs of some anchors.
+    Panel,
+    /// The keys of anchors that are sorted, and which rows were mined.
+    Lists,
+    /// The gradients of rows so far.
+    Sums,
+}
+
+impl Memory {
+    pub const ALL: [Self; 5] = [Self::Rows, Self::Records, Self::Panel, Self::Lists, Self::Sums];
+
+    /// Its name in kernels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Memory::Rows => "rows",
+            Memory::Records => "records",
+            Memory::Panel => "panel",
+            Memory::Lists => "lists",
+            Memory::Sums => "sums",
+        }
+    }
+
+    /// What messages call it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Memory::Rows => "the rows of all embeddings",
+            Memory::Records => "the records of all rows",
+            Memory::Panel => "the values of a panel",
+            Memory::Lists => "the lists of a panel",
+            Memory::Sums => "the sums of all rows",
+        }
+    }
+
+    pub fn holds(self) -> Holds {
+        Holds::Values(match self {
+            Memory::Rows | Memory::Sums => "vec4<f32>",
+            Memory::Records => "Record",
+            Memory::Panel => "f32",
+            Memory::Lists => "u32",
+        })
+    }
+}
 
 /// How rows, panel and sums lie in memory.
 #[derive(Clone, Copy, Debug)]

@@ -20,8 +20,8 @@ use crate::{
     spec::{AllPairs, Anchors, Relation, Shape, Values},
 };
 use comparison::Comparison;
-use kernels::{At, Kernels, Memory, Recipe, Which};
-use layout::{Layout, tile_iterations};
+use kernels::{At, Kernels, Recipe, Which};
+use layout::{Layout, Memory, tile_iterations};
 
 impl Room for AllPairs {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
