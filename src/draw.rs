@@ -74,14 +74,17 @@ pub(crate) fn draw_pairs(
     let mut drawn = Vec::with_capacity(length);
     for row in 0..length.checked_div(dimensions).unwrap_or(0) {
         let anywhere: Vec<f64> = (0..dimensions).map(|_| draw(domain, regime, None, rng)).collect();
+        // A row of 0 has the cosine distance 1 from any other. Beside one at no distance worth the name, rounding would
+        // decide whether a margin of 1 is kept: rows of either kind take turns.
+        let may_be_near = !first.is_empty() && row % 2 == 0;
         // What the first input's row is multiplied with, and how much of another is added.
-        let (factor, part) = match (rng.u8(..12), first.is_empty()) {
-            (0, _) => (0.0, 0.0),
-            (1, false) => (1.0, 0.0),
-            (2, false) => (1.0, 1e-2),
-            (3, false) => (1.0, 1e-4),
-            (4, false) => (0.3 + rng.f64(), 1e-3),
-            (5, false) => (-1.0, 1e-1),
+        let (factor, part) = match rng.u8(..12) {
+            0 if !may_be_near => (0.0, 0.0),
+            1 if may_be_near => (1.0, 0.0),
+            2 if may_be_near => (1.0, 1e-2),
+            3 if may_be_near => (1.0, 1e-4),
+            4 if may_be_near => (0.3 + rng.f64(), 1e-3),
+            5 if !first.is_empty() => (-1.0, 1e-1),
             _ => (0.0, 1.0),
         };
         let origin = |dimension| first.get(row * dimensions + dimension).map_or(0.0, |x| factor * x);
@@ -148,7 +151,8 @@ pub(crate) fn draw_batch(
     first: &[f64],
     rng: &mut fastrand::Rng,
 ) -> Vec<f64> {
-    let has_distances = values.has("distance") && values.word::<Distance>("distance") != Distance::Cosine;
+    let is_cosine = values.word_or("distance", Distance::Euclidean) == Distance::Cosine;
+    let has_distances = values.has("distance") && !is_cosine;
     let scale = if values.has("normalize") && !values.flag("normalize") {
         // So that dot products over the temperature are moderate.
         (regime.pick([3.0, 30.0, 300.0]) * values.number("temperature") / dimensions as f64).sqrt()
@@ -163,6 +167,11 @@ pub(crate) fn draw_batch(
             (1..=2, Some(earlier), _) => drawn[earlier * dimensions..][..dimensions].to_vec(),
             (3, _, Some(first)) => first.to_vec(),
             (4..=9, _, Some(first)) => first.iter().map(|x| x + 0.3 * scale * (2.0 * rng.f64() - 1.0)).collect(),
+            // In a plane so many directions lie side by side that rounding would decide between any but these four.
+            _ if is_cosine && dimensions == 2 => {
+                let (along, x) = (rng.bool(), if rng.bool() { scale } else { -scale });
+                if along { vec![x, 0.0] } else { vec![0.0, x] }
+            }
             _ if has_distances => (0..dimensions).map(|_| on_grid(regime, dimensions, rng)).collect(),
             _ => (0..dimensions).map(|_| scale * (2.0 * rng.f64() - 1.0)).collect(),
         };

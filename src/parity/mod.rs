@@ -1,8 +1,11 @@
 //! Does a kernel compute what the reference says? One harness for the tests, the command line and losses of one's own.
 //!
-//! Every case draws inputs of the kind the spec names, runs the kernel over dtype × reduction × weights × subgroup
-//! operations × size × parameters, and compares loss, count and gradients with the f64 reference. Outputs start as
-//! garbage, so that what a kernel leaves out shows.
+//! Every case draws inputs of the kind the spec names, runs the kernel, and compares loss, count and gradients with the
+//! f64 reference. Outputs start as garbage, so that what a kernel leaves out shows.
+//!
+//! Kernels take long to compile, so cases share few: of storage types, treatments of gradients, optional inputs,
+//! reductions and all else that makes another kernel, any two meet in some case, not all in all combinations. Sizes,
+//! values and the parameters that kernels are not compiled for cost next to nothing and vary freely.
 //!
 //! ```
 //! use wgloss::{Gpu, losses, parity};
@@ -13,20 +16,22 @@
 //! ```
 
 mod cases;
+mod choices;
 mod compare;
+mod covering;
 
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 
 use cases::Drawn;
 
-use crate::{Error, Gpu, Reduce, RowKernel, Tuning, spec::LossSpec};
+use crate::{Error, Gpu, Reduce, spec::LossSpec};
 
 /// How many cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
-    /// Every dtype, reduction, parameter and kind of size, in few combinations.
+    /// Any two choices that make kernels differ, and every parameter and kind of size, in few combinations.
     Quick,
-    /// Many combinations and larger sizes.
+    /// Any three such choices, and larger sizes.
     Full,
 }
 
@@ -73,49 +78,27 @@ pub fn check(
         skipped: Vec::new(),
     };
     let tuning = gpu.tuning();
-    let layouts = layouts(gpu, spec);
     if tuning.reduce == Reduce::Workgroup {
         let has_some = gpu.device().features().contains(wgpu::Features::SUBGROUP);
         let why = if has_some { "the tuning uses none" } else { "the adapter has none" };
         report.skipped.push(("subgroup operations".to_string(), why.to_string()));
     }
-    let cases = cases::cases(spec, tuning.workgroup_size as usize, effort);
-    // The quick cases take turns in the layouts.
-    let turns = if effort == Effort::Quick { layouts.len() } else { 1 };
-    let total = (cases.len() * layouts.len() / turns) as u64;
+    // Losses of regions and of whole batches have kernels in common. The many of other losses need not be kept.
+    let shares = spec.regions().is_some() || spec.all_pairs().is_some();
+    let gpu = &if shares { gpu.clone() } else { gpu.with_tuning(tuning) };
+    let cases = cases::cases(spec, tuning, effort);
     for (index, case) in cases.iter().enumerate() {
-        let Some(Drawn { inputs, expected }) = case.drawn(spec, index as u64)? else {
-            report.skipped.push((case.to_string(), "rounding decides what the loss chooses".to_string()));
-            continue;
-        };
-        for layout in layouts.iter().skip(index % turns).step_by(turns) {
-            match case.run(layout, spec, &inputs) {
-                Ok(found) => case.compare(layout, &expected, &found, &mut report),
+        match case.drawn(spec, index as u64)? {
+            None => report.skipped.push((case.to_string(), "rounding decides what the loss chooses".to_string())),
+            Some(Drawn { inputs, expected }) => match case.run(gpu, spec, &inputs) {
+                Ok(found) => case.compare(&expected, &found, &mut report),
                 Err(Error::Limit { what, limit, .. }) => {
                     report.skipped.push((case.to_string(), format!("{what} is beyond {limit}")));
                 }
                 Err(error) => return Err(error),
-            }
-            progress(report.cases + report.skipped.len() as u64, total);
+            },
         }
+        progress(index as u64 + 1, cases.len() as u64);
     }
     Ok(report)
-}
-
-/// The adapter with each reduction, and for row losses with each kernel that shares out rows.
-fn layouts(gpu: &Gpu, spec: &LossSpec) -> Vec<Gpu> {
-    let tuning = gpu.tuning();
-    let mut tunings: Vec<Tuning> = tuning.reductions().into_iter().map(|reduce| Tuning { reduce, ..tuning }).collect();
-    if spec.rows().is_some() {
-        for rows in [RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts] {
-            tunings.push(Tuning { rows, ..tuning });
-        }
-        // As on GPUs: rows kept in workgroup memory.
-        let cached = Tuning { rows: RowKernel::Workgroup, cached_classes: 1024, ..tuning };
-        tunings.extend(tuning.reductions().first().map(|&reduce| Tuning { reduce, ..cached }));
-    }
-    // Losses of regions have kernels in common. The many of other losses need not be kept.
-    let shares = spec.regions().is_some();
-    let laid_out = |tuning| if shares { gpu.sharing_kernels(tuning) } else { gpu.with_tuning(tuning) };
-    tunings.into_iter().map(laid_out).collect()
 }

@@ -1,10 +1,11 @@
 //! The CPU reference against what can be known without it: finite differences, worked values, limits and identities.
 
-mod batch;
+mod all_pairs;
 mod boxes;
 mod pairs;
+mod regions;
 mod rows;
-mod segmentation;
+mod typed_losses;
 
 use fastrand::Rng;
 use proptest::prelude::*;
@@ -120,7 +121,7 @@ fn every_setting() -> impl Iterator<Item = AnyLoss> {
         let others = SETTINGS.iter().filter(|(name, _)| *name == spec.name).flat_map(|(_, settings)| settings.iter());
         let settings = std::iter::once(&[] as Settings).chain(others.copied()).map(<[_]>::to_vec);
         settings
-            .chain(segmentation::settings(spec))
+            .chain(regions::settings(spec))
             .map(|settings| AnyLoss::new(spec.name, &settings).expect("a known loss with allowed settings"))
     })
 }
@@ -599,8 +600,7 @@ fn empty_inputs_have_no_loss() {
                 let empty = empty(spec);
                 let result = evaluate(&loss, &inputs_for(&loss, empty, reduction, optional, 0), reduction);
                 // Regions may have scores nevertheless: of everything, or of a class.
-                let items =
-                    if spec.regions().is_some() { segmentation::scores(&loss, empty).iter().product() } else { 0 };
+                let items = if spec.regions().is_some() { regions::scores(&loss, empty).iter().product() } else { 0 };
                 assert_eq!(result.loss, vec![0.0; if reduction == Reduction::None { items } else { 1 }]);
                 assert_eq!((result.items, result.magnitude), (items as u64, 0.0));
                 assert_eq!(result.gradients.len(), spec.differentiable().count());
@@ -679,18 +679,19 @@ proptest! {
         }
         // One upstream value fits every reduction.
         let inputs = inputs_for(&loss, layout, Reduction::Sum, optional, seed);
-        let [none, sum, mean, weighted_mean, batch_mean] = Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
+        let [none, sum, mean, weighted_mean, batch_mean] =
+            Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
         let mut divisors = [0.0, 0.0];
         for item in 0..none.loss.len() {
             let value = |name: &str, index: usize| inputs.get(name).map_or(1.0, |tensor| tensor.to_f64()[index]);
             if loss.spec().regions().is_some() {
-                let class = segmentation::class_of_score(&loss, layout.shape, item);
+                let class = regions::class_of_score(&loss, layout.shape, item);
                 divisors[0] += 1.0;
                 divisors[1] += class.map_or(1.0, |class| value("class_weight", class));
                 continue;
             }
-            if loss.spec().all_pairs().is_some() && !batch::counts(&loss, &inputs, item) {
+            if loss.spec().all_pairs().is_some() && !all_pairs::counts(&loss, &inputs, item) {
                 continue;
             }
             let class = inputs.get("target").map(|target| target.to_f64()[item]);
@@ -708,14 +709,16 @@ proptest! {
         prop_assert_eq!(&none.gradients, &sum.gradients);
         // In a gradient of a whole batch what many pairs add may nearly cancel.
         let rounding = if loss.spec().all_pairs().is_some() { 1e-12 } else { 1e-14 };
-        for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, layout.shape[0] as f64)] {
+        let first_axis = layout.shape[0] as f64;
+        for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, first_axis)] {
             prop_assert_eq!(reduced.items, sum.items);
             let outputs = |result: &Evaluation| -> Vec<f64> {
                 let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());
                 [result.loss[0], result.magnitude].into_iter().chain(gradients).collect()
             };
             for (part, whole) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
-                prop_assert!((part * divisor - whole).abs() <= rounding * whole.abs(), "{}: {part} · {divisor} is not {whole}", described(&loss));
+                let agree = (part * divisor - whole).abs() <= rounding * whole.abs();
+                prop_assert!(agree, "{}: {part} · {divisor} is not {whole}", described(&loss));
             }
         }
     }

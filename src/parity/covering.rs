@@ -1,0 +1,170 @@
+//! Covering arrays: few rows of choices in which many combinations of them meet.
+
+use std::collections::BTreeSet;
+
+/// How many rows are tried for each one that is kept.
+const TRIALS: usize = 12;
+
+/// Rows with one level of each factor, factor `f` having `levels[f]` of them. In each of the `sets` of factors every
+/// combination of their levels is met by some row. The same arguments give the same rows.
+///
+/// Each row is the best of a few, which are made one factor at a time: the level that meets the most combinations that
+/// no earlier row did. For pairs that is close to the fewest rows there can be, the product of the two largest numbers
+/// of levels.
+pub(super) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let mut missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut rows = Vec::new();
+    while let Some(first) = missing.iter().position(|set| !set.combinations.is_empty()) {
+        let mut best = (0, Vec::new());
+        for _ in 0..TRIALS {
+            let row = row(levels, &missing, first, &mut rng);
+            let met = missing.iter().filter(|set| set.is_met_by(&row)).count();
+            if met > best.0 {
+                best = (met, row);
+            }
+        }
+        missing.iter_mut().for_each(|set| set.remove(&best.1));
+        rows.push(best.1);
+    }
+    if rows.is_empty() { vec![vec![0; levels.len()]] } else { rows }
+}
+
+/// A row with a missing combination of the set `first`.
+fn row(levels: &[usize], missing: &[Missing], first: usize, rng: &mut fastrand::Rng) -> Vec<usize> {
+    let mut row: Vec<Option<usize>> = vec![None; levels.len()];
+    let combination = rng.usize(..missing[first].combinations.len());
+    if let Some(combination) = missing[first].combinations.iter().nth(combination) {
+        for (&factor, &level) in missing[first].factors.iter().zip(combination) {
+            row[factor] = Some(level);
+        }
+    }
+    let mut others: Vec<usize> = (0..levels.len()).filter(|&factor| row[factor].is_none()).collect();
+    rng.shuffle(&mut others);
+    for factor in others {
+        let sets: Vec<&Missing> = missing.iter().filter(|set| set.factors.contains(&factor)).collect();
+        // Where levels are as good as each other, none of them is always taken.
+        let start = rng.usize(..levels[factor]);
+        let best = (0..levels[factor]).map(|turn| (start + turn) % levels[factor]).max_by_key(|&level| {
+            row[factor] = Some(level);
+            sets.iter().filter(|set| set.would_be_met_by(&row)).count()
+        });
+        row[factor] = best;
+    }
+    row.into_iter().flatten().collect()
+}
+
+/// Every set of so many of the factors.
+pub(super) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
+    match (size, factors) {
+        (0, _) => vec![Vec::new()],
+        (_, []) => Vec::new(),
+        (_, [first, rest @ ..]) => {
+            let with = subsets(rest, size - 1).into_iter().map(|set| [&[*first], set.as_slice()].concat());
+            with.chain(subsets(rest, size)).collect()
+        }
+    }
+}
+
+/// The combinations of some factors' levels that no row has met yet.
+struct Missing {
+    factors: Vec<usize>,
+    combinations: BTreeSet<Vec<usize>>,
+}
+
+impl Missing {
+    fn all(levels: &[usize], factors: &[usize]) -> Self {
+        let combinations = factors.iter().fold(vec![Vec::new()], |combinations: Vec<Vec<usize>>, &factor| {
+            let with = |levels: &Vec<usize>, level| [levels.as_slice(), &[level]].concat();
+            combinations.iter().flat_map(|known| (0..levels[factor]).map(move |level| with(known, level))).collect()
+        });
+        Missing { factors: factors.to_vec(), combinations: combinations.into_iter().collect() }
+    }
+
+    fn is_met_by(&self, row: &[usize]) -> bool {
+        let levels: Vec<usize> = self.factors.iter().map(|&factor| row[factor]).collect();
+        self.combinations.contains(&levels)
+    }
+
+    /// Whether a row of which some factors are open meets one whatever these become.
+    fn would_be_met_by(&self, row: &[Option<usize>]) -> bool {
+        let levels: Option<Vec<usize>> = self.factors.iter().map(|&factor| row[factor]).collect();
+        levels.is_some_and(|levels| self.combinations.contains(&levels))
+    }
+
+    fn remove(&mut self, row: &[usize]) {
+        let levels: Vec<usize> = self.factors.iter().map(|&factor| row[factor]).collect();
+        self.combinations.remove(&levels);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{rows, subsets};
+
+    /// Factors as a loss of each driver has them.
+    const LEVELS: [&[usize]; 5] =
+        [&[3, 4, 3, 2, 3], &[3, 4, 3, 2, 2, 2, 3, 5, 5, 2, 2], &[3, 4, 2, 5, 3], &[3, 4], &[1, 1, 4, 1]];
+
+    /// Combinations of a set's levels that are in no row.
+    fn missing(levels: &[usize], set: &[usize], rows: &[Vec<usize>]) -> usize {
+        let mut met: Vec<Vec<usize>> = rows.iter().map(|row| set.iter().map(|&factor| row[factor]).collect()).collect();
+        met.sort();
+        met.dedup();
+        set.iter().map(|&factor| levels[factor]).product::<usize>() - met.len()
+    }
+
+    #[test]
+    fn every_combination_of_every_set_is_met() {
+        for (levels, size) in LEVELS.iter().flat_map(|levels| [1, 2, 3].map(|size| (levels, size))) {
+            let factors: Vec<usize> = (0..levels.len()).collect();
+            let sets = subsets(&factors, size.min(levels.len()));
+            let rows = rows(levels, &sets);
+            for row in &rows {
+                assert!(row.len() == levels.len() && row.iter().zip(*levels).all(|(level, count)| level < count));
+            }
+            for set in &sets {
+                assert_eq!(missing(levels, set, &rows), 0, "{set:?} of {levels:?} in sets of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_few() {
+        for levels in LEVELS {
+            let factors: Vec<usize> = (0..levels.len()).collect();
+            let mut largest = levels.to_vec();
+            largest.sort_unstable_by(|a, b| b.cmp(a));
+            for size in [2, 3] {
+                let least: usize = largest.iter().take(size).product();
+                let rows = rows(levels, &subsets(&factors, size.min(levels.len()))).len();
+                assert!((least..=least * 3 / 2 + 2).contains(&rows), "{rows} rows of {levels:?}, {least} at least");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_factors_give_the_same_rows() {
+        let sets = subsets(&[0, 1, 2, 3, 4], 2);
+        assert_eq!(rows(LEVELS[0], &sets), rows(LEVELS[0], &sets));
+    }
+
+    #[test]
+    fn without_anything_to_cover_there_is_one_row() {
+        assert_eq!(rows(&[2, 3], &[]), [[0, 0]]);
+        assert_eq!(rows(&[], &[]), [[0; 0]]);
+    }
+
+    #[test]
+    fn factors_outside_all_sets_have_levels_too() {
+        for row in rows(&[3, 4, 2], &[vec![0, 1]]) {
+            assert!(row.len() == 3 && row[2] < 2, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn subsets_are_those_of_the_size() {
+        assert_eq!(subsets(&[4, 7, 9], 2), [[4, 7], [4, 9], [7, 9]]);
+        assert_eq!(subsets(&[4, 7], 3), Vec::<Vec<usize>>::new());
+    }
+}

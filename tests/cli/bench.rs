@@ -1,0 +1,58 @@
+//! `wgloss bench`: what is timed, at which shapes, and what is refused.
+
+use std::fs;
+
+use wgloss::{bench::Report, losses};
+
+use crate::command::wgloss;
+
+#[test]
+fn the_command_writes_reports() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.json");
+    let run = wgloss(&["bench", "mse", "hinge", "--quick", "--dtype", "f32,bf16", "--json", path.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for text in ["│ mse ", "│ hinge ", "bf16", "of copy", "64×4×64×64"] {
+        assert!(run.stdout.contains(text), "{}", run.stdout);
+    }
+    let reports = Report::list_from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+    let [report] = &reports[..] else { panic!("one adapter, {} reports", reports.len()) };
+    let names: Vec<&str> = report.results.iter().map(|result| result.loss.as_str()).collect();
+    assert_eq!(names, ["mse", "hinge", "mse", "hinge"]);
+    assert!(report.copy_gb_per_s.unwrap() > 0.0 && report.scaling.is_empty() && report.skipped.is_empty());
+    assert!(run.stdout.contains(&report.adapter) && run.stdout.contains(&report.driver));
+}
+
+#[test]
+fn shapes_may_be_chosen_and_sizes_grow() {
+    let run = wgloss(&["bench", "huber", "--shape", "100", "--shape", "8x12", "--quick", "--json", "-"]);
+    let shapes: Vec<_> =
+        run.json()["results"].as_array().unwrap().iter().map(|result| result["shape"].clone()).collect();
+    assert_eq!(shapes, [serde_json::json!([100]), serde_json::json!([8, 12])]);
+
+    // Of all losses some have no such shape.
+    let report = wgloss(&["bench", "--shape", "64", "--quick", "--json", "-"]).json();
+    let (results, skipped) = (report["results"].as_array().unwrap(), report["skipped"].as_array().unwrap());
+    assert_eq!(results.len() + skipped.len(), losses::ALL.len());
+    assert!(skipped.iter().any(|skipped| skipped["loss"] == "cross_entropy"));
+    assert!(results.iter().any(|result| result["loss"] == "mse"));
+}
+
+#[test]
+fn the_command_refuses_what_it_cannot_time() {
+    wgloss(&["bench", "hubris"]).refused(2, &["`hubris`"]);
+    wgloss(&["bench", "mse", "--adapter", "no such adapter"]).refused(3, &["no such adapter"]);
+    wgloss(&["bench", "cross_entropy", "--shape", "64", "--quick"]).refused(2, &["`logits`", "[N, C]", "[64]"]);
+    // Too large to be drawn, let alone to be bound.
+    for shape in ["4000000000000", "4294967296x4294967296"] {
+        let report = wgloss(&["bench", "mse", "--shape", shape, "--json", "-"]).json();
+        assert!(report["skipped"][0]["reason"].as_str().unwrap().contains("max_buffer_size"), "{report}");
+    }
+    for shape in ["4x0", "", "4x", "-1", "99999999999999999999"] {
+        let run = wgloss(&["bench", "mse", &format!("--shape={shape}")]);
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains("expected lengths of axes above 0"), "{}", run.stderr);
+    }
+    // Found out before anything is measured.
+    wgloss(&["bench", "mse", "--json", "no/such/directory/report.json"]).refused(2, &["no/such/directory/report.json"]);
+}

@@ -1,0 +1,672 @@
+//! The `wgloss` command: results, files, messages and exit codes.
+
+use approx::assert_abs_diff_eq;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use bytemuck::Pod;
+use safetensors::{
+    Dtype::{self, BF16, BOOL, F16, F32, F64, I32, I64, U8, U16},
+    SafeTensors,
+    tensor::TensorView,
+};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+use wgloss::{Adapter, losses};
+
+use crate::command::{Run, command, run, wgloss};
+
+/// Type, shape and bytes.
+type Tensor = (Dtype, Vec<usize>, Vec<u8>);
+
+fn tensor<T: Pod>(dtype: Dtype, shape: &[usize], values: &[T]) -> Tensor {
+    assert_eq!(dtype.bitsize(), 8 * size_of::<T>());
+    (dtype, shape.to_vec(), bytemuck::cast_slice(values).to_vec())
+}
+
+/// A directory with an input file.
+struct Files {
+    directory: TempDir,
+}
+
+impl Files {
+    fn new(tensors: &[(&str, Tensor)]) -> Self {
+        let files = Files { directory: tempfile::tempdir().unwrap() };
+        let views = tensors
+            .iter()
+            .map(|(name, (dtype, shape, bytes))| (*name, TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+        fs::write(files.input(), safetensors::serialize(views, None).unwrap()).unwrap();
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn input(&self) -> PathBuf {
+        self.path("input.safetensors")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.path("output.safetensors")
+    }
+
+    /// Evaluates the input by the reference.
+    fn eval(&self, args: &str) -> Run {
+        self.eval_on("cpu", args)
+    }
+
+    fn eval_on(&self, adapter: &str, args: &str) -> Run {
+        let mut command = command(&["eval", "--adapter", adapter, "--input"]);
+        run(command.arg(self.input()).args(args.split_whitespace()))
+    }
+
+    /// Evaluates the input by the reference and gives the tensors of the output file.
+    #[track_caller]
+    fn eval_to_file(&self, args: &str) -> BTreeMap<String, Tensor> {
+        self.eval_to_file_on("cpu", args)
+    }
+
+    #[track_caller]
+    fn eval_to_file_on(&self, adapter: &str, args: &str) -> BTreeMap<String, Tensor> {
+        let mut command = command(&["eval", "--adapter", adapter, "--input"]);
+        command.arg(self.input()).arg("--output").arg(self.output()).args(args.split_whitespace());
+        let run = run(&mut command);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        tensors(&self.output())
+    }
+}
+
+fn tensors(path: &Path) -> BTreeMap<String, Tensor> {
+    let bytes = fs::read(path).unwrap();
+    let views = SafeTensors::deserialize(&bytes).unwrap();
+    views
+        .iter()
+        .map(|(name, view)| (name.to_string(), (view.dtype(), view.shape().to_vec(), view.data().to_vec())))
+        .collect()
+}
+
+fn floats((dtype, _, bytes): &Tensor) -> Vec<f32> {
+    assert_eq!(*dtype, F32);
+    bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+}
+
+/// The reference, and the default adapter where there is one.
+fn adapters() -> Vec<String> {
+    let default = Adapter::all_blocking().first().map(Adapter::id);
+    ["cpu".to_string()].into_iter().chain(default).collect()
+}
+
+fn mse() -> Files {
+    Files::new(&[
+        ("prediction", tensor(F32, &[2, 2], &[2.5_f32, 0.0, 2.0, 8.0])),
+        ("target", tensor(F32, &[2, 2], &[3.0_f32, -0.5, 2.0, 7.0])),
+    ])
+}
+
+/// Two rows of three classes with these labels.
+fn cross_entropy(labels: Tensor) -> Files {
+    Files::new(&[("logits", tensor(F32, &[2, 3], &[0.0_f32, 0.0, 0.0, 1.0, 2.0, 3.0])), ("target", labels)])
+}
+
+#[test]
+fn mse_is_right_on_the_reference_and_on_the_default_adapter() {
+    let files = mse();
+    for adapter in adapters() {
+        let report = files.eval_on(&adapter, "mse --reduction mean --check --json").json();
+        assert_eq!(report["name"], "mse");
+        assert_eq!(report["adapter"], adapter.as_str());
+        assert_eq!(report["reduction"], "mean");
+        assert_eq!(report["loss"], 0.375);
+        assert_eq!(report["items"], 4);
+        assert!(report["seconds"].as_f64().unwrap() > 0.0);
+        let gradient = &report["gradients"]["prediction"];
+        assert_eq!(gradient["type"], "f32");
+        assert_eq!(gradient["shape"], serde_json::json!([2, 2]));
+        assert_eq!(gradient["l2_norm"], 0.375_f64.sqrt());
+        assert_eq!(report["check"]["passed"], true);
+        assert_eq!(report["check"]["failures"], serde_json::json!([]));
+        for error in ["loss_error", "gradient_error"] {
+            assert!(report["check"][error]["relative"].is_f64() && report["check"][error]["ulps"].is_f64());
+        }
+    }
+}
+
+#[test]
+fn eval_prints_a_table() {
+    let run = mse().eval("huber --reduction mean --set delta=0.25 --check");
+    assert_eq!(run.code, 0);
+    for line in ["huber", "delta", "0.25", "items counted", "L2 norm of grad.prediction", "error of loss", "pass"] {
+        assert!(run.stdout.contains(line), "`{line}` is not in:\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn the_reduction_none_is_summarised() {
+    let report = mse().eval("mse --reduction none --json").json();
+    assert_eq!(report["loss"], serde_json::json!({ "count": 4, "mean": 0.375, "min": 0.0, "max": 1.0 }));
+}
+
+#[test]
+fn numbers_that_are_not_finite_stay_visible() {
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[f32::NAN, 0.0])),
+        ("target", tensor(F32, &[2], &[0.0_f32, 0.0])),
+    ]);
+    assert_eq!(files.eval("mse --reduction sum --json").json()["loss"], "NaN");
+    let items = files.eval("mse --reduction none --json").json()["loss"].clone();
+    assert_eq!(items, serde_json::json!({ "count": 2, "mean": "NaN", "min": "NaN", "max": "NaN" }));
+}
+
+#[test]
+fn the_output_file_holds_loss_and_gradients_in_the_shapes_and_types_of_the_inputs() {
+    let files = mse();
+    let written = files.eval_to_file("mse --reduction mean --upstream -2");
+    assert_eq!(written.keys().collect::<Vec<_>>(), ["grad.prediction", "loss"]);
+    assert_eq!(written["loss"], tensor(F32, &[], &[0.375_f32]));
+    let gradient = &written["grad.prediction"];
+    assert_eq!(gradient.1, [2, 2]);
+    assert_eq!(floats(gradient), [0.5, -0.5, 0.0, -1.0]);
+
+    let written = files.eval_to_file("mse --reduction none");
+    assert_eq!(written["loss"], tensor(F32, &[2, 2], &[0.25_f32, 0.25, 0.0, 1.0]));
+
+    let halves = Files::new(&[
+        ("prediction", tensor(F16, &[3], &[half::f16::ONE, half::f16::ZERO, half::f16::ONE])),
+        ("target", tensor(BF16, &[3], &[half::bf16::ONE, half::bf16::ONE, half::bf16::ZERO])),
+    ]);
+    let written = halves.eval_to_file("mse --reduction sum");
+    let [zero, two] = [0.0, 2.0].map(half::f16::from_f32);
+    assert_eq!(written["grad.prediction"], tensor(F16, &[3], &[zero, -two, two]));
+    // Nothing is left beside input and output.
+    assert_eq!(fs::read_dir(halves.directory.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn an_upstream_in_the_file_multiplies_the_gradients() {
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[1.0_f32, 2.0])),
+        ("target", tensor(F32, &[2], &[0.0_f32, 0.0])),
+        ("upstream", tensor(F32, &[2], &[10.0_f32, 100.0])),
+    ]);
+    let written = files.eval_to_file("mse --reduction none");
+    assert_eq!(floats(&written["grad.prediction"]), [20.0, 400.0]);
+    files.eval("mse --reduction sum").refused(2, &["mse", "upstream", "none", "sum"]);
+}
+
+#[test]
+fn f64_is_rounded_with_a_notice() {
+    let files = Files::new(&[
+        ("prediction", tensor(F64, &[2], &[0.1_f64, 1.0])),
+        ("target", tensor(F64, &[2], &[0.0_f64, 1e300])),
+    ]);
+    let run = files.eval("mae --reduction sum");
+    assert_eq!(run.code, 0);
+    assert!(run.stderr.contains("mae: `prediction` is f64: its values are rounded to f32, its gradient is f32"));
+    assert!(run.stderr.contains("mae: `target` is f64: its values are rounded to f32, 1 of them to infinity"));
+    assert_eq!(files.eval_to_file("mae --reduction sum")["grad.prediction"].0, F32);
+}
+
+#[test]
+fn labels_may_be_integers_of_several_types() {
+    let log_3 = 3.0_f64.ln();
+    for labels in [tensor(I64, &[2], &[-100_i64, 2]), tensor(I32, &[2], &[-100_i32, 2])] {
+        let report = cross_entropy(labels).eval("cross_entropy --reduction mean --json").json();
+        assert_eq!(report["items"], 1);
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), 0.407_605_96, epsilon = 1e-6);
+    }
+    let report = cross_entropy(tensor(U8, &[2], &[0_u8, 2])).eval("cross_entropy --reduction none --json").json();
+    assert_abs_diff_eq!(report["loss"]["max"].as_f64().unwrap(), log_3, epsilon = 1e-6);
+
+    // A floating target takes them too, bytes of truth values among them.
+    for labels in [
+        tensor(BOOL, &[2], &[1_u8, 0]),
+        tensor(U8, &[2], &[1_u8, 0]),
+        tensor(I32, &[2], &[1_i32, 0]),
+        tensor(I64, &[2], &[1_i64, 0]),
+    ] {
+        let files = Files::new(&[("logits", tensor(F32, &[2], &[0.0_f32, 0.0])), ("target", labels)]);
+        let run = files.eval("bce_with_logits --reduction mean --json");
+        assert_eq!(run.stderr, "");
+        assert_abs_diff_eq!(run.json()["loss"].as_f64().unwrap(), 2.0_f64.ln(), epsilon = 1e-6);
+    }
+}
+
+#[test]
+fn labels_of_pairs_may_be_of_any_type() {
+    for label in [
+        tensor(BOOL, &[2], &[1_u8, 0]),
+        tensor(U8, &[2], &[1_u8, 0]),
+        tensor(I32, &[2], &[1_i32, 0]),
+        tensor(I64, &[2], &[1_i64, 0]),
+        tensor(F32, &[2], &[1.0_f32, 0.0]),
+    ] {
+        let rows = |name| (name, tensor(F32, &[2, 1], &[2.5_f32, 0.0]));
+        let files = Files::new(&[rows("x1"), ("x2", tensor(F32, &[2, 1], &[1.5_f32, 3.0])), ("label", label)]);
+        let run = files.eval("contrastive --reduction sum --set margin=4 --set eps=0 --json");
+        assert_eq!(run.stderr, "");
+        assert_abs_diff_eq!(run.json()["loss"].as_f64().unwrap(), 1.0, epsilon = 1e-6);
+    }
+    let refused = |label: Tensor| {
+        let rows = |name| (name, tensor(F32, &[2, 1], &[2.5_f32, 0.0]));
+        Files::new(&[rows("x1"), rows("x2"), ("label", label)]).eval("contrastive --reduction sum")
+    };
+    refused(tensor(I64, &[2], &[1_i64, -1])).refused(2, &["contrastive", "1 item", "index 1"]);
+    refused(tensor(I64, &[2], &[1_i64, 1 << 32])).refused(2, &["contrastive", "`label`", "4294967296 at 1"]);
+    refused(tensor(U16, &[2], &[1_u16, 0])).refused(2, &["contrastive", "`label`", "I64", "U16"]);
+}
+
+/// Two samples of three classes at two places each. The rows are [0, 0, 0], [1, 2, 3], [0, 4, 0] and [5, 0, 0].
+fn places(labels: Tensor) -> Files {
+    let logits = [0.0_f32, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 5.0, 4.0, 0.0, 0.0, 0.0];
+    Files::new(&[("logits", tensor(F32, &[2, 3, 2], &logits)), ("target", labels)])
+}
+
+#[test]
+fn rows_may_have_axes_after_the_classes() {
+    let files = places(tensor(I64, &[2, 2], &[0_i64, 2, 0, -100]));
+    for adapter in adapters() {
+        let report = files.eval_on(&adapter, "cross_entropy --reduction mean --check --json").json();
+        assert_eq!(report["items"], 3);
+        assert_eq!(report["correct"], 2);
+        let expected =
+            (3.0_f64.ln() + (1.0 + (-1.0_f64).exp() + (-2.0_f64).exp()).ln() + (4.0_f64.exp() + 2.0).ln()) / 3.0;
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), expected, epsilon = 1e-6);
+        assert_eq!(report["gradients"]["logits"]["shape"], serde_json::json!([2, 3, 2]));
+        assert_eq!(report["check"]["passed"], true);
+    }
+}
+
+#[test]
+fn the_right_predictions_are_counted_where_targets_are_classes() {
+    let run = places(tensor(U8, &[2, 2], &[0_u8, 2, 0, 0])).eval("focal --reduction mean");
+    assert!(run.stdout.contains("3 of 4, 75.0 %"), "{}", run.stdout);
+    let run = places(tensor(I32, &[2, 2], &[-100_i32; 4])).eval("focal --reduction mean");
+    assert!(run.stdout.contains("0 of 0\n"), "{}", run.stdout);
+
+    let run = mse().eval("mse --reduction mean");
+    assert!(!run.stdout.contains("right"), "{}", run.stdout);
+    assert!(mse().eval("mse --reduction mean --json").json()["correct"].is_null());
+}
+
+#[test]
+fn statistics_are_written_to_the_output_file() {
+    let files = places(tensor(I32, &[2, 2], &[0_i32, 2, 0, -100]));
+    for adapter in adapters() {
+        let written = files.eval_to_file_on(&adapter, "cross_entropy --reduction sum --statistics log_sum_exp,argmax");
+        assert_eq!(written.keys().collect::<Vec<_>>(), ["argmax", "grad.logits", "log_sum_exp", "loss"]);
+        // The first of the largest, of a row that is ignored too.
+        assert_eq!(written["argmax"], tensor(I32, &[2, 2], &[0_i32, 2, 1, 0]));
+        assert_eq!(written["log_sum_exp"].1, [2, 2]);
+        let expected = [3.0_f32.ln(), 3.407_606, (4.0_f32.exp() + 2.0).ln(), (5.0_f32.exp() + 2.0).ln()];
+        for (found, expected) in floats(&written["log_sum_exp"]).into_iter().zip(expected) {
+            assert_abs_diff_eq!(found, expected, epsilon = 1e-5);
+        }
+    }
+}
+
+/// Two samples of two classes at two places each, as probabilities, with this target.
+fn overlap(target: Tensor) -> Files {
+    let prediction = [0.75_f32, 0.5, 0.25, 0.5, 0.0, 1.0, 1.0, 0.0];
+    Files::new(&[("prediction", tensor(F32, &[2, 2, 2], &prediction)), ("target", target)])
+}
+
+#[test]
+fn integers_are_classes_of_pixels_or_masks_of_classes() {
+    let expected = overlap(tensor(F32, &[2, 2, 2], &[1.0_f32, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0]));
+    let expected = expected.eval_to_file("dice --reduction none --set scope=class");
+    // I, P and T are 1.75, 2.25 and 2 of the first class, 1.5, 1.75 and 2 of the other.
+    assert_eq!(floats(&expected["loss"]), [1.0 - 4.5 / 5.25, 1.0 - 4.0 / 4.75].map(|loss: f64| loss as f32));
+    for target in [
+        // Without the axis of classes, the classes of pixels.
+        tensor(U8, &[2, 2], &[0_u8, 1, 1, 0]),
+        tensor(I32, &[2, 2], &[0_i32, 1, 1, 0]),
+        tensor(I64, &[2, 2], &[0_i64, 1, 1, 0]),
+        // With it, a mask for each class.
+        tensor(BOOL, &[2, 2, 2], &[1_u8, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(U8, &[2, 2, 2], &[1_u8, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(I32, &[2, 2, 2], &[1_i32, 0, 0, 1, 0, 1, 1, 0]),
+        tensor(I64, &[2, 2, 2], &[1_i64, 0, 0, 1, 0, 1, 1, 0]),
+    ] {
+        let (dtype, shape) = (target.0, target.1.clone());
+        let run = overlap(target.clone()).eval("dice --reduction mean");
+        assert_eq!((run.code, &run.stderr[..]), (0, ""), "{dtype} {shape:?}");
+        let found = overlap(target).eval_to_file("dice --reduction none --set scope=class");
+        assert_eq!(found, expected, "{dtype} {shape:?}");
+    }
+    overlap(tensor(I64, &[2, 2], &[0_i64, 1, 1 << 32, 0]))
+        .eval("dice --reduction mean")
+        .refused(2, &["dice", "`target`", "4294967296", "at 2"]);
+    overlap(tensor(I64, &[2, 2], &[0_i64, 2, -1, -100])).eval("dice --reduction mean").refused(
+        2,
+        &["dice", "2 item(s)", "the first at index 1", "`target` must be in [0, 1] or an index 0 to C − 1"],
+    );
+    overlap(tensor(BOOL, &[2, 2], &[0_u8; 4])).eval("dice --reduction mean").refused(2, &["`target`", "[2, 2, 2]"]);
+    overlap(tensor(I64, &[4], &[0_i64; 4])).eval("dice --reduction mean").refused(2, &["`target`", "[2, 2, 2]", "[4]"]);
+}
+
+#[test]
+fn the_terms_of_a_loss_are_reported() {
+    let files = overlap(tensor(U8, &[2, 2], &[0_u8, 1, 1, 0]));
+    for adapter in adapters() {
+        let report = files.eval_on(&adapter, "ce_dice --reduction mean --set ce_weight=0.25 --json").json();
+        let term = |name: &str| report["terms"][name].as_f64().unwrap();
+        let expected = 0.25 * term("cross_entropy") + 0.5 * term("dice");
+        assert_abs_diff_eq!(report["loss"].as_f64().unwrap(), expected, epsilon = 1e-6);
+        assert_eq!(report["items"], 2);
+    }
+    assert!(files.eval("focal_dice --reduction mean").stdout.contains("  focal "));
+    assert_eq!(mse().eval("mse --reduction mean --json").json()["terms"], serde_json::json!({}));
+    files.eval("ce_dice --reduction sum").refused(2, &["ce_dice", "`mean`", "`sum`"]);
+}
+
+#[test]
+fn large_integers_for_a_floating_target_are_rounded_with_a_notice() {
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[0.0_f32, 0.0])),
+        ("target", tensor(I64, &[2], &[16_777_217_i64, 16_777_216])),
+    ]);
+    assert!(files.eval("mse --reduction sum").stderr.contains("mse: `target`: 1 integers are rounded to f32"));
+}
+
+#[test]
+fn files_that_are_no_safetensors_are_refused() {
+    let files = mse();
+    let whole = fs::read(files.input()).unwrap();
+    for bytes in [&whole[..whole.len() - 1], &whole[..20], &[], b"not a safetensors file at all"] {
+        fs::write(files.input(), bytes).unwrap();
+        files.eval("mse --reduction mean").refused(2, &["input.safetensors", "not a valid safetensors file"]);
+    }
+    fs::remove_file(files.input()).unwrap();
+    files.eval("mse --reduction mean").refused(2, &["input.safetensors"]);
+    fs::create_dir(files.input()).unwrap();
+    files.eval("mse --reduction mean").refused(2, &["input.safetensors"]);
+}
+
+#[test]
+fn tensors_that_do_not_fit_the_loss_are_refused() {
+    let values = || tensor(F32, &[2], &[0.0_f32, 1.0]);
+    let mse = |tensors: &[(&str, Tensor)]| Files::new(tensors).eval("mse --reduction mean");
+
+    mse(&[("prediction", values())]).refused(2, &["mse", "`target` is missing"]);
+    mse(&[("prediction", values()), ("target", values()), ("variance", values())])
+        .refused(2, &["mse", "unexpected `variance`", "`prediction`, `target`, `weight`, `upstream`"]);
+    mse(&[("prediction", values()), ("target", tensor(F32, &[1], &[0.0_f32]))])
+        .refused(2, &["mse", "`target`", "[2]", "[1]"]);
+    mse(&[("prediction", tensor(I32, &[2], &[0_i32, 1])), ("target", values())])
+        .refused(2, &["mse", "`prediction`", "F32, F16, BF16 or F64", "I32"]);
+    mse(&[("prediction", values()), ("target", values()), ("weight", tensor(U8, &[2], &[1_u8, 1]))])
+        .refused(2, &["mse", "`weight`", "F32, F16, BF16 or F64", "U8"]);
+    mse(&[("prediction", values()), ("target", tensor(U16, &[2], &[0_u16, 1]))])
+        .refused(2, &["mse", "`target`", "I64", "U16"]);
+    cross_entropy(values())
+        .eval("cross_entropy --reduction mean")
+        .refused(2, &["cross_entropy", "`target`", "I32, I64 or U8", "F32"]);
+}
+
+#[test]
+fn labels_out_of_range_are_refused() {
+    for adapter in adapters() {
+        cross_entropy(tensor(I64, &[2], &[0_i64, 3]))
+            .eval_on(&adapter, "cross_entropy --reduction mean")
+            .refused(2, &["cross_entropy", "1 item", "index 1"]);
+    }
+    cross_entropy(tensor(I64, &[2], &[0_i64, 4_294_967_296]))
+        .eval("cross_entropy --reduction mean")
+        .refused(2, &["cross_entropy", "`target`", "2147483647", "4294967296 at 1"]);
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[0.5_f32, 0.5])),
+        ("target", tensor(F32, &[2], &[0.0_f32, 1.5])),
+    ]);
+    files.eval("bce --reduction mean").refused(2, &["bce", "1 item", "index 1"]);
+}
+
+#[test]
+fn bad_parameters_and_options_are_refused() {
+    let files = mse();
+    files.eval("huber --reduction mean --set gamma=1").refused(2, &["huber", "`gamma`", "`delta`"]);
+    files.eval("huber --reduction mean --set delta=-1").refused(2, &["huber", "`delta`", "above 0", "-1"]);
+    files.eval("huber --reduction mean --set delta=NaN").refused(2, &["huber", "`delta`", "finite", "NaN"]);
+    files.eval("huber --reduction mean --set delta=wide").refused(2, &["huber", "`delta`", "finite", "wide"]);
+    files.eval("huber --reduction mean --set delta").refused(2, &[]);
+    files.eval("huber --reduction mean --upstream inf").refused(2, &["huber", "upstream", "inf"]);
+    files.eval("huber --reduction average").refused(2, &[]);
+    files.eval("huber").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics argmax").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics mode --output x").refused(2, &[]);
+    files.eval("mse --reduction mean --statistics argmax --output x").refused(2, &["mse", "`argmax`"]);
+    files.eval("hubris --reduction mean").refused(2, &["`hubris`"]);
+    wgloss(&["list", "hubris"]).refused(2, &["`hubris`"]);
+    wgloss(&["lists"]).refused(2, &[]);
+}
+
+#[test]
+fn the_nearest_name_is_suggested() {
+    let files = mse();
+    let near = |args: &str, code, meant: &str| {
+        files.eval(args).refused(code, &[&format!("did you mean `{meant}`?")]);
+    };
+    near("crossentropy --reduction mean", 2, "cross_entropy");
+    near("MSELoss --reduction mean", 2, "mse");
+    near("huber --reduction mean --set delt=0.5", 2, "delta");
+    for command in ["list", "parity"] {
+        wgloss(&[command, "hubre"]).refused(2, &["did you mean `huber`?"]);
+    }
+    let misnamed =
+        Files::new(&[("prediction", tensor(F32, &[1], &[0.0_f32])), ("targets", tensor(F32, &[1], &[0.0_f32]))]);
+    misnamed.eval("mse --reduction mean").refused(2, &["unexpected `targets`", "did you mean `target`?"]);
+    let reduced = files.eval("mse --reduction weightedmean");
+    assert_eq!(reduced.code, 2);
+    assert!(reduced.stderr.contains("'weighted_mean'"), "{}", reduced.stderr);
+    if let Some(adapter) = Adapter::all_blocking().iter().map(Adapter::id).find(|id| id.contains("llvmpipe")) {
+        let run = files.eval_on("llvmpie", "mse --reduction mean");
+        run.refused(3, &[&adapter, "did you mean `llvmpipe`?"]);
+    }
+}
+
+#[test]
+fn a_name_far_from_all_gets_no_suggestion() {
+    let files = mse();
+    let far = |args: &str| {
+        let run = files.eval(args);
+        assert_eq!(run.code, 2);
+        assert!(!run.stderr.contains("did you mean"), "{}", run.stderr);
+    };
+    far("perplexity --reduction mean");
+    far("huber --reduction mean --set gamma=0.5");
+    files.eval("hubris --reduction mean").refused(2, &["`hubris`", "`wgloss list` shows those there are"]);
+}
+
+#[test]
+fn an_adapter_that_does_not_exist_is_refused() {
+    mse().eval_on("vulkan:no such adapter", "mse --reduction mean").refused(3, &["vulkan:no such adapter"]);
+}
+
+#[test]
+fn without_an_adapter_the_reference_evaluates() {
+    let files = mse();
+    // Where the drivers are not found by these variables, there is nothing to check.
+    let blind = |command: &mut Command| {
+        run(command
+            .env("VK_DRIVER_FILES", "/nowhere")
+            .env("VK_ICD_FILENAMES", "/nowhere")
+            .env_remove("VK_ADD_DRIVER_FILES")
+            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere"))
+    };
+    let adapters = blind(&mut command(&["adapters", "--json"])).json();
+    if adapters["adapters"].as_array().unwrap().is_empty() {
+        let run = blind(command(&["eval", "mse", "--reduction", "mean", "--json", "--input"]).arg(files.input()));
+        assert_eq!(run.json()["adapter"], "cpu");
+        assert!(run.stderr.contains("no adapter was found"));
+    }
+}
+
+#[test]
+fn the_output_replaces_neither_the_input_nor_what_is_no_file() {
+    let files = mse();
+    let before = fs::read(files.input()).unwrap();
+    let to = |path: &Path| {
+        run(command(&["eval", "mse", "--reduction", "mean", "--adapter", "cpu", "--input"])
+            .arg(files.input())
+            .arg("--output")
+            .arg(path))
+    };
+    to(&files.input()).refused(2, &["input.safetensors", "must not be the input"]);
+    to(&files.path("../").join(files.directory.path().file_name().unwrap()).join("input.safetensors"))
+        .refused(2, &["must not be the input"]);
+    to(files.directory.path()).refused(2, &["must be a regular file"]);
+    to(&files.path("absent/output.safetensors")).refused(2, &["absent/output.safetensors", "cannot be written"]);
+    assert_eq!(fs::read(files.input()).unwrap(), before);
+
+    // An earlier output stays whole where the evaluation fails, and is replaced where it does not.
+    fs::write(files.output(), "earlier").unwrap();
+    let failing = run(command(&["eval", "bce", "--reduction", "mean", "--adapter", "cpu", "--input"])
+        .arg(files.input())
+        .arg("--output")
+        .arg(files.output()));
+    failing.refused(2, &["bce"]);
+    assert_eq!(fs::read(files.output()).unwrap(), b"earlier");
+    assert_eq!(to(&files.output()).code, 0);
+    assert!(tensors(&files.output()).contains_key("loss"));
+}
+
+#[test]
+fn list_shows_every_loss() {
+    let table = wgloss(&["list"]).stdout;
+    let markdown = wgloss(&["list", "--markdown"]).stdout;
+    let catalogue = wgloss(&["list", "--json"]).json();
+    assert_eq!(catalogue["losses"].as_array().unwrap().len(), losses::ALL.len());
+    for (spec, described) in losses::ALL.iter().zip(catalogue["losses"].as_array().unwrap()) {
+        assert!(table.contains(&format!("│ {} ", spec.name)));
+        assert!(markdown.contains(&format!("\n| `{}` |", spec.name)));
+        assert_eq!(*described, wgloss(&["list", spec.name, "--json"]).json());
+        assert_eq!(described["name"], spec.name);
+        assert_eq!(described["formula"], spec.formula);
+        let inputs = described["inputs"].as_array().unwrap();
+        assert_eq!(inputs.len(), spec.inputs.len() + 1);
+        assert_eq!(inputs[0]["name"], spec.inputs[0].name);
+        assert_eq!(inputs[0]["differentiable"], true);
+        let text = wgloss(&["list", spec.name]).stdout;
+        assert!(text.contains("\n symbols "), "{text}");
+        for param in spec.params {
+            assert!(text.contains(&format!("│ {} ", param.name)), "{text}");
+        }
+    }
+    assert_eq!(wgloss(&["list", "sigmoid_focal", "--json"]).json()["parameters"][0]["default"], 0.25);
+    assert!(wgloss(&["list", "cross_entropy"]).stdout.contains("uniform or others"));
+    let target = &wgloss(&["list", "dice", "--json"]).json()["inputs"][1];
+    assert_eq!((&target["type"], &target["shape"]), (&"float or index".into(), &"[N, C, d…] or [N, d…]".into()));
+}
+
+#[test]
+fn every_row_of_markdown_has_four_cells() {
+    for row in wgloss(&["list", "--markdown"]).stdout.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(row.replace(r"\|", "").matches('|').count(), 5, "{row}");
+    }
+}
+
+#[test]
+fn adapters_are_described() {
+    let described = wgloss(&["adapters", "--json"]).json();
+    let described = described["adapters"].as_array().unwrap();
+    let adapters = Adapter::all_blocking();
+    assert_eq!(described.len(), adapters.len());
+    let text = wgloss(&["adapters"]).stdout;
+    for (adapter, described) in adapters.iter().zip(described) {
+        assert!(text.contains(&adapter.id()));
+        assert_eq!(described["id"], adapter.id());
+        for field in ["name", "backend", "driver", "driver_info", "kind"] {
+            assert!(described[field].is_string(), "{field}");
+        }
+        assert!(described["f16"].is_boolean());
+        let has_subgroups = adapter.features().contains(wgpu::Features::SUBGROUP);
+        assert_eq!(described["subgroup_sizes"].as_array().map(Vec::len), has_subgroups.then_some(2));
+        for limit in [
+            "max_storage_buffer_binding_size",
+            "max_buffer_size",
+            "max_compute_invocations_per_workgroup",
+            "max_compute_workgroups_per_dimension",
+            "max_storage_buffers_per_shader_stage",
+        ] {
+            assert!(described["limits"][limit].as_u64().unwrap() > 0, "{limit}");
+        }
+        assert_eq!(described["tuning"]["workgroup_size"], adapter.tuning().workgroup_size);
+        assert_eq!(described["tuning"]["reduce"], adapter.tuning().reduce.to_string());
+        assert_eq!(described["tuning"]["rows"], adapter.tuning().rows.to_string());
+        assert_eq!(described["tuning"]["lane_classes"], adapter.tuning().lane_classes);
+        assert_eq!(described["tuning"]["few_rows"], adapter.tuning().few_rows);
+        assert_eq!(described["tuning"]["cached_classes"], adapter.tuning().cached_classes);
+        assert!(text.contains(&format!("a lane each up to {} classes", adapter.tuning().lane_classes)));
+    }
+}
+
+#[test]
+fn a_failed_check_is_told_by_the_exit_code() {
+    // The sum overflows where the mean does not: f32 kernels may fail here.
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[4], &[1.5e19_f32; 4])),
+        ("target", tensor(F32, &[4], &[0.0_f32; 4])),
+    ]);
+    for adapter in adapters() {
+        let run = files.eval_on(&adapter, "mse --reduction mean --check --json");
+        let report: Json = serde_json::from_str(&run.stdout).unwrap();
+        let passed = report["check"]["passed"].as_bool().unwrap();
+        assert_eq!(report["check"]["failures"].as_array().unwrap().is_empty(), passed);
+        assert_eq!(run.code, if passed { 0 } else { 1 });
+    }
+}
+
+#[test]
+fn parity_reports_every_loss_asked_for() {
+    if Adapter::all_blocking().is_empty() {
+        wgloss(&["parity", "--quick"]).refused(3, &["no adapter was found"]);
+        return;
+    }
+    let report = wgloss(&["parity", "mse", "hinge", "--quick", "--json"]).json();
+    assert_eq!(report["passed"], true);
+    assert!(report["tolerance"]["loss"].is_f64() && report["tolerance"]["gradient"].is_f64());
+    let [adapter] = &report["adapters"].as_array().unwrap()[..] else { panic!("{report}") };
+    assert!(adapter["adapter"].is_string());
+    let losses = adapter["losses"].as_array().unwrap();
+    assert_eq!(losses.iter().map(|entry| &entry["loss"]).collect::<Vec<_>>(), ["mse", "hinge"]);
+    for entry in losses {
+        assert_eq!(entry["passed"], true);
+        assert!(entry["cases"].as_u64().unwrap() > 0);
+        assert!(entry["failures"].is_array() && entry["skipped"].is_array());
+        for error in ["loss_error", "gradient_error"] {
+            assert!(entry[error]["relative"].is_f64() && entry[error]["ulps"].is_f64());
+        }
+    }
+    let table = wgloss(&["parity", "mae", "--quick"]);
+    assert_eq!(table.code, 0);
+    assert!(table.stdout.contains("│ mae ") && table.stdout.contains("pass"));
+}
+
+#[test]
+fn parity_refuses_what_it_cannot_check() {
+    wgloss(&["parity", "hubris"]).refused(2, &["`hubris`"]);
+    wgloss(&["parity", "mse", "--adapter", "no such adapter"]).refused(3, &["no such adapter"]);
+}
+
+#[test]
+fn a_reader_may_stop_reading() {
+    let mut child = command(&["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stderr, b"");
+}
+
+#[test]
+fn help_and_version_are_there() {
+    assert!(wgloss(&["--version"]).stdout.contains(env!("CARGO_PKG_VERSION")));
+    assert!(wgloss(&["--help"]).stdout.contains("To begin with:"));
+    let eval = wgloss(&["eval", "--help"]).stdout;
+    for part in ["Example", "- weighted_mean: The sum divided by", "--set delta=0.5"] {
+        assert!(eval.contains(part), "`{part}` is not in:\n{eval}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The `wgloss` command, as a user runs it.
+
+mod command;
+
+mod bench;
+mod commands;
+mod compare_reports;
+mod readme;
+mod tune;

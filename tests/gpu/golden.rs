@@ -1,0 +1,89 @@
+//! The CPU reference against PyTorch, and the kernels.
+
+use std::{collections::BTreeSet, io::Write};
+
+use approx::relative_eq;
+use wgloss::{Loss, Reduction, losses, reference, spec::Anchors};
+
+use crate::common::{
+    agreement::assert_agree,
+    effort,
+    golden::{Case, cases},
+};
+
+const TOLERANCE: f64 = 1e-12;
+
+fn assert_same(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let close = relative_eq!(*found, *expected, epsilon = 0.0, max_relative = TOLERANCE);
+        assert!(close, "{what}[{index}]: found {found:e}, expected {expected:e}");
+    }
+}
+
+#[test]
+fn the_reference_gives_what_pytorch_gives() {
+    for Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in cases() {
+        let result =
+            reference::evaluate(&loss, &inputs, &reduction.into()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_same(&result.loss, &expected_loss, &format!("{name}: loss"));
+        assert_eq!(result.gradients.len(), expected_gradients.iter().count(), "{name}");
+        for (input, gradient) in result.gradients {
+            let expected = expected_gradients.get(input).unwrap_or_else(|| panic!("{name}: no gradient of {input}"));
+            assert_same(&gradient, expected, &format!("{name}: gradient of {input}"));
+        }
+    }
+}
+
+#[test]
+fn every_loss_and_parameter_has_golden_cases() {
+    let cases = cases();
+    for spec in losses::ALL {
+        let of_loss: Vec<_> = cases.iter().filter(|case| case.loss.spec().name == spec.name).collect();
+        if of_loss.is_empty() {
+            // Whoever adds a loss may have no PyTorch at hand. Not printed: what is, a passing test keeps to itself.
+            let told = writeln!(
+                std::io::stderr(),
+                "{} has no golden values: add its cases to tests/golden/generate.py and run `make golden`",
+                spec.name
+            );
+            told.unwrap();
+            continue;
+        }
+        let reductions: BTreeSet<_> = of_loss.iter().map(|case| case.reduction.name()).collect();
+        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
+        let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
+        let has_no_items = spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
+        let needed = match (per_class, has_terms, has_no_items) {
+            (true, _, _) => &[Reduction::None][..],
+            (_, true, _) => &[Reduction::Mean],
+            (_, _, true) => &[Reduction::Sum, Reduction::Mean],
+            _ => &[Reduction::None, Reduction::Sum, Reduction::Mean],
+        };
+        for reduction in needed {
+            assert!(reductions.contains(reduction.name()), "{} has no case for {reduction}", spec.name);
+        }
+        for (index, param) in spec.params.iter().enumerate() {
+            let varied = of_loss.iter().any(|case| case.loss.values()[index] != param.default);
+            assert!(varied, "no case of {} sets {}", spec.name, param.name);
+        }
+    }
+}
+
+#[test]
+fn kernels_give_what_pytorch_gives() {
+    for (turn, Case { name, loss, reduction, inputs, expected_loss, expected_gradients }) in
+        cases().into_iter().enumerate()
+    {
+        // Count and magnitude are the reference's, which has a test of its own against the same values.
+        let mut expected = reference::evaluate(&loss, &inputs, &reduction.into()).unwrap();
+        expected.loss = expected_loss;
+        for (input, gradient) in &mut expected.gradients {
+            gradient.clone_from(expected_gradients.get(input).unwrap());
+        }
+        for gpu in effort::adapters(turn) {
+            let found = loss.eval_with(gpu, &inputs, reduction).unwrap();
+            assert_agree(&expected, &found, &format!("{name} on {}", gpu.adapter_id()));
+        }
+    }
+}

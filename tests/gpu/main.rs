@@ -1,0 +1,23 @@
+//! The library on every adapter of the machine: each driver's losses, then what all have in common.
+
+mod common;
+
+mod all_pairs;
+mod boxes;
+mod elementwise;
+mod pairs;
+mod regions;
+mod rows;
+
+mod bench;
+mod compare;
+mod conventions;
+mod dynamic;
+mod errors;
+mod golden;
+mod halves;
+mod large;
+mod messages;
+mod own_loss;
+mod parity;
+mod record;

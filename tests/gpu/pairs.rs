@@ -1,0 +1,253 @@
+//! What is particular to losses of pairs and triplets, on every adapter.
+
+use wgloss::{
+    AnyLoss, Contrastive, CosineEmbedding, DType, Distance, Error, Evaluation, Gradients, Loss, Named, Options, Plan,
+    Reduction, TensorType, TripletMargin, losses, reference, spec::Kind,
+};
+
+use crate::common::{
+    adapters, agreement,
+    agreement::evaluated,
+    effort,
+    inputs::{Inputs, changed, sample, tensor},
+};
+
+fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {
+    AnyLoss::new(name, settings).expect("a loss")
+}
+
+/// Rows of the inputs of that name, in f32.
+fn embeddings(rows: &[(&str, &[f64])], count: usize) -> Inputs {
+    let tensor = |values: &[f64]| tensor(values, DType::F32, &[count, values.len() / count]);
+    rows.iter().map(|&(name, values)| (name.to_string(), tensor(values))).collect()
+}
+
+fn pair(x1: &[f64], x2: &[f64], labels: &[f64]) -> Inputs {
+    let label = tensor(labels, DType::I32, &[labels.len()]);
+    embeddings(&[("x1", x1), ("x2", x2)], labels.len()).with("label", label)
+}
+
+fn drawn(count: usize, scale: f64, seed: u64) -> Vec<f64> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..count).map(|_| f64::from(((2.0 * rng.f64() - 1.0) * scale) as f32)).collect()
+}
+
+fn gradients(found: &Evaluation) -> Vec<f64> {
+    found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64()).collect()
+}
+
+/// Errors are measured against the largest of a call, so rows that are near each other have a call of their own.
+#[test]
+fn nearly_parallel_rows_keep_their_digits() {
+    let cosine = TripletMargin { distance: Distance::Cosine, margin: 0.0, ..TripletMargin::default() };
+    for gpu in adapters::all() {
+        for (seed, dimensions) in [2, 3, 128, 1000].into_iter().enumerate() {
+            let (x1, other) = (drawn(dimensions, 3.0, seed as u64), drawn(dimensions, 3.0, 100 + seed as u64));
+            for apart in [1e-3, 1e-2, 0.1, 0.5] {
+                for factor in [1.0, 0.4, 1.0 / 3.0, 37.0] {
+                    let x2: Vec<f64> = x1.iter().zip(&other).map(|(x, y)| factor * (x + apart * y)).collect();
+                    let loss = CosineEmbedding::default();
+                    let found = evaluated(gpu, &loss, &pair(&x1, &x2, &[1.0]), Reduction::None).loss.item();
+                    assert!(found > 0.0, "{dimensions} {apart} {factor} on {}", gpu.adapter_id());
+                    let rows = [("anchor", &x1[..]), ("positive", &x2), ("negative", &x1)];
+                    evaluated(gpu, &cosine, &embeddings(&rows, 1), Reduction::None);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nearly_equal_rows_keep_their_digits() {
+    for gpu in adapters::all() {
+        for (seed, dimensions) in [1, 3, 128].into_iter().enumerate() {
+            let (x1, other) = (drawn(dimensions, 100.0, seed as u64), drawn(dimensions, 1.0, 100 + seed as u64));
+            for apart in [0.0, 1e-5, 1e-3, 0.1] {
+                let x2: Vec<f64> = x1.iter().zip(&other).map(|(x, y)| x + apart * y).collect();
+                for label in [0.0, 1.0] {
+                    evaluated(gpu, &Contrastive::default(), &pair(&x1, &x2, &[label]), Reduction::None);
+                }
+                for distance in [Distance::Euclidean, Distance::SquaredEuclidean, Distance::Cosine] {
+                    let loss = TripletMargin { margin: 0.0, distance, ..TripletMargin::default() };
+                    let rows = [("anchor", &x1[..]), ("positive", &x2), ("negative", &x1)];
+                    evaluated(gpu, &loss, &embeddings(&rows, 1), Reduction::None);
+                }
+            }
+        }
+    }
+}
+
+/// Without `eps` a distance of 0 has no gradient, and parallel rows have none to their cosine.
+#[test]
+fn equal_rows_have_no_gradient() {
+    let x = drawn(4 * 37, 3.0, 1);
+    let contrastive = Contrastive { eps: 0.0, ..Contrastive::default() };
+    for gpu in adapters::all() {
+        for labels in [[0.0; 4], [1.0; 4]] {
+            let found = evaluated(gpu, &contrastive, &pair(&x, &x, &labels), Reduction::None);
+            assert_eq!(found.loss.to_f64(), [if labels[0] == 0.0 { 0.5 } else { 0.0 }; 4], "{}", gpu.adapter_id());
+            assert_eq!(gradients(&found), vec![0.0; 2 * x.len()], "{}", gpu.adapter_id());
+        }
+        let found = evaluated(gpu, &CosineEmbedding::default(), &pair(&x, &x, &[1.0; 4]), Reduction::None);
+        assert_eq!((found.loss.to_f64(), gradients(&found)), (vec![0.0; 4], vec![0.0; 2 * x.len()]));
+    }
+}
+
+#[test]
+fn a_zero_vector_has_no_direction() {
+    let (x, zero) = (drawn(3 * 5, 3.0, 1), [0.0; 15]);
+    let triplet = TripletMargin { distance: Distance::Cosine, swap: true, ..TripletMargin::default() };
+    for gpu in adapters::all() {
+        for (x1, x2) in [(&x[..], &zero[..]), (&zero, &x), (&zero, &zero)] {
+            let found =
+                evaluated(gpu, &CosineEmbedding { margin: -0.5 }, &pair(x1, x2, &[1.0, -1.0, 1.0]), Reduction::None);
+            assert_eq!(found.loss.to_f64(), [1.0, 0.5, 1.0], "{}", gpu.adapter_id());
+            assert_eq!(gradients(&found), [0.0; 30], "{}", gpu.adapter_id());
+            let rows = [("anchor", x1), ("positive", x2), ("negative", &x)];
+            evaluated(gpu, &triplet, &embeddings(&rows, 3), Reduction::None);
+        }
+        // Rows at right angles have the cosine 0 to the bit, and their hinge does not begin.
+        let (x1, x2) = ([3.0, 0.0, 0.1, 0.0], [0.0, -7.0, 0.0, 0.3]);
+        let found = evaluated(gpu, &CosineEmbedding::default(), &pair(&x1, &x2, &[-1.0, -1.0]), Reduction::None);
+        assert_eq!((found.loss.to_f64(), gradients(&found)), (vec![0.0; 2], vec![0.0; 8]), "{}", gpu.adapter_id());
+    }
+}
+
+/// Where the product of the lengths is below 1e-8 that is the divisor, and a constant.
+#[test]
+fn short_rows_have_a_constant_divisor() {
+    for gpu in adapters::all() {
+        for scale in [1e-9, 1e-6, 3e-5] {
+            for (seed, part) in [(1, 1.0), (2, 40.0), (3, 0.01)] {
+                let (x1, x2) = (drawn(12, scale, seed), drawn(12, part * scale, 10 + seed));
+                let inputs = pair(&x1, &x2, &[1.0, -1.0, 1.0]);
+                evaluated(gpu, &CosineEmbedding { margin: -1.0 }, &inputs, Reduction::None);
+            }
+        }
+    }
+}
+
+#[test]
+fn labels_of_every_type_are_the_same() {
+    let labelled = losses::ALL.iter().filter(|spec| spec.inputs.iter().any(|input| input.kind == Kind::Label));
+    let names: Vec<&str> = labelled.map(|spec| spec.name).collect();
+    assert_eq!(names, ["contrastive", "cosine_embedding", "margin_ranking", "hinge_embedding"]);
+    for (gpu, name) in
+        names.iter().enumerate().flat_map(|(turn, name)| effort::adapters(turn).map(move |gpu| (gpu, name)))
+    {
+        let loss = loss(name, &[]);
+        let label = loss.spec().inputs.iter().find(|input| input.kind == Kind::Label).expect("labels").name;
+        for items in [1, 2, 3, 37, 40] {
+            let shape =
+                if loss.spec().inputs[0].shape == wgloss::spec::Shape::Items { vec![items] } else { vec![items, 6] };
+            let inputs = sample(&loss, &shape, DType::F32, true);
+            let given = inputs.get(label).expect("labels").to_f64();
+            let found = [DType::F32, DType::F16, DType::BF16, DType::I32].map(|dtype| {
+                let of_type = |(input, host): (&str, &wgloss::HostTensor<'static>)| {
+                    let host = if input == label { tensor(&given, dtype, host.shape()) } else { host.clone() };
+                    (input.to_string(), host)
+                };
+                let inputs: Inputs = inputs.iter().map(of_type).collect();
+                evaluated(gpu, &loss, &inputs, Reduction::WeightedMean)
+            });
+            assert!(found.iter().all(|other| *other == found[0]), "{name} {items} on {}", gpu.adapter_id());
+
+            let wrong = tensor(&vec![7.0; items], DType::I32, inputs.get(label).expect("labels").shape());
+            let wrong: Inputs = inputs
+                .iter()
+                .filter(|(input, _)| *input != label)
+                .map(|(i, t)| (i.to_string(), t.clone()))
+                .collect::<Inputs>()
+                .with(label, wrong);
+            let expected = Error::target(loss.spec(), items as u64, 0);
+            assert_eq!(loss.eval_with(gpu, &wrong, Reduction::Mean), Err(expected));
+        }
+    }
+}
+
+/// Rows of an odd length begin within a word of halves, which the row before ends in.
+#[test]
+fn rows_that_share_words_do_not_disturb_each_other() {
+    let calls =
+        ["contrastive", "triplet_margin"].into_iter().flat_map(|name| [(name, DType::F16), (name, DType::BF16)]);
+    for (turn, (name, dtype)) in calls.enumerate() {
+        for gpu in effort::adapters(turn) {
+            for shape in [[1, 1], [3, 1], [65, 5], [301, 7], [33, 33]] {
+                for gradients in [Gradients::Write, Gradients::Add { weight: 0.5 }, Gradients::InPlace] {
+                    let loss = loss(name, &[("margin", "4")]);
+                    let options = Options { gradients, ..Options::new(Reduction::Sum) };
+                    evaluated(gpu, &loss, &sample(&loss, &shape, dtype, true), options);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_whose_squares_overflow_make_their_item_nan() {
+    for gpu in adapters::all() {
+        for name in ["contrastive", "cosine_embedding", "triplet_margin"] {
+            let loss = loss(name, &[]);
+            let good = sample(&loss, &[5, 6], DType::F32, false);
+            for input in loss.spec().differentiable() {
+                let found =
+                    loss.eval_with(gpu, &changed(&good, input.name, &[(13, 1e30)]), Reduction::None).expect("it fits");
+                let is_nan: Vec<bool> = found.loss.to_f64().iter().map(|loss| loss.is_nan()).collect();
+                assert_eq!(is_nan, [false, false, true, false, false], "{name} on {}", gpu.adapter_id());
+                for (_, gradient) in found.gradients.iter() {
+                    let is_right = |(index, x): (usize, &f64)| x.is_nan() == (index / 6 == 2);
+                    assert!(gradient.to_f64().iter().enumerate().all(is_right), "{name} on {}", gpu.adapter_id());
+                }
+            }
+        }
+    }
+}
+
+/// Rows as long as a lane's loops run, and rows that are longer.
+#[test]
+fn rows_longer_than_a_lane_can_walk_are_refused() {
+    let loss = Contrastive::default();
+    for gpu in adapters::all() {
+        for (dimensions, dtype) in [(500_000, DType::F32), (250_001, DType::F16)] {
+            let inputs = pair(&drawn(2 * dimensions, 1.0, 1), &drawn(2 * dimensions, 1.0, 2), &[0.0, 1.0]);
+            let inputs: Inputs = inputs
+                .iter()
+                .map(|(name, host)| match name {
+                    "label" => (name.to_string(), host.clone()),
+                    _ => (name.to_string(), tensor(&host.to_f64(), dtype, host.shape())),
+                })
+                .collect();
+            evaluated(gpu, &loss, &inputs, Reduction::Sum);
+        }
+        let most = gpu.tuning().max_loop_iterations;
+        if most == u32::MAX {
+            continue;
+        }
+        let rows = TensorType::new(DType::F32, [1, 16 * most as usize]);
+        let label = TensorType::new(DType::F32, [1]);
+        let types = Named::new().with("x1", rows.clone()).with("x2", rows).with("label", label);
+        match Plan::new(gpu, &loss, &types, Reduction::Mean) {
+            Err(Error::Limit { limit, needed, available, .. }) => {
+                assert_eq!((limit, available), ("max_loop_iterations", most.into()));
+                assert!(needed > available);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_run_gives_the_same_bits() {
+    for (gpu, name) in
+        adapters::all().iter().flat_map(|gpu| ["cosine_embedding", "triplet_margin"].map(|name| (gpu, name)))
+    {
+        let loss = loss(name, &[]);
+        let inputs = sample(&loss, &[257, 33], DType::F16, true);
+        let expected = reference::evaluate(&loss, &inputs, &Reduction::Mean.into()).expect("it fits");
+        let first = loss.eval_with(gpu, &inputs, Reduction::Mean).expect("it fits");
+        agreement::assert_agree(&expected, &first, name);
+        for _ in 0..20 {
+            assert!(loss.eval_with(gpu, &inputs, Reduction::Mean).expect("it fits") == first, "{}", gpu.adapter_id());
+        }
+    }
+}

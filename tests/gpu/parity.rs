@@ -1,0 +1,72 @@
+//! Every loss against the reference, on every adapter. One test an adapter, so that they run side by side.
+
+use wgloss::{Gpu, Reduce, losses, parity, spec::LossSpec};
+
+use crate::common::{adapters, effort::effort};
+
+fn agree_with_the_reference(gpu: &Gpu, specs: &[&'static LossSpec]) {
+    let mut failures = Vec::new();
+    for spec in specs {
+        let report = parity::check(gpu, spec, effort(), &mut |_, _| {}).expect("the device works");
+        assert!(report.cases > 80, "{}: only {} cases ran", spec.name, report.cases);
+        // What an adapter cannot run is listed, and on these it is one thing only.
+        for (what, why) in &report.skipped {
+            assert_eq!((what.as_str(), why.as_str()), ("subgroup operations", "the adapter has none"), "{}", spec.name);
+        }
+        failures.extend(report.failures.iter().map(|failure| format!("{}: {failure}", spec.name)));
+    }
+    assert!(failures.is_empty(), "{}: {} failures, the first: {}", gpu.adapter_id(), failures.len(), failures[0]);
+}
+
+/// Adapters that CI has; each gets a test of its own.
+const SOFTWARE: [&str; 3] = ["vulkan:llvmpipe", "gl:llvmpipe", "vulkan:swiftshader"];
+
+fn is(gpu: &Gpu, software: &str) -> bool {
+    gpu.adapter_id().to_lowercase().starts_with(software)
+}
+
+fn on(software: &str) {
+    match adapters::all().iter().find(|gpu| is(gpu, software)) {
+        Some(gpu) => agree_with_the_reference(gpu, losses::ALL),
+        None => eprintln!("{software} is not on this machine"),
+    }
+}
+
+#[test]
+fn lavapipe() {
+    on(SOFTWARE[0]);
+}
+
+#[test]
+fn llvmpipe_gl() {
+    on(SOFTWARE[1]);
+}
+
+#[test]
+fn swiftshader() {
+    on(SOFTWARE[2]);
+}
+
+/// Whatever else the machine has: a GPU.
+#[test]
+fn other_adapters() {
+    let others = adapters::all().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
+    others.for_each(|gpu| agree_with_the_reference(gpu, losses::ALL));
+}
+
+/// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because
+/// reductions are all that differs.
+#[test]
+fn workgroups_may_be_wider_than_a_subgroup() {
+    for gpu in adapters::all() {
+        let mut tuning = gpu.tuning();
+        tuning.workgroup_size = 64;
+        if tuning.reduce == Reduce::SingleSubgroup {
+            tuning.reduce = Reduce::Subgroup;
+        }
+        agree_with_the_reference(
+            &gpu.with_tuning(tuning),
+            &[&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CROSS_ENTROPY, &losses::DISTILLATION, &losses::CIOU],
+        );
+    }
+}

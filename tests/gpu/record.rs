@@ -1,0 +1,118 @@
+//! A recorded loss costs the device nothing but its dispatches: no allocation, no submission, no waiting.
+
+use approx::assert_abs_diff_eq;
+use wgloss::{
+    Adapter, BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, TensorType,
+};
+
+use crate::common::adapters;
+
+const ELEMENTS: usize = 96;
+/// Buffers start at offsets that suit every adapter.
+const SLOT: u64 = 512;
+
+/// The caller's own buffer and the plans bound to parts of it.
+struct Training {
+    buffer: wgpu::Buffer,
+    losses: [BoundPlan; 2],
+}
+
+impl Training {
+    fn new(gpu: &Gpu) -> Self {
+        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 8 * SLOT,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let words = |words: Vec<u32>| words.into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+        let ones = words(vec![1.0_f32.to_bits(); ELEMENTS]);
+        gpu.queue().write_buffer(&buffer, 0, &ones);
+        gpu.queue().write_buffer(&buffer, 2 * SLOT, &words(vec![2; ELEMENTS / 8]));
+
+        let plan = |loss: &dyn Loss, inputs: [(&str, TensorType, u64); 2], outputs: [(&str, u64); 2]| {
+            let types = inputs.iter().map(|(name, ty, _)| (name.to_string(), ty.clone())).collect();
+            let places = inputs.iter().map(|(name, _, slot)| (*name, *slot)).chain(outputs);
+            let slices = places.map(|(name, slot)| (name.to_string(), BufferSlice::from((&buffer, slot * SLOT))));
+            Plan::new(gpu, loss, &types, Reduction::Mean)
+                .and_then(|plan| plan.bind(&slices.collect::<Named<_>>()))
+                .expect("the parts fit")
+        };
+        let flat = TensorType::new(DType::F32, [ELEMENTS]);
+        let mse =
+            plan(&Mse, [("prediction", flat.clone(), 0), ("target", flat, 1)], [("grad.prediction", 3), ("loss", 4)]);
+        let (logits, target) = (TensorType::new(DType::F32, [12, 8]), TensorType::new(DType::I32, [12]));
+        let cross_entropy = plan(
+            &CrossEntropy::default(),
+            [("logits", logits, 0), ("target", target, 2)],
+            [("grad.logits", 5), ("loss", 6)],
+        );
+        Training { buffer, losses: [mse, cross_entropy] }
+    }
+
+    /// Both scalar losses as they lie in the buffer now.
+    fn read_losses(&self, gpu: &Gpu) -> [f64; 2] {
+        [4, 6].map(|slot| {
+            let ty = TensorType::new(DType::F32, []);
+            let tensor = wgloss::Tensor::from_buffer(gpu, self.buffer.clone(), slot * SLOT, ty);
+            tensor.read_blocking().expect("the device works").item()
+        })
+    }
+}
+
+/// What the driver holds for the device.
+fn held(gpu: &Gpu) -> [isize; 6] {
+    let hal = gpu.device().get_internal_counters().hal;
+    [
+        &hal.buffers,
+        &hal.buffer_memory,
+        &hal.memory_allocations,
+        &hal.bind_groups,
+        &hal.compute_pipelines,
+        &hal.shader_modules,
+    ]
+    .map(|counter| counter.read())
+}
+
+/// A device that no other test counts on.
+fn opened_again(gpu: &Gpu) -> Gpu {
+    let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).expect("it was found before");
+    adapter.open_blocking().expect("it was opened before")
+}
+
+#[test]
+fn a_thousand_recorded_losses_allocate_submit_and_wait_for_nothing() {
+    for gpu in adapters::all().iter().map(opened_again) {
+        let training = Training::new(&gpu);
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+
+        let before = held(&gpu);
+        assert!(before[0] > 0, "the counters count");
+        for round in 0..1000 {
+            training.losses[round % 2].record(&mut encoder);
+        }
+        assert_eq!(held(&gpu), before, "{}", gpu.adapter_id());
+        // Nothing was submitted: the results are still those of a new buffer.
+        assert_eq!(training.read_losses(&gpu), [0.0, 0.0], "{}", gpu.adapter_id());
+
+        gpu.queue().submit([encoder.finish()]);
+        let [mse, cross_entropy] = training.read_losses(&gpu);
+        assert_eq!(mse, 1.0, "{}", gpu.adapter_id());
+        assert_abs_diff_eq!(cross_entropy, 8_f64.ln(), epsilon = 1e-6);
+        for (bound, items) in training.losses.iter().zip([96, 12]) {
+            assert_eq!(bound.read_status_blocking().expect("targets are in range").items, items);
+        }
+    }
+}
+
+/// A recording that is thrown away leaves no trace.
+#[test]
+fn a_dropped_recording_does_nothing() {
+    for gpu in adapters::all() {
+        let training = Training::new(gpu);
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        training.losses[0].record(&mut encoder);
+        drop(encoder);
+        assert_eq!(training.read_losses(gpu), [0.0, 0.0], "{}", gpu.adapter_id());
+    }
+}
