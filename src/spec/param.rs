@@ -47,7 +47,7 @@ impl Param {
 
     /// Its name in kernels: where WGSL keeps the word for itself, with an underscore behind it.
     pub(crate) fn member(&self) -> String {
-        let is_reserved = self.name == "smooth";
+        let is_reserved = wgpu::naga::keywords::wgsl::RESERVED.contains(&self.name);
         format!("{}{}", self.name, if is_reserved { "_" } else { "" })
     }
 
