@@ -20,6 +20,7 @@ mod all_pairs;
 mod binary;
 mod boxes;
 mod conditioning;
+mod distances;
 mod metric_learning;
 mod multiclass;
 mod pairs;
