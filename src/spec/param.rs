@@ -40,7 +40,7 @@ impl Param {
         Param { name, default: Value::Word(default), rule: Rule::Word(words), compiled: false }
     }
 
-    /// The same, with kernels of their own for its values.
+    /// The parameter with kernels of their own for its values.
     pub const fn compiled(self) -> Self {
         Param { compiled: true, ..self }
     }
