@@ -148,6 +148,7 @@ const FACTORS: usize = 10;
 const DTYPE: usize = 0;
 const GRADIENT: usize = 2;
 const LAYOUT: usize = 7;
+const WORKGROUP: usize = 8;
 const BUFFERS: usize = 9;
 
 impl Factors {
@@ -261,4 +262,26 @@ pub(super) fn calls(spec: &'static LossSpec) -> Vec<OwnedCall> {
     sets.push(vec![DTYPE, GRADIENT, LAYOUT]);
     sets.push(vec![DTYPE, LAYOUT, BUFFERS]);
     covering::rows(&levels, &sets).iter().map(|row| factors.call(row)).collect()
+}
+
+/// The simplest call of a loss: of f32 in its first layout, everything given and written.
+pub(super) fn simplest(spec: &'static LossSpec) -> OwnedCall {
+    let factors = Factors::new(spec);
+    factors.call(&vec![0; factors.levels().len()])
+}
+
+/// The simplest calls of a loss in every layout, of f32 and of halves, with room for quads or without, of workgroups that are
+/// one subgroup or not, and for every value of its parameters.
+pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
+    let factors = Factors::new(spec);
+    let mut levels = factors.levels();
+    for (factor, levels) in levels[..FACTORS].iter_mut().enumerate() {
+        *levels = match factor {
+            DTYPE | WORKGROUP | BUFFERS => 2,
+            LAYOUT => *levels,
+            _ => 1,
+        };
+    }
+    let all: Vec<usize> = (0..levels.len()).collect();
+    covering::rows(&levels, &covering::subsets(&all, 2)).iter().map(|row| factors.call(row)).collect()
 }

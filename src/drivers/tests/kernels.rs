@@ -48,7 +48,7 @@ pub(super) fn kernels() -> &'static [Used] {
 }
 
 /// The WGSL files in a folder and in those below it, with their paths.
-fn shader_files(folder: &Path) -> Vec<(PathBuf, String)> {
+pub(super) fn shader_files(folder: &Path) -> Vec<(PathBuf, String)> {
     let entries = std::fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read"));
     let files = entries.map(|entry| entry.path()).flat_map(|path| match path.extension() {
         _ if path.is_dir() => shader_files(&path),
