@@ -5,10 +5,14 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{Family, Input, Kind, LossSpec, Param, Value},
+    spec::{Family, Input, Kind, LossSpec, Value},
 };
 
-use crate::{error::CliError, markdown, output};
+use crate::{
+    error::CliError,
+    losses::{defaults, of_family},
+    markdown, output,
+};
 
 const AFTER_HELP: &str = "\
 In shapes N is the length of the first axis, C the number of classes, D that of an embedding's dimensions; d… are any \
@@ -45,21 +49,6 @@ pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
         }
         None => print_all(),
     }
-}
-
-/// The losses of a family, in the order of the catalogue.
-pub fn of_family(family: Family) -> impl Iterator<Item = &'static LossSpec> {
-    losses::ALL.iter().copied().filter(move |spec| spec.family == family)
-}
-
-/// A parameter with its value, as on the command line.
-pub fn setting(param: &Param, value: Value) -> String {
-    format!("{}={value}", param.name)
-}
-
-/// The loss's parameters with their defaults.
-pub fn defaults(spec: &LossSpec) -> impl Iterator<Item = String> {
-    spec.params.iter().map(|param| setting(param, param.default))
 }
 
 fn print_all() -> Result<(), CliError> {

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod eval;
 mod list;
+mod losses;
 mod markdown;
 mod output;
 mod parity;

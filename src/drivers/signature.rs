@@ -80,10 +80,10 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// That of a call with these inputs.
+    /// The signature of a call with these inputs.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) for inputs and options.
+    /// The errors of [`Plan::new`](crate::Plan::new) for inputs and options.
     pub(crate) fn new(
         spec: &'static LossSpec,
         values: &Values,
@@ -113,7 +113,7 @@ impl Signature {
         Ok(signature)
     }
 
-    /// That of a first input of this shape, of which no other input is given yet.
+    /// The signature of a first input of this shape, where no other input is given yet.
     ///
     /// # Errors
     /// [`Error::Shape`] for a shape that the loss does not take.

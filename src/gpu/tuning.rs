@@ -181,7 +181,7 @@ impl Tuning {
         64 * u64::from(self.workgroup_size)
     }
 
-    /// The same with no more lanes than a row of so many classes keeps busy.
+    /// The tuning with no more lanes than a row of so many classes keeps busy.
     pub(crate) fn for_classes(self, classes: u64) -> Self {
         let most = self.workgroup_size;
         let lanes =

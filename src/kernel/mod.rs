@@ -111,7 +111,7 @@ impl Kernel {
         self.with_some_params(values, &names).with_compiled(values)
     }
 
-    /// Those of the loss's parameters that have these names.
+    /// The loss's parameters of these names.
     pub fn with_some_params(mut self, values: &Values, names: &[&str]) -> Self {
         let params = values.spec().params.iter().filter(|param| names.contains(&param.name));
         self.params = params.map(|param| (param.member(), param.default.wgsl_type())).collect();

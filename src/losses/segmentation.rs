@@ -39,7 +39,7 @@ pub use crate::spec::{Activation, Scope};
 
 /// The inputs of all of them. The target is a class index a pixel, or a value for each class of it.
 const REGIONS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Activated), TARGET, CLASS_WEIGHT];
-/// The same with logits.
+/// The inputs of losses with a term for each pixel, whose predictions are logits.
 const LOGITS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Real), TARGET, CLASS_WEIGHT];
 const TARGET: Input =
     Input { as_indices: Some(&CLASSES), ..Input::constant("target", Shape::Rows, Domain::Probability) };

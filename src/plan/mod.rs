@@ -12,6 +12,7 @@ use crate::{
     drivers::{Call, CallTensor, Role, room},
     extra::Extra,
     gpu::pipeline::Pipeline,
+    kernel::Kernel,
     program::{Program, workspace::WorkspaceHeader},
     spec::{Input, LossSpec, Values},
 };
@@ -91,19 +92,26 @@ struct Compiled {
 
 impl Compiled {
     fn new(gpu: &Gpu, loss: &'static str, program: Program) -> Result<Self, Error> {
-        let mut pipelines: Vec<Option<Pipeline>> = vec![None; program.steps.len()];
-        for (index, step) in program.steps.iter().enumerate() {
-            if pipelines[index].is_some() {
-                continue;
-            }
-            // All steps of a kernel at once: its entry points come from one module.
-            let is_same = |other: &usize| Arc::ptr_eq(&program.steps[*other].kernel, &step.kernel);
-            let same: Vec<usize> = (index..program.steps.len()).filter(is_same).collect();
-            let entries: Vec<&'static str> = same.iter().map(|&other| program.steps[other].entry).collect();
-            let found = gpu.pipelines().get(gpu, loss, &step.kernel, &entries)?;
-            same.into_iter().zip(found).for_each(|(other, pipeline)| pipelines[other] = Some(pipeline));
+        // The entry points of a kernel come from one module; of many panels the kernels are few.
+        let mut kernels: Vec<(&Arc<Kernel>, Vec<&'static str>)> = Vec::new();
+        let mut places = Vec::with_capacity(program.steps.len());
+        for step in &program.steps {
+            let known = kernels.iter().position(|(kernel, _)| Arc::ptr_eq(kernel, &step.kernel));
+            let kernel = known.unwrap_or_else(|| {
+                kernels.push((&step.kernel, Vec::new()));
+                kernels.len() - 1
+            });
+            let entries = &mut kernels[kernel].1;
+            let entry = entries.iter().position(|entry| *entry == step.entry).unwrap_or_else(|| {
+                entries.push(step.entry);
+                entries.len() - 1
+            });
+            places.push((kernel, entry));
         }
-        Ok(Compiled { program, pipelines: pipelines.into_iter().flatten().collect() })
+        let compile = |(kernel, entries): &(&Arc<Kernel>, Vec<_>)| gpu.pipelines().get(gpu, loss, kernel, entries);
+        let compiled = kernels.iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        let pipelines = places.into_iter().map(|(kernel, entry)| compiled[kernel][entry].clone()).collect();
+        Ok(Compiled { program, pipelines })
     }
 }
 

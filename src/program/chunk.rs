@@ -27,8 +27,9 @@ pub(crate) struct Split {
     pub items_at_once: u64,
     /// Quads of elements (elementwise), rows, pixels or boxes of one workgroup, or of `parts` of them.
     pub span: u32,
-    /// The same of the workgroups that leave partials, and how many those are.
+    /// Quads, rows, pixels or boxes of one of the workgroups that leave partials.
     pub tally_span: u32,
+    /// How many workgroups leave partials for each such span.
     pub tallies: u32,
     /// Workgroups that share a row, or a sample's pixels.
     pub parts: u32,

@@ -2,8 +2,8 @@
 //! and how far choices are from being made otherwise. Not part of any formula; parity measures errors by it.
 
 use super::{
+    distances::{Measured, Pull},
     dot,
-    pairs::{Measured, Pull},
 };
 use crate::spec::{Anchor, AnchorTerm, Distance, Term, Triplets, Values};
 
@@ -43,7 +43,7 @@ pub(super) fn magnitude(pair: &Measured<'_>) -> f64 {
     if has_direction(pair) { pair.distance + PARALLEL * PARALLEL } else { pair.distance }
 }
 
-/// The same of its gradients, where it is above the largest of their elements.
+/// What rounding errors of a distance's gradients are relative to, where it is above the largest of their elements.
 fn gradient_magnitudes(pair: &Measured<'_>) -> [f64; 2] {
     if !has_direction(pair) {
         return [0.0; 2];

@@ -20,6 +20,7 @@ mod all_pairs;
 mod binary;
 mod boxes;
 mod conditioning;
+mod distances;
 mod metric_learning;
 mod multiclass;
 mod pairs;
@@ -281,14 +282,14 @@ impl Call {
         }
     }
 
-    /// The same of a row.
+    /// The term of a row: NaN where a logit is NaN or +∞.
     fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
         if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
     }
 
-    /// The same of a box, or of a pair or triplet of rows.
+    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite.
     fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);

@@ -77,7 +77,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
 struct Regions<'a> {
     call: &'a Call,
     counted: Vec<usize>,
-    /// Those of the counted pixels, one for each class of each.
+    /// The elements of the counted pixels, one for each class of each.
     elements: Vec<Element>,
     class_weight: &'a [f64],
     scope: Scope,

@@ -111,7 +111,7 @@ pub enum Relation {
     Views,
     /// Every row of `query` with every row of `key`; the positive is the row of the same number.
     Paired,
-    /// The same, and every row of `key` with every row of `query`.
+    /// Every row of `query` with every row of `key`, and the other way round; positives are rows of the same number.
     PairedBothWays,
 }
 

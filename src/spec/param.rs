@@ -40,14 +40,14 @@ impl Param {
         Param { name, default: Value::Word(default), rule: Rule::Word(words), compiled: false }
     }
 
-    /// The same, with kernels of their own for its values.
+    /// The parameter with kernels of their own for its values.
     pub const fn compiled(self) -> Self {
         Param { compiled: true, ..self }
     }
 
     /// Its name in kernels: where WGSL keeps the word for itself, with an underscore behind it.
     pub(crate) fn member(&self) -> String {
-        let is_reserved = self.name == "smooth";
+        let is_reserved = wgpu::naga::keywords::wgsl::RESERVED.contains(&self.name);
         format!("{}{}", self.name, if is_reserved { "_" } else { "" })
     }
 

@@ -111,7 +111,8 @@ pub struct Term {
     /// What rounding errors of the loss are relative to, where that is not its own magnitude but that of the terms it
     /// is a difference of.
     pub magnitude: Option<f64>,
-    /// The same of the gradient of each input, at its largest; empty where there is nothing larger than the gradients.
+    /// What rounding errors of the gradient of each input are relative to, at its largest; empty where that is nothing
+    /// larger than the gradients.
     pub gradient_magnitudes: Vec<f64>,
 }
 
@@ -121,7 +122,7 @@ impl Term {
         Term::per_class(vec![loss], gradients.into())
     }
 
-    /// The same with a magnitude other than that of the loss.
+    /// The term with a magnitude other than that of the loss.
     pub fn of_magnitude(self, magnitude: f64) -> Self {
         Term { magnitude: Some(magnitude), ..self }
     }

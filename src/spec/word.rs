@@ -195,9 +195,9 @@ words! {
         /// All of them.
         #[default]
         All = "all",
-        /// Those with 0 < d(a,n) − d(a,p) ≤ margin.
+        /// Triplets with 0 < d(a,n) − d(a,p) ≤ margin.
         SemiHard = "semi_hard",
-        /// Those with d(a,n) ≤ d(a,p).
+        /// Triplets with d(a,n) ≤ d(a,p).
         Hard = "hard",
     }
 }
@@ -205,7 +205,7 @@ words! {
 words! {
     /// Which of the selected triplets count.
     pub enum Average {
-        /// Those with a loss above 0.
+        /// Triplets with a loss above 0.
         #[default]
         Active = "active",
         /// All of them.
