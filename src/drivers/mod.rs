@@ -10,6 +10,8 @@ mod pairs;
 mod regions;
 mod rows;
 mod signature;
+#[cfg(all(test, feature = "parity"))]
+mod tests;
 
 pub(crate) use signature::Extent;
 pub use signature::Signature;

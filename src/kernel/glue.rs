@@ -74,14 +74,13 @@ impl Glue {
         self.procedure(&signature, &put.join("\n    "));
     }
 
-    /// `put_gradient(index, value)` for one element, `put_gradients(word, values)` for two halves of a word, and
-    /// `put_gradient_quad(quad, values)` for four elements that are bound together. Without a tensor they do nothing.
+    /// `put_gradient(index, value)` for one element and `put_gradients(word, values)` for two halves of a word. Without a
+    /// tensor they do nothing.
     pub fn put_gradients(&mut self, tensor: Option<&TensorView>, adds: bool) {
         let one = tensor.map_or_else(String::new, |tensor| tensor.put("index", "value", adds));
         let halves = tensor.filter(|tensor| tensor.half().is_some());
         let two = halves.map_or_else(String::new, |tensor| tensor.put_word("word", "values", None, adds));
         self.procedure("put_gradient(index: u32, value: f32)", &one);
         self.procedure("put_gradients(word: u32, values: vec2<f32>)", &two);
-        self.put_quad("put_gradient_quad", tensor.filter(|tensor| tensor.quads), adds);
     }
 }

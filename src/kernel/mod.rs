@@ -180,22 +180,33 @@ impl Kernel {
 
     /// The kernel's text.
     pub fn assemble(&self) -> Text {
+        let mut text = Text::default();
+        text.generated(&self.sizes());
+        self.lib().for_each(|file| text.file(file));
+        text.generated(&self.header());
+        self.files.iter().for_each(|file| text.file(*file));
+        text
+    }
+
+    /// The constants that every kernel has.
+    pub fn sizes(&self) -> String {
+        format!("const WORKGROUP_SIZE: u32 = {}u;\nconst BLOCK: u32 = {BLOCK}u;\n", self.workgroup_size)
+    }
+
+    /// The files that every kernel has, and those that its storage types need.
+    pub fn lib(&self) -> impl Iterator<Item = ShaderFile> {
         let reduce = match self.reduce {
             Reduce::Workgroup => shader_file!("lib/reduce_workgroup.wgsl"),
             Reduce::Subgroup => shader_file!("lib/reduce_subgroup.wgsl"),
             Reduce::SingleSubgroup => shader_file!("lib/reduce_single_subgroup.wgsl"),
         };
-        let mut text = Text::default();
-        let size = self.workgroup_size;
-        text.generated(&format!("const WORKGROUP_SIZE: u32 = {size}u;\nconst BLOCK: u32 = {BLOCK}u;\n"));
-        text.file(shader_file!("lib/workspace.wgsl"));
-        text.file(shader_file!("lib/math.wgsl"));
-        text.file(shader_file!("lib/infinity.wgsl"));
-        text.file(reduce);
-        self.storage().for_each(|file| text.file(file));
-        text.generated(&self.header());
-        self.files.iter().for_each(|file| text.file(*file));
-        text
+        let always = [
+            shader_file!("lib/workspace.wgsl"),
+            shader_file!("lib/math.wgsl"),
+            shader_file!("lib/infinity.wgsl"),
+            reduce,
+        ];
+        always.into_iter().chain(self.storage())
     }
 
     /// What the storage types of its tensors need.
@@ -209,7 +220,7 @@ impl Kernel {
     }
 
     /// The structs of the uniforms, the constants, the bindings and the glue.
-    fn header(&self) -> String {
+    pub fn header(&self) -> String {
         let mut header = String::new();
         let mut line = |text: String| {
             header.push_str(&text);

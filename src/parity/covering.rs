@@ -11,7 +11,7 @@ const TRIALS: usize = 12;
 /// Each row is the best of a few, which are made one factor at a time: the level that meets the most combinations that
 /// no earlier row did. For pairs that is close to the fewest rows there can be, the product of the two largest numbers
 /// of levels.
-pub(super) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub(crate) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
     let mut rng = fastrand::Rng::with_seed(1);
     let mut rows = Vec::new();
@@ -55,7 +55,7 @@ fn row(levels: &[usize], missing: &[Missing], first: usize, rng: &mut fastrand::
 }
 
 /// Every set of so many of the factors.
-pub(super) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
+pub(crate) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
     match (size, factors) {
         (0, _) => vec![Vec::new()],
         (_, []) => Vec::new(),

@@ -18,7 +18,7 @@
 mod cases;
 mod choices;
 mod compare;
-mod covering;
+pub(crate) mod covering;
 
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 

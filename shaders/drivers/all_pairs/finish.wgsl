@@ -1,7 +1,7 @@
 // The gradient of an input from what was gathered for its rows, in its storage type. A lane takes a word of elements at a
 // time, a workgroup a contiguous span.
 //
-// The header gives store_word, of the elements' values, and UNIT.
+// A store file gives store_word, which asks for the elements' gradients.
 
 fn gradient_of(element: u32) -> f32 {
     let row = call.first_row + element / call.dimensions;

@@ -1,8 +1,5 @@
 // What the rows of one side owe to the gradient of each row of the other: a lane takes four of these, a workgroup some quads
 // of all of them, and walks over the tiles of the rows that owe.
-//
-// The header gives DIFFERENCES, whether a row is drawn to the other less itself, COSINE, and TO_COLUMNS, which side it is
-// about.
 
 // A column for each of the four. Loops over arrays of the same length are unrolled, and the arrays become registers.
 var<private> total: array<mat4x4<f32>, TILE_QUADS>;
@@ -19,7 +16,12 @@ fn are_before(giver: u32, end: u32) -> vec4<bool> {
 fn weights(plane: u32, receiver: u32, giver: u32) -> mat4x4<f32> {
     let stride = call.stride / 4u;
     let first = plane / 4u + select(receiver * stride + giver / 4u, giver * stride + receiver / 4u, TO_COLUMNS);
-    let quads = mat4x4<f32>(panel[first], panel[first + stride], panel[first + 2u * stride], panel[first + 3u * stride]);
+    let quads = mat4x4<f32>(
+        panel_quads[first],
+        panel_quads[first + stride],
+        panel_quads[first + 2u * stride],
+        panel_quads[first + 3u * stride],
+    );
     if (TO_COLUMNS) {
         return quads;
     }

@@ -1,9 +1,9 @@
 // The values of the panel: of its rows with all columns. A workgroup takes a tile of rows; a lane takes two columns, and
 // holds their sums with each row of the tile in its registers.
 //
-// The header gives MEASURE and how to make a value of a sum: value_of.
+// A measure file gives product_of, and value_of, which makes a value of a sum.
 
-var<private> sums: array<vec2<f32>, TILE_ROWS>;
+var<private> totals: array<vec2<f32>, TILE_ROWS>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
@@ -15,7 +15,7 @@ fn measure_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first_place = (call.first_column + min(first, last_column)) * call.quads;
     let second_place = (call.first_column + min(second, last_column)) * call.quads;
     for (var i = 0u; i < TILE_ROWS; i++) {
-        sums[i] = vec2<f32>();
+        totals[i] = vec2<f32>();
     }
     for (var quad = 0u; quad < call.quads; quad += TILE_QUADS) {
         load_tile(thread, call.first_row + first_row, call.first_row + last_row, quad);
@@ -24,7 +24,7 @@ fn measure_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             let b = rows[second_place + quad + j];
             for (var i = 0u; i < TILE_ROWS; i++) {
                 let x = tile_quad(i, j);
-                sums[i] += vec2<f32>(product_of(x, a), product_of(x, b));
+                totals[i] += vec2<f32>(product_of(x, a), product_of(x, b));
             }
         }
     }
@@ -32,10 +32,10 @@ fn measure_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let row = first_row + i;
         if (row < call.rows) {
             if (first < call.columns) {
-                panel[row * call.stride + first] = value_of(sums[i].x, row, first);
+                panel[row * call.stride + first] = value_of(totals[i].x, row, first);
             }
             if (second < call.columns) {
-                panel[row * call.stride + second] = value_of(sums[i].y, row, second);
+                panel[row * call.stride + second] = value_of(totals[i].y, row, second);
             }
         }
     }

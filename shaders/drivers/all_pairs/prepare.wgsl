@@ -1,7 +1,5 @@
 // Before all else: the rows of an input as quads of f32, zeros behind the last dimension, brought to unit length where the
 // loss measures so. A workgroup takes one row after another.
-//
-// The header gives load_element, by the element's index, and UNIT, UNIT_FLOORED.
 
 fn load_quad(row: u32, quad: u32) -> vec4<f32> {
     let first = row * call.dimensions + 4u * quad;

@@ -3,6 +3,8 @@
 // Embeddings lie side by side as rows of quads of f32, those of one input behind those of the other. The panel has the
 // values of some rows, the anchors, with all rows that they are compared with, the columns; later what each pair adds to
 // the gradients.
+//
+// Joined to what interface.wgsl lists.
 
 // What is known of a row.
 struct Record {

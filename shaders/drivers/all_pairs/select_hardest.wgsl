@@ -1,7 +1,6 @@
 // An anchor's hardest positive and hardest negative, and how they and the anchor draw each other. A workgroup takes an anchor.
 //
-// The header gives load_label, load_weight, load_upstream, store_loss and store_hardest, by the anchor's number; the hook
-// hardest_outcome.
+// The hooks are hardest_outcome and, by choice, relation (hooks/).
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {

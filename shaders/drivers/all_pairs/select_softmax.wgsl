@@ -1,7 +1,7 @@
 // An anchor's cross-entropy: over its values with all columns but itself, against its positives in equal shares. A workgroup
 // takes an anchor. Gradients take the place of the values in the panel.
 //
-// The header gives load_label, load_weight, load_upstream and store_loss, by the anchor's number; the hook relation.
+// The hook, by choice, is relation (hooks/).
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {

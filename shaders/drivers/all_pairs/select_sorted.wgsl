@@ -1,7 +1,8 @@
 // An anchor's loss from its sorted distances. A workgroup takes an anchor. Gradients take the place of the values in the
 // panel.
 //
-// The header gives load_upstream; the hooks positive_outcome and active_positives, which look distances up by what follows.
+// The hooks are positive_outcome and active_positives, which look distances up by what follows, most_triplets and
+// counted_items.
 
 struct Anchor {
     // Where the list of its keys begins, its distances and the sums of those of the negatives, each less the nearest one's,

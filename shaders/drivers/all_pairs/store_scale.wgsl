@@ -1,4 +1,6 @@
-// The gradient of the logarithm of the scale, a single value, of which the header gives store_word.
+// The gradient of the logarithm of the scale, a single value.
+//
+// A store file gives store_word.
 
 fn gradient_of(element: u32) -> f32 {
     return gradient_scale() * workspace.slope;

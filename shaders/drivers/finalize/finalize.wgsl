@@ -1,7 +1,6 @@
 // Sums the partials of all workgroups, in a fixed order, by one workgroup.
 //
-// Of `call`, `measured` is 1 where `workspace.divisor` holds the divisor; `pixel_weight` and `score_weight` are the weights of
-// a loss's two terms.
+// Joined to what interface.wgsl lists.
 
 // Of the partials before `end`.
 fn sum_of_losses(thread: Thread, end: u32) -> f32 {

@@ -1,7 +1,7 @@
-// Losses of regions, the last step: the slopes of the scores, which drivers/score_regions.wgsl leaves, brought to the
+// Losses of regions, the last step: the slopes of the scores, which score_regions.wgsl leaves, brought to the
 // pixels, whose probabilities are computed anew.
 //
-// Joined to lib/regions.wgsl and lib/pixels.wgsl; a store file gives PIXELS_A_LANE and store_pixels.
+// Joined to regions.wgsl and pixels.wgsl; a store file gives PIXELS_A_LANE and store_pixels.
 
 // What a part of the pixels belongs to, and the slope of the pixels' term.
 struct Segment {

@@ -4,9 +4,7 @@
 // Loops over a strip have constant bounds, so that compilers unroll them. Arrays are never handed over: naga copies one that
 // a loop runs over for each of its steps.
 //
-// The header gives: STRIP, STRIPS (whether there are several), SOFTMAX, SIGMOID, INDEX_TARGET, CHECKS_PREDICTION,
-// CHECKS_WEIGHT; load_first and load_second (by element), load_target and is_ignored (by pixel), load_class_weight (by
-// class).
+// Joined to what interface_of_pixels.wgsl lists.
 
 alias Strip = array<f32, STRIP>;
 alias Regions = array<Region, STRIP>;

@@ -1,6 +1,6 @@
 // What the kernels of regions share: the sums of a region, and where they are kept.
 //
-// The header gives records and load_class_weight (by class), the hooks by choice a pixels' term (hooks/pixel_term.wgsl).
+// The hooks give, by choice, a term for each pixel (hooks/).
 
 // The sums over a region of p·t, its overlap, and of what misses it: p·(1 − t), the false positives, and t·(1 − p), the
 // false negatives; with squares (p − t)² and p² − t². Or a score's derivatives by these.

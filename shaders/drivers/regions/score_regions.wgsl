@@ -1,7 +1,7 @@
 // The scores of a loss of regions from the sums of `sum_regions`, and each class's slopes by them: what
 // `evaluate_gradients` multiplies with. A workgroup takes a span of scores, its lanes the parts and classes of one.
 //
-// The header gives: load_upstream and store_loss (by score).
+// Joined to what interface_of_scores.wgsl lists, and regions.wgsl; the hook is region_loss.
 
 // The sums of a score's classes over the parts of its segment. Classes that share a score have weights in it.
 fn region_of(thread: Thread, segment: u32, first_class: u32, classes: u32) -> Region {

@@ -1,6 +1,6 @@
 // Losses of regions, the first step: the sums of each class over a part of the pixels, a workgroup a part.
 //
-// Joined to lib/regions.wgsl and lib/pixels.wgsl. The header gives MASS_OF_WEIGHTS too.
+// Joined to regions.wgsl and pixels.wgsl.
 
 // The sums of a block of pixels and of all, with those of the pixels' term: its losses, and what their mean divides by.
 var<private> block_sums: Regions;

@@ -1,6 +1,6 @@
 // Row losses, a lane a row: for few classes, and for classes that lie apart, where the lanes' logits lie side by side.
 //
-// Joined to lib/rows.wgsl and lib/walk.wgsl; a store_lane file gives ROWS_A_LANE and evaluate_rows.
+// Joined to rows.wgsl and walk.wgsl; a store_lane file gives ROWS_A_LANE and evaluate_rows.
 
 // The row of that index, finished, by this lane alone. There may be none.
 fn evaluate_row(index: u32) -> Row {

@@ -2,8 +2,8 @@
 // take. Each step is a dispatch of its own: the states of the parts, the rows joined from them, and the gradients.
 // `rows` holds a record for each row and one for each of its parts.
 //
-// Joined to lib/rows.wgsl and a walk file; a store_row file gives store_row. Lanes run along the classes where these lie side by side,
-// else along the rows.
+// Joined to rows.wgsl and a walk file; a store_row file gives store_row. Lanes run along the classes where these lie
+// side by side, else along the rows.
 
 // The rows and the columns of one workgroup.
 struct Part {

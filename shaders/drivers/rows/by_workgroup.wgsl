@@ -1,7 +1,7 @@
 // Row losses, a workgroup a row: its lanes interleave along the classes, which lie side by side. A workgroup owns a
 // contiguous span of rows and works on one at a time.
 //
-// Joined to lib/rows.wgsl and a walk file; a store_row file gives store_row.
+// Joined to rows.wgsl and a walk file; a store_row file gives store_row.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {

@@ -1,7 +1,7 @@
 // What the row drivers share: how a row is read, how the states of its parts are merged, and what becomes of it.
 //
-// Joined to what interface.wgsl lists; a walk file gives walk and walk_middle; the hooks row_outcome, class_gradient and, by choice,
-// others (hooks/).
+// Joined to what interface.wgsl lists; a walk file gives walk and walk_middle; the hooks row_outcome, class_gradient
+// and, by choice, others (hooks/).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;

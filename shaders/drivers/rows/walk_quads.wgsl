@@ -1,4 +1,4 @@
-// The walks of lib/walk.wgsl by quads, four columns in one load. Quads begin at a multiple of four in memory, rows may
+// The walks of walk.wgsl by quads, four columns in one load. Quads begin at a multiple of four in memory, rows may
 // not: the columns before and behind whole quads, three at most, are walked over one by one.
 
 // The first and the end of the columns that make whole quads.

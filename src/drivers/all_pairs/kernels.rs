@@ -206,7 +206,7 @@ impl Kernels<'_> {
             Which::Sort => Draft::new("sort").writes(Lists).files([shader_file!("drivers/all_pairs/sort.wgsl")]),
             Which::Select => self.select(),
             Which::Gather { to_columns } => {
-                let panel = TensorView::new(Panel.name(), Holds::Values("vec4<f32>"), Access::Read);
+                let panel = TensorView::new("panel_quads", Holds::Values("vec4<f32>"), Access::Read);
                 Draft::new("gather")
                     .reads(Rows)
                     .reads(Records)
@@ -268,7 +268,7 @@ impl Kernels<'_> {
     fn list(&self) -> Draft {
         use Memory::{Lists, Panel, Records};
         let mut draft = Draft::new("list_pairs").reads(Panel).writes(Lists).writes(Records);
-        draft.kernel = draft.kernel.with_params(self.call.values);
+        draft.kernel = draft.kernel.with_compiled(self.call.values);
         draft = self.labels().into_iter().fold(draft, Draft::tensor);
         load_label(&mut draft);
         draft
@@ -343,10 +343,12 @@ impl Kernels<'_> {
 
     /// Which rows belong to an anchor, where the loss has no hook for it: those of its label.
     fn default_relation(&self) -> Option<ShaderFile> {
-        let relation = shader_file!("drivers/all_pairs/hooks/relation.wgsl");
-        (self.all_pairs.relation == Relation::Labelled).then_some(relation)
+        (self.all_pairs.relation == Relation::Labelled).then_some(LABELLED)
     }
 }
+
+/// The hook of losses of labelled rows.
+pub(in crate::drivers) const LABELLED: ShaderFile = shader_file!("drivers/all_pairs/hooks/relation.wgsl");
 
 /// `load_label(index)`: the label of an anchor, where there are labels.
 fn load_label(draft: &mut Draft) {

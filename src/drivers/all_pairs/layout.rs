@@ -23,7 +23,7 @@ const TILE_ROWS: u64 = 16;
 const LIST_PLANES: u64 = 4;
 
 /// Bytes of what is known of a row: `Record` in `shaders/drivers/all_pairs/records.wgsl`.
-pub(super) const RECORD_SIZE: u64 = 88;
+pub(in crate::drivers) const RECORD_SIZE: u64 = 88;
 
 /// What the steps leave for each other, besides the workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@
 
 mod comparison;
 mod finish;
-mod kernels;
-mod layout;
+pub(super) mod kernels;
+pub(super) mod layout;
 mod panels;
 mod sorting;
 

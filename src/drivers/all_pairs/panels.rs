@@ -89,19 +89,11 @@ impl Builder<'_> {
         // Of sorted distances each looks up some others, and positives do so twice.
         let look_ups = if lists > 0 { 8 * (u64::from(set.max(1).ilog2()) + 2) } else { 2 };
         let tuning = self.widened(|lanes| (2 + look_ups) * walk(lanes) + 24 * lanes)?;
-        let words = block! {
-            columns,
-            stride,
-            first_row,
-            first_column,
-            first_item,
-            upstream_stride: self.call.upstream_stride(),
-            counts,
-        };
+        let words = block! { columns, stride, first_row, upstream_stride: self.call.upstream_stride() };
         let words = words.and(match self.anchors {
-            Anchors::Softmax => block! { direction, half: self.call.signature.batch as u32 },
-            Anchors::Hardest => Block::default(),
-            Anchors::Sorted => block! { plane: list, list, to_list: 2 * list },
+            Anchors::Softmax => block! { first_item, direction, counts },
+            Anchors::Hardest => block! { first_column, first_item, counts },
+            Anchors::Sorted => block! { first_column, plane: list, list, to_list: 2 * list },
         });
         let words = words.and(self.value_scale());
         self.step(Which::Select, tuning, words, [rows.into(), 1, 1])

@@ -1,4 +1,4 @@
-//! Functions that load and store the tensors of regions: what `shaders/drivers/regions/` lists.
+//! Functions that load and store the tensors of regions.
 
 use super::super::{Call, gradient_view, input_view, is_ignored, load_optional, view};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     spec::{CLASS_WEIGHT, UPSTREAM},
 };
 
-/// What `pixels.wgsl` lists, of targets as class indices or as values.
+/// What `shaders/drivers/regions/interface_of_pixels.wgsl` lists, of targets as class indices or as values.
 pub(super) fn of_pixels(call: &Call<'_>, is_index: bool, views: &[TensorView]) -> Glue {
     let spec = call.spec();
     let (first, target) = (&spec.inputs[0], input_view(views, spec.inputs[1].name));
@@ -20,7 +20,7 @@ pub(super) fn of_pixels(call: &Call<'_>, is_index: bool, views: &[TensorView]) -
     glue
 }
 
-/// What `score_regions.wgsl` lists.
+/// What `shaders/drivers/regions/interface_of_scores.wgsl` lists.
 pub(super) fn of_scores(views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
     load_optional(&mut glue, views, &CLASS_WEIGHT);

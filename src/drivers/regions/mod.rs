@@ -1,7 +1,7 @@
 //! Losses of regions: one item a score of the overlap of regions with their targets. What is walked over are pixels.
 
 mod glue;
-mod scores;
+pub(super) mod scores;
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
         workspace,
         workspace::WorkspaceHeader,
     },
-    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, Shape, Values, shader_file},
+    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, ShaderFile, Shape, Values, shader_file},
 };
 use scores::{ScoreSplit, Scores};
 
@@ -236,7 +236,7 @@ impl Form<'_> {
         kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("drivers/regions/regions.wgsl")]);
         match has_term {
             true => kernel.join([shader_file!("drivers/regions/ratio.wgsl"), call.spec().shader]),
-            false => kernel.join([shader_file!("drivers/regions/hooks/pixel_term.wgsl")]),
+            false => kernel.join([NO_TERM]),
         }
         let stores_halves = call.has_gradients() && call.first_dtype().is_half();
         kernel.join([
@@ -272,7 +272,7 @@ impl Form<'_> {
             call.spec().shader,
         ]);
         if self.regions.terms.is_none() {
-            kernel.join([shader_file!("drivers/regions/hooks/pixel_term.wgsl")]);
+            kernel.join([NO_TERM]);
         }
         kernel.join([shader_file!("drivers/regions/score_regions.wgsl")]);
         let place = |binding: &Binding| items.whole(binding);
@@ -306,6 +306,9 @@ impl Form<'_> {
         }
     }
 }
+
+/// The hook of a loss without a term for each pixel.
+pub(super) const NO_TERM: ShaderFile = shader_file!("drivers/regions/hooks/pixel_term.wgsl");
 
 /// The bindings with the records before the workspace.
 fn with_records(mut bindings: Vec<Binding>) -> Vec<Binding> {

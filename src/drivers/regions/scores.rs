@@ -40,7 +40,7 @@ pub(super) struct ScoreSplit {
 }
 
 /// Bytes of a record: `Region` in `shaders/drivers/regions/regions.wgsl`.
-pub(super) const RECORD_SIZE: u64 = 16;
+pub(in crate::drivers) const RECORD_SIZE: u64 = 16;
 
 impl Scores {
     pub fn new(regions: Regions, call: &Call<'_>) -> Self {

@@ -32,7 +32,9 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, views: &[TensorView]) -> Glue {
     glue.put_quad("store_value_quad", in_quads(values), false);
     glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_row"));
     glue.store("argmax", "i32", view(views, "argmax_of_row"));
-    glue.put_gradients(gradient_view(views, first.name), call.adds());
+    let gradient = gradient_view(views, first.name);
+    glue.put_gradients(gradient, call.adds());
+    glue.put_quad("put_gradient_quad", in_quads(gradient), call.adds());
     glue
 }
 

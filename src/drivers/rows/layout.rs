@@ -152,4 +152,4 @@ pub(super) fn split_of(layout: RowLayout, shape: RowShape, tuning: Tuning) -> Sp
 }
 
 /// Bytes of a record of rows by parts: `Row` in `shaders/drivers/rows/rows.wgsl`.
-pub(super) const RECORD_SIZE: u64 = 128;
+pub(in crate::drivers) const RECORD_SIZE: u64 = 128;

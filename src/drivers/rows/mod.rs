@@ -1,7 +1,7 @@
 //! Losses and functions of rows of classes: one item a row.
 
 mod glue;
-mod layout;
+pub(super) mod layout;
 
 use super::{
     At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
@@ -84,6 +84,14 @@ impl Room for Rows {
         call.signature.has_labels().then(|| Extra::Correct(found.correct())).into_iter().collect()
     }
 }
+
+/// What takes the place of the groups of hooks that a loss has not.
+pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
+    (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
+    (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
+    (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
+    (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
+];
 
 /// Whether four elements are loaded and stored at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,14 +232,8 @@ impl Form<'_> {
 
     /// What the hooks are joined to.
     fn files(&self) -> Vec<ShaderFile> {
-        let optional = [
-            (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
-            (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
-            (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
-            (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
-        ];
-        let mut files: Vec<ShaderFile> =
-            optional.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks)).map(|(_, file)| file).collect();
+        let absent = HOOKS.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks));
+        let mut files: Vec<ShaderFile> = absent.map(|(_, file)| file).collect();
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {
