@@ -151,7 +151,7 @@ pub(crate) fn draw_batch(
     first: &[f64],
     rng: &mut fastrand::Rng,
 ) -> Vec<f64> {
-    let is_cosine = values.has("distance") && values.word("distance") == Distance::Cosine.name();
+    let is_cosine = values.word_or("distance", Distance::Euclidean) == Distance::Cosine;
     let has_distances = values.has("distance") && !is_cosine;
     let scale = if values.has("normalize") && !values.flag("normalize") {
         // So that dot products over the temperature are moderate.

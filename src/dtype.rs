@@ -44,7 +44,7 @@ impl DType {
         elements.saturating_mul(self.size() as u64).saturating_add(3) / 4 * 4
     }
 
-    /// The same up to a whole number of quads: four elements, which kernels load and store at once.
+    /// Bytes of `elements` filled up to whole quads: four elements, which kernels load and store at once.
     pub(crate) const fn size_in_quads(self, elements: u64) -> u64 {
         self.buffer_size(elements.saturating_add(3) / 4 * 4)
     }

@@ -1,22 +1,29 @@
 //! The one error type.
 
 use crate::{
-    DType, Reduction, losses,
-    spec::{Input, Rule},
+    DType, Reduction,
+    spec::{Input, LossSpec, Rule},
+    suggest,
 };
 
-/// Everything that can go wrong, with what and where in fields.
+/// Everything that can go wrong, with fields that say what and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No loss has this name.
-    #[error("no loss is called `{found}`; `wgloss list` shows those there are")]
+    #[error("no loss is called `{found}`; {}", meant_loss(found, known))]
     UnknownLoss {
         /// The name asked for.
         found: String,
+        /// The losses there are.
+        known: Vec<&'static str>,
     },
     /// The loss has no parameter of this name.
-    #[error("{loss}: no parameter is called `{parameter}`; it has {}", listed(known))]
+    #[error(
+        "{loss}: no parameter is called `{parameter}`; it has {}{}",
+        listed(known),
+        suggest::hint(parameter, known)
+    )]
     UnknownParameter {
         /// The loss.
         loss: &'static str,
@@ -32,9 +39,9 @@ pub enum Error {
         loss: &'static str,
         /// The parameter.
         parameter: &'static str,
-        /// What it may be.
+        /// The values it may have.
         rule: Rule,
-        /// What was given.
+        /// The value given.
         found: String,
     },
     /// A list of parameter values has the wrong length.
@@ -42,9 +49,9 @@ pub enum Error {
     ParameterCount {
         /// The loss.
         loss: &'static str,
-        /// How many it has.
+        /// How many parameters the loss has.
         expected: usize,
-        /// How many were given.
+        /// How many values were given.
         found: usize,
     },
     /// An option (upstream gradient, accumulation weight) is not a finite number.
@@ -54,7 +61,7 @@ pub enum Error {
         loss: &'static str,
         /// The option.
         option: &'static str,
-        /// What was given.
+        /// The value given.
         found: f32,
     },
     /// The adapter cannot run kernels laid out like this.
@@ -62,13 +69,17 @@ pub enum Error {
     Tuning {
         /// The field of [`Tuning`](crate::Tuning).
         field: &'static str,
-        /// What it may be.
+        /// The values it may have.
         rule: String,
-        /// What was given.
+        /// The value given.
         found: String,
     },
     /// No reduction has this name.
-    #[error("no reduction is called `{found}`; there are none, sum, mean, weighted_mean and batch_mean")]
+    #[error(
+        "no reduction is called `{found}`; there are {}{}",
+        listed(&Reduction::ALL.map(Reduction::name)),
+        suggest::hint(found, Reduction::ALL.map(Reduction::name))
+    )]
     UnknownReduction {
         /// The name given.
         found: String,
@@ -82,13 +93,13 @@ pub enum Error {
         tensor: String,
     },
     /// An input or output was given that the loss does not have, or the same one twice.
-    #[error("{loss}: unexpected `{tensor}`; it takes {}", listed(known))]
+    #[error("{loss}: unexpected `{tensor}`; it takes {}{}", listed(known), suggest::hint(tensor, known))]
     UnexpectedTensor {
         /// The loss.
         loss: &'static str,
         /// The name given.
         tensor: String,
-        /// What the loss takes.
+        /// The tensors that the loss takes.
         known: Vec<String>,
     },
     /// A tensor has the wrong shape.
@@ -98,9 +109,9 @@ pub enum Error {
         loss: &'static str,
         /// The tensor.
         tensor: &'static str,
-        /// The shape it must have.
+        /// The shape that the tensor must have.
         expected: String,
-        /// Its shape.
+        /// The tensor's shape.
         found: Vec<usize>,
     },
     /// A tensor has a row stride that it cannot have.
@@ -112,7 +123,7 @@ pub enum Error {
         loss: &'static str,
         /// The tensor.
         tensor: &'static str,
-        /// Its row stride.
+        /// The tensor's row stride.
         found: usize,
         /// The length of a row.
         least: usize,
@@ -122,7 +133,7 @@ pub enum Error {
     Strided {
         /// The tensor's shape.
         shape: Vec<usize>,
-        /// Its row stride.
+        /// The tensor's row stride.
         row_stride: usize,
     },
     /// The number of elements given does not fill the shape given.
@@ -130,9 +141,9 @@ pub enum Error {
     Length {
         /// The shape.
         shape: Vec<usize>,
-        /// The elements it holds.
+        /// The elements that the shape holds.
         expected: usize,
-        /// The elements there are.
+        /// The elements given.
         found: usize,
     },
     /// A tensor has the wrong storage type.
@@ -140,21 +151,24 @@ pub enum Error {
     DType {
         /// The loss and tensor, or what was done with it.
         tensor: String,
-        /// The type it must have.
+        /// The types that the tensor may have.
         expected: String,
-        /// The type it has.
+        /// The type that the tensor has.
         found: DType,
     },
     /// Targets that the loss does not allow. Their items contributed nothing.
-    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {}", checked(loss))]
+    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {rule}")]
     Target {
         /// The loss.
         loss: &'static str,
-        /// How many items. Of losses of regions, how many elements: classes of pixels, or whole pixels whose index names
-        /// no class.
+        /// How many items. Of losses of regions, how many elements: classes of pixels, or whole pixels whose index
+        /// names no class.
         count: u64,
-        /// The index of the first one, counted over the flattened items: of regions, over the pixels `[N, d…]`.
+        /// The index of the first item out of range, counted over the flattened items: of regions, over the pixels `[N,
+        /// d…]`.
         first: u64,
+        /// The values that the checked inputs of the loss may have.
+        rule: String,
     },
     /// The reduction does not exist for what it is asked of.
     #[error("{loss}: an `upstream` per item needs the reduction `none`, found `{reduction}`")]
@@ -201,11 +215,11 @@ pub enum Error {
         loss: &'static str,
         /// The tensor.
         tensor: String,
-        /// Where the tensor starts.
+        /// The tensor's start, in bytes.
         offset: u64,
-        /// Bytes needed from there.
+        /// Bytes that the tensor needs from its start.
         needed: u64,
-        /// Bytes there are from there.
+        /// Bytes that the buffer has from there.
         available: u64,
     },
     /// A caller's buffer lacks a usage flag.
@@ -215,9 +229,9 @@ pub enum Error {
         loss: &'static str,
         /// The tensor.
         tensor: String,
-        /// The flags it needs.
+        /// The flags that the buffer needs.
         needed: wgpu::BufferUsages,
-        /// The flags it has.
+        /// The flags that the buffer has.
         found: wgpu::BufferUsages,
     },
     /// An offset into a caller's buffer is not aligned as the adapter asks.
@@ -229,7 +243,7 @@ pub enum Error {
         tensor: String,
         /// The offset given.
         offset: u64,
-        /// What it must be a multiple of.
+        /// The number that offsets must be multiples of.
         alignment: u64,
     },
     /// An output overlaps another tensor in the same buffer.
@@ -239,7 +253,7 @@ pub enum Error {
         loss: &'static str,
         /// The output.
         output: String,
-        /// The tensor it overlaps.
+        /// The tensor that the output overlaps.
         other: String,
     },
     /// A tensor belongs to another device than the one it is used on.
@@ -250,24 +264,24 @@ pub enum Error {
         /// The tensor.
         tensor: String,
     },
-    /// What was asked needs more than the adapter allows and cannot be split.
+    /// A call needs more than the adapter allows and cannot be split.
     #[error("{what} needs {needed}, but {limit} is {available} on {adapter}")]
     Limit {
-        /// What was asked.
+        /// The call, or the part of it that needs too much.
         what: String,
         /// The limit, as wgpu names it.
         limit: &'static str,
-        /// What would be needed.
+        /// How much would be needed.
         needed: u64,
-        /// What there is.
+        /// How much there is.
         available: u64,
         /// The adapter.
         adapter: String,
     },
     /// No adapter matches.
-    #[error("no adapter {}; there are {}", wanted(asked), listed(found))]
+    #[error("no adapter {}; there are {}{}", wanted(asked), listed(found), meant_adapter(asked, found))]
     NoAdapter {
-        /// What was asked for; empty: any.
+        /// The selector asked for; empty: any adapter.
         asked: String,
         /// The adapters there are, as `backend:name`.
         found: Vec<String>,
@@ -277,39 +291,55 @@ pub enum Error {
     NoDevice {
         /// The adapter.
         adapter: String,
-        /// What the driver said.
+        /// The driver's words.
         reason: String,
     },
     /// The device has no memory left for what was asked.
     #[error("out of device memory: {what}")]
     OutOfMemory {
-        /// What the memory was for.
+        /// The use that the memory was for.
         what: String,
     },
     /// The device was lost or destroyed: what it holds is gone, make a new [`Gpu`](crate::Gpu).
     #[error("the device was lost: {reason}")]
     DeviceLost {
-        /// What the driver said.
+        /// The driver's words.
         reason: String,
     },
-    /// A kernel did not compile: an error in wgloss. Please report it.
-    #[error("{loss}: the shader did not compile (an error in wgloss, please report it): {location}: {message}")]
+    /// A kernel did not compile. Where the loss is one of wgloss's own that is an error in wgloss: please report it.
+    #[error("{loss}: the shader did not compile ({}): {location}: {message}", at_fault(*built_in))]
     Shader {
         /// The loss.
         loss: &'static str,
-        /// File and line.
+        /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
+        built_in: bool,
+        /// File and line: of a caller's own loss, where its hooks do not fit what calls them, also one of wgloss's.
         location: String,
-        /// What the compiler said.
+        /// The compiler's words.
         message: String,
     },
     /// The device refused an operation: a buffer of another device, a destroyed one, or an error in wgloss.
     #[error("{what}: the device refused it: {message}")]
     Refused {
-        /// What was being done.
+        /// The operation.
         what: String,
-        /// What wgpu said.
+        /// The words of wgpu.
         message: String,
     },
+}
+
+impl Error {
+    /// The error of targets that the loss does not allow, as reading its result gives it.
+    ///
+    /// ```
+    /// use wgloss::{Error, losses};
+    /// let error = Error::target(losses::find("hinge")?, 2, 7);
+    /// assert_eq!(error.to_string(), "hinge: 2 item(s) out of range, the first at index 7: `target` must be −1 or 1");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn target(spec: &LossSpec, count: u64, first: u64) -> Self {
+        Error::Target { loss: spec.name, count, first, rule: checked(spec) }
+    }
 }
 
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
@@ -319,17 +349,34 @@ fn listed<S: AsRef<str>>(names: &[S]) -> String {
     names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// What the checked inputs of a loss must be.
-fn checked(loss: &str) -> String {
-    let inputs =
-        losses::find(loss).map_or(&[][..], |spec| spec.inputs).iter().filter(|input| input.domain.is_checked());
+/// The rule of each checked input of a loss.
+fn checked(spec: &LossSpec) -> String {
     let rule = |input: &Input| {
         let index = input.as_indices.map_or_else(String::new, |indices| format!(" or an index {}", indices.domain));
         format!("`{}` must be {}{index}", input.name, input.domain)
     };
-    inputs.map(rule).collect::<Vec<_>>().join(", ")
+    let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
+    checked.map(rule).collect::<Vec<_>>().join(", ")
+}
+
+/// The advice on a loss that does not exist. Elsewhere names of losses end with `loss`, here they do not.
+fn meant_loss(found: &str, known: &[&str]) -> String {
+    let lower = found.to_lowercase();
+    let bare = lower.strip_suffix("loss").unwrap_or(&lower);
+    match suggest::nearest(found, known).or_else(|| suggest::nearest(bare, known)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`wgloss list` shows those there are".to_string(),
+    }
+}
+
+fn meant_adapter(asked: &str, found: &[String]) -> String {
+    suggest::hint(asked, found.iter().flat_map(|id| suggest::selectors(id)))
 }
 
 fn wanted(asked: &str) -> String {
     if asked.is_empty() { "was found".to_string() } else { format!("matches `{asked}`") }
+}
+
+fn at_fault(built_in: bool) -> &'static str {
+    if built_in { "an error in wgloss, please report it" } else { "an error in the loss's own hooks" }
 }

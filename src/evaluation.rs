@@ -1,13 +1,15 @@
 //! The first two levels of the API: losses of host tensors and of device tensors.
 
 use crate::{
-    Error, Gpu, HostTensor, Loss, Named, Options, Tensor,
-    plan::{BoundPlan, Plan, Status, gradient_name},
-    readback,
+    Error, Extra, Gpu, HostTensor, Loss, Mining, Named, Options, Tensor,
+    drivers::gradient_name,
+    gpu::readback,
+    plan::{BoundPlan, Plan},
 };
 
 /// Loss and gradients in host memory.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// The loss: a scalar, or one value per item with [`Reduction::None`](crate::Reduction::None). Always f32.
     pub loss: HostTensor<'static>,
@@ -15,40 +17,55 @@ pub struct Evaluation {
     pub items: u64,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
     pub gradients: Named<HostTensor<'static>>,
+    /// The statistics asked for, by name; see [`Statistics`](crate::Statistics).
+    pub statistics: Named<HostTensor<'static>>,
+    /// What the loss's driver tells besides; the methods give each by its name.
+    pub extras: Vec<Extra>,
+}
+
+impl Evaluation {
+    /// A loss of so many items, without gradients, statistics and extras: for those who read the buffers of a
+    /// [`Plan`] themselves.
+    pub fn new(loss: HostTensor<'static>, items: u64) -> Self {
+        Evaluation { loss, items, gradients: Named::new(), statistics: Named::new(), extras: Vec::new() }
+    }
+
     /// How many of the items that counted have their target as the predicted class; `None` for losses without class
     /// indices as targets.
-    pub correct: Option<u64>,
-    /// The terms of a loss that is a sum of two, by name and without their weights; empty for others.
-    pub terms: Named<f32>,
-    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
-    pub log_sum_exp: Option<HostTensor<'static>>,
-    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
-    pub argmax: Option<HostTensor<'static>>,
-    /// What a triplet loss of a whole batch found; `None` for other losses.
-    pub mining: Option<Mining>,
-    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
-    pub hardest: Option<Hardest<HostTensor<'static>>>,
-}
-
-/// What a triplet loss of a whole batch found in it: what trainers plot.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mining {
-    /// The triplets that the loss selected: of `triplet_batch_hard` one for each anchor that counts, of
-    /// `triplet_semi_hard` one for each pair that counts.
-    pub triplets: u64,
-    /// How many of them have a loss above 0.
-    pub active: u64,
-    /// The mean distance of two rows of one label, over all ordered pairs; 0 if there are none.
-    pub positive_distance: f32,
-    /// The mean distance of two rows of different labels, over all ordered pairs; 0 if there are none.
-    pub negative_distance: f32,
-}
-
-impl Mining {
-    /// The part of the selected triplets that is active; 0 if there are none.
-    pub fn active_fraction(&self) -> f64 {
-        if self.triplets == 0 { 0.0 } else { self.active as f64 / self.triplets as f64 }
+    pub fn correct(&self) -> Option<u64> {
+        Extra::correct(&self.extras)
     }
+
+    /// The terms of a loss that is a sum of two, by name and without their weights; empty for others.
+    pub fn terms(&self) -> Named<f32> {
+        Extra::terms(&self.extras)
+    }
+
+    /// What a triplet loss of a whole batch found; `None` for other losses.
+    pub fn mining(&self) -> Option<Mining> {
+        Extra::mining(&self.extras)
+    }
+
+    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
+    pub fn log_sum_exp(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("log_sum_exp")
+    }
+
+    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
+    pub fn argmax(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("argmax")
+    }
+
+    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
+    pub fn hardest(&self) -> Option<Hardest<&HostTensor<'static>>> {
+        hardest(&self.statistics)
+    }
+}
+
+/// The rows mined, among statistics.
+fn hardest<T>(statistics: &Named<T>) -> Option<Hardest<&T>> {
+    let (positive, negative) = (statistics.get("hardest_positive")?, statistics.get("hardest_negative")?);
+    Some(Hardest { positive, negative })
 }
 
 /// The rows that each anchor of `triplet_batch_hard` has mined, `[N]`, i32: −1 for an anchor that does not count.
@@ -62,18 +79,15 @@ pub struct Hardest<T> {
 
 /// Loss and gradients in device memory: nothing is read back until [`Output::read`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Output {
     /// The loss: a scalar, or one value per item with [`Reduction::None`](crate::Reduction::None). Always f32.
     pub loss: Tensor,
     /// The gradient of each differentiable input, by the input's name, in its shape and type.
-    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) it is the input's own tensor.
+    /// With [`Gradients::InPlace`](crate::Gradients::InPlace) that is the input's own tensor.
     pub gradients: Named<Tensor>,
-    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
-    pub log_sum_exp: Option<Tensor>,
-    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
-    pub argmax: Option<Tensor>,
-    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
-    pub hardest: Option<Hardest<Tensor>>,
+    /// The statistics asked for, by name; see [`Statistics`](crate::Statistics).
+    pub statistics: Named<Tensor>,
     bound: BoundPlan,
 }
 
@@ -85,7 +99,8 @@ impl Plan {
     /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
     /// let gpu = Gpu::new_blocking()?;
     /// let ty = TensorType::new(DType::F32, [3]);
-    /// let plan = Plan::new(&gpu, &Mse, &Named::new().with("prediction", ty.clone()).with("target", ty.clone()), Reduction::Sum)?;
+    /// let types = Named::new().with("prediction", ty.clone()).with("target", ty.clone());
+    /// let plan = Plan::new(&gpu, &Mse, &types, Reduction::Sum)?;
     /// let (prediction, target) = (Tensor::zeros(&gpu, ty.clone())?, Tensor::zeros(&gpu, ty)?);
     /// let output = plan.bind_tensors(&Named::new().with("prediction", prediction.clone()).with("target", target))?;
     /// for step in 0..3 {
@@ -99,8 +114,8 @@ impl Plan {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that is
-    /// not what the plan was made for.
+    /// The errors of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that
+    /// is not what the plan was made for.
     pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
         for (name, tensor) in inputs.iter() {
             self.expect(name, tensor)?;
@@ -121,9 +136,10 @@ impl Plan {
                 gradients = gradients.with(input.name, tensor.clone());
             }
         }
-        let hardest = output("hardest_positive").zip(output("hardest_negative"));
-        let hardest = hardest.map(|(positive, negative)| Hardest { positive, negative });
-        Ok(Output { loss, gradients, log_sum_exp: output("log_sum_exp"), argmax: output("argmax"), hardest, bound })
+        let is_statistic = |name: &str| name != "loss" && !name.starts_with("grad.");
+        let statistics = outputs.iter().filter(|(name, _)| is_statistic(name));
+        let statistics = statistics.map(|(name, tensor)| (name.to_string(), tensor.clone())).collect();
+        Ok(Output { loss, gradients, statistics, bound })
     }
 
     fn expect(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
@@ -187,17 +203,31 @@ impl Output {
     /// [`Output::read`], waiting for it.
     ///
     /// # Errors
-    /// As [`Output::read`].
+    /// The errors of [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read_blocking(&self) -> Result<Evaluation, Error> {
         let ranges: Vec<_> = self.tensors().map(Tensor::range).chain([self.bound.status_range()]).collect();
         self.evaluation(readback::read_blocking(self.loss.gpu(), &ranges)?)
     }
 
+    /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
+    pub fn log_sum_exp(&self) -> Option<&Tensor> {
+        self.statistics.get("log_sum_exp")
+    }
+
+    /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
+    pub fn argmax(&self) -> Option<&Tensor> {
+        self.statistics.get("argmax")
+    }
+
+    /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
+    pub fn hardest(&self) -> Option<Hardest<&Tensor>> {
+        hardest(&self.statistics)
+    }
+
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        let gradients = self.gradients.iter().map(|(_, tensor)| tensor);
-        let hardest = self.hardest.iter().flat_map(|Hardest { positive, negative }| [positive, negative]);
-        std::iter::once(&self.loss).chain(gradients).chain(&self.log_sum_exp).chain(&self.argmax).chain(hardest)
+        let named = self.gradients.iter().chain(self.statistics.iter()).map(|(_, tensor)| tensor);
+        std::iter::once(&self.loss).chain(named)
     }
 
     /// The evaluation from the bytes of the tensors and the status.
@@ -205,20 +235,12 @@ impl Output {
         let mut read = read.into_iter();
         let mut host = |tensor: &Tensor| tensor.host(read.next().unwrap_or_default());
         let loss = host(&self.loss)?;
-        let gradients: Result<Named<_>, Error> =
-            self.gradients.iter().map(|(name, tensor)| Ok((name.to_string(), host(tensor)?))).collect();
-        let (log_sum_exp, argmax) = (self.log_sum_exp.as_ref().map(&mut host), self.argmax.as_ref().map(&mut host));
-        let (log_sum_exp, argmax) = (log_sum_exp.transpose()?, argmax.transpose()?);
-        let hardest = match &self.hardest {
-            Some(Hardest { positive, negative }) => {
-                Some(Hardest { positive: host(positive)?, negative: host(negative)? })
-            }
-            None => None,
+        let mut named = |tensors: &Named<Tensor>| -> Result<Named<HostTensor<'static>>, Error> {
+            tensors.iter().map(|(name, tensor)| Ok((name.to_string(), host(tensor)?))).collect()
         };
-        let Status { items, correct, terms, mining } = self.bound.status(&read.next().unwrap_or_default())?;
-        let names = self.bound.plan().spec().regions().and_then(|regions| regions.terms).map(|terms| terms.names);
-        let names = names.into_iter().flatten().map(str::to_string);
-        let terms = names.zip(terms.into_iter().flatten()).collect();
-        Ok(Evaluation { loss, items, gradients: gradients?, correct, terms, log_sum_exp, argmax, mining, hardest })
+        let (gradients, statistics) = (named(&self.gradients)?, named(&self.statistics)?);
+        let status = self.bound.status(&read.next().unwrap_or_default())?;
+        let (items, extras) = (status.items, status.extras().to_vec());
+        Ok(Evaluation { loss, items, gradients, statistics, extras })
     }
 }

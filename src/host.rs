@@ -1,12 +1,12 @@
 //! Tensors in host memory.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use half::{bf16, f16};
 
 use crate::{DType, Element, Error};
 
-/// What a tensor is without its values: storage type and shape.
+/// Storage type and shape: a tensor without its values.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TensorType {
     /// The storage type.
@@ -24,7 +24,7 @@ impl TensorType {
         TensorType { dtype, shape: shape.into(), row_stride: None }
     }
 
-    /// The same type with `row_stride` elements from one row to the next.
+    /// This type with `row_stride` elements from one row to the next.
     ///
     /// Only the device tensors `[N, C]` of row losses may have one, of C at least.
     ///
@@ -70,7 +70,14 @@ impl TensorType {
 /// assert_eq!(logits.shape(), [2, 3]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+///
+/// `{:?}` prints the type, the shape and the first values:
+///
+/// ```
+/// # use wgloss::HostTensor;
+/// assert_eq!(format!("{:?}", HostTensor::from(&[0.1_f32, 2.0])), "HostTensor(f32 [2], [0.1, 2.0])");
+/// ```
+#[derive(Clone, PartialEq)]
 pub struct HostTensor<'a> {
     ty: TensorType,
     bytes: Cow<'a, [u8]>,
@@ -109,7 +116,7 @@ impl<'a> HostTensor<'a> {
     /// Floats stored as `dtype`, each rounded to the nearest value of that type.
     ///
     /// # Errors
-    /// [`Error::Length`] as for [`HostTensor::new`], [`Error::DType`] if `dtype` is not floating.
+    /// [`Error::Length`] if the shape does not hold that many, [`Error::DType`] if `dtype` is not floating.
     pub fn rounded(values: &[f64], dtype: DType, shape: impl Into<Vec<usize>>) -> Result<HostTensor<'static>, Error> {
         let bytes: Vec<u8> = match dtype {
             DType::F32 => values.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect(),
@@ -165,6 +172,21 @@ impl<'a> HostTensor<'a> {
         }
     }
 
+    /// The first values as text: floats in the fewest digits that an f32 needs.
+    fn first_values(&self, count: usize) -> Vec<String> {
+        match self.dtype() {
+            DType::F32 => self.printed(count, f32::from_le_bytes),
+            DType::F16 => self.printed(count, f16::from_le_bytes),
+            DType::BF16 => self.printed(count, bf16::from_le_bytes),
+            DType::I32 => self.printed(count, i32::from_le_bytes),
+        }
+    }
+
+    fn printed<const SIZE: usize, T: fmt::Debug>(&self, count: usize, read: fn([u8; SIZE]) -> T) -> Vec<String> {
+        let (elements, _) = self.bytes.as_chunks::<SIZE>();
+        elements.iter().take(count).map(|&bytes| format!("{:?}", read(bytes))).collect()
+    }
+
     fn widened<const SIZE: usize, T: Into<f64>>(&self, read: fn([u8; SIZE]) -> T) -> Vec<f64> {
         let (elements, _) = self.bytes.as_chunks::<SIZE>();
         elements.iter().map(|&bytes| read(bytes).into()).collect()
@@ -178,9 +200,22 @@ impl<'a> HostTensor<'a> {
         }
     }
 
-    /// The same tensor, borrowed.
+    /// A tensor that borrows the values of this one.
     pub fn view(&self) -> HostTensor<'_> {
         HostTensor { ty: self.ty.clone(), bytes: Cow::Borrowed(&self.bytes) }
+    }
+}
+
+impl fmt::Debug for HostTensor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// How many values say what kind of tensor it is without filling the screen.
+        const SHOWN: usize = 8;
+        let mut values = self.first_values(SHOWN).join(", ");
+        let others = self.ty.elements().saturating_sub(SHOWN as u64);
+        if others > 0 {
+            values += &format!(", … {others} more");
+        }
+        write!(f, "HostTensor({} {:?}, [{values}])", self.dtype(), self.shape())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Fused GPU loss kernels: each computes a loss and its gradients together, on any adapter that [wgpu] finds.
 //!
-//! Regression, binary and multi-class losses, functions of rows, losses of pairs and triplets, of regions and of boxes with f32,
-//! f16 or bf16 storage, weights, five reductions, upstream gradients and accumulation into shared gradient buffers. Every kernel has a
-//! reference in f64 ([`reference`](mod@reference)) that it is checked against (`parity`).
+//! Regression, binary and multi-class losses, functions of rows, losses of pairs and triplets, of whole batches of
+//! embeddings, of regions and of boxes, with f32, f16 or bf16 storage, weights, five reductions, upstream gradients and
+//! accumulation into shared gradient buffers. Every kernel has a reference in f64 ([`reference`](mod@reference)) that
+//! it is checked against (`parity`).
 //!
 //! # Quick start
 //!
@@ -22,29 +23,32 @@
 //!
 //! 1. **Host slices.** [`Loss::eval`] takes slices, [`HostTensor`]s for other shapes and, by name, optional inputs
 //!    ([`Loss::eval_with`]). It waits for the result.
-//! 2. **Device tensors.** [`Loss::run`] takes [`Tensor`]s and gives an [`Output`] of tensors that stay on the device until
-//!    [`Output::read`].
-//! 3. **Plans.** A [`Plan`] is made once for a loss, types, shapes and [`Options`], and bound to the caller's own `wgpu::Buffer`s.
-//!    [`BoundPlan::record`] only records commands. [`Gpu::from_device`] takes the caller's device.
+//! 2. **Device tensors.** [`Loss::run`] takes [`Tensor`]s and gives an [`Output`] of tensors that stay on the device
+//!    until [`Output::read`].
+//! 3. **Plans.** A [`Plan`] is made once for a loss, types, shapes and [`Options`], and bound to the caller's own
+//!    [`wgpu::Buffer`]s. [`BoundPlan::record`] only records commands. [`Gpu::from_device`] takes the caller's device.
 //!
 //! On wasm32, where nothing can wait, [`Gpu::new`], [`Loss::eval_async`] and the `read` methods are futures; the
 //! `_blocking` ones, [`Loss::eval`] and [`Loss::eval_with`] do not exist there.
 //!
 //! # Conventions
 //!
-//! - A [`Reduction`] is always named, and gradients are those of the reduced loss. A mean over nothing is 0 with zero gradients.
-//! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input, multiplies gradients only.
+//! - A [`Reduction`] is always named, and gradients are those of the reduced loss. A mean over nothing is 0 with zero
+//!   gradients.
+//! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input, multiplies
+//!   gradients only.
 //! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
 //! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
 //! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
 //! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].
 //! - The same call on the same device gives the same bits each time.
-//! - What can go wrong is one type, [`Error`], with what and where in its fields.
+//! - What can go wrong is one type, [`Error`], with what and where in its fields. Of an unknown name its text suggests
+//!   the nearest known one.
 //!
 //! # Rows
 //!
-//! The losses of [`multiclass`](losses::multiclass) and the functions of [`rows`](losses::rows) have a row of C logits per
-//! item.
+//! The losses of [`multiclass`](losses::multiclass) and the functions of [`rows`](losses::rows) have a row of C logits
+//! per item.
 //!
 //! - Logits are `[N, C]` or `[N, C, d1, …]`, and what there is one of for each row is `[N]` or `[N, d1, …]`.
 //! - The rows of a matrix in device memory may have gaps between them: [`TensorType::with_row_stride`].
@@ -58,10 +62,10 @@
 //!
 //! The losses of [`segmentation`](losses::segmentation) compare predicted regions with those that are wanted.
 //!
-//! - Predictions are `[N, C]` or `[N, C, d1, …]`, as probabilities or as logits ([`Activation`]). Targets are a value for
-//!   each of them, or class indices `[N, d1, …]`.
+//! - Predictions are `[N, C]` or `[N, C, d1, …]`, as probabilities or as logits ([`Activation`]). Targets are a value
+//!   for each of them, or class indices `[N, d1, …]`.
 //! - An item is a score, of the classes and samples that its [`Scope`] says.
-//! - [`CeDice`] and [`FocalDice`] add a term for each pixel from the same softmax; [`Evaluation::terms`] has both terms.
+//! - [`CeDice`] and [`FocalDice`] add a term for each pixel from the same softmax; [`Evaluation::terms`] has both.
 //!
 //! # Features
 //!
@@ -79,44 +83,40 @@
 
 #![warn(missing_docs)]
 
-mod batch;
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
-mod chunk;
 #[cfg(feature = "parity")]
 mod draw;
+mod drivers;
 mod dtype;
 mod error;
 mod evaluation;
+mod extra;
 mod gpu;
-mod header;
 mod host;
+mod kernel;
 mod loss;
 pub mod losses;
 mod named;
 mod options;
 #[cfg(feature = "parity")]
 pub mod parity;
-mod pipeline;
 mod plan;
-mod readback;
+mod program;
 mod reduction;
 pub mod reference;
-mod regions;
-mod shader;
-#[cfg(test)]
-mod shader_tests;
-mod signature;
 pub mod spec;
+mod suggest;
 mod tensor;
-mod tuning;
-mod workspace;
 
+pub use drivers::Signature;
 pub use dtype::{DType, Element};
 pub use error::Error;
-pub use evaluation::{Evaluation, Hardest, Mining, Output};
-pub use gpu::{Adapter, Gpu};
+pub use evaluation::{Evaluation, Hardest, Output};
+pub use extra::{Extra, Mining};
+pub use gpu::{Adapter, Gpu, RowKernel, Tuning};
 pub use host::{HostTensor, TensorType};
+pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
     Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
@@ -126,7 +126,11 @@ pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
 pub use tensor::Tensor;
-pub use tuning::{Reduce, RowKernel, Tuning};
+
+/// The version of `half` whose `f16` and `bf16` are [`Element`]s; those of another version are other types.
+pub use half;
+/// The version of wgpu whose devices, buffers and encoders the API takes; those of another version are other types.
+pub use wgpu;
 
 /// Runs the code in the README with the other examples.
 #[cfg(doctest)]
@@ -142,6 +146,11 @@ struct RowsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/segmentation.md")]
 struct SegmentationPage;
+
+/// Runs the code of the page on losses of one's own, which checks them by the parity harness.
+#[cfg(all(doctest, feature = "parity"))]
+#[doc = include_str!("../docs/own_loss.md")]
+struct OwnLossPage;
 
 /// Runs the code of the page on metric learning.
 #[cfg(doctest)]

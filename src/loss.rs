@@ -32,6 +32,26 @@ use crate::{
 /// assert_eq!(result.items, 6);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
+///
+/// Losses of several types in one list; a `Box<dyn Loss>` and a `&dyn Loss` are losses themselves:
+///
+/// ```
+/// use wgloss::{AnyLoss, Error, Gpu, Huber, Loss, Mse, Reduction};
+/// let gpu = Gpu::new_blocking()?;
+/// let mae = AnyLoss::new("mae", &[])?;
+/// let losses: Vec<Box<dyn Loss>> = vec![Box::new(Mse), Box::new(Huber { delta: 1.0 }), Box::new(mae)];
+/// for loss in &losses {
+///     let result = loss.eval(&gpu, &[1.0_f32, 4.0], &[1.0_f32, 1.0], Reduction::Sum)?;
+///     println!("{}: {}", loss.spec().name, result.loss.item());
+/// }
+///
+/// fn validate(gpu: &Gpu, loss: &dyn Loss) -> Result<f64, Error> {
+///     // The methods are those of the reference, so it is borrowed once more.
+///     Ok((&loss).eval(gpu, &[1.0_f32], &[3.0_f32], Reduction::Mean)?.loss.item())
+/// }
+/// assert_eq!(validate(&gpu, &Mse)?, 4.0);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
 pub trait Loss {
     /// The loss's entry in the catalogue.
     fn spec(&self) -> &'static LossSpec;
@@ -42,7 +62,7 @@ pub trait Loss {
     /// Loss and gradients of host tensors, for a loss with two required inputs, in the order of its spec.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     fn eval<'a, 'b>(
         &self,
@@ -61,7 +81,7 @@ pub trait Loss {
     /// Loss and gradients of host tensors by name: every input of the loss, optional ones and `upstream` included.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Output::read`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Output::read`].
     #[cfg(not(target_arch = "wasm32"))]
     fn eval_with(
         &self,
@@ -78,7 +98,7 @@ pub trait Loss {
     /// [`Loss::eval_with`] as a future.
     ///
     /// # Errors
-    /// As [`Loss::eval_with`].
+    /// The errors of [`Loss::eval_with`].
     fn eval_async(
         &self,
         gpu: &Gpu,
@@ -96,7 +116,7 @@ pub trait Loss {
     /// device.
     ///
     /// # Errors
-    /// Those of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].
+    /// The errors of [`Plan::new`](crate::Plan::new) and [`Plan::bind`](crate::Plan::bind), and [`Error::OtherDevice`].
     fn run(&self, gpu: &Gpu, first: &Tensor, second: &Tensor, options: impl Into<Options>) -> Result<Output, Error>
     where
         Self: Sized,
@@ -107,12 +127,32 @@ pub trait Loss {
     /// [`Loss::run`] with every input by name.
     ///
     /// # Errors
-    /// As [`Loss::run`].
+    /// The errors of [`Loss::run`].
     fn run_with(&self, gpu: &Gpu, inputs: &Named<Tensor>, options: impl Into<Options>) -> Result<Output, Error>
     where
         Self: Sized,
     {
         evaluation::run(gpu, self, inputs, options.into())
+    }
+}
+
+impl<L: Loss + ?Sized> Loss for &L {
+    fn spec(&self) -> &'static LossSpec {
+        (**self).spec()
+    }
+
+    fn values(&self) -> Vec<Value> {
+        (**self).values()
+    }
+}
+
+impl<L: Loss + ?Sized> Loss for Box<L> {
+    fn spec(&self) -> &'static LossSpec {
+        (**self).spec()
+    }
+
+    fn values(&self) -> Vec<Value> {
+        (**self).values()
     }
 }
 
@@ -142,7 +182,7 @@ impl AnyLoss {
         AnyLoss::of(losses::find(name)?, settings)
     }
 
-    /// The loss of that spec, with the same settings.
+    /// The loss of that spec, with `settings` in place of defaults.
     ///
     /// # Errors
     /// [`Error::UnknownParameter`], [`Error::Parameter`].

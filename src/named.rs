@@ -14,29 +14,29 @@ use crate::{Error, spec::LossSpec};
 pub struct Named<T>(Vec<(String, T)>);
 
 impl<T> Named<T> {
-    /// Nothing yet.
+    /// An empty list.
     pub const fn new() -> Self {
         Named(Vec::new())
     }
 
-    /// The same with one more.
+    /// This list with one value more.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<T>) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
 
-    /// The one of that name.
+    /// The value of that name.
     pub fn get(&self, name: &str) -> Option<&T> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// All of them, in the order given.
+    /// Names and values, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The same names with other values.
+    /// A list of these names with other values.
     pub fn map<U>(&self, mut f: impl FnMut(&T) -> U) -> Named<U> {
         Named(self.0.iter().map(|(name, value)| (name.clone(), f(value))).collect())
     }

@@ -1,9 +1,6 @@
-//! What is asked of a loss besides its parameters.
+//! Options: everything asked of a loss besides its parameters.
 
-use crate::{
-    Error, Reduction,
-    spec::{Anchors, LossSpec, Rows},
-};
+use crate::{Error, Reduction, spec::LossSpec};
 
 /// The options of one evaluation. A [`Reduction`] alone converts to options with everything else at its default.
 ///
@@ -15,16 +12,16 @@ use crate::{
 pub struct Options {
     /// How the item losses become the result.
     pub reduction: Reduction,
-    /// Multiplies every gradient, not the loss. An upstream gradient that is on the device is the input `upstream`
+    /// A factor of every gradient, not of the loss. An upstream gradient that is on the device is the input `upstream`
     /// instead; with both, they multiply.
     pub upstream: f32,
-    /// What becomes of the gradients.
+    /// Whether gradients are written, added, put in place of inputs, or left out.
     pub gradients: Gradients,
-    /// What else is wanted of each row.
+    /// The statistics of each row that are wanted besides.
     pub statistics: Statistics,
 }
 
-/// What a loss of rows gives of each row besides its loss, from the same pass: `[N, d…]`, for rows that do not count too.
+/// Statistics of each row besides its loss, from the same pass: `[N, d…]`, also for rows that do not count.
 ///
 /// ```
 /// use wgloss::{CrossEntropy, Gpu, HostTensor, Loss, Named, Options, Reduction, Statistics};
@@ -34,46 +31,55 @@ pub struct Options {
 /// let statistics = Statistics { argmax: true, ..Statistics::default() };
 /// let options = Options { statistics, ..Options::new(Reduction::Mean) };
 /// let result = CrossEntropy::default().eval_with(&gpu, &inputs, options)?;
-/// assert_eq!(result.argmax.unwrap().to_vec::<i32>()?, [0, 0]);
-/// assert_eq!(result.correct, Some(1));
+/// assert_eq!(result.argmax().unwrap().to_vec::<i32>()?, [0, 0]);
+/// assert_eq!(result.correct(), Some(1));
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Statistics {
-    /// log Σ exp(x) of the row's logits as the loss sees them, f32: for losses that need the softmax. NaN for a row with
-    /// NaN or +∞.
+    /// The log-sum-exp log Σ exp(x) of the row's logits as the loss sees them, f32: for losses that need the softmax.
+    /// NaN for a row with NaN or +∞.
     pub log_sum_exp: bool,
     /// The predicted class, i32: the first of the largest logits; −1 for a row with NaN or +∞.
     pub argmax: bool,
-    /// Of `triplet_batch_hard` the rows that each anchor has mined, i32: its hardest positive and its hardest negative;
+    /// The rows that each anchor of `triplet_batch_hard` has mined, i32: its hardest positive and its hardest negative;
     /// −1 for an anchor that does not count.
     pub hardest: bool,
 }
 
-/// What becomes of the gradients.
+/// The fate of the gradients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gradients {
-    /// They replace what their buffers hold.
+    /// Gradients replace what their buffers hold.
     Write,
-    /// Times `weight`, they are added to what their buffers hold: several losses share one gradient buffer.
+    /// Gradients times `weight` are added to what their buffers hold: several losses share one gradient buffer.
     Add {
-        /// The weight of this term.
+        /// The weight of this loss among those that share the buffer.
         weight: f32,
     },
-    /// They replace the inputs that they belong to: one buffer serves for both, with the same result.
+    /// Gradients replace the inputs that they belong to: one buffer serves for both, with the results of `Write`.
     InPlace,
-    /// They are not computed: the loss alone, for validation.
+    /// No gradients are computed: the loss alone, for validation.
     Skip,
 }
 
+impl Statistics {
+    /// The names of those that are asked for.
+    pub(crate) fn asked(self) -> impl Iterator<Item = &'static str> {
+        let Statistics { log_sum_exp, argmax, hardest } = self;
+        let all = [("log_sum_exp", log_sum_exp), ("argmax", argmax), ("hardest", hardest)];
+        all.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name)
+    }
+}
+
 impl Options {
-    /// This reduction, upstream 1, gradients written.
+    /// Options with this reduction, upstream 1 and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
         let statistics = Statistics { log_sum_exp: false, argmax: false, hardest: false };
         Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics }
     }
 
-    /// What every gradient is multiplied with, apart from the reduction's divisor and the upstream on the device.
+    /// The factor of every gradient, apart from the reduction's divisor and the upstream on the device.
     pub(crate) fn gradient_scale(&self) -> f64 {
         let weight = match self.gradients {
             Gradients::Add { weight } => weight,
@@ -90,27 +96,6 @@ impl Options {
         match self.gradients {
             Gradients::Add { weight } if !weight.is_finite() => return refused("gradients.weight", weight),
             _ => {}
-        }
-        let rows = spec.rows();
-        let (reduction, loss) = (self.reduction, spec.name);
-        if rows.is_some_and(|rows| rows.per_class) && reduction != Reduction::None {
-            return Err(Error::PerClassReduction { loss, reduction });
-        }
-        if spec.regions().is_some_and(|regions| regions.terms.is_some()) && reduction != Reduction::Mean {
-            return Err(Error::TermsReduction { loss, reduction });
-        }
-        if self.statistics.log_sum_exp && !rows.is_some_and(Rows::has_log_sum_exp) {
-            return Err(Error::Statistic { loss, statistic: "log_sum_exp" });
-        }
-        if self.statistics.argmax && rows.is_none() {
-            return Err(Error::Statistic { loss, statistic: "argmax" });
-        }
-        let anchors = spec.all_pairs().map(|batch| batch.anchors);
-        if self.statistics.hardest && anchors != Some(Anchors::Hardest) {
-            return Err(Error::Statistic { loss, statistic: "hardest" });
-        }
-        if anchors == Some(Anchors::Sorted) && reduction == Reduction::None {
-            return Err(Error::ItemsReduction { loss });
         }
         Ok(())
     }

@@ -6,8 +6,8 @@ use crate::Error;
 
 /// How the losses of the items become the result. Always named by the caller, never a default.
 ///
-/// An *item* is an element for elementwise losses, a row for row losses and a score for losses of regions. The gradient is
-/// that of the reduced loss. Where nothing counts, a mean is 0 with zero gradients.
+/// An *item* is an element for elementwise losses, a row for row losses and a score for losses of regions. The gradient
+/// is that of the reduced loss. Where nothing counts, a mean is 0 with zero gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reduction {
     /// One loss per item; the gradient is that of the sum, so each item's gradient stands alone.
@@ -17,9 +17,9 @@ pub enum Reduction {
     /// The sum divided by the number of items that count; for `cross_entropy` and `nll` by Σ w_y, the sum of their
     /// targets' class weights, which without class weights is the same.
     Mean,
-    /// As [`Mean`](Reduction::Mean), with each item's `weight` as a factor in the divisor: the sum of the weights that
-    /// count, or Σ w_y·weight; the mean where no `weight` is given. For losses of regions, the sum of the scores'
-    /// class weights.
+    /// The [`Mean`](Reduction::Mean) with each item's `weight` as a factor in the divisor, too: the sum of the weights
+    /// that count, or Σ w_y·weight; the mean itself where no `weight` is given. For losses of regions, the sum of the
+    /// scores' class weights.
     WeightedMean,
     /// The sum divided by the first axis, N.
     BatchMean,

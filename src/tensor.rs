@@ -2,10 +2,10 @@
 
 use crate::{
     BufferSlice, DType, Error, Gpu, HostTensor, TensorType,
-    readback::{self, Range},
+    gpu::readback::{self, Range},
 };
 
-/// What a buffer of ours can be used for.
+/// The usages of our own buffers.
 const USAGES: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
@@ -28,10 +28,10 @@ impl Tensor {
         Ok(Tensor { gpu: gpu.clone(), buffer, offset: 0, ty })
     }
 
-    /// The values of a host tensor.
+    /// A tensor with the values of a host tensor.
     ///
     /// # Errors
-    /// As [`Tensor::zeros`].
+    /// The errors of [`Tensor::zeros`].
     pub fn from_host<'a>(gpu: &Gpu, host: impl Into<HostTensor<'a>>) -> Result<Tensor, Error> {
         let host = host.into();
         let tensor = Tensor::zeros(gpu, host.ty().clone())?;
@@ -91,12 +91,12 @@ impl Tensor {
         &self.ty.shape
     }
 
-    /// The buffer it lies in.
+    /// The buffer that the tensor lies in.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// Where in the buffer it starts, in bytes.
+    /// The tensor's start in its buffer, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }
@@ -110,7 +110,7 @@ impl Tensor {
         &self.gpu
     }
 
-    /// Its memory as a range to read.
+    /// The tensor's memory as a range to read.
     pub(crate) fn range(&self) -> Range<'_> {
         Range { buffer: &self.buffer, offset: self.offset, size: self.ty.buffer_size() }
     }
@@ -125,7 +125,7 @@ impl Tensor {
         HostTensor::from_bytes(self.dtype(), self.ty.shape.clone(), bytes)
     }
 
-    /// Its values, once the device has done what was submitted.
+    /// The values, once the device has done what was submitted.
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::OutOfMemory`], or [`Error::Refused`] for a caller's buffer that cannot be copied
@@ -138,7 +138,7 @@ impl Tensor {
     /// [`Tensor::read`], waiting for it.
     ///
     /// # Errors
-    /// As [`Tensor::read`].
+    /// The errors of [`Tensor::read`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read_blocking(&self) -> Result<HostTensor<'static>, Error> {
         let read = readback::read_blocking(&self.gpu, &[self.range()])?;

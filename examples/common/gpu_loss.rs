@@ -64,6 +64,6 @@ impl GpuLoss {
         for (_, values) in result.gradients.iter() {
             gradient.extend(values.to_vec::<f32>()?);
         }
-        Ok(Step { loss: result.loss.item(), gradient, mining: result.mining })
+        Ok(Step { loss: result.loss.item(), gradient, mining: result.mining() })
     }
 }

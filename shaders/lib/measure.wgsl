@@ -3,8 +3,8 @@
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;
-    let first = workgroup.x * params.span;
-    let end = min(first + params.span, params.length);
+    let first = workgroup.x * call.span;
+    let end = min(first + call.span, call.length);
     var total = 0.0;
     for (var block = first; block < end; block += BLOCK * stride) {
         let block_end = min(block + BLOCK * stride, end);
@@ -16,6 +16,6 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     total = reduce_add(thread, total);
     if (thread.lane == 0u) {
-        workspace.partials[params.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
+        workspace.partials[call.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
     }
 }

@@ -1,7 +1,7 @@
 // What gradients are multiplied with besides weight and upstream: 0 where nothing counts.
 fn gradient_scale() -> f32 {
-    if (params.measured == 0u) {
-        return params.scale;
+    if (call.measured == 0u) {
+        return call.scale;
     }
-    return select(params.scale / workspace.divisor, 0.0, workspace.divisor == 0.0);
+    return select(call.scale / workspace.divisor, 0.0, workspace.divisor == 0.0);
 }

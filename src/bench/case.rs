@@ -1,9 +1,9 @@
 //! Which losses are timed at which shapes, and their inputs.
 
 use crate::{
-    AnyLoss, DType, Error, HostTensor, Loss, Named, TensorType,
+    AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{AllPairs, Domain, Driver, Family, Input, Kind, LossSpec, Relation, Rows, Shape, Values},
+    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -15,7 +15,7 @@ pub struct Case {
     pub shape: Vec<usize>,
     /// The storage type of its floating inputs and gradients.
     pub dtype: DType,
-    /// Where such a shape comes from; empty for one that was asked for.
+    /// The origin of the shape; empty for one that was asked for.
     pub origin: String,
 }
 
@@ -65,8 +65,8 @@ const BOXES: &[UsualShape] = &[
 const TILE: usize = 1 << 16;
 
 impl Case {
-    /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first axis
-    /// is halved until it does not, as the origin then says.
+    /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first
+    /// axis is halved until it does not, as the origin then says.
     pub fn usual(loss: &AnyLoss, dtype: DType, memory: u64) -> Vec<Case> {
         let shapes = match loss.spec().family {
             Family::Regression => REGRESSION,
@@ -91,7 +91,8 @@ impl Case {
         shapes.iter().map(case).collect()
     }
 
-    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four each.
+    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four
+    /// each.
     pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
         let shape = match loss.spec().driver {
             Driver::Elementwise => vec![elements],
@@ -104,9 +105,9 @@ impl Case {
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
 
-    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D dimensions
-    /// 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do more, or fewer
-    /// where a pair is the same the other way round.
+    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D
+    /// dimensions 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do
+    /// more, or fewer where a pair is the same the other way round.
     pub fn operations(&self) -> Option<f64> {
         let relation = self.loss.spec().all_pairs()?.relation;
         let &[rows, dimensions] = &self.shape[..] else { return None };
@@ -115,8 +116,12 @@ impl Case {
     }
 
     /// The types of the inputs that the loss needs.
-    pub fn types(&self) -> Named<TensorType> {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a shape that the loss does not take, [`Error::Parameter`].
+    pub fn types(&self) -> Result<Named<TensorType>, Error> {
         let spec = self.loss.spec();
+        let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, &self.shape)?;
         let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
@@ -124,22 +129,22 @@ impl Case {
             // Masks are class indices.
             let input = input.as_indices.unwrap_or(input);
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
-            (input.name.to_string(), TensorType::new(dtype, self.shape_of(spec, input)))
+            (input.name.to_string(), TensorType::new(dtype, signature.shape_of(input)))
         };
-        spec.all_inputs().filter(is_needed).map(ty).collect()
+        Ok(spec.all_inputs().filter(is_needed).map(ty).collect())
     }
 
     /// Values for the inputs that the loss needs, of their domains.
     ///
     /// # Errors
-    /// [`Error::DType`] for a storage type that is not floating, [`Error::Parameter`].
+    /// [`Error::DType`] for a storage type that is not floating; those of [`Case::types`].
     pub fn inputs(&self) -> Result<Named<HostTensor<'static>>, Error> {
         let spec = self.loss.spec();
         let values = Values::new(spec, self.loss.values())?;
         let mut rng = fastrand::Rng::with_seed(0);
         let mut first: Vec<f64> = Vec::new();
         let mut inputs = Named::<HostTensor<'static>>::new();
-        for (name, ty) in self.types().iter() {
+        for (name, ty) in self.types()?.iter() {
             let input = spec.input(name);
             let rows = self.shape[0].max(1);
             let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
@@ -173,27 +178,6 @@ impl Case {
             inputs = inputs.with(name, HostTensor::from_bytes(ty.dtype, ty.shape.clone(), bytes)?);
         }
         Ok(inputs)
-    }
-
-    fn shape_of(&self, spec: &LossSpec, input: &Input) -> Vec<usize> {
-        let items = match (spec.driver, &self.shape[..]) {
-            (Driver::Rows(_) | Driver::Regions(_), [rows, _, inner @ ..]) => [&[*rows], inner].concat(),
-            (Driver::Boxes, [items @ .., _]) => items.to_vec(),
-            (Driver::AllPairs(AllPairs { relation: Relation::Views, .. }), [rows, _]) => vec![2 * rows],
-            (Driver::Pairs | Driver::AllPairs(_), [rows, _]) => vec![*rows],
-            _ => self.shape.clone(),
-        };
-        match (input.shape, spec.driver) {
-            (Shape::Items, _) => items,
-            (Shape::OneOrItems, Driver::Rows(Rows { per_class: true, .. })) | (Shape::Rows | Shape::Boxes, _) => {
-                self.shape.clone()
-            }
-            (Shape::Embeddings, _) => self.shape.clone(),
-            (Shape::Scalar, _) => Vec::new(),
-            (Shape::OneOrItems, _) => items,
-            (Shape::Classes, _) => self.shape.get(1).copied().into_iter().collect(),
-            (Shape::LastAxis, _) => self.shape.last().copied().into_iter().collect(),
-        }
     }
 }
 

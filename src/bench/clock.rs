@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::ClockKind;
 use crate::{
     Error, Gpu,
-    readback::{self, Range},
+    gpu::readback::{self, Range},
 };
 
 /// Measures device time: by timestamps that the device writes, where it has them, else from submission until the device
@@ -16,7 +16,7 @@ pub struct Clock {
     timestamps: Option<Timestamps>,
 }
 
-/// Where the device writes when a pass begins and ends.
+/// The place where the device writes when a pass begins and ends.
 #[derive(Debug)]
 struct Timestamps {
     queries: wgpu::QuerySet,
@@ -38,7 +38,7 @@ impl Clock {
         Ok(Clock { gpu: gpu.clone(), timestamps })
     }
 
-    /// Which clock it is.
+    /// The kind of clock.
     pub fn kind(&self) -> ClockKind {
         match self.timestamps {
             Some(_) => ClockKind::Timestamps,

@@ -10,7 +10,7 @@ pub const LEAST_CHANGE: f64 = 0.1;
 pub struct Comparison<'a> {
     /// The reports of wgloss itself, the first of which is the baseline. Those with nothing but peers are none.
     pub runs: Vec<&'a Report>,
-    /// What was measured in any of the runs, in the order of the first that has it.
+    /// The cases measured in any of the runs, in the order of the first that has it.
     pub cases: Vec<ComparedCase<'a>>,
     /// The other libraries of all reports.
     pub peers: Vec<Peer<'a>>,
@@ -25,33 +25,33 @@ pub struct ComparedCase<'a> {
     pub shape: &'a [usize],
     /// The storage type.
     pub dtype: &'a str,
-    /// Where such a shape comes from; may be empty.
+    /// The origin of the shape; may be empty.
     pub origin: &'a str,
-    /// What each run measured, in their order.
+    /// The figures of each run, in their order.
     pub entries: Vec<Option<Entry<'a>>>,
 }
 
-/// What a run measured of a case.
+/// The figures of a case in a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Entry<'a> {
     /// The figures.
     pub measurement: &'a Measurement,
-    /// Its [`fraction_of_copy`](Measurement::fraction_of_copy) over the baseline's: above 1 is faster. Either run
+    /// The run's [`fraction_of_copy`](Measurement::fraction_of_copy) over the baseline's: above 1 is faster. Either run
     /// measured the copy in turns with the loss, so that a clock that was slower in one of them cancels out. `None` for
     /// the baseline itself, and where it has no such figure.
     pub speedup: Option<f64>,
-    /// What became of the loss since the baseline; `None` where that is on another adapter or by another clock.
+    /// The change since the baseline; `None` where that is on another adapter or by another clock.
     pub change: Option<Change>,
 }
 
 /// How a time differs from the baseline's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Slower by more than [`LEAST_CHANGE`] and by more than the spread of both times.
+    /// The loss is slower by more than [`LEAST_CHANGE`] and by more than the spread of both times.
     Regression,
-    /// No further apart than that.
+    /// The times differ by no more than [`LEAST_CHANGE`] or their spread.
     Same,
-    /// Faster by as much.
+    /// The loss is faster by more than [`LEAST_CHANGE`] and by more than the spread of both times.
     Faster,
 }
 
@@ -60,11 +60,11 @@ pub enum Change {
 pub struct Peer<'a> {
     /// The library, its version and how it ran.
     pub peer: &'a str,
-    /// What it ran on.
+    /// The device that it ran on.
     pub device: &'a str,
     /// The report it is in.
     pub report: &'a Report,
-    /// Its losses.
+    /// The library's losses.
     pub measurements: Vec<&'a PeerMeasurement>,
 }
 
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// What becomes of a loss with these fractions and spreads.
+    /// The change of a loss with these fractions and spreads.
     fn change(before: (f64, f64), after: (f64, f64)) -> Option<Change> {
         let [before, after] =
             [(before, 1.0), (after, 2.0)].map(|((fraction, spread), ms)| measurement("mse", fraction, spread, ms));

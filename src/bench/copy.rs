@@ -7,7 +7,7 @@ use crate::{Error, Gpu};
 #[derive(Debug)]
 pub struct Copy {
     pipeline: wgpu::ComputePipeline,
-    /// One for each part that a binding holds, with its workgroups.
+    /// The dispatches, one for each part that a binding holds, with its workgroups.
     parts: Vec<(wgpu::BindGroup, u32)>,
 }
 

@@ -58,7 +58,7 @@ impl Bench {
     /// The case's loss bound to inputs of its own on the device, ready to be recorded, and the bytes that must move.
     ///
     /// # Errors
-    /// Those of [`Plan::new`] and [`Tensor::from_host`](crate::Tensor::from_host).
+    /// The errors of [`Plan::new`] and [`Tensor::from_host`](crate::Tensor::from_host).
     pub fn prepare(&self, case: &Case) -> Result<(Output, u64), Error> {
         // A shape beyond the adapter's limits is refused before values are drawn for it.
         let plan = plan(&self.gpu, case)?;
@@ -70,9 +70,9 @@ impl Bench {
     /// copy of as many bytes.
     ///
     /// # Errors
-    /// As [`Bench::prepare`].
+    /// The errors of [`Bench::prepare`].
     pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
-        // The same device without compiled kernels.
+        // A device without compiled kernels.
         let fresh = self.gpu.with_tuning(self.gpu.tuning());
         let start = Instant::now();
         let plan = plan(&fresh, case)?;
@@ -129,10 +129,10 @@ impl Bench {
         Ok(Times::new(seconds))
     }
 
-    /// The same without a copy: one point of a [`Scaling`](super::Scaling).
+    /// Measures a case without a copy: one point of a [`Scaling`](super::Scaling).
     ///
     /// # Errors
-    /// As [`Bench::measure`].
+    /// The errors of [`Bench::measure`].
     pub fn scaling_point(&self, case: &Case) -> Result<ScalingPoint, Error> {
         let (output, _) = self.prepare(case)?;
         let [times] = in_turns(&self.clock, [&|pass| output.bound().record_in(pass)], self.precision)?;
@@ -143,7 +143,7 @@ impl Bench {
 
 fn plan(gpu: &Gpu, case: &Case) -> Result<Plan, Error> {
     let per_class = case.loss.spec().rows().is_some_and(|rows| rows.per_class);
-    Plan::new(gpu, &case.loss, &case.types(), if per_class { Reduction::None } else { Reduction::Mean })
+    Plan::new(gpu, &case.loss, &case.types()?, if per_class { Reduction::None } else { Reduction::Mean })
 }
 
 /// Bytes that must move: each input read once, each output written once.

@@ -1,8 +1,8 @@
 //! How fast kernels are: device times of losses beside a copy of as many bytes, and reports of them.
 //!
-//! [`Bench`] measures; a [`Report`] holds what it measured, as data and as JSON; a [`Comparison`] puts reports beside each
-//! other. [`Gpu::tune`](crate::Gpu::tune) measures which layout of kernels is the fastest on a device; a [`SavedTuning`]
-//! keeps it for the next run.
+//! [`Bench`] measures; a [`Report`] holds what it measured, as data and as JSON; a [`Comparison`] puts reports beside
+//! each other. [`Gpu::tune`](crate::Gpu::tune) measures which layout of kernels is the fastest on a device; a
+//! [`SavedTuning`] keeps it for the next run.
 
 mod case;
 mod clock;

@@ -11,19 +11,19 @@ pub const VERSION: u32 = 1;
 /// Everything that one run measured on one adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// [`VERSION`].
+    /// The [`VERSION`] of the report's form.
     pub version: u32,
     /// Backend and name of the adapter.
     pub adapter: String,
     /// The driver's name and version.
     pub driver: String,
-    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
+    /// The kind of adapter: `discrete GPU`, `integrated GPU`, `virtual GPU`, `CPU` or `other`.
     pub kind: String,
     /// The version of wgloss.
     pub wgloss: String,
     /// The day of the run, UTC.
     pub date: String,
-    /// Where device times come from.
+    /// The source of device times.
     pub clock: ClockKind,
     /// How kernels were laid out: the fields of [`Tuning`](crate::Tuning) in that version, to be read by people.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct Report {
     /// The losses.
     #[serde(default)]
     pub results: Vec<Measurement>,
-    /// What the adapter could not run.
+    /// The cases that the adapter could not run.
     #[serde(default)]
     pub skipped: Vec<Skipped>,
     /// Losses at growing sizes.
@@ -44,7 +44,7 @@ pub struct Report {
     pub peers: Vec<PeerMeasurement>,
 }
 
-/// Where device times come from.
+/// The source of device times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockKind {
@@ -63,7 +63,7 @@ pub struct Measurement {
     pub shape: Vec<usize>,
     /// The storage type of its floating inputs and gradients.
     pub dtype: String,
-    /// Where such a shape comes from; empty for one that was asked for.
+    /// The origin of the shape; empty for one that was asked for.
     #[serde(default)]
     pub origin: String,
     /// Device time of loss and gradients.
@@ -74,14 +74,14 @@ pub struct Measurement {
     pub runs: usize,
     /// Bytes that must move: each input read once, each gradient written once.
     pub bytes: u64,
-    /// `bytes` a second.
+    /// The `bytes` moved in a second.
     pub gb_per_s: f64,
     /// Device time of a copy of as many bytes, measured in turns with the loss.
     pub copy_ms: f64,
-    /// `copy_ms / median_ms`: 1 is as fast as a copy.
+    /// The speed beside a copy, `copy_ms / median_ms`: 1 is as fast.
     pub fraction_of_copy: f64,
-    /// Of a loss that compares all pairs of a batch, [`Case::operations`](super::Case::operations) a second, in billions;
-    /// `None` of others, which take as long as their bytes.
+    /// The [`Case::operations`](super::Case::operations) a second, in billions, of a loss that compares all pairs of a
+    /// batch; `None` of others, which take as long as their bytes.
     #[serde(default)]
     pub gflop_per_s: Option<f64>,
     /// Host time of making and binding the first plan: shaders and pipelines. Drivers may have pipelines in caches of
@@ -100,7 +100,7 @@ pub struct Skipped {
     pub shape: Vec<usize>,
     /// The storage type.
     pub dtype: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -111,7 +111,7 @@ pub struct Scaling {
     pub loss: String,
     /// The storage type.
     pub dtype: String,
-    /// From small to large.
+    /// The points, from small to large.
     pub points: Vec<ScalingPoint>,
     /// The exponent with which the time grows with the elements, fitted from [`Scaling::SLOPE_FROM`] elements on, below
     /// which starting the kernels takes longer than running them: 1 is linear. `None` where fewer than two sizes are
@@ -124,7 +124,7 @@ pub struct Scaling {
 pub struct ScalingPoint {
     /// Elements of the first input.
     pub elements: u64,
-    /// Its shape.
+    /// The case's shape.
     pub shape: Vec<usize>,
     /// Device time of loss and gradients.
     pub median_ms: f64,
@@ -136,7 +136,7 @@ pub struct ScalingPoint {
 pub struct PeerMeasurement {
     /// The library, its version and how it ran.
     pub peer: String,
-    /// What it ran on.
+    /// The device that it ran on.
     pub device: String,
     /// The loss's name.
     pub loss: String,
@@ -151,7 +151,7 @@ pub struct PeerMeasurement {
     pub spread: Option<f64>,
     /// The time of wgloss, measured in turns with it.
     pub wgloss_median_ms: Option<f64>,
-    /// `median_ms / wgloss_median_ms`: above 1 wgloss is faster.
+    /// The factor `median_ms / wgloss_median_ms`: above 1 wgloss is faster.
     pub ratio: Option<f64>,
     /// Whether the library's loss and gradient are right, to rounding.
     pub is_right: bool,
@@ -161,10 +161,10 @@ pub struct PeerMeasurement {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReportError {
-    /// Not JSON, or not with the fields of a report.
+    /// The text is not JSON, or lacks the fields of a report.
     #[error("not a report of wgloss bench: {0}")]
     Format(#[from] serde_json::Error),
-    /// Of a version to come.
+    /// The report is of a version to come.
     #[error("a report of version {found}, where this is version {VERSION}")]
     Version {
         /// The version in the text.
@@ -238,7 +238,7 @@ impl Scaling {
     /// Sizes from here on decide the slope.
     pub const SLOPE_FROM: u64 = 100_000;
 
-    /// These points with their slope.
+    /// A scaling of these points, with their slope.
     pub fn new(loss: &str, dtype: &str, points: Vec<ScalingPoint>) -> Self {
         let logarithms: Vec<(f64, f64)> = points
             .iter()

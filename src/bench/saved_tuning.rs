@@ -19,8 +19,8 @@ pub const CACHE_DIR: &str = "WGLOSS_CACHE_DIR";
 /// A tuning that was measured on an adapter, with everything that makes it stale.
 ///
 /// The library reads such a file only where it is asked to ([`Gpu::with_saved_tuning`], [`Adapter::saved_tuning`]); the
-/// command `wgloss` uses the one that `wgloss tune` wrote. They are in the directory `tuning` of `$WGLOSS_CACHE_DIR`, or
-/// where that is not set, of `wgloss` in the user's cache directory.
+/// command `wgloss` uses the one that `wgloss tune` wrote. They are in the directory `tuning` of `$WGLOSS_CACHE_DIR`,
+/// or where that is not set, of `wgloss` in the user's cache directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SavedTuning {
     #[serde(flatten)]
@@ -31,7 +31,7 @@ pub struct SavedTuning {
     pub tuning: Tuning,
 }
 
-/// What a tuning was measured with: with anything else it is stale.
+/// The conditions that a tuning was measured under: under any other it is stale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Origin {
     adapter: String,
@@ -54,7 +54,7 @@ pub enum TuningFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// The file cannot be written or removed.
@@ -62,23 +62,23 @@ pub enum TuningFileError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// Not JSON, or not with the fields of a saved tuning.
+    /// The file is not JSON, or lacks the fields of a saved tuning.
     #[error("{path}: not a saved tuning: {source}", path = path.display())]
     Format {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: serde_json::Error,
     },
-    /// Measured with another adapter, driver or version of wgloss.
+    /// The tuning was measured with another adapter, driver or version of wgloss.
     #[error("{path}: measured with {what} {found:?}, where this is {expected:?}", path = path.display())]
     Stale {
         /// The file.
         path: PathBuf,
-        /// What is another one.
+        /// The part that differs.
         what: &'static str,
         /// The one in the file.
         found: String,
@@ -90,7 +90,7 @@ pub enum TuningFileError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: Error,
     },
 }
@@ -106,7 +106,7 @@ impl Adapter {
 }
 
 impl Gpu {
-    /// The same device with the tuning saved for its adapter, where there is one.
+    /// This device with the tuning saved for its adapter, where there is one.
     ///
     /// ```
     /// let gpu = wgloss::Gpu::new_blocking()?;
@@ -217,7 +217,7 @@ impl SavedTuning {
     }
 }
 
-/// Where the files are.
+/// The directory of the files.
 fn directory() -> Option<PathBuf> {
     let given = env::var_os(CACHE_DIR).filter(|path| !path.is_empty()).map(PathBuf::from);
     let cache = given.or_else(|| dirs::cache_dir().map(|cache| cache.join("wgloss")))?;
@@ -243,14 +243,14 @@ impl Origin {
         format!("{name}-{:04x}-{:04x}.json", self.vendor, self.device)
     }
 
-    /// What is another one, in `self` and in `expected`.
+    /// The first part that differs between `self` and `expected`.
     fn difference(&self, expected: &Origin) -> Option<(&'static str, String, String)> {
         let mut pairs = self.parts().into_iter().zip(expected.parts());
         let ((what, found), (_, expected)) = pairs.find(|(found, expected)| found != expected)?;
         Some((what, found, expected))
     }
 
-    /// By their names.
+    /// The parts by their names.
     fn parts(&self) -> [(&'static str, String); 4] {
         [
             ("adapter", self.adapter.clone()),
@@ -266,7 +266,7 @@ mod tests {
     use serde_json::{Value as Json, json};
 
     use super::*;
-    use crate::{Reduce, tuning::tests::cpu_adapter};
+    use crate::{Reduce, gpu::cpu_adapter};
 
     const FEATURES: Features = Features::SUBGROUP;
 

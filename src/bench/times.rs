@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use super::Clock;
 use crate::Error;
 
-/// When there are enough times.
+/// The rule for when there are enough times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Precision {
-    /// No more once the standard error of each median is so small a part of it.
+    /// The standard error of each median, as a part of it, at which there are enough.
     pub error: f64,
-    /// At least so many; of what takes several times `most_time`, three.
+    /// The least number of times; three of what takes several times `most_time`.
     pub least_runs: usize,
-    /// At most so many.
+    /// The greatest number of times.
     pub most_runs: usize,
-    /// None after so long, but for the least.
+    /// The time after which no more are taken, but for the least number.
     pub most_time: Duration,
 }
 
@@ -24,10 +24,10 @@ impl Default for Precision {
     }
 }
 
-/// Shorter steps are repeated until they take as long, so that a clock's tick does not matter.
+/// The least time of a step: shorter ones are repeated until they take as long, so that a clock's tick does not matter.
 const LEAST_TIME: Duration = Duration::from_micros(500);
 
-/// What takes several times as long as it should is timed so often only.
+/// The number of times of what takes several times as long as it should.
 const FEWEST_RUNS: usize = 3;
 
 /// What is timed: commands of a compute pass.
@@ -38,13 +38,13 @@ pub type Step<'a> = &'a dyn Fn(&mut wgpu::ComputePass<'_>);
 pub struct Times(Vec<f64>);
 
 impl Times {
-    /// Of these times in seconds, in any order; at least one.
+    /// The summary of these times in seconds, in any order; at least one.
     pub fn new(mut seconds: Vec<f64>) -> Self {
         seconds.sort_by(f64::total_cmp);
         Times(seconds)
     }
 
-    /// How many.
+    /// How many times there are.
     pub fn runs(&self) -> usize {
         self.0.len()
     }
@@ -75,7 +75,7 @@ impl Times {
 /// Times each step in turn, round after round: where the machine's speed changes, it does so for all of them.
 ///
 /// # Errors
-/// As [`Clock::time`].
+/// The errors of [`Clock::time`].
 pub fn in_turns<const STEPS: usize>(
     clock: &Clock,
     steps: [Step<'_>; STEPS],
@@ -85,10 +85,10 @@ pub fn in_turns<const STEPS: usize>(
     Ok(std::array::from_fn(|step| times[step].clone()))
 }
 
-/// [`in_turns`] of any number of steps.
+/// The times that [`in_turns`] takes, of any number of steps.
 ///
 /// # Errors
-/// As [`Clock::time`].
+/// The errors of [`Clock::time`].
 pub(super) fn all_in_turns(clock: &Clock, steps: &[Step<'_>], precision: Precision) -> Result<Vec<Times>, Error> {
     let mut repeats = vec![1; steps.len()];
     for (step, repeats) in steps.iter().zip(&mut repeats) {

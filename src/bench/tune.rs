@@ -18,7 +18,7 @@ pub struct TuningRun {
     pub table: Tuning,
     /// The layout that it ended with.
     pub tuning: Tuning,
-    /// One for each field that was measured, in order.
+    /// The fields that were measured, in order.
     pub trials: Vec<Trial>,
 }
 
@@ -27,13 +27,13 @@ pub struct TuningRun {
 pub struct Trial {
     /// The field.
     pub field: String,
-    /// Its value before.
+    /// The field's value before.
     pub before: String,
-    /// Its value after; the same unless another was faster beyond noise, and in no case slower.
+    /// The field's value after: that before, unless another was faster beyond noise, and in no case slower.
     pub after: String,
     /// How many times faster it is, as the geometric mean of the cases to which it makes a difference; 1 for the same.
     pub gain: f64,
-    /// What was timed; empty where the adapter leaves no choice.
+    /// The cases that were timed; empty where the adapter leaves no choice.
     pub cases: Vec<CaseTimes>,
 }
 
@@ -44,7 +44,7 @@ pub struct CaseTimes {
     pub loss: String,
     /// The shape of its first input.
     pub shape: Vec<usize>,
-    /// One for each layout.
+    /// The times of each layout.
     pub times: Vec<VariantTime>,
 }
 
@@ -65,8 +65,8 @@ const AGREEMENT: f64 = 1e-3;
 impl Gpu {
     /// Measures the layouts of kernels that matter on this device and gives the fastest, for [`Gpu::with_tuning`]. The
     /// search begins with the table's choice, decides one field of [`Tuning`] after the other on an elementwise loss
-    /// and a loss of rows, and takes another value only where it is faster beyond noise and nowhere slower. It takes some
-    /// seconds, in which the machine should do nothing else.
+    /// and a loss of rows, and takes another value only where it is faster beyond noise and nowhere slower. It takes
+    /// some seconds, in which the machine should do nothing else.
     ///
     /// Not measured are `max_loop_iterations`, which the driver imposes, and how many elements a lane takes at once:
     /// four, as many as one load moves.
@@ -77,10 +77,10 @@ impl Gpu {
         self.tune_with(&mut |_, _| {})
     }
 
-    /// [`Gpu::tune`]. `progress` is told the cases timed and the cases there are.
+    /// Tunes as [`Gpu::tune`] does. `progress` is told the cases timed and the cases there are.
     ///
     /// # Errors
-    /// As [`Gpu::tune`].
+    /// The errors of [`Gpu::tune`].
     pub fn tune_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<TuningRun, Error> {
         let machine = Machine::new(self.info().clone(), self.device().features(), self.limits().clone())?;
         let clock = Clock::new(self)?;

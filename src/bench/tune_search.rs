@@ -3,9 +3,9 @@
 use wgpu::{AdapterInfo, DeviceType, Features, Limits};
 
 use super::{Case, CaseTimes, Times, Trial, TuningRun, VariantTime};
-use crate::{AnyLoss, DType, Error, Loss, Tuning, tuning::most_workgroups};
+use crate::{AnyLoss, DType, Error, Loss, Tuning, gpu::most_workgroups};
 
-/// What faster layouts gain at least; less may be luck.
+/// The least gain of a faster layout; less may be luck.
 const LEAST_GAIN: f64 = 0.03;
 
 /// Classes of the rows that decide between a lane and a workgroup a row, each also with one class less: rows that all
@@ -34,7 +34,7 @@ pub(super) type Timer<'a> = dyn FnMut(&Case, &[Tuning]) -> Result<Vec<Option<Tim
 struct Choice {
     field: &'static str,
     cases: Vec<Case>,
-    /// What each case is timed with.
+    /// The values that each case is timed with.
     variants: Vec<(String, Tuning)>,
     /// The current one first.
     candidates: Vec<Candidate>,
@@ -190,7 +190,7 @@ impl Machine {
     }
 }
 
-/// From a quarter to four times as many, by factors of two.
+/// The numbers from a quarter to four times as many, by factors of two.
 fn around(value: u32) -> impl Iterator<Item = u32> {
     [value / 4, value / 2, value.saturating_mul(2), value.saturating_mul(4)].into_iter()
 }
@@ -282,8 +282,8 @@ impl Choice {
     }
 }
 
-/// How many times faster the second of each pair is than the first, as a geometric mean: where that is beyond noise, and
-/// no case is slower beyond noise.
+/// How many times faster the second of each pair is than the first, as a geometric mean: where that is beyond noise,
+/// and no case is slower beyond noise.
 fn gain(pairs: &[(&Times, &Times)]) -> Option<f64> {
     let noise = |(current, other): &(&Times, &Times)| LEAST_GAIN.max(current.spread()).max(other.spread());
     let speedup = |(current, other): &(&Times, &Times)| current.median() / other.median();
@@ -300,7 +300,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{Reduce, tuning::tests::cpu_adapter};
+    use crate::{Reduce, gpu::cpu_adapter};
 
     fn machine() -> Machine {
         Machine::new(cpu_adapter(), Features::SUBGROUP, Limits::defaults()).unwrap()

@@ -72,13 +72,22 @@ fn describe(Found { adapter, tuning, measured }: &Found) -> Json {
 
 fn block(Found { adapter, tuning, measured }: &Found) -> String {
     let (info, limits) = (adapter.info(), adapter.limits());
+    let sizes = match subgroup_sizes(adapter) {
+        None => "no subgroups".to_string(),
+        Some([min, max]) if min == max => min.to_string(),
+        Some([min, max]) => format!("{min} to {max}"),
+    };
+    let tuned = match measured {
+        None => "the table; `wgloss tune` measures what is faster".to_string(),
+        Some(date) => format!("measuring on {date}"),
+    };
     let rows = [
         ("driver", format!("{} {}", info.driver, info.driver_info)),
         ("kind", adapter.kind().to_string()),
-        ("subgroup sizes", subgroup_sizes(adapter).map_or("none".to_string(), |[min, max]| format!("{min} to {max}"))),
+        ("subgroup sizes", sizes),
         ("f16 arithmetic", if has_f16(adapter) { "yes" } else { "no" }.to_string()),
-        ("storage binding", bytes(limits.max_storage_buffer_binding_size)),
-        ("buffer", bytes(limits.max_buffer_size)),
+        ("largest binding", bytes(limits.max_storage_buffer_binding_size)),
+        ("largest buffer", bytes(limits.max_buffer_size)),
         ("invocations per workgroup", limits.max_compute_invocations_per_workgroup.to_string()),
         ("workgroups per dimension", limits.max_compute_workgroups_per_dimension.to_string()),
         ("storage buffers per stage", limits.max_storage_buffers_per_shader_stage.to_string()),
@@ -87,7 +96,7 @@ fn block(Found { adapter, tuning, measured }: &Found) -> String {
             format!("{} workgroups of {} lanes, {} reduction", tuning.workgroups, tuning.workgroup_size, tuning.reduce),
         ),
         ("rows of classes", rows(*tuning)),
-        ("tuning from", measured.as_ref().map_or("the table".to_string(), |date| format!("measuring on {date}"))),
+        ("tuning from", tuned),
     ];
     format!("{}\n{}", adapter.id(), output::properties(rows))
 }

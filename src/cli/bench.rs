@@ -21,7 +21,7 @@ use crate::{
 /// A loss grows no more once it takes longer, in ms: the time of some grows with the square of the elements.
 const LONGEST_POINT: f64 = 1000.0;
 
-/// Stand for all others at growing sizes: bound by memory, bound by arithmetic, and rows.
+/// The losses that stand for all others at growing sizes: bound by memory, bound by arithmetic, and of rows.
 const SCALED: [&str; 3] = ["mse", "bce_with_logits", "cross_entropy"];
 
 const EXAMPLE: &str = "\
@@ -51,7 +51,8 @@ pub struct Args {
     /// The shape of the first input, as 4096x1000, in place of the usual ones; may be repeated.
     #[arg(long, value_parser = shape)]
     shape: Vec<Shape>,
-    /// Also time the losses named from 1,000 to 100,000,000 elements; if none is, mse, bce_with_logits and cross_entropy.
+    /// Also time the losses named from 1,000 to 100,000,000 elements; if none is named, mse, bce_with_logits and
+    /// cross_entropy.
     #[arg(long)]
     scaling: bool,
     /// Only the first of each loss's usual shapes, and fewer runs.
@@ -121,7 +122,7 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
 
 /// Times the losses on one device, with a progress bar on standard error.
 ///
-/// Of all losses some do not take a shape; of those named it is an error.
+/// A shape that a loss does not take is an error where the loss was named, and left out where all are timed.
 fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> {
     let skips_shapes = args.losses.is_empty();
     let precision = if args.quick {
@@ -193,7 +194,8 @@ fn points(
     Ok(points)
 }
 
-/// What was measured. What the adapter has no room for is noted, and on demand a shape that the loss does not take.
+/// The measurements. Those that the adapter has no room for are noted, and on demand shapes that the loss does not
+/// take.
 fn unless_refused<T>(
     measured: Result<T, Error>,
     case: &Case,

@@ -1,7 +1,7 @@
 //! Where losses are evaluated: on an adapter, or by the reference.
 
 use wgloss::{
-    AnyLoss, DType, Error, Evaluation, Gpu, Hardest, HostTensor, Loss, Named, Options, Statistics, reference,
+    AnyLoss, DType, Error, Evaluation, Extra, Gpu, Hardest, HostTensor, Loss, Named, Options, Statistics, reference,
 };
 
 use crate::{output, select};
@@ -9,7 +9,7 @@ use crate::{output, select};
 /// The selector that means the reference.
 pub const REFERENCE: &str = "cpu";
 
-/// What evaluates losses.
+/// An evaluator of losses.
 pub enum Engine {
     /// Kernels on a device.
     Gpu(Gpu),
@@ -18,7 +18,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// What `selector` means; without one, the most capable adapter, or the reference where there is none.
+    /// The engine that `selector` means; without one, the most capable adapter, or the reference where there is none.
     pub fn select(selector: Option<&str>) -> Result<Engine, Error> {
         match selector {
             Some(REFERENCE) => Ok(Engine::Reference),
@@ -78,32 +78,29 @@ fn stored(
         let ty = inputs.get(name)?.ty();
         Some(HostTensor::rounded(values, ty.dtype, ty.shape.clone()).map(|gradient| (name.to_string(), gradient)))
     };
-    let log_sum_exp = || HostTensor::rounded(&evaluation.log_sum_exp, DType::F32, rows_shape.clone());
-    let argmax = || {
-        let bytes: Vec<u8> = evaluation.argmax.iter().flat_map(|class| class.to_le_bytes()).collect();
-        HostTensor::from_bytes(DType::I32, rows_shape.clone(), bytes)
-    };
-    let indices = |indices: &Vec<i32>| {
+    let indices = |indices: &[i32], shape: &[usize]| {
         let bytes: Vec<u8> = indices.iter().flat_map(|index| index.to_le_bytes()).collect();
-        HostTensor::from_bytes(DType::I32, [indices.len()], bytes)
+        HostTensor::from_bytes(DType::I32, shape, bytes)
     };
-    let hardest = match &evaluation.hardest {
-        Some(Hardest { positive, negative }) => {
-            Some(Hardest { positive: indices(positive)?, negative: indices(negative)? })
+    let loss_value = HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?;
+    let mut found = Evaluation::new(loss_value, evaluation.items);
+    found.gradients = evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?;
+    if statistics.log_sum_exp {
+        let tensor = HostTensor::rounded(&evaluation.log_sum_exp, DType::F32, rows_shape.clone())?;
+        found.statistics = found.statistics.with("log_sum_exp", tensor);
+    }
+    if statistics.argmax {
+        found.statistics = found.statistics.with("argmax", indices(&evaluation.argmax, &rows_shape)?);
+    }
+    if let Some(Hardest { positive, negative }) = &evaluation.hardest {
+        for (name, rows) in [("hardest_positive", positive), ("hardest_negative", negative)] {
+            found.statistics = found.statistics.with(name, indices(rows, &[rows.len()])?);
         }
-        None => None,
-    };
+    }
     let terms = loss.spec().regions().and_then(|regions| regions.terms);
-    let names = terms.into_iter().flat_map(|terms| terms.names.map(str::to_string));
-    Ok(Evaluation {
-        loss: HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?,
-        items: evaluation.items,
-        gradients: evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?,
-        correct: evaluation.correct,
-        terms: names.zip(evaluation.terms.iter().map(|&term| term as f32)).collect(),
-        log_sum_exp: statistics.log_sum_exp.then(log_sum_exp).transpose()?,
-        argmax: statistics.argmax.then(argmax).transpose()?,
-        mining: evaluation.mining,
-        hardest,
-    })
+    let names = terms.into_iter().flat_map(|terms| terms.names);
+    found.extras.extend(evaluation.correct.map(Extra::Correct));
+    found.extras.extend(names.zip(&evaluation.terms).map(|(name, &term)| Extra::Term(name, term as f32)));
+    found.extras.extend(evaluation.mining.map(Extra::Mining));
+    Ok(found)
 }

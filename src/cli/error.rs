@@ -50,7 +50,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 3 where the adapter or the device is at fault, 2 where the input is.
+    /// The exit code: 3 where the adapter or the device is at fault, 2 where the input is.
     pub fn exit_code(&self) -> ExitCode {
         use wgloss::Error::{DeviceLost, NoAdapter, NoDevice, OutOfMemory, Refused, Shader};
         match self {

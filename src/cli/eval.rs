@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
     AnyLoss, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics,
@@ -23,11 +23,13 @@ use crate::{
 };
 
 const EXAMPLE: &str = "\
-The file's tensors have the names of the loss's inputs, which `wgloss list LOSS` shows, and optionally `upstream`.
+The file's tensors have the names of the loss's inputs, which `wgloss list LOSS` shows; other tensors are refused. \
 The output file holds `loss`, `grad.<input>` for every input with a gradient, and the statistics asked for.
 
-Example:
-  wgloss eval huber --input batch.safetensors --reduction mean --set delta=0.5 --output result.safetensors";
+Example, with an input file from Python:
+  safetensors.numpy.save_file({'prediction': p, 'target': t}, 'batch.safetensors')
+  wgloss eval huber --input batch.safetensors --reduction mean \\
+      --set delta=0.5 --output result.safetensors";
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -41,10 +43,10 @@ pub struct Args {
     /// How the losses of the items become the result.
     #[arg(long, value_parser = reductions())]
     reduction: Reduction,
-    /// A parameter in place of its default; may be repeated.
+    /// A value for a parameter in place of its default, as `delta=0.5`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     settings: Vec<(String, String)>,
-    /// Multiplies every gradient, not the loss.
+    /// A factor of every gradient, not of the loss.
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     upstream: f32,
     /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `cpu` for the f64 reference
@@ -54,7 +56,7 @@ pub struct Args {
     /// The safetensors file to write the loss and the gradients to.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What else to write of each row, separated by commas.
+    /// Statistics of each row to write to the output file too, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "output")]
     statistics: Vec<Statistic>,
     /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
@@ -68,16 +70,25 @@ pub struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Statistic {
-    /// The logarithm of the sum of the exponentials of its logits
+    /// The logarithm of the sum of the exponentials of the row's logits
     LogSumExp,
-    /// Its predicted class
+    /// The row's predicted class
     Argmax,
-    /// The rows that it has mined as an anchor of triplet_batch_hard: hardest_positive and hardest_negative
+    /// The rows that each anchor of triplet_batch_hard has mined: hardest_positive and hardest_negative
     Hardest,
 }
 
 fn reductions() -> impl TypedValueParser<Value = Reduction> {
-    PossibleValuesParser::new(Reduction::ALL.map(Reduction::name)).try_map(|name| name.parse::<Reduction>())
+    let values = Reduction::ALL.map(|reduction| {
+        PossibleValue::new(reduction.name()).help(match reduction {
+            Reduction::None => "No reduction: one loss for each item",
+            Reduction::Sum => "The sum",
+            Reduction::Mean => "The sum divided by the number of items that count",
+            Reduction::WeightedMean => "The sum divided by the `weight`s of the items that count",
+            Reduction::BatchMean => "The sum divided by the length of the first axis",
+        })
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<Reduction>())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -128,15 +139,9 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
 /// The tensors of the output file.
 fn outputs(evaluation: &Evaluation) -> Named<HostTensor<'_>> {
     let gradients = evaluation.gradients.iter().map(|(name, gradient)| (format!("grad.{name}"), gradient.view()));
-    let others = [
-        ("loss", Some(&evaluation.loss)),
-        ("log_sum_exp", evaluation.log_sum_exp.as_ref()),
-        ("argmax", evaluation.argmax.as_ref()),
-        ("hardest_positive", evaluation.hardest.as_ref().map(|hardest| &hardest.positive)),
-        ("hardest_negative", evaluation.hardest.as_ref().map(|hardest| &hardest.negative)),
-    ];
-    let others = others.into_iter().filter_map(|(name, tensor)| Some((name.to_string(), tensor?.view())));
-    gradients.chain(others).collect()
+    let loss = ("loss".to_string(), evaluation.loss.view());
+    let statistics = evaluation.statistics.iter().map(|(name, tensor)| (name.to_string(), tensor.view()));
+    gradients.chain([loss]).chain(statistics).collect()
 }
 
 /// What was evaluated, and what came out.
@@ -168,10 +173,10 @@ impl Report {
         row("adapter", self.adapter.clone());
         row("wall time", format!("{:.3?}", self.time));
         row("items counted", self.evaluation.items.to_string());
-        if let Some(correct) = self.evaluation.correct {
+        if let Some(correct) = self.evaluation.correct() {
             row("right", share(correct, self.evaluation.items));
         }
-        if let Some(mining) = &self.evaluation.mining {
+        if let Some(mining) = self.evaluation.mining() {
             row("active triplets", share(mining.active, mining.triplets));
             row("mean distance of positives", output::digits(mining.positive_distance.into()));
             row("mean distance of negatives", output::digits(mining.negative_distance.into()));
@@ -185,7 +190,7 @@ impl Report {
                 row("  max", output::digits(max));
             }
         }
-        for (name, &term) in self.evaluation.terms.iter() {
+        for (name, &term) in self.evaluation.terms().iter() {
             row(&format!("  {name}"), output::digits(term.into()));
         }
         for (name, gradient) in self.evaluation.gradients.iter() {
@@ -219,7 +224,7 @@ impl Report {
             .collect();
         let terms: Map<String, Json> = self
             .evaluation
-            .terms
+            .terms()
             .iter()
             .map(|(name, &term)| (name.to_string(), output::json_number(term.into())))
             .collect();
@@ -230,10 +235,10 @@ impl Report {
             "adapter": self.adapter,
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
-            "correct": self.evaluation.correct,
+            "correct": self.evaluation.correct(),
             "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
             "terms": terms,
-            "mining": self.evaluation.mining.as_ref().map(mining_json),
+            "mining": self.evaluation.mining().as_ref().map(mining_json),
             "gradients": gradients,
             "check": self.check.as_ref().map(accuracy::comparison_json),
         })

@@ -5,13 +5,26 @@ use std::fmt;
 use serde_json::{Value as Json, json};
 use wgloss::{
     losses,
-    spec::{AllPairs, Anchors, Driver, Family, Input, Kind, LossSpec, Param, Regions, Relation, Rows, Shape, Value},
+    spec::{Family, Input, Kind, LossSpec, Value},
 };
 
-use crate::{error::CliError, markdown, output};
+use crate::{
+    error::CliError,
+    losses::{defaults, of_family},
+    markdown, output,
+};
+
+const AFTER_HELP: &str = "\
+In shapes N is the length of the first axis, C the number of classes, D that of an embedding's dimensions; d… are any \
+further axes, and [*] is any shape. Values that are `checked` are an error where they are out of range. `wgloss list \
+LOSS` tells what the symbols of its formula mean.
+
+Example:
+  wgloss list cross_entropy";
 
 /// What to list.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The loss to describe; without one, all are listed.
     loss: Option<String>,
@@ -38,21 +51,6 @@ pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
     }
 }
 
-/// The losses of a family, in the order of the catalogue.
-pub fn of_family(family: Family) -> impl Iterator<Item = &'static LossSpec> {
-    losses::ALL.iter().copied().filter(move |spec| spec.family == family)
-}
-
-/// A parameter with its value, as on the command line.
-pub fn setting(param: &Param, value: Value) -> String {
-    format!("{}={value}", param.name)
-}
-
-/// The loss's parameters with their defaults.
-pub fn defaults(spec: &LossSpec) -> impl Iterator<Item = String> {
-    spec.params.iter().map(|param| setting(param, param.default))
-}
-
 fn print_all() -> Result<(), CliError> {
     let section = |family: Family| {
         let mut table = output::table(["loss", "formula per item", "parameters"]);
@@ -69,6 +67,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         ("loss", spec.name),
         ("family", spec.family.title()),
         ("formula per item", spec.formula),
+        ("symbols", symbols(spec.family)),
         ("notes", spec.notes),
         ("source", spec.source),
     ];
@@ -90,6 +89,32 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         output::print(params)?;
     }
     Ok(())
+}
+
+/// The symbols that the formulas of a family share.
+fn symbols(family: Family) -> &'static str {
+    match family {
+        Family::Regression => "e = p − t, where p is the prediction and t the target",
+        Family::Binary => "x is the logit, p the prediction, t the target, σ the logistic function",
+        Family::Multiclass => {
+            "x is a row of logits, y the class that the target names, t a target of values, w the class_weight, \
+             lse = log Σ_c exp(x_c), σ the logistic function"
+        }
+        Family::Rows => "x is a row of logits",
+        Family::Pairs => {
+            "x1 and x2 are rows of embeddings or values, x is a value, y and t are labels, d is the distance, a an \
+             anchor, p its positive, n its negative"
+        }
+        Family::MetricLearning => {
+            "a and i are anchors, p is a positive of theirs, n a negative, d the distance, s the similarity, τ the \
+             temperature"
+        }
+        Family::Segmentation => "I = Σ p·t, P = Σ p and T = Σ t over the pixels of a score",
+        Family::Boxes => {
+            "I, U and C are the areas of the intersection, the union and the hull of both boxes, ρ is the distance of \
+             their centres, c the hull's diagonal"
+        }
+    }
 }
 
 fn describe(spec: &LossSpec) -> Json {
@@ -142,26 +167,7 @@ fn kind(input: &Input) -> String {
 }
 
 fn shape(spec: &LossSpec, input: &Input) -> String {
-    in_each_form(input, |input| match (input.shape, spec.driver) {
-        (Shape::Items, Driver::Elementwise) => "[*]",
-        (Shape::Items, Driver::Rows(_) | Driver::Regions(_) | Driver::Boxes) => "[N, d…]",
-        (Shape::Rows, _) => "[N, C, d…]",
-        (Shape::Boxes, _) => "[N, d…, 4]",
-        (Shape::Embeddings, _) => "[N, D]",
-        (Shape::Scalar, _) => "[]",
-        (Shape::Items, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[2N]",
-        (Shape::Items, Driver::Pairs | Driver::AllPairs(_)) => "[N]",
-        (Shape::OneOrItems, Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. })) => "[1]",
-        (Shape::OneOrItems, Driver::AllPairs(AllPairs { relation: Relation::Views, .. })) => "[1] or [2N]",
-        (Shape::OneOrItems, Driver::Pairs | Driver::AllPairs(_)) => "[1] or [N]",
-        (Shape::Classes, _) => "[C]",
-        (Shape::LastAxis, _) => "[C], the last axis",
-        (Shape::OneOrItems, Driver::Elementwise) => "[1] or [*]",
-        (Shape::OneOrItems, Driver::Rows(Rows { per_class: false, .. }) | Driver::Boxes) => "[1] or [N, d…]",
-        (Shape::OneOrItems, Driver::Rows(_)) => "[1] or [N, C, d…]",
-        (Shape::OneOrItems, Driver::Regions(Regions { terms: Some(_), .. })) => "[1]",
-        (Shape::OneOrItems, Driver::Regions(_)) => "[1] or that of the scores",
-    })
+    in_each_form(input, |input| spec.symbols_of(input))
 }
 
 /// The values of an input, and whether kernels check them.
@@ -170,7 +176,7 @@ fn values(input: &Input) -> String {
     format!("{}{checked}", in_each_form(input, |input| input.domain.to_string()))
 }
 
-/// What is to say of an input, and of the indices that may be given for it.
+/// The words for an input, and for the indices that may be given for it.
 fn in_each_form<T: fmt::Display>(input: &Input, say: impl Fn(&Input) -> T) -> String {
     match input.as_indices {
         Some(indices) => format!("{} or {}", say(input), say(indices)),

@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod eval;
 mod list;
+mod losses;
 mod markdown;
 mod output;
 mod parity;
@@ -23,13 +24,20 @@ use clap::{Parser, Subcommand};
 
 use crate::error::CliError;
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+To begin with:
+  wgloss adapters             what there is to run on
+  wgloss list                 the losses
+  wgloss list huber           one of them, with its inputs and parameters
+  wgloss eval --help          how to evaluate it for tensors in a file
+  wgloss parity --quick       whether this machine computes the right thing, in a minute or two
+
 Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter or a device failure.
 In JSON, numbers that are not finite are the strings NaN, inf and -inf.";
 
 /// Loss functions and their gradients, fused, on any GPU.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,9 +53,9 @@ enum Command {
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
-    /// Time losses with their gradients beside a copy of as many bytes, or compare reports of that.
+    /// Time losses with their gradients, or compare the reports of earlier runs.
     Bench(bench::Args),
-    /// Measure the fastest layout of kernels on this machine's adapters and save it.
+    /// Measure which layout of kernels is the fastest on this machine's adapters, and save it for later runs.
     Tune(tune::Args),
 }
 

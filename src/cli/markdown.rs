@@ -2,7 +2,7 @@
 
 use wgloss::spec::{Family, LossSpec};
 
-use crate::list;
+use crate::losses::{defaults, of_family};
 
 /// A heading and a table for each family.
 pub fn catalogue() -> String {
@@ -12,11 +12,11 @@ pub fn catalogue() -> String {
 fn section(family: Family) -> String {
     let head =
         format!("### {}\n\n| Loss | Formula per item | Parameters | Source |\n|---|---|---|---|", family.title());
-    list::of_family(family).map(row).fold(head, |section, row| section + "\n" + &row)
+    of_family(family).map(row).fold(head, |section, row| section + "\n" + &row)
 }
 
 fn row(spec: &LossSpec) -> String {
-    let params: Vec<String> = list::defaults(spec).map(|setting| code(&setting)).collect();
+    let params: Vec<String> = defaults(spec).map(|setting| code(&setting)).collect();
     format!("| {} | {} | {} | {} |", code(spec.name), code(spec.formula), params.join(", "), spec.source)
 }
 

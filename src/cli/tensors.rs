@@ -80,8 +80,8 @@ fn file_type(dtype: DType) -> Dtype {
     }
 }
 
-/// What the input is in this tensor, where the first one has so many axes: indices where it has integers and no axis of
-/// classes. Integers with that axis are values, as those of a mask are.
+/// The form of the input that this tensor has, where the first one has so many axes: indices where it has integers and
+/// no axis of classes. Integers with that axis are values, as those of a mask are.
 fn as_given(input: &'static Input, view: &TensorView<'_>, axes: usize) -> &'static Input {
     let are_indices = matches!(view.dtype(), Dtype::U8 | Dtype::I32 | Dtype::I64) && view.shape().len() + 1 == axes;
     input.as_indices.filter(|_| are_indices).unwrap_or(input)

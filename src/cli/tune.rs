@@ -109,7 +109,7 @@ fn describe(case: &CaseTimes) -> String {
     format!("{} {}", case.loss, shape.join("×"))
 }
 
-/// As `8: 1.52 ± 3%, 16: failed`.
+/// The times as text: `8: 1.52 ± 3%, 16: failed`.
 fn times(case: &CaseTimes) -> String {
     let times = case.times.iter().map(|time| match (time.median_ms, time.spread) {
         (Some(median), Some(spread)) => format!("{}: {median:.3} ± {:.0}%", time.variant, 100.0 * spread),

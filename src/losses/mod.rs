@@ -2,21 +2,23 @@
 //!
 //! Each struct's page gives the loss of one item, and then:
 //!
-//! - **Inputs**, in the order in which the positional calls take them. ∂ marks those that have a gradient, of the same shape and storage
-//!   type. `[*]` is any shape, the same for all inputs that have it. Floating inputs are f32, f16 or bf16, each its own; indices are i32.
-//!   Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM) besides.
-//! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and the gradients, is
-//!   counted, and reading the result is [`Error::Target`] with the count and the first such item. NaN is never outside: it flows through,
-//!   as infinity does.
-//! - **Parameters**, the struct's fields, with the names of the command line. A value against its rule is [`Error::Parameter`] when the loss
-//!   is evaluated or planned; a shape or type that does not fit is [`Error::Shape`] or [`Error::DType`].
+//! - **Inputs**, in the order in which the positional calls take them. ∂ marks those that have a gradient, of the same
+//!   shape and storage type. `[*]` is any shape, the same for all inputs that have it. Floating inputs are f32, f16 or
+//!   bf16, each its own; indices are i32. Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM)
+//!   besides.
+//! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and
+//!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item. NaN
+//!   is never outside: it flows through, as infinity does.
+//! - **Parameters**, the struct's fields, with the names of the command line. A value against its rule is
+//!   [`Error::Parameter`] when the loss is evaluated or planned; a shape or type that does not fit is [`Error::Shape`]
+//!   or [`Error::DType`].
 //! - **Source**: the paper, or the loss of another library that it agrees with.
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
 pub mod binary;
 pub mod boxes;
-mod distance;
+mod declare;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
@@ -24,9 +26,11 @@ pub mod regression;
 pub mod rows;
 pub mod segmentation;
 
+#[doc(inline)]
+pub use crate::spec::Distance;
+
 pub use binary::*;
 pub use boxes::*;
-pub use distance::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
@@ -101,5 +105,8 @@ pub static ALL: &[&LossSpec] = &[
 /// # Errors
 /// [`Error::UnknownLoss`].
 pub fn find(name: &str) -> Result<&'static LossSpec, Error> {
-    ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownLoss { found: name.to_string() })
+    ALL.iter().find(|spec| spec.name == name).copied().ok_or_else(|| Error::UnknownLoss {
+        found: name.to_string(),
+        known: ALL.iter().map(|spec| spec.name).collect(),
+    })
 }

@@ -1,15 +1,15 @@
 //! Multi-class classification: rows of C logits.
 
-use std::fmt;
-
 use crate::{
-    Loss,
-    reference::{self, Reference},
+    loss, reference,
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Family, Input, LossSpec, MeanOver, Param, Rows, Rule, Shape, Value, WEIGHT,
+        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape, WEIGHT,
         shader_file,
     },
 };
+
+#[doc(inline)]
+pub use crate::spec::{Divergence, Smoothing};
 
 /// The inputs of most of these losses: `logits` and a class index a row.
 const LOGITS_CLASSES: &[Input] = &[LOGITS, CLASSES, CLASS_WEIGHT, WEIGHT];
@@ -19,513 +19,306 @@ const LOGITS_PROBABILITIES: &[Input] =
 const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
 const CLASSES: Input = Input::classes("target", Shape::Items);
 
-const IGNORE_INDEX: i32 = -100;
-const IGNORE: Param = Param::integer("ignore_index", IGNORE_INDEX, Rule::Integer);
-
-/// Which classes get the share ε that label smoothing takes from the true one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Smoothing {
-    /// All of them, the true one included: ε/C each, as PyTorch does.
-    #[default]
-    Uniform,
-    /// The others: ε/(C − 1) each. Needs two classes.
-    Others,
-}
-
-impl Smoothing {
-    const NAMES: &[&str] = &["uniform", "others"];
-
-    /// The name used on the command line.
-    pub const fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
+loss! {
+    /// Cross-entropy of logits against class indices.
+    ///
+    /// `(1 − ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²` for a row x of logits, its class y and the
+    /// classes' weights w, with `lse = log Σ_c exp(x_c)`. Without options the gradient is softmax(x) − onehot(y).
+    ///
+    /// - `mean` divides by Σ w_y over the rows that are not ignored, `weighted_mean` by Σ w_y·weight.
+    /// - A logit of −∞ masks its class: its gradient is 0, and smoothing leaves it out. Where it is the target's, the
+    ///   loss is +∞, unless its weight is 0.
+    /// - `softcap` s > 0 replaces every logit x by s·tanh(x/s) first; a masked class stays masked.
+    ///
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
+    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
+    /// CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024).
+    ///
+    /// ```
+    /// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.0_f32, 0.0, 0.0, 1.0, 2.0, 3.0], [2, 3])?;
+    /// let result = CrossEntropy::default().eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
+    /// assert_eq!(result.items, 1);
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.407606, epsilon = 1e-6);
+    ///
+    /// let smoothed = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+    /// let result = smoothed.eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.507606, epsilon = 1e-6);
+    ///
+    /// // Five is no class of three: the row contributes nothing, and reading the result tells.
+    /// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);
+    /// assert_eq!(result, Err(Error::target(&wgloss::losses::CROSS_ENTROPY, 1, 0)));
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct CrossEntropy {
+        /// ε, the share of the target that other classes get: at least 0, below 1.
+        pub label_smoothing: f32 = 0.0 => Rule::HalfOpenUnit, compiled;
+        /// Which classes get it.
+        pub smoothing: Smoothing = Smoothing::Uniform;
+        /// Rows with this target are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
+        /// z, the weight of the squared log-sum-exp: at least 0.
+        pub z_loss: f32 = 0.0 => Rule::NonNegative;
+        /// s, the bound of the logits; 0 for none.
+        pub softcap: f32 = 0.0 => Rule::NonNegative, compiled;
     }
-}
 
-impl fmt::Display for Smoothing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Cross-entropy of logits against class indices.
-///
-/// `(1 − ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²` for a row x of logits, its class y and the classes'
-/// weights w, with `lse = log Σ_c exp(x_c)`. Without options the gradient is softmax(x) − onehot(y).
-///
-/// - `mean` divides by Σ w_y over the rows that are not ignored, `weighted_mean` by Σ w_y·weight.
-/// - A logit of −∞ masks its class: its gradient is 0, and smoothing leaves it out. Where it is the target's, the loss
-///   is +∞, unless its weight is 0.
-/// - `softcap` s > 0 replaces every logit x by s·tanh(x/s) first; a masked class stays masked.
-///
-/// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
-/// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
-/// CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024).
-///
-/// ```
-/// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.0_f32, 0.0, 0.0, 1.0, 2.0, 3.0], [2, 3])?;
-/// let result = CrossEntropy::default().eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
-/// assert_eq!(result.items, 1);
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.407606, epsilon = 1e-6);
-///
-/// let smoothed = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
-/// let result = smoothed.eval(&gpu, &logits, &[-100, 2], Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.507606, epsilon = 1e-6);
-///
-/// // Five is no class of three: the row contributes nothing, and reading the result tells.
-/// let result = CrossEntropy::default().eval(&gpu, &logits, &[5, 2], Reduction::Mean);
-/// assert_eq!(result, Err(Error::Target { loss: "cross_entropy", count: 1, first: 0 }));
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CrossEntropy {
-    /// ε, the share of the target that other classes get: at least 0, below 1.
-    pub label_smoothing: f32,
-    /// Which classes get it.
-    pub smoothing: Smoothing,
-    /// Rows with this target are left out.
-    pub ignore_index: i32,
-    /// z, the weight of the squared log-sum-exp: at least 0.
-    pub z_loss: f32,
-    /// s, the bound of the logits; 0 for none.
-    pub softcap: f32,
-}
-
-impl CrossEntropy {
-    const DEFAULT: Self = CrossEntropy {
-        label_smoothing: 0.0,
-        smoothing: Smoothing::Uniform,
-        ignore_index: IGNORE_INDEX,
-        z_loss: 0.0,
-        softcap: 0.0,
+    pub static CROSS_ENTROPY: LossSpec = {
+        name: "cross_entropy",
+        family: Family::Multiclass,
+        formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²",
+        notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss; mean divides by Σ w_y; with \
+                smoothing=others every class but y gets ε/(C−1); softcap s > 0: x ← s·tanh(x/s) first, 0 is off; a \
+                logit of −∞ masks its class",
+        source: "PyTorch CrossEntropyLoss; z-loss: PaLM 2022; softcap: Gemma 2",
+        driver: Driver::Rows(Rows {
+            mean_over: MeanOver::ClassWeights,
+            least_classes: |values| if values.word::<Smoothing>("smoothing") == Smoothing::Others { 2 } else { 1 },
+            hooks: &[RowHooks::Sums, RowHooks::Logits],
+            ..Rows::SOFTMAX
+        }),
+        inputs: LOGITS_CLASSES,
+        shader: shader_file!("losses/multiclass/cross_entropy.wgsl"),
+        reference: Reference::Rows(reference::cross_entropy),
     };
 }
 
-impl Default for CrossEntropy {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`CrossEntropy`] in the catalogue.
-pub static CROSS_ENTROPY: LossSpec = LossSpec {
-    name: "cross_entropy",
-    family: Family::Multiclass,
-    formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²",
-    notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss; mean divides by Σ w_y; with smoothing=others every \
-            class but y gets ε/(C−1); softcap s > 0: x ← s·tanh(x/s) first, 0 is off; a logit of −∞ masks its class",
-    source: "PyTorch CrossEntropyLoss; z-loss: PaLM 2022; softcap: Gemma 2",
-    driver: Driver::Rows(Rows {
-        mean_over: MeanOver::ClassWeights,
-        least_classes: |values| if values.word("smoothing") == Smoothing::Others.name() { 2 } else { 1 },
-        ..Rows::SOFTMAX
-    }),
-    inputs: LOGITS_CLASSES,
-    params: &[
-        Param::number("label_smoothing", CrossEntropy::DEFAULT.label_smoothing, Rule::HalfOpenUnit).compiled(),
-        Param::word("smoothing", CrossEntropy::DEFAULT.smoothing.name(), Smoothing::NAMES),
-        IGNORE,
-        Param::number("z_loss", CrossEntropy::DEFAULT.z_loss, Rule::NonNegative),
-        Param::number("softcap", CrossEntropy::DEFAULT.softcap, Rule::NonNegative).compiled(),
-    ],
-    shader: shader_file!("losses/multiclass/cross_entropy.wgsl"),
-    reference: Reference::Rows(reference::cross_entropy),
-};
-
-impl Loss for CrossEntropy {
-    fn spec(&self) -> &'static LossSpec {
-        &CROSS_ENTROPY
+loss! {
+    /// Cross-entropy of logits against a probability for every class.
+    ///
+    /// `−Σ_c w_c·t_c·(x_c − lse)` with `lse = log Σ_c exp(x_c)`; gradient `softmax(x)_c·Σ_j w_j·t_j − w_c·t_c`. With
+    /// `label_smoothing` ε, t ← t·(1 − ε) + ε/C first. The targets of a row need not sum to 1. `mean` divides by the
+    /// number of rows. A logit of −∞ masks its class: smoothing leaves it out, and where its target is above 0 the loss
+    /// is +∞.
+    ///
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target_probabilities` t `[N, C, d…]`, checked to be in [0, 1], optional
+    /// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch CrossEntropyLoss
+    /// with class probabilities.
+    ///
+    /// ```
+    /// # use wgloss::{CrossEntropySoft, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[1.0_f32, 2.0, 3.0], [1, 3])?;
+    /// let target = HostTensor::new(&[0.0_f32, 0.25, 0.75], [1, 3])?;
+    /// let result = CrossEntropySoft::default().eval(&gpu, &logits, &target, Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.657606, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct CrossEntropySoft {
+        /// ε, the share of the target that is spread over all classes: at least 0, below 1.
+        pub label_smoothing: f32 = 0.0 => Rule::HalfOpenUnit;
     }
 
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.label_smoothing.into(),
-            self.smoothing.name().into(),
-            self.ignore_index.into(),
-            self.z_loss.into(),
-            self.softcap.into(),
-        ]
-    }
+    pub static CROSS_ENTROPY_SOFT: LossSpec = {
+        name: "cross_entropy_soft",
+        family: Family::Multiclass,
+        formula: "−Σ_c w_c·t_c·(x_c − lse)",
+        notes: "lse = log Σ_c exp(x_c); label_smoothing ε: t ← t·(1−ε) + ε/C first; mean divides by the number of \
+                rows; a logit of −∞ masks its class",
+        source: "PyTorch CrossEntropyLoss with class probabilities",
+        driver: Driver::Rows(Rows { hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
+        inputs: LOGITS_PROBABILITIES,
+        shader: shader_file!("losses/multiclass/cross_entropy_soft.wgsl"),
+        reference: Reference::Rows(reference::cross_entropy_soft),
+    };
 }
 
-/// Cross-entropy of logits against a probability for every class.
-///
-/// `−Σ_c w_c·t_c·(x_c − lse)` with `lse = log Σ_c exp(x_c)`; gradient `softmax(x)_c·Σ_j w_j·t_j − w_c·t_c`. With
-/// `label_smoothing` ε, t ← t·(1 − ε) + ε/C first. The targets of a row need not sum to 1. `mean` divides by the number
-/// of rows. A logit of −∞ masks its class: smoothing leaves it out, and where its target is above 0 the loss is +∞.
-///
-/// Inputs `logits` x ∂ `[N, C, d…]`, `target_probabilities` t `[N, C, d…]`, checked to be in [0, 1], optional
-/// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch CrossEntropyLoss with
-/// class probabilities.
-///
-/// ```
-/// # use wgloss::{CrossEntropySoft, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[1.0_f32, 2.0, 3.0], [1, 3])?;
-/// let target = HostTensor::new(&[0.0_f32, 0.25, 0.75], [1, 3])?;
-/// let result = CrossEntropySoft::default().eval(&gpu, &logits, &target, Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.657606, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CrossEntropySoft {
-    /// ε, the share of the target that is spread over all classes: at least 0, below 1.
-    pub label_smoothing: f32,
-}
-
-impl CrossEntropySoft {
-    const DEFAULT: Self = CrossEntropySoft { label_smoothing: 0.0 };
-}
-
-impl Default for CrossEntropySoft {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`CrossEntropySoft`] in the catalogue.
-pub static CROSS_ENTROPY_SOFT: LossSpec = LossSpec {
-    name: "cross_entropy_soft",
-    family: Family::Multiclass,
-    formula: "−Σ_c w_c·t_c·(x_c − lse)",
-    notes: "lse = log Σ_c exp(x_c); label_smoothing ε: t ← t·(1−ε) + ε/C first; mean divides by the number of rows; a logit of −∞ masks its class",
-    source: "PyTorch CrossEntropyLoss with class probabilities",
-    driver: Driver::Rows(Rows::SOFTMAX),
-    inputs: LOGITS_PROBABILITIES,
-    params: &[Param::number("label_smoothing", CrossEntropySoft::DEFAULT.label_smoothing, Rule::HalfOpenUnit)],
-    shader: shader_file!("losses/multiclass/cross_entropy_soft.wgsl"),
-    reference: Reference::Rows(reference::cross_entropy_soft),
-};
-
-impl Loss for CrossEntropySoft {
-    fn spec(&self) -> &'static LossSpec {
-        &CROSS_ENTROPY_SOFT
+loss! {
+    /// Focal loss of a softmax: cross-entropy that fades where the prediction is right.
+    ///
+    /// `α·w_y·(1 − p_y)^γ·(lse − x_y)` with p = softmax(x). Loss and gradient are finite for all finite logits and
+    /// every γ, also where p_y is 1. `mean` divides by the number of rows that are not ignored.
+    ///
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
+    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: Lin et al. 2017,
+    /// <https://arxiv.org/abs/1708.02002>.
+    ///
+    /// ```
+    /// # use wgloss::{Focal, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
+    /// // 0.25 · 0.5² · ln 2
+    /// let result = Focal::default().eval(&gpu, &logits, &[1], Reduction::Sum)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.0433217, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Focal {
+        /// α, a factor of all rows: at least 0.
+        pub alpha: f32 = 0.25 => Rule::NonNegative;
+        /// γ, how fast well-predicted rows fade: at least 0.
+        pub gamma: f32 = 2.0 => Rule::NonNegative;
+        /// Rows with this target are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
     }
 
-    fn values(&self) -> Vec<Value> {
-        vec![self.label_smoothing.into()]
-    }
+    pub static FOCAL: LossSpec = {
+        name: "focal",
+        family: Family::Multiclass,
+        formula: "α·w_y·(1 − p_y)^γ·(lse − x_y), p = softmax(x)",
+        notes: "mean divides by the number of rows that are not ignored; finite for all finite logits",
+        source: "Lin et al. 2017, arXiv 1708.02002",
+        driver: Driver::Rows(Rows::SOFTMAX),
+        inputs: LOGITS_CLASSES,
+        shader: shader_file!("losses/multiclass/focal.wgsl"),
+        reference: Reference::Rows(reference::focal),
+    };
 }
 
-/// Focal loss of a softmax: cross-entropy that fades where the prediction is right.
-///
-/// `α·w_y·(1 − p_y)^γ·(lse − x_y)` with p = softmax(x). Loss and gradient are finite for all finite logits and every γ,
-/// also where p_y is 1. `mean` divides by the number of rows that are not ignored.
-///
-/// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
-/// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: Lin et al. 2017,
-/// <https://arxiv.org/abs/1708.02002>.
-///
-/// ```
-/// # use wgloss::{Focal, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
-/// // 0.25 · 0.5² · ln 2
-/// let result = Focal::default().eval(&gpu, &logits, &[1], Reduction::Sum)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.0433217, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Focal {
-    /// α, a factor of all rows: at least 0.
-    pub alpha: f32,
-    /// γ, how fast well-predicted rows fade: at least 0.
-    pub gamma: f32,
-    /// Rows with this target are left out.
-    pub ignore_index: i32,
-}
-
-impl Focal {
-    pub(super) const DEFAULT: Self = Focal { alpha: 0.25, gamma: 2.0, ignore_index: IGNORE_INDEX };
-}
-
-impl Default for Focal {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`Focal`] in the catalogue.
-pub static FOCAL: LossSpec = LossSpec {
-    name: "focal",
-    family: Family::Multiclass,
-    formula: "α·w_y·(1 − p_y)^γ·(lse − x_y), p = softmax(x)",
-    notes: "mean divides by the number of rows that are not ignored; finite for all finite logits",
-    source: "Lin et al. 2017, arXiv 1708.02002",
-    driver: Driver::Rows(Rows::SOFTMAX),
-    inputs: LOGITS_CLASSES,
-    params: &[
-        Param::number("alpha", Focal::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("gamma", Focal::DEFAULT.gamma, Rule::NonNegative),
-        IGNORE,
-    ],
-    shader: shader_file!("losses/multiclass/focal.wgsl"),
-    reference: Reference::Rows(reference::focal),
-};
-
-impl Loss for Focal {
-    fn spec(&self) -> &'static LossSpec {
-        &FOCAL
+loss! {
+    /// Negative log-likelihood of log-probabilities.
+    ///
+    /// `−w_y·x_y` for a row x of log-probabilities and its class y. `mean` divides by Σ w_y over the rows that are not
+    /// ignored, `weighted_mean` by Σ w_y·weight. A NaN or +∞ anywhere in a row shows, as in the other losses.
+    ///
+    /// Inputs `log_probabilities` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0
+    /// to C − 1, optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source:
+    /// PyTorch NLLLoss.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Loss, Nll, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let log_probabilities = HostTensor::new(&[-0.5_f32, -1.0, -2.0, -0.25], [2, 2])?;
+    /// let result = Nll::default().eval(&gpu, &log_probabilities, &[0, 1], Reduction::Sum)?;
+    /// assert_eq!(result.loss.item(), 0.75);
+    /// assert_eq!(result.gradients.get("log_probabilities").unwrap().to_f64(), [-1.0, 0.0, 0.0, -1.0]);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Nll {
+        /// Rows with this target are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
     }
 
-    fn values(&self) -> Vec<Value> {
-        vec![self.alpha.into(), self.gamma.into(), self.ignore_index.into()]
-    }
+    pub static NLL: LossSpec = {
+        name: "nll",
+        family: Family::Multiclass,
+        formula: "−w_y·x_y",
+        notes: "log_probabilities hold x; mean divides by Σ w_y",
+        source: "PyTorch NLLLoss",
+        driver: Driver::Rows(Rows { softmax_of: &[], mean_over: MeanOver::ClassWeights, ..Rows::SOFTMAX }),
+        inputs: &[
+            Input::differentiable("log_probabilities", Shape::Rows, Domain::LogProbability),
+            CLASSES,
+            CLASS_WEIGHT,
+            WEIGHT,
+        ],
+        shader: shader_file!("losses/multiclass/nll.wgsl"),
+        reference: Reference::Rows(reference::nll),
+    };
 }
 
-/// Negative log-likelihood of log-probabilities.
-///
-/// `−w_y·x_y` for a row x of log-probabilities and its class y. `mean` divides by Σ w_y over the rows that are not
-/// ignored, `weighted_mean` by Σ w_y·weight. A NaN or +∞ anywhere in a row shows, as in the other losses.
-///
-/// Inputs `log_probabilities` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to
-/// C − 1, optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
-/// NLLLoss.
-///
-/// ```
-/// # use wgloss::{Gpu, HostTensor, Loss, Nll, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let log_probabilities = HostTensor::new(&[-0.5_f32, -1.0, -2.0, -0.25], [2, 2])?;
-/// let result = Nll::default().eval(&gpu, &log_probabilities, &[0, 1], Reduction::Sum)?;
-/// assert_eq!(result.loss.item(), 0.75);
-/// assert_eq!(result.gradients.get("log_probabilities").unwrap().to_f64(), [-1.0, 0.0, 0.0, -1.0]);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Nll {
-    /// Rows with this target are left out.
-    pub ignore_index: i32,
-}
-
-impl Default for Nll {
-    fn default() -> Self {
-        Nll { ignore_index: IGNORE_INDEX }
-    }
-}
-
-/// The entry of [`Nll`] in the catalogue.
-pub static NLL: LossSpec = LossSpec {
-    name: "nll",
-    family: Family::Multiclass,
-    formula: "−w_y·x_y",
-    notes: "log_probabilities hold x; mean divides by Σ w_y",
-    source: "PyTorch NLLLoss",
-    driver: Driver::Rows(Rows { softmax_of: &[], mean_over: MeanOver::ClassWeights, ..Rows::SOFTMAX }),
-    inputs: &[
-        Input::differentiable("log_probabilities", Shape::Rows, Domain::LogProbability),
-        CLASSES,
-        CLASS_WEIGHT,
-        WEIGHT,
-    ],
-    params: &[IGNORE],
-    shader: shader_file!("losses/multiclass/nll.wgsl"),
-    reference: Reference::Rows(reference::nll),
-};
-
-impl Loss for Nll {
-    fn spec(&self) -> &'static LossSpec {
-        &NLL
+loss! {
+    /// Distillation: the divergence between a teacher's and a student's tempered softmax.
+    ///
+    /// `T²·KL(P ‖ Q)` with P = softmax(teacher/T), Q = softmax(logits/T), or another [`Divergence`]. The factor T²
+    /// keeps gradients of one size as T varies. Exact also where student and teacher nearly agree. Logits of −∞ mask a
+    /// class; where the divergence weighs a class that the other side masks, the loss is +∞.
+    ///
+    /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `weight` `[N, d…]`. Source: Hinton et
+    /// al. 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss of the two log-softmaxes.
+    ///
+    /// ```
+    /// # use wgloss::{Distillation, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let student = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
+    /// let teacher = HostTensor::new(&[2.0_f32, 0.0], [1, 2])?;
+    /// let loss = Distillation { temperature: 2.0, ..Distillation::default() };
+    /// let result = loss.eval(&gpu, &student, &teacher, Reduction::Sum)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.443776, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Distillation {
+        /// T, what both rows of logits are divided by: above 0.
+        pub temperature: f32 = 1.0 => Rule::Positive;
+        /// Which divergence.
+        pub divergence: Divergence = Divergence::Forward, compiled;
     }
 
-    fn values(&self) -> Vec<Value> {
-        vec![self.ignore_index.into()]
-    }
+    pub static DISTILLATION: LossSpec = {
+        name: "distillation",
+        family: Family::Multiclass,
+        formula: "T²·KL(P ‖ Q), P = softmax(teacher/T), Q = softmax(logits/T)",
+        notes: "divergence=reverse: T²·KL(Q ‖ P); jensen_shannon: T²·½·[KL(P ‖ M) + KL(Q ‖ M)], M = ½·(P + Q)",
+        source: "Hinton et al. 2015, arXiv 1503.02531; PyTorch KLDivLoss",
+        driver: Driver::Rows(Rows {
+            softmax_of: &["logits", "teacher_logits"],
+            hooks: &[RowHooks::Middle, RowHooks::Logits],
+            ..Rows::SOFTMAX
+        }),
+        inputs: &[LOGITS, Input::constant("teacher_logits", Shape::Rows, Domain::Real), WEIGHT],
+        shader: shader_file!("losses/multiclass/distillation.wgsl"),
+        reference: Reference::Rows(reference::distillation),
+    };
 }
 
-/// How far apart two distributions are: P, the teacher's, and Q, the student's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Divergence {
-    /// KL(P ‖ Q) = Σ P·log(P/Q).
-    #[default]
-    Forward,
-    /// KL(Q ‖ P).
-    Reverse,
-    /// ½·[KL(P ‖ M) + KL(Q ‖ M)] with M = ½·(P + Q).
-    JensenShannon,
-}
-
-impl Divergence {
-    const NAMES: &[&str] = &["forward", "reverse", "jensen_shannon"];
-
-    /// The name used on the command line.
-    pub const fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-}
-
-impl fmt::Display for Divergence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Distillation: the divergence between a teacher's and a student's tempered softmax.
-///
-/// `T²·KL(P ‖ Q)` with P = softmax(teacher/T), Q = softmax(logits/T), or another [`Divergence`]. The factor T² keeps
-/// gradients of one size as T varies. Exact also where student and teacher nearly agree. Logits of −∞ mask a class;
-/// where the divergence weighs a class that the other side masks, the loss is +∞.
-///
-/// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `weight` `[N, d…]`. Source: Hinton et al.
-/// 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss of the two log-softmaxes.
-///
-/// ```
-/// # use wgloss::{Distillation, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let student = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
-/// let teacher = HostTensor::new(&[2.0_f32, 0.0], [1, 2])?;
-/// let result = Distillation { temperature: 2.0, ..Distillation::default() }.eval(&gpu, &student, &teacher, Reduction::Sum)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.443776, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Distillation {
-    /// T, what both rows of logits are divided by: above 0.
-    pub temperature: f32,
-    /// Which divergence.
-    pub divergence: Divergence,
-}
-
-impl Distillation {
-    const DEFAULT: Self = Distillation { temperature: 1.0, divergence: Divergence::Forward };
-}
-
-impl Default for Distillation {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`Distillation`] in the catalogue.
-pub static DISTILLATION: LossSpec = LossSpec {
-    name: "distillation",
-    family: Family::Multiclass,
-    formula: "T²·KL(P ‖ Q), P = softmax(teacher/T), Q = softmax(logits/T)",
-    notes: "divergence=reverse: T²·KL(Q ‖ P); jensen_shannon: T²·½·[KL(P ‖ M) + KL(Q ‖ M)], M = ½·(P + Q)",
-    source: "Hinton et al. 2015, arXiv 1503.02531; PyTorch KLDivLoss",
-    driver: Driver::Rows(Rows { softmax_of: &["logits", "teacher_logits"], ..Rows::SOFTMAX }),
-    inputs: &[LOGITS, Input::constant("teacher_logits", Shape::Rows, Domain::Real), WEIGHT],
-    params: &[
-        Param::number("temperature", Distillation::DEFAULT.temperature, Rule::Positive),
-        Param::word("divergence", Distillation::DEFAULT.divergence.name(), Divergence::NAMES).compiled(),
-    ],
-    shader: shader_file!("losses/multiclass/distillation.wgsl"),
-    reference: Reference::Rows(reference::distillation),
-};
-
-impl Loss for Distillation {
-    fn spec(&self) -> &'static LossSpec {
-        &DISTILLATION
+loss! {
+    /// Multi-class hinge loss: every other class's score should be lower by a margin.
+    ///
+    /// `Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C` for a row x of scores and its class y. `mean` divides by the
+    /// number of rows.
+    ///
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be from 0 to C − 1, optional
+    /// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch MultiMarginLoss.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Loss, MultiMargin, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.25_f32, 0.5, 1.0, 0.0], [1, 4])?;
+    /// // (0.25 + 0.5 + 0) / 4
+    /// let result = MultiMargin::default().eval(&gpu, &logits, &[2], Reduction::Sum)?;
+    /// assert_eq!(result.loss.item(), 0.1875);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct MultiMargin {
+        /// By how much the true class's score should be higher.
+        pub margin: f32 = 1.0 => Rule::Finite;
+        /// The power: 1 or 2.
+        pub p: i32 = 1 => Rule::OneOf(&[1, 2]);
     }
 
-    fn values(&self) -> Vec<Value> {
-        vec![self.temperature.into(), self.divergence.name().into()]
-    }
+    pub static MULTI_MARGIN: LossSpec = {
+        name: "multi_margin",
+        family: Family::Multiclass,
+        formula: "Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C",
+        notes: "mean divides by the number of rows",
+        source: "PyTorch MultiMarginLoss",
+        driver: Driver::Rows(Rows { softmax_of: &[], hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
+        inputs: LOGITS_CLASSES,
+        shader: shader_file!("losses/multiclass/multi_margin.wgsl"),
+        reference: Reference::Rows(reference::multi_margin),
+    };
 }
 
-/// Multi-class hinge loss: every other class's score should be lower by a margin.
-///
-/// `Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C` for a row x of scores and its class y. `mean` divides by the number
-/// of rows.
-///
-/// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be from 0 to C − 1, optional `class_weight` w
-/// `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch MultiMarginLoss.
-///
-/// ```
-/// # use wgloss::{Gpu, HostTensor, Loss, MultiMargin, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.25_f32, 0.5, 1.0, 0.0], [1, 4])?;
-/// // (0.25 + 0.5 + 0) / 4
-/// let result = MultiMargin::default().eval(&gpu, &logits, &[2], Reduction::Sum)?;
-/// assert_eq!(result.loss.item(), 0.1875);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MultiMargin {
-    /// By how much the true class's score should be higher.
-    pub margin: f32,
-    /// The power: 1 or 2.
-    pub p: i32,
-}
+loss! {
+    /// Binary cross-entropy of every class, averaged over the classes of a row.
+    ///
+    /// `−(1/C)·Σ_c w_c·[t_c·ln σ(x_c) + (1 − t_c)·ln σ(−x_c)]`; gradient `w_c·(σ(x_c) − t_c)/C`. `mean` divides by the
+    /// number of rows. A logit of −∞ is a class that is certainly absent.
+    ///
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target_probabilities` t `[N, C, d…]`, checked to be in [0, 1], optional
+    /// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
+    /// MultiLabelSoftMarginLoss.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Loss, MultilabelSoftMargin, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
+    /// let target = HostTensor::new(&[1.0_f32, 0.0], [1, 2])?;
+    /// let result = MultilabelSoftMargin.eval(&gpu, &logits, &target, Reduction::Sum)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), std::f64::consts::LN_2, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct MultilabelSoftMargin;
 
-impl MultiMargin {
-    const DEFAULT: Self = MultiMargin { margin: 1.0, p: 1 };
-}
-
-impl Default for MultiMargin {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`MultiMargin`] in the catalogue.
-pub static MULTI_MARGIN: LossSpec = LossSpec {
-    name: "multi_margin",
-    family: Family::Multiclass,
-    formula: "Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C",
-    notes: "mean divides by the number of rows",
-    source: "PyTorch MultiMarginLoss",
-    driver: Driver::Rows(Rows { softmax_of: &[], ..Rows::SOFTMAX }),
-    inputs: LOGITS_CLASSES,
-    params: &[
-        Param::number("margin", MultiMargin::DEFAULT.margin, Rule::Finite),
-        Param::integer("p", MultiMargin::DEFAULT.p, Rule::OneOf(&[1, 2])),
-    ],
-    shader: shader_file!("losses/multiclass/multi_margin.wgsl"),
-    reference: Reference::Rows(reference::multi_margin),
-};
-
-impl Loss for MultiMargin {
-    fn spec(&self) -> &'static LossSpec {
-        &MULTI_MARGIN
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![self.margin.into(), self.p.into()]
-    }
-}
-
-/// Binary cross-entropy of every class, averaged over the classes of a row.
-///
-/// `−(1/C)·Σ_c w_c·[t_c·ln σ(x_c) + (1 − t_c)·ln σ(−x_c)]`; gradient `w_c·(σ(x_c) − t_c)/C`. `mean` divides by the
-/// number of rows. A logit of −∞ is a class that is certainly absent.
-///
-/// Inputs `logits` x ∂ `[N, C, d…]`, `target_probabilities` t `[N, C, d…]`, checked to be in [0, 1], optional
-/// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
-/// MultiLabelSoftMarginLoss.
-///
-/// ```
-/// # use wgloss::{Gpu, HostTensor, Loss, MultilabelSoftMargin, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
-/// let target = HostTensor::new(&[1.0_f32, 0.0], [1, 2])?;
-/// let result = MultilabelSoftMargin.eval(&gpu, &logits, &target, Reduction::Sum)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), std::f64::consts::LN_2, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MultilabelSoftMargin;
-
-/// The entry of [`MultilabelSoftMargin`] in the catalogue.
-pub static MULTILABEL_SOFT_MARGIN: LossSpec = LossSpec {
-    name: "multilabel_soft_margin",
-    family: Family::Multiclass,
-    formula: "−(1/C)·Σ_c w_c·[t_c·ln σ(x_c) + (1 − t_c)·ln σ(−x_c)]",
-    notes: "mean divides by the number of rows",
-    source: "PyTorch MultiLabelSoftMarginLoss",
-    driver: Driver::Rows(Rows { softmax_of: &[], ..Rows::SOFTMAX }),
-    inputs: LOGITS_PROBABILITIES,
-    params: &[],
-    shader: shader_file!("losses/multiclass/multilabel_soft_margin.wgsl"),
-    reference: Reference::Rows(reference::multilabel_soft_margin),
-};
-
-impl Loss for MultilabelSoftMargin {
-    fn spec(&self) -> &'static LossSpec {
-        &MULTILABEL_SOFT_MARGIN
-    }
-
-    fn values(&self) -> Vec<Value> {
-        Vec::new()
-    }
+    pub static MULTILABEL_SOFT_MARGIN: LossSpec = {
+        name: "multilabel_soft_margin",
+        family: Family::Multiclass,
+        formula: "−(1/C)·Σ_c w_c·[t_c·ln σ(x_c) + (1 − t_c)·ln σ(−x_c)]",
+        notes: "mean divides by the number of rows",
+        source: "PyTorch MultiLabelSoftMarginLoss",
+        driver: Driver::Rows(Rows { softmax_of: &[], hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
+        inputs: LOGITS_PROBABILITIES,
+        shader: shader_file!("losses/multiclass/multilabel_soft_margin.wgsl"),
+        reference: Reference::Rows(reference::multilabel_soft_margin),
+    };
 }

@@ -24,733 +24,363 @@
 //! - **NaN** in a pixel is in the scores of its classes and in all gradients behind them. A logit of −∞ is a
 //!   probability of 0; in a softmax it masks its class. +∞, and a pixel with every class masked, are NaN.
 
-use std::fmt;
-
 use crate::{
-    Loss,
+    loss,
     losses::Focal,
-    reference::{self, Reference, RegionReference},
+    reference,
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Family, Input, LossSpec, MeanOver, Param, Regions, Rule, Shape, Terms, Value,
+        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RegionReference, Regions, Rule, Shape, Terms,
         shader_file,
     },
 };
 
-/// What makes probabilities of the predictions of a loss of regions.
-///
-/// Regions that may overlap (organs and lesions in them) take [`Sigmoid`](Activation::Sigmoid), classes of which each
-/// pixel has one take [`Softmax`](Activation::Softmax).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Activation {
-    /// Nothing: they are probabilities, checked to be in [0, 1].
-    #[default]
-    None,
-    /// The logistic function of each.
-    Sigmoid,
-    /// The softmax over the classes.
-    Softmax,
-}
-
-impl Activation {
-    pub(crate) const ALL: [Self; 3] = [Activation::None, Activation::Sigmoid, Activation::Softmax];
-    pub(crate) const NAMES: &[&str] = &["none", "sigmoid", "softmax"];
-
-    /// The name used on the command line.
-    pub const fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-}
-
-impl fmt::Display for Activation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What one score of a loss of regions is of: what it sums over.
-///
-/// Shapes are those of the scores with [`Reduction::None`](crate::Reduction::None). With `include_background` = false, C
-/// is one less.
-///
-/// ```
-/// # use wgloss::{Dice, Gpu, HostTensor, Loss, Reduction, Scope};
-/// # let gpu = Gpu::new_blocking()?;
-/// // Two samples of two classes at three pixels each.
-/// let prediction = HostTensor::new(&[1.0_f32, 0.5, 0.0, 0.0, 0.5, 1.0, 0.5, 0.5, 0.0, 0.5, 0.5, 1.0], [2, 2, 3])?;
-/// let target = HostTensor::new(&[0, 0, 1, 1, 0, 1], [2, 3])?;
-/// for (scope, shape) in [
-///     (Scope::All, vec![]),
-///     (Scope::Class, vec![2]),
-///     (Scope::SampleClass, vec![2, 2]),
-///     (Scope::Sample, vec![2]),
-/// ] {
-///     let result = Dice { scope, ..Dice::default() }.eval(&gpu, &prediction, &target, Reduction::None)?;
-///     assert_eq!(result.loss.shape(), shape);
-/// }
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Everything: one score.
-    #[default]
-    All,
-    /// A class, over the whole batch: `[C]` scores.
-    Class,
-    /// A class of a sample: `[N, C]` scores.
-    SampleClass,
-    /// A sample, over its classes: `[N]` scores.
-    Sample,
-}
-
-impl Scope {
-    pub(crate) const ALL: [Self; 4] = [Scope::All, Scope::Class, Scope::SampleClass, Scope::Sample];
-    pub(crate) const NAMES: &[&str] = &["all", "class", "sample_class", "sample"];
-
-    /// The name used on the command line.
-    pub const fn name(self) -> &'static str {
-        Self::NAMES[self as usize]
-    }
-
-    /// Whether each class has scores of its own.
-    pub const fn is_per_class(self) -> bool {
-        matches!(self, Scope::Class | Scope::SampleClass)
-    }
-
-    /// Whether each sample has scores of its own.
-    pub const fn is_per_sample(self) -> bool {
-        matches!(self, Scope::Sample | Scope::SampleClass)
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+#[doc(inline)]
+pub use crate::spec::{Activation, Scope};
 
 /// The inputs of all of them. The target is a class index a pixel, or a value for each class of it.
 const REGIONS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Activated), TARGET, CLASS_WEIGHT];
-/// The same with logits.
+/// The inputs of losses with a term for each pixel, whose predictions are logits.
 const LOGITS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Real), TARGET, CLASS_WEIGHT];
 const TARGET: Input =
     Input { as_indices: Some(&CLASSES), ..Input::constant("target", Shape::Rows, Domain::Probability) };
 static CLASSES: Input = Input::classes("target", Shape::Items);
 
-const ACTIVATION: Param = Param::word("activation", Activation::None.name(), Activation::NAMES).compiled();
-const SMOOTH: Param = Param::number("smooth", 1.0, Rule::NonNegative);
-const SCOPE: Param = Param::word("scope", Scope::All.name(), Scope::NAMES);
-const INCLUDE_BACKGROUND: Param = Param::flag("include_background", true);
-const SQUARED: Param = Param::flag("squared", false).compiled();
-const IGNORE_INDEX: i32 = -100;
-const IGNORE: Param = Param::integer("ignore_index", IGNORE_INDEX, Rule::Integer);
-
-/// Dice loss: the part of two regions that is not in both.
-///
-/// `1 − (2I + s)/(P + T + s)` of each score; see the [module](self) for the sums and for what all losses of regions
-/// share. The gradient by a probability is `((2I + s) − 2t·(P + T + s))/(P + T + s)²`. With `squared` it is V-Net's
-/// form.
-///
-/// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices or
-/// of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source: Milletari
-/// et al. 2016, arXiv 1606.04797; MONAI DiceLoss with `smooth_nr` = `smooth_dr` = s, `batch=True` for [`Scope::Class`].
-///
-/// ```
-/// # use wgloss::{Activation, Dice, Gpu, HostTensor, Loss, Reduction, Scope};
-/// # let gpu = Gpu::new_blocking()?;
-/// // One region, as probabilities and as a mask: I = 1.7, P = T = 2.
-/// let prediction = HostTensor::new(&[0.9_f32, 0.8, 0.3, 0.0], [1, 1, 4])?;
-/// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
-/// let result = Dice::default().eval(&gpu, &prediction, &mask, Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.12, epsilon = 1e-6);
-///
-/// // Two classes of logits, a score each: I = ½, P = T = 1.
-/// let dice = Dice { activation: Activation::Softmax, scope: Scope::Class, ..Dice::default() };
-/// let result = dice.eval(&gpu, &HostTensor::new(&[0.0_f32; 4], [2, 2])?, &[0, 1], Reduction::None)?;
-/// approx::assert_abs_diff_eq!(&result.loss.to_f64()[..], &[1.0 / 3.0; 2][..], epsilon = 1e-6);
-/// assert_eq!(result.items, 2);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Dice {
-    /// What makes probabilities of the predictions.
-    pub activation: Activation,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// What one score is of.
-    pub scope: Scope,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl Dice {
-    const DEFAULT: Self = Dice {
-        activation: Activation::None,
-        smooth: 1.0,
-        scope: Scope::All,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+/// A loss of scores: what all of them have in common, then its own parameters.
+macro_rules! score_loss {
+    ($(#[$attribute:meta])* pub struct $loss:ident { $($own:tt)* } $($entry:tt)*) => {
+        region_loss! {
+            $(#[$attribute])*
+            pub struct $loss
+            [] [
+                /// What makes probabilities of the predictions.
+                pub activation: Activation = Activation::None, compiled;
+            ] [
+                /// What one score is of.
+                pub scope: Scope = Scope::All;
+            ] [$($own)*]
+            $($entry)*
+        }
     };
 }
 
-impl Default for Dice {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`Dice`] in the catalogue.
-pub static DICE: LossSpec = LossSpec {
-    name: "dice",
-    family: Family::Segmentation,
-    formula: "1 − (2I + s)/(P + T + s)",
-    notes: "I = Σ p·t, P = Σ p, T = Σ t over the scope, squares of p and t in P and T with squared; p is the \
-            prediction after its activation, s is smooth; an item is a score; 0 where there is nothing to divide by",
-    source: "Milletari et al. 2016, arXiv 1606.04797; MONAI DiceLoss",
-    driver: Driver::Regions(Regions { pixels_of: None, terms: None }),
-    inputs: REGIONS,
-    params: &[ACTIVATION, SMOOTH, SCOPE, INCLUDE_BACKGROUND, SQUARED, IGNORE],
-    shader: shader_file!("losses/segmentation/dice.wgsl"),
-    reference: Reference::Regions(RegionReference { score: reference::dice, pixel: None }),
-};
-
-impl Loss for Dice {
-    fn spec(&self) -> &'static LossSpec {
-        &DICE
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.activation.name().into(),
-            self.smooth.into(),
-            self.scope.name().into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-        ]
-    }
-}
-
-/// Tversky loss: false positives and false negatives each with a weight.
-///
-/// `1 − (I + s)/(I + α(P − I) + β(T − I) + s)` of each score; see the [module](self) for the sums and for what all
-/// losses of regions share. A β above α punishes what is missed more than what is too much. α = β = ½ is [`Dice`] with
-/// twice the smooth, α = β = 1 is [`Jaccard`].
-///
-/// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices or
-/// of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source: Salehi et
-/// al. 2017, arXiv 1706.05721; MONAI TverskyLoss.
-///
-/// ```
-/// # use wgloss::{Gpu, HostTensor, Loss, Reduction, Tversky};
-/// # let gpu = Gpu::new_blocking()?;
-/// // I = 1, P − I = ½, T − I = 1.
-/// let prediction = HostTensor::new(&[0.75_f32, 0.25, 0.5, 0.0], [1, 1, 4])?;
-/// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
-/// let tversky = Tversky { alpha: 0.3, beta: 0.7, smooth: 0.0, ..Tversky::default() };
-/// let result = tversky.eval(&gpu, &prediction, &mask, Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.85 / 1.85, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tversky {
-    /// α, the weight of false positives: at least 0.
-    pub alpha: f32,
-    /// β, the weight of false negatives: at least 0.
-    pub beta: f32,
-    /// What makes probabilities of the predictions.
-    pub activation: Activation,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// What one score is of.
-    pub scope: Scope,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl Tversky {
-    const DEFAULT: Self = Tversky {
-        alpha: 0.5,
-        beta: 0.5,
-        activation: Activation::None,
-        smooth: 1.0,
-        scope: Scope::All,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+/// A loss of pixels and scores, those of each class of a softmax: its own parameters, then what it has in common with
+/// losses of scores.
+macro_rules! term_loss {
+    ($(#[$attribute:meta])* pub struct $loss:ident { $($own:tt)* } $($entry:tt)*) => {
+        region_loss! { $(#[$attribute])* pub struct $loss [$($own)*] [] [] [] $($entry)* }
     };
 }
 
-impl Default for Tversky {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
-
-/// The entry of [`Tversky`] in the catalogue.
-pub static TVERSKY: LossSpec = LossSpec {
-    name: "tversky",
-    family: Family::Segmentation,
-    formula: "1 − (I + s)/(I + α(P − I) + β(T − I) + s)",
-    notes: "the sums are those of dice, s is smooth; α = β = ½ is dice with twice the smooth, α = β = 1 is jaccard",
-    source: "Salehi et al. 2017, arXiv 1706.05721; MONAI TverskyLoss",
-    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
-    inputs: REGIONS,
-    params: &[
-        ACTIVATION,
-        SMOOTH,
-        SCOPE,
-        INCLUDE_BACKGROUND,
-        SQUARED,
-        IGNORE,
-        Param::number("alpha", Tversky::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("beta", Tversky::DEFAULT.beta, Rule::NonNegative),
-    ],
-    shader: shader_file!("losses/segmentation/tversky.wgsl"),
-    reference: Reference::Regions(RegionReference { score: reference::tversky, pixel: None }),
-};
-
-impl Loss for Tversky {
-    fn spec(&self) -> &'static LossSpec {
-        &TVERSKY
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.activation.name().into(),
-            self.smooth.into(),
-            self.scope.name().into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-            self.alpha.into(),
-            self.beta.into(),
-        ]
-    }
-}
-
-/// Focal Tversky loss: a power of the Tversky loss, which shifts the weight between scores that are nearly right and
-/// others.
-///
-/// `L^exponent` of each score, with the loss L of [`Tversky`]; see the [module](self) for the sums and for what all
-/// losses of regions share. An exponent below 1 steepens the loss where it is small, above 1 flattens it. Where L is 0,
-/// or below as squares of soft targets can make it, loss and gradient are 0. The paper's γ is 1/exponent.
-///
-/// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices or
-/// of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source: Abraham
-/// and Khan 2018, arXiv 1810.07842.
-///
-/// ```
-/// # use wgloss::{FocalTversky, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let prediction = HostTensor::new(&[0.75_f32, 0.25, 0.5, 0.0], [1, 1, 4])?;
-/// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
-/// let loss = FocalTversky { alpha: 0.3, beta: 0.7, exponent: 0.75, smooth: 0.0, ..FocalTversky::default() };
-/// let result = loss.eval(&gpu, &prediction, &mask, Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), (0.85_f64 / 1.85).powf(0.75), epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FocalTversky {
-    /// α, the weight of false positives: at least 0.
-    pub alpha: f32,
-    /// β, the weight of false negatives: at least 0.
-    pub beta: f32,
-    /// The power: above 0.
-    pub exponent: f32,
-    /// What makes probabilities of the predictions.
-    pub activation: Activation,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// What one score is of.
-    pub scope: Scope,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl FocalTversky {
-    const DEFAULT: Self = FocalTversky {
-        alpha: 0.5,
-        beta: 0.5,
-        exponent: 0.75,
-        activation: Activation::None,
-        smooth: 1.0,
-        scope: Scope::All,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+/// A loss of regions, with the parameters that all of them have between others.
+macro_rules! region_loss {
+    (
+        $(#[$attribute:meta])*
+        pub struct $loss:ident [$($before:tt)*] [$($activation:tt)*] [$($scope:tt)*] [$($behind:tt)*] $($entry:tt)*
+    ) => {
+        loss! {
+            $(#[$attribute])*
+            pub struct $loss {
+                $($before)*
+                $($activation)*
+                /// s, added to both sides of the ratio: at least 0.
+                pub smooth: f32 = 1.0 => Rule::NonNegative;
+                $($scope)*
+                /// Whether class 0 is scored too.
+                pub include_background: bool = true;
+                /// Whether the sums of the predictions and of the targets are of squares.
+                pub squared: bool = false, compiled;
+                /// Pixels with this class index are left out.
+                pub ignore_index: i32 = -100 => Rule::Integer;
+                $($behind)*
+            }
+            $($entry)*
+        }
     };
 }
 
-impl Default for FocalTversky {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+score_loss! {
+    /// Dice loss: the part of two regions that is not in both.
+    ///
+    /// `1 − (2I + s)/(P + T + s)` of each score; see the [module](self) for the sums and for what all losses of regions
+    /// share. The gradient by a probability is `((2I + s) − 2t·(P + T + s))/(P + T + s)²`. With `squared` it is V-Net's
+    /// form.
+    ///
+    /// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices
+    /// or of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source:
+    /// Milletari et al. 2016, arXiv 1606.04797; MONAI DiceLoss with `smooth_nr` = `smooth_dr` = s, `batch=True` for
+    /// [`Scope::Class`].
+    ///
+    /// ```
+    /// # use wgloss::{Activation, Dice, Gpu, HostTensor, Loss, Reduction, Scope};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// // One region, as probabilities and as a mask: I = 1.7, P = T = 2.
+    /// let prediction = HostTensor::new(&[0.9_f32, 0.8, 0.3, 0.0], [1, 1, 4])?;
+    /// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
+    /// let result = Dice::default().eval(&gpu, &prediction, &mask, Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.12, epsilon = 1e-6);
+    ///
+    /// // Two classes of logits, a score each: I = ½, P = T = 1.
+    /// let dice = Dice { activation: Activation::Softmax, scope: Scope::Class, ..Dice::default() };
+    /// let result = dice.eval(&gpu, &HostTensor::new(&[0.0_f32; 4], [2, 2])?, &[0, 1], Reduction::None)?;
+    /// approx::assert_abs_diff_eq!(&result.loss.to_f64()[..], &[1.0 / 3.0; 2][..], epsilon = 1e-6);
+    /// assert_eq!(result.items, 2);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Dice {}
 
-/// The entry of [`FocalTversky`] in the catalogue.
-pub static FOCAL_TVERSKY: LossSpec = LossSpec {
-    name: "focal_tversky",
-    family: Family::Segmentation,
-    formula: "(tversky loss)^exponent",
-    notes: "gradient 0 where the loss is 0; the paper's γ is 1/exponent",
-    source: "Abraham and Khan 2018, arXiv 1810.07842",
-    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
-    inputs: REGIONS,
-    params: &[
-        ACTIVATION,
-        SMOOTH,
-        SCOPE,
-        INCLUDE_BACKGROUND,
-        SQUARED,
-        IGNORE,
-        Param::number("alpha", FocalTversky::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("beta", FocalTversky::DEFAULT.beta, Rule::NonNegative),
-        Param::number("exponent", FocalTversky::DEFAULT.exponent, Rule::Positive),
-    ],
-    shader: shader_file!("losses/segmentation/focal_tversky.wgsl"),
-    reference: Reference::Regions(RegionReference { score: reference::focal_tversky, pixel: None }),
-};
-
-impl Loss for FocalTversky {
-    fn spec(&self) -> &'static LossSpec {
-        &FOCAL_TVERSKY
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.activation.name().into(),
-            self.smooth.into(),
-            self.scope.name().into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-            self.alpha.into(),
-            self.beta.into(),
-            self.exponent.into(),
-        ]
-    }
-}
-
-/// Jaccard loss: one less the intersection over the union.
-///
-/// `1 − (I + s)/(P + T − I + s)` of each score; see the [module](self) for the sums and for what all losses of regions
-/// share. It is `2D/(1 + D)` of the [`Dice`] loss D with twice the smooth: the same order of scores, steeper where they
-/// are good.
-///
-/// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices or
-/// of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source: Rahman and
-/// Wang 2016; MONAI DiceLoss with `jaccard=True` and `smooth_nr` = `smooth_dr` = 2s.
-///
-/// ```
-/// # use wgloss::{Gpu, HostTensor, Jaccard, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// // I = 1.7, P = T = 2.
-/// let prediction = HostTensor::new(&[0.9_f32, 0.8, 0.3, 0.0], [1, 1, 4])?;
-/// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
-/// let result = Jaccard::default().eval(&gpu, &prediction, &mask, Reduction::Mean)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.6 / 3.3, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Jaccard {
-    /// What makes probabilities of the predictions.
-    pub activation: Activation,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// What one score is of.
-    pub scope: Scope,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl Jaccard {
-    const DEFAULT: Self = Jaccard {
-        activation: Activation::None,
-        smooth: 1.0,
-        scope: Scope::All,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+    pub static DICE: LossSpec = {
+        name: "dice",
+        family: Family::Segmentation,
+        formula: "1 − (2I + s)/(P + T + s)",
+        notes: "I = Σ p·t, P = Σ p, T = Σ t over the scope, squares of p and t in P and T with squared; p is the \
+                prediction after its activation, s is smooth; an item is a score; 0 where there is nothing to divide \
+                by",
+        source: "Milletari et al. 2016, arXiv 1606.04797; MONAI DiceLoss",
+        driver: Driver::Regions(Regions { terms: None }),
+        inputs: REGIONS,
+        shader: shader_file!("losses/segmentation/dice.wgsl"),
+        reference: Reference::Regions(RegionReference { score: reference::dice, pixel: None }),
     };
 }
 
-impl Default for Jaccard {
-    fn default() -> Self {
-        Self::DEFAULT
+score_loss! {
+    /// Tversky loss: false positives and false negatives each with a weight.
+    ///
+    /// `1 − (I + s)/(I + α(P − I) + β(T − I) + s)` of each score; see the [module](self) for the sums and for what all
+    /// losses of regions share. A β above α punishes what is missed more than what is too much. α = β = ½ is [`Dice`]
+    /// with twice the smooth, α = β = 1 is [`Jaccard`].
+    ///
+    /// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices
+    /// or of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source:
+    /// Salehi et al. 2017, arXiv 1706.05721; MONAI TverskyLoss.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Loss, Reduction, Tversky};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// // I = 1, P − I = ½, T − I = 1.
+    /// let prediction = HostTensor::new(&[0.75_f32, 0.25, 0.5, 0.0], [1, 1, 4])?;
+    /// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
+    /// let tversky = Tversky { alpha: 0.3, beta: 0.7, smooth: 0.0, ..Tversky::default() };
+    /// let result = tversky.eval(&gpu, &prediction, &mask, Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.85 / 1.85, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Tversky {
+        /// α, the weight of false positives: at least 0.
+        pub alpha: f32 = 0.5 => Rule::NonNegative;
+        /// β, the weight of false negatives: at least 0.
+        pub beta: f32 = 0.5 => Rule::NonNegative;
     }
-}
 
-/// The entry of [`Jaccard`] in the catalogue.
-pub static JACCARD: LossSpec = LossSpec {
-    name: "jaccard",
-    family: Family::Segmentation,
-    formula: "1 − (I + s)/(P + T − I + s)",
-    notes: "the sums are those of dice, s is smooth",
-    source: "Rahman and Wang 2016; MONAI DiceLoss with jaccard",
-    driver: Driver::Regions(Regions { pixels_of: Some(&DICE), terms: None }),
-    inputs: REGIONS,
-    params: &[ACTIVATION, SMOOTH, SCOPE, INCLUDE_BACKGROUND, SQUARED, IGNORE],
-    shader: shader_file!("losses/segmentation/jaccard.wgsl"),
-    reference: Reference::Regions(RegionReference { score: reference::jaccard, pixel: None }),
-};
-
-impl Loss for Jaccard {
-    fn spec(&self) -> &'static LossSpec {
-        &JACCARD
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.activation.name().into(),
-            self.smooth.into(),
-            self.scope.name().into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-        ]
-    }
-}
-
-/// Cross-entropy and Dice loss of one softmax.
-///
-/// `ce_weight·cross_entropy + dice_weight·dice`: the mean of [`CrossEntropy`](crate::CrossEntropy) over the pixels and
-/// the mean of [`Dice`] over the classes, with [`Activation::Softmax`] and [`Scope::Class`]. The cross-entropy steers
-/// each pixel, from the first step on; Dice keeps small regions from being outvoted.
-///
-/// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-///   weights.
-/// - With class indices, the loss of a pixel is `w_y·(−ln p_y)` and its mean divides by Σ w_y over the pixels that
-///   count. With a value for each class it is `Σ_c w_c·t_c·(−ln p_c)`, and its mean divides by the number of pixels:
-///   PyTorch's conventions. A mean over nothing is 0.
-/// - Class weights apply to both terms. With `include_background` = false, the cross-entropy is over all classes
-///   nevertheless.
-/// - A pixel whose class is masked by a logit of −∞ has the loss +∞, unless its class or the term weighs 0.
-/// - `items` counts the scores; see the [module](self) for what all losses of regions share.
-///
-/// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction, checked;
-/// optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceCELoss with `batch=True`; nnU-Net
-/// (Isensee et al. 2018, arXiv 1809.10486).
-///
-/// ```
-/// # use wgloss::{CeDice, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
-/// let loss = CeDice { ce_weight: 0.25, dice_weight: 1.0, ..CeDice::default() };
-/// let result = loss.eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
-/// let (ce, dice) = (2_f64.ln(), 1.0 / 3.0);
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.25 * ce + dice, epsilon = 1e-6);
-/// approx::assert_abs_diff_eq!(*result.terms.get("cross_entropy").unwrap(), ce as f32, epsilon = 1e-6);
-/// approx::assert_abs_diff_eq!(*result.terms.get("dice").unwrap(), dice as f32, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CeDice {
-    /// The weight of the cross-entropy: at least 0.
-    pub ce_weight: f32,
-    /// The weight of the Dice loss: at least 0.
-    pub dice_weight: f32,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl CeDice {
-    const DEFAULT: Self = CeDice {
-        ce_weight: 0.5,
-        dice_weight: 0.5,
-        smooth: 1.0,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+    pub static TVERSKY: LossSpec = {
+        name: "tversky",
+        family: Family::Segmentation,
+        formula: "1 − (I + s)/(I + α(P − I) + β(T − I) + s)",
+        notes: "the sums are those of dice, s is smooth; α = β = ½ is dice with twice the smooth, α = β = 1 is jaccard",
+        source: "Salehi et al. 2017, arXiv 1706.05721; MONAI TverskyLoss",
+        driver: Driver::Regions(Regions { terms: None }),
+        inputs: REGIONS,
+        shader: shader_file!("losses/segmentation/tversky.wgsl"),
+        reference: Reference::Regions(RegionReference { score: reference::tversky, pixel: None }),
     };
 }
 
-impl Default for CeDice {
-    fn default() -> Self {
-        Self::DEFAULT
+score_loss! {
+    /// Focal Tversky loss: a power of the Tversky loss, which shifts the weight between scores that are nearly right
+    /// and others.
+    ///
+    /// `L^exponent` of each score, with the loss L of [`Tversky`]; see the [module](self) for the sums and for what all
+    /// losses of regions share. An exponent below 1 steepens the loss where it is small, above 1 flattens it. Where L
+    /// is 0, or below as squares of soft targets can make it, loss and gradient are 0. The paper's γ is 1/exponent.
+    ///
+    /// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices
+    /// or of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source:
+    /// Abraham and Khan 2018, arXiv 1810.07842.
+    ///
+    /// ```
+    /// # use wgloss::{FocalTversky, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let prediction = HostTensor::new(&[0.75_f32, 0.25, 0.5, 0.0], [1, 1, 4])?;
+    /// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
+    /// let loss = FocalTversky { alpha: 0.3, beta: 0.7, exponent: 0.75, smooth: 0.0, ..FocalTversky::default() };
+    /// let result = loss.eval(&gpu, &prediction, &mask, Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), (0.85_f64 / 1.85).powf(0.75), epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct FocalTversky {
+        /// α, the weight of false positives: at least 0.
+        pub alpha: f32 = 0.5 => Rule::NonNegative;
+        /// β, the weight of false negatives: at least 0.
+        pub beta: f32 = 0.5 => Rule::NonNegative;
+        /// The power: above 0.
+        pub exponent: f32 = 0.75 => Rule::Positive;
     }
+
+    pub static FOCAL_TVERSKY: LossSpec = {
+        name: "focal_tversky",
+        family: Family::Segmentation,
+        formula: "(tversky loss)^exponent",
+        notes: "gradient 0 where the loss is 0; the paper's γ is 1/exponent",
+        source: "Abraham and Khan 2018, arXiv 1810.07842",
+        driver: Driver::Regions(Regions { terms: None }),
+        inputs: REGIONS,
+        shader: shader_file!("losses/segmentation/focal_tversky.wgsl"),
+        reference: Reference::Regions(RegionReference { score: reference::focal_tversky, pixel: None }),
+    };
 }
 
-/// The entry of [`CeDice`] in the catalogue.
-pub static CE_DICE: LossSpec = LossSpec {
-    name: "ce_dice",
-    family: Family::Segmentation,
-    formula: "ce_weight·cross_entropy + dice_weight·dice",
-    notes: "the mean of cross_entropy over the pixels, which divides by Σ w_y, or where targets are values by the \
-            pixels; the mean of dice over the classes of the softmax, with the scope class",
-    source: "MONAI DiceCELoss; nnU-Net 2018, arXiv 1809.10486",
-    driver: Driver::Regions(Regions {
-        pixels_of: None,
-        terms: Some(Terms {
-            names: ["cross_entropy", "dice"],
-            weights: ["ce_weight", "dice_weight"],
-            mean_over: MeanOver::ClassWeights,
+score_loss! {
+    /// Jaccard loss: one less the intersection over the union.
+    ///
+    /// `1 − (I + s)/(P + T − I + s)` of each score; see the [module](self) for the sums and for what all losses of
+    /// regions share. It is `2D/(1 + D)` of the [`Dice`] loss D with twice the smooth: the same order of scores,
+    /// steeper where they are good.
+    ///
+    /// Inputs `prediction` ∂ `[N, C, d…]`, checked to be in [0, 1] with [`Activation::None`]; `target` t, class indices
+    /// or of the shape of the prediction, checked; optional `class_weight` `[C]`, checked to be at least 0. Source:
+    /// Rahman and Wang 2016; MONAI DiceLoss with `jaccard=True` and `smooth_nr` = `smooth_dr` = 2s.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Jaccard, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// // I = 1.7, P = T = 2.
+    /// let prediction = HostTensor::new(&[0.9_f32, 0.8, 0.3, 0.0], [1, 1, 4])?;
+    /// let mask = HostTensor::new(&[1.0_f32, 1.0, 0.0, 0.0], [1, 1, 4])?;
+    /// let result = Jaccard::default().eval(&gpu, &prediction, &mask, Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.6 / 3.3, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Jaccard {}
+
+    pub static JACCARD: LossSpec = {
+        name: "jaccard",
+        family: Family::Segmentation,
+        formula: "1 − (I + s)/(P + T − I + s)",
+        notes: "the sums are those of dice, s is smooth",
+        source: "Rahman and Wang 2016; MONAI DiceLoss with jaccard",
+        driver: Driver::Regions(Regions { terms: None }),
+        inputs: REGIONS,
+        shader: shader_file!("losses/segmentation/jaccard.wgsl"),
+        reference: Reference::Regions(RegionReference { score: reference::jaccard, pixel: None }),
+    };
+}
+
+term_loss! {
+    /// Cross-entropy and Dice loss of one softmax.
+    ///
+    /// `ce_weight·cross_entropy + dice_weight·dice`: the mean of [`CrossEntropy`](crate::CrossEntropy) over the pixels
+    /// and the mean of [`Dice`] over the classes, with [`Activation::Softmax`] and [`Scope::Class`]. The cross-entropy
+    /// steers each pixel, from the first step on; Dice keeps small regions from being outvoted.
+    ///
+    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
+    ///   weights.
+    /// - With class indices, the loss of a pixel is `w_y·(−ln p_y)` and its mean divides by Σ w_y over the pixels that
+    ///   count. With a value for each class it is `Σ_c w_c·t_c·(−ln p_c)`, and its mean divides by the number of
+    ///   pixels: PyTorch's conventions. A mean over nothing is 0.
+    /// - Class weights apply to both terms. With `include_background` = false, the cross-entropy is over all classes
+    ///   nevertheless.
+    /// - A pixel whose class is masked by a logit of −∞ has the loss +∞, unless its class or the term weighs 0.
+    /// - `items` counts the scores; see the [module](self) for what all losses of regions share.
+    ///
+    /// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction,
+    /// checked; optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceCELoss with `batch=True`;
+    /// nnU-Net (Isensee et al. 2018, arXiv 1809.10486).
+    ///
+    /// ```
+    /// # use wgloss::{CeDice, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
+    /// let loss = CeDice { ce_weight: 0.25, dice_weight: 1.0, ..CeDice::default() };
+    /// let result = loss.eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
+    /// let (ce, dice) = (2_f64.ln(), 1.0 / 3.0);
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.25 * ce + dice, epsilon = 1e-6);
+    /// approx::assert_abs_diff_eq!(*result.terms().get("cross_entropy").unwrap(), ce as f32, epsilon = 1e-6);
+    /// approx::assert_abs_diff_eq!(*result.terms().get("dice").unwrap(), dice as f32, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct CeDice {
+        /// The weight of the cross-entropy: at least 0.
+        pub ce_weight: f32 = 0.5 => Rule::NonNegative;
+        /// The weight of the Dice loss: at least 0.
+        pub dice_weight: f32 = 0.5 => Rule::NonNegative;
+    }
+
+    pub static CE_DICE: LossSpec = {
+        name: "ce_dice",
+        family: Family::Segmentation,
+        formula: "ce_weight·cross_entropy + dice_weight·dice",
+        notes: "the mean of cross_entropy over the pixels, which divides by Σ w_y, or where targets are values by the \
+                pixels; the mean of dice over the classes of the softmax, with the scope class",
+        source: "MONAI DiceCELoss; nnU-Net 2018, arXiv 1809.10486",
+        driver: Driver::Regions(Regions {
+            terms: Some(Terms {
+                names: ["cross_entropy", "dice"],
+                weights: ["ce_weight", "dice_weight"],
+                mean_over: MeanOver::ClassWeights,
+            }),
         }),
-    }),
-    inputs: LOGITS,
-    params: &[
-        Param::number("ce_weight", CeDice::DEFAULT.ce_weight, Rule::NonNegative),
-        Param::number("dice_weight", CeDice::DEFAULT.dice_weight, Rule::NonNegative),
-        SMOOTH,
-        INCLUDE_BACKGROUND,
-        SQUARED,
-        IGNORE,
-    ],
-    shader: shader_file!("losses/segmentation/ce_dice.wgsl"),
-    reference: Reference::Regions(RegionReference {
-        score: reference::dice,
-        pixel: Some(reference::pixel_cross_entropy),
-    }),
-};
-
-impl Loss for CeDice {
-    fn spec(&self) -> &'static LossSpec {
-        &CE_DICE
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.ce_weight.into(),
-            self.dice_weight.into(),
-            self.smooth.into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-        ]
-    }
-}
-
-/// Focal and Dice loss of one softmax.
-///
-/// `focal_weight·focal + dice_weight·dice`: the mean of [`Focal`] over the pixels and the mean of [`Dice`] over the
-/// classes, with [`Activation::Softmax`] and [`Scope::Class`]. As [`CeDice`], with well-predicted pixels faded out of
-/// the first term.
-///
-/// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-///   weights.
-/// - With class indices, the loss of a pixel is `α·w_y·(1 − p_y)^γ·(−ln p_y)`, with a value for each class
-///   `Σ_c α·w_c·t_c·(1 − p_c)^γ·(−ln p_c)`. Its mean divides by the number of pixels that count.
-/// - Class weights, the background, masked classes and items are as in [`CeDice`].
-///
-/// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction, checked;
-/// optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceFocalLoss, which takes its focal loss
-/// of sigmoids; here both terms are of one softmax.
-///
-/// ```
-/// # use wgloss::{FocalDice, Gpu, HostTensor, Loss, Reduction};
-/// # let gpu = Gpu::new_blocking()?;
-/// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
-/// let result = FocalDice::default().eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
-/// let (focal, dice) = (0.25 * 0.5_f64.powi(2) * 2_f64.ln(), 1.0 / 3.0);
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * focal + 0.5 * dice, epsilon = 1e-6);
-/// # Ok::<(), wgloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FocalDice {
-    /// The weight of the focal loss: at least 0.
-    pub focal_weight: f32,
-    /// The weight of the Dice loss: at least 0.
-    pub dice_weight: f32,
-    /// α, a factor of all pixels: at least 0.
-    pub alpha: f32,
-    /// γ, how fast well-predicted pixels fade: at least 0.
-    pub gamma: f32,
-    /// s, added to both sides of the ratio: at least 0.
-    pub smooth: f32,
-    /// Whether class 0 is scored too.
-    pub include_background: bool,
-    /// Whether the sums of the predictions and of the targets are of squares.
-    pub squared: bool,
-    /// Pixels with this class index are left out.
-    pub ignore_index: i32,
-}
-
-impl FocalDice {
-    const DEFAULT: Self = FocalDice {
-        focal_weight: 0.5,
-        dice_weight: 0.5,
-        alpha: Focal::DEFAULT.alpha,
-        gamma: Focal::DEFAULT.gamma,
-        smooth: 1.0,
-        include_background: true,
-        squared: false,
-        ignore_index: IGNORE_INDEX,
+        inputs: LOGITS,
+        shader: shader_file!("losses/segmentation/ce_dice.wgsl"),
+        reference: Reference::Regions(RegionReference {
+            score: reference::dice,
+            pixel: Some(reference::pixel_cross_entropy),
+        }),
     };
 }
 
-impl Default for FocalDice {
-    fn default() -> Self {
-        Self::DEFAULT
+term_loss! {
+    /// Focal and Dice loss of one softmax.
+    ///
+    /// `focal_weight·focal + dice_weight·dice`: the mean of [`Focal`] over the pixels and the mean of [`Dice`] over the
+    /// classes, with [`Activation::Softmax`] and [`Scope::Class`]. As [`CeDice`], with well-predicted pixels faded out
+    /// of the first term.
+    ///
+    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
+    ///   weights.
+    /// - With class indices, the loss of a pixel is `α·w_y·(1 − p_y)^γ·(−ln p_y)`, with a value for each class
+    ///   `Σ_c α·w_c·t_c·(1 − p_c)^γ·(−ln p_c)`. Its mean divides by the number of pixels that count.
+    /// - Class weights, the background, masked classes and items are as in [`CeDice`].
+    ///
+    /// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction,
+    /// checked; optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceFocalLoss, which takes its
+    /// focal loss of sigmoids; here both terms are of one softmax.
+    ///
+    /// ```
+    /// # use wgloss::{FocalDice, Gpu, HostTensor, Loss, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
+    /// let result = FocalDice::default().eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
+    /// let (focal, dice) = (0.25 * 0.5_f64.powi(2) * 2_f64.ln(), 1.0 / 3.0);
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * focal + 0.5 * dice, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct FocalDice {
+        /// The weight of the focal loss: at least 0.
+        pub focal_weight: f32 = 0.5 => Rule::NonNegative;
+        /// The weight of the Dice loss: at least 0.
+        pub dice_weight: f32 = 0.5 => Rule::NonNegative;
+        /// α, a factor of all pixels: at least 0.
+        pub alpha: f32 = Focal::DEFAULT.alpha => Rule::NonNegative;
+        /// γ, how fast well-predicted pixels fade: at least 0.
+        pub gamma: f32 = Focal::DEFAULT.gamma => Rule::NonNegative;
     }
-}
 
-/// The entry of [`FocalDice`] in the catalogue.
-pub static FOCAL_DICE: LossSpec = LossSpec {
-    name: "focal_dice",
-    family: Family::Segmentation,
-    formula: "focal_weight·focal + dice_weight·dice",
-    notes: "the mean of focal over the pixels; the mean of dice over the classes of the softmax, with the scope class",
-    source: "MONAI DiceFocalLoss",
-    driver: Driver::Regions(Regions {
-        pixels_of: None,
-        terms: Some(Terms {
-            names: ["focal", "dice"],
-            weights: ["focal_weight", "dice_weight"],
-            mean_over: MeanOver::Rows,
+    pub static FOCAL_DICE: LossSpec = {
+        name: "focal_dice",
+        family: Family::Segmentation,
+        formula: "focal_weight·focal + dice_weight·dice",
+        notes: "the mean of focal over the pixels; the mean of dice over the classes of the softmax, with the scope \
+                class",
+        source: "MONAI DiceFocalLoss",
+        driver: Driver::Regions(Regions {
+            terms: Some(Terms {
+                names: ["focal", "dice"],
+                weights: ["focal_weight", "dice_weight"],
+                mean_over: MeanOver::Rows,
+            }),
         }),
-    }),
-    inputs: LOGITS,
-    params: &[
-        Param::number("focal_weight", FocalDice::DEFAULT.focal_weight, Rule::NonNegative),
-        Param::number("dice_weight", FocalDice::DEFAULT.dice_weight, Rule::NonNegative),
-        Param::number("alpha", FocalDice::DEFAULT.alpha, Rule::NonNegative),
-        Param::number("gamma", FocalDice::DEFAULT.gamma, Rule::NonNegative),
-        SMOOTH,
-        INCLUDE_BACKGROUND,
-        SQUARED,
-        IGNORE,
-    ],
-    shader: shader_file!("losses/segmentation/focal_dice.wgsl"),
-    reference: Reference::Regions(RegionReference { score: reference::dice, pixel: Some(reference::pixel_focal) }),
-};
-
-impl Loss for FocalDice {
-    fn spec(&self) -> &'static LossSpec {
-        &FOCAL_DICE
-    }
-
-    fn values(&self) -> Vec<Value> {
-        vec![
-            self.focal_weight.into(),
-            self.dice_weight.into(),
-            self.alpha.into(),
-            self.gamma.into(),
-            self.smooth.into(),
-            self.include_background.into(),
-            self.squared.into(),
-            self.ignore_index.into(),
-        ]
-    }
+        inputs: LOGITS,
+        shader: shader_file!("losses/segmentation/focal_dice.wgsl"),
+        reference: Reference::Regions(RegionReference { score: reference::dice, pixel: Some(reference::pixel_focal) }),
+    };
 }

@@ -8,13 +8,11 @@ use super::{
     compare,
 };
 use crate::{
-    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Statistics, Tensor,
-    TensorType,
+    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
+    Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    signature::Signature,
     spec::{Anchors, Domain, Driver, Kind, LossSpec, Param, Rows, Rule, Shape},
-    tuning::Tuning,
 };
 
 /// The regimes that a driver's losses meet.
@@ -95,9 +93,8 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     // A loss may not have every shape with every value: a single class is no score without the background.
     let fits = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
         let settings: Vec<Setting> = choice.settings(0).chain(settings.iter().cloned()).collect();
-        let shape = layout.shape.clone();
         let values = spec.values(&as_texts(&settings));
-        values.is_ok_and(|values| Signature::of_shape(spec, &values, &spec.inputs[0], shape).is_ok())
+        values.is_ok_and(|values| Signature::of_shape(&values, &layout.shape).is_ok())
     };
     let mut add = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
         if fits(choice, layout, settings) {
@@ -236,10 +233,8 @@ impl Case {
     fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
         let values = spec.values(&as_texts(&self.settings))?;
         let mut rng = fastrand::Rng::with_seed(seed);
-        let shape = &self.layout.shape;
-        let Signature { item_shape, result_shape, row, .. } =
-            Signature::of_shape(spec, &values, &spec.inputs[0], shape.clone())?;
-        let classes = row as usize;
+        let signature = Signature::of_shape(&values, &self.layout.shape)?;
+        let classes = signature.row as usize;
         let mut inputs = Named::<HostTensor<'static>>::new();
         let mut first: Vec<f64> = Vec::new();
         for input in spec.all_inputs() {
@@ -252,14 +247,7 @@ impl Case {
                 continue;
             }
             let input = input.as_indices.filter(|_| self.choice.indices).unwrap_or(input);
-            let shape = match input.shape {
-                Shape::Items => item_shape.clone(),
-                Shape::OneOrItems => result_shape.clone(),
-                Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.clone(),
-                Shape::Scalar => Vec::new(),
-                Shape::Classes => vec![classes],
-                Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
-            };
+            let shape = signature.shape_of(input);
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
                 let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
@@ -410,11 +398,10 @@ mod tests {
 
     use super::{Case, arrangements, cases, choices, other_values, regimes};
     use crate::{
-        DType, Reduction,
+        DType, Reduce, Reduction, RowKernel, Tuning,
         losses::ALL,
         parity::{Effort, choices::Choice},
         spec::{Driver, LossSpec},
-        tuning::{Reduce, RowKernel, Tuning},
     };
 
     /// That of a CPU adapter with subgroup operations.

@@ -2,9 +2,8 @@
 
 use super::{Effort, covering};
 use crate::{
-    DType, Gradients,
+    DType, Gradients, Reduce, RowKernel, Tuning,
     spec::{Anchors, Driver, Input, Kind, LossSpec, Param, Rule},
-    tuning::{Reduce, RowKernel, Tuning},
 };
 
 /// A parameter and the text of its value.
@@ -75,22 +74,20 @@ impl Choice {
 /// and not the loss knows of, as how rows are shared out, meets any other choice; and how tensors lie, which makes the
 /// most kernels, every storage type, or with more effort any other choice.
 pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> Vec<Choice> {
-    // Losses with the same kernels of pixels make the same choices, and so share them.
-    let kernels_of = spec.regions().and_then(|regions| regions.pixels_of).unwrap_or(spec);
     let reductions = tuning.reductions();
-    let results = results(kernels_of);
-    let rows = row_kernels(kernels_of, effort);
-    let compiled = kernels_of.params.iter().filter(|param| param.compiled);
-    let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(kernels_of, param))).collect();
-    let has_statistics = kernels_of.rows().is_some()
-        || kernels_of.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest);
+    let results = results(spec);
+    let rows = row_kernels(spec, effort);
+    let compiled = spec.params.iter().filter(|param| param.compiled);
+    let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
+    let has_statistics =
+        spec.rows().is_some() || spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest);
     let has = [
-        kernels_of.input("weight").is_some(),
-        kernels_of.inputs.iter().any(is_own_optional),
-        kernels_of.inputs.iter().any(may_be_indices),
+        spec.input("weight").is_some(),
+        spec.inputs.iter().any(is_own_optional),
+        spec.inputs.iter().any(may_be_indices),
         has_statistics,
     ];
-    let of_driver = [arrangements(kernels_of.driver, tuning, effort).len(), reductions.len(), rows.len()];
+    let of_driver = [arrangements(spec.driver, tuning, effort).len(), reductions.len(), rows.len()];
     let mut levels = of_driver.to_vec();
     levels.extend([DType::FLOATS.len(), GRADIENTS.len(), results.len()]);
     levels.extend(has.map(|has| 1 + usize::from(has)));
@@ -163,10 +160,10 @@ fn may_be_indices(input: &Input) -> bool {
 
 /// Values of a parameter in groups, the default first: those of one group have the same kernel.
 fn compiled_values(spec: &'static LossSpec, param: &'static Param) -> Vec<Vec<String>> {
-    let mut groups: Vec<(Vec<u32>, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(Option<u32>, Vec<String>)> = Vec::new();
     for value in std::iter::once(param.default.to_string()).chain(other_values(param)) {
         let Ok(values) = spec.values(&[(param.name, &value)]) else { continue };
-        let kernel = values.compiled();
+        let kernel = values.get(param.name).map(|value| param.compiled_value(value));
         match groups.iter_mut().find(|(known, _)| *known == kernel) {
             Some((_, group)) => group.push(value),
             None => groups.push((kernel, vec![value])),
@@ -177,19 +174,20 @@ fn compiled_values(spec: &'static LossSpec, param: &'static Param) -> Vec<Vec<St
 
 /// Values of a parameter's rule other than the default.
 pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String> {
-    let values: &[&str] = match param.rule {
-        Rule::Flag => &["false", "true"],
-        Rule::Integer => &["-1", "1"],
-        Rule::OneOf(_) => &["1", "2"],
-        Rule::Word(words) => words,
-        Rule::Finite => &["-1", "0", "0.75"],
-        Rule::Positive => &["0.01", "3.5"],
-        Rule::NonNegative => &["0", "0.5", "1", "3"],
-        Rule::OpenUnit => &["0.1", "0.9"],
-        Rule::HalfOpenUnit => &["0", "0.1", "0.9"],
+    let texts = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+    let values: Vec<String> = match param.rule {
+        Rule::Flag => texts(&["false", "true"]),
+        Rule::Integer => texts(&["-1", "1"]),
+        Rule::OneOf(allowed) => allowed.iter().map(ToString::to_string).collect(),
+        Rule::Word(words) => texts(words),
+        Rule::Finite => texts(&["-1", "0", "0.75"]),
+        Rule::Positive => texts(&["0.01", "3.5"]),
+        Rule::NonNegative => texts(&["0", "0.5", "1", "3"]),
+        Rule::OpenUnit => texts(&["0.1", "0.9"]),
+        Rule::HalfOpenUnit => texts(&["0", "0.1", "0.9"]),
     };
     let default = param.default.to_string();
-    values.iter().map(ToString::to_string).filter(move |value| *value != default)
+    values.into_iter().filter(move |value| *value != default)
 }
 
 /// The shape of a call, and of rows what lies between them.

@@ -84,36 +84,37 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
     if found.items != expected.items {
         failures.push(format!("{} items counted, expected {}", found.items, expected.items));
     }
-    if found.correct != expected.correct {
-        failures.push(format!("{:?} items right, expected {:?}", found.correct, expected.correct));
+    if found.correct() != expected.correct {
+        failures.push(format!("{:?} items right, expected {:?}", found.correct(), expected.correct));
     }
-    if found.terms.iter().count() != expected.terms.len() {
-        failures.push(format!("the terms {:?}, expected {:?}", found.terms, expected.terms));
+    let terms = found.terms();
+    if terms.iter().count() != expected.terms.len() {
+        failures.push(format!("the terms {:?}, expected {:?}", terms, expected.terms));
     }
-    for ((_, &found), &expected) in found.terms.iter().zip(&expected.terms) {
+    for ((_, &found), &expected) in terms.iter().zip(&expected.terms) {
         let mut error = Worst::default();
         error.include(distance(expected, found.into(), DType::F32), expected.abs());
         loss_error = loss_error.or_larger(error);
     }
-    if let Some(found) = &found.log_sum_exp {
+    if let Some(found) = found.log_sum_exp() {
         let mut error = Worst::default();
         error.include_all(&expected.log_sum_exp, found, largest_of(&expected.log_sum_exp));
         loss_error = loss_error.or_larger(error);
     }
-    if let Some(found) = &found.argmax {
+    if let Some(found) = found.argmax() {
         let found = found.to_f64();
         let expected = expected.argmax.iter().map(|&column| f64::from(column));
         if !expected.eq(found) {
             failures.push("another class is predicted".to_string());
         }
     }
-    failures.extend(mining_failures(expected.mining, found.mining));
+    failures.extend(mining_failures(expected.mining, found.mining()));
     let rows = |tensor: &HostTensor<'_>| tensor.to_f64().into_iter().map(|row| row as i32).collect();
-    let mined = |Hardest { positive, negative }: &Hardest<HostTensor<'_>>| Hardest {
+    let mined = |Hardest { positive, negative }: Hardest<&HostTensor<'_>>| Hardest {
         positive: rows(positive),
         negative: rows(negative),
     };
-    if found.hardest.as_ref().map(mined) != expected.hardest {
+    if found.hardest().map(mined) != expected.hardest {
         failures.push("other rows are the hardest".to_string());
     }
     for (what, error, tolerance) in

@@ -12,7 +12,7 @@ const TRIALS: usize = 4;
 /// Each row is the best of a few, which are made one factor at a time: the level that meets the most combinations that
 /// no earlier row did. For pairs that is close to the fewest rows there can be, the product of the two largest numbers
 /// of levels.
-pub(super) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
+pub(crate) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
     let arrays = (0..ARRAYS).map(|seed| array(levels, missing.clone(), &mut fastrand::Rng::with_seed(seed)));
     let shortest = arrays.min_by_key(Vec::len).filter(|rows| !rows.is_empty());
@@ -62,7 +62,7 @@ fn row(levels: &[usize], missing: &[Missing], first: usize, rng: &mut fastrand::
 }
 
 /// Every set of so many of the factors.
-pub(super) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
+pub(crate) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
     match (size, factors) {
         (0, _) => vec![Vec::new()],
         (_, []) => Vec::new(),

@@ -18,13 +18,13 @@
 mod cases;
 mod choices;
 mod compare;
-mod covering;
+pub(crate) mod covering;
 
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 
 use cases::Drawn;
 
-use crate::{Error, Gpu, spec::LossSpec, tuning::Reduce};
+use crate::{Error, Gpu, Reduce, spec::LossSpec};
 
 /// How many cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

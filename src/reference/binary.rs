@@ -1,7 +1,7 @@
 //! Binary and multi-label classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term, weighed};
-use crate::spec::Values;
+use super::weighed;
+use crate::spec::{Item, Term, Values};
 
 /// [`Bce`](crate::losses::Bce).
 pub fn bce(item: &Item<'_>, _: &Values) -> Term {

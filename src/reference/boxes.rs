@@ -7,8 +7,7 @@ use std::{
     ops::{Add, Div, Mul, Sub},
 };
 
-use super::{Item, Term};
-use crate::spec::Values;
+use crate::spec::{Item, Term, Values};
 
 /// [`Iou`](crate::losses::Iou).
 pub fn iou(item: &Item<'_>, values: &Values) -> Term {

@@ -16,8 +16,11 @@
 //! # Ok::<(), wgloss::Error>(())
 //! ```
 
+mod all_pairs;
 mod binary;
 mod boxes;
+mod conditioning;
+mod distances;
 mod metric_learning;
 mod multiclass;
 mod pairs;
@@ -36,115 +39,15 @@ pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
 
-use std::ops::{Index, Range};
+pub use crate::spec::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use softmax::*;
+
+use std::ops::Range;
 
 use crate::{
-    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, TensorType,
-    signature::Signature,
-    spec::{Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
+    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
+    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
-
-/// The reference of one loss, by driver.
-#[derive(Clone, Copy, Debug)]
-pub enum Reference {
-    /// Loss and gradients of one element.
-    Elementwise(fn(&Item<'_>, &Values) -> Term),
-    /// Loss and gradients of one row.
-    Rows(fn(&Item<'_>, &Values) -> Term),
-    /// The losses of a score, and of a pixel where the loss has a term for each.
-    Regions(RegionReference),
-    /// Loss and gradients of one box.
-    Boxes(fn(&Item<'_>, &Values) -> Term),
-    /// Loss and gradients of one pair or triplet of rows.
-    Pairs(fn(&Item<'_>, &Values) -> Term),
-    /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
-    AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
-}
-
-/// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
-/// left out is 1.
-#[derive(Clone, Copy, Debug)]
-pub struct Item<'a> {
-    inputs: &'a [Column],
-    upstream: &'a Column,
-    index: usize,
-}
-
-impl Index<&str> for Item<'_> {
-    type Output = f64;
-
-    fn index(&self, name: &str) -> &f64 {
-        &self.row(name)[0]
-    }
-}
-
-impl Item<'_> {
-    /// The item's row of an input that has one value per class, or its box.
-    pub fn row(&self, name: &str) -> &[f64] {
-        match self.inputs.iter().find(|column| column.name == name) {
-            Some(column) => column.part(self.index),
-            None => unreachable!("no input is called {name}"),
-        }
-    }
-
-    /// The class that the item's `target` names.
-    pub fn class(&self) -> usize {
-        self["target"] as usize
-    }
-
-    /// The upstream gradient of the item: of a function with a value per class, one per class.
-    pub fn upstream(&self) -> &[f64] {
-        self.upstream.part(self.index)
-    }
-
-    /// The length of the item's embeddings.
-    pub(crate) fn dimensions(&self) -> usize {
-        self.inputs[0].width
-    }
-
-    fn any(&self, is: fn(f64) -> bool) -> bool {
-        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
-    }
-}
-
-/// The loss of one item and its gradients.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Term {
-    /// The loss: one value, or one per class for a function that has as many.
-    pub loss: Vec<f64>,
-    /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
-    /// class for a row, four for a box, and one per dimension for an embedding.
-    pub gradients: Vec<f64>,
-    /// What rounding errors of the loss are relative to, where that is not its own magnitude but that of the terms it is
-    /// a difference of.
-    pub magnitude: Option<f64>,
-    /// The same of the gradient of each input, at its largest; empty where there is nothing larger than the gradients.
-    pub gradient_magnitudes: Vec<f64>,
-}
-
-impl Term {
-    /// A loss and its gradients.
-    pub fn new(loss: f64, gradients: impl Into<Vec<f64>>) -> Self {
-        Term { loss: vec![loss], gradients: gradients.into(), magnitude: None, gradient_magnitudes: Vec::new() }
-    }
-
-    /// The same with a magnitude other than that of the loss.
-    pub fn of_magnitude(self, magnitude: f64) -> Self {
-        Term { magnitude: Some(magnitude), ..self }
-    }
-
-    /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
-    pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
-        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new() }
-    }
-
-    /// `f` of the loss, of every gradient and, without their signs, of magnitudes.
-    fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
-        self.loss.iter_mut().chain(&mut self.gradients).for_each(|x| *x = f(*x));
-        self.magnitude.iter_mut().chain(&mut self.gradient_magnitudes).for_each(|x| *x = f(*x).abs());
-        self
-    }
-}
 
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,7 +115,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
             of_items(&call, |item| call.finite_term(loss, item), options)
         }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
-        Reference::AllPairs(loss) => metric_learning::evaluate(&call, loss, options),
+        Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
     }
 }
 
@@ -277,42 +180,22 @@ struct Call {
     upstream: Column,
 }
 
-/// The values of one input. Every item has a part of `width` of them; where there are fewer parts than items they
-/// repeat, as a value per position on the last axis or a row of class weights does, or a single value.
-#[derive(Debug)]
-struct Column {
-    name: &'static str,
-    domain: Domain,
-    width: usize,
-    values: Vec<f64>,
-}
-
-impl Column {
-    fn new(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Self {
-        let per_class = match input.shape {
-            Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
-            Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
-            Shape::Items | Shape::LastAxis | Shape::Scalar => false,
-        };
-        let width = if per_class { signature.row as usize } else { 1 };
-        let given = given.map_or(vec![1.0], HostTensor::to_f64);
-        let by_item = |index| given[place(index / width, index % width, width, signature)];
-        let values_by_item = match input.shape {
-            _ if given.len() == 1 => vec![given[0]; width],
-            Shape::Classes => given,
-            _ => (0..given.len()).map(by_item).collect(),
-        };
-        Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }
-    }
-
-    fn part(&self, item: usize) -> &[f64] {
-        let parts = self.values.len() / self.width;
-        &self.values[item % parts * self.width..][..self.width]
-    }
-
-    fn at(&self, item: usize) -> f64 {
-        self.part(item)[0]
-    }
+/// The values of an input by item.
+fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
+    let per_class = match input.shape {
+        Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
+        Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
+        Shape::Items | Shape::LastAxis | Shape::Scalar => false,
+    };
+    let width = if per_class { signature.row as usize } else { 1 };
+    let given = given.map_or(vec![1.0], HostTensor::to_f64);
+    let by_item = |index| given[place(index / width, index % width, width, signature)];
+    let values_by_item = match input.shape {
+        _ if given.len() == 1 => vec![given[0]; width],
+        Shape::Classes => given,
+        _ => (0..given.len()).map(by_item).collect(),
+    };
+    Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }
 }
 
 impl Call {
@@ -320,13 +203,13 @@ impl Call {
         let spec = loss.spec();
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
-        let column = |input: &'static Input| {
+        let column_of = |input: &'static Input| {
             let tensor = given.get(input.name);
             let input = tensor.map_or(input, |tensor| input.given_as(tensor.dtype()));
-            Column::new(input, tensor, &values, &signature)
+            column(input, tensor, &values, &signature)
         };
-        let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column).collect();
-        let (weight, upstream) = (column(&WEIGHT), column(&UPSTREAM));
+        let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
+        let (weight, upstream) = (column_of(&WEIGHT), column_of(&UPSTREAM));
         Ok(Call { reference: spec.reference, values, signature, inputs, weight, upstream })
     }
 
@@ -344,7 +227,7 @@ impl Call {
         }
         match first {
             None => Ok(counted),
-            Some(first) => Err(Error::Target { loss: self.values.spec().name, count, first }),
+            Some(first) => Err(Error::target(self.values.spec(), count, first)),
         }
     }
 
@@ -399,14 +282,14 @@ impl Call {
         }
     }
 
-    /// The same of a row.
+    /// The term of a row: NaN where a logit is NaN or +∞.
     fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
         if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
     }
 
-    /// The same of a box, or of a pair or triplet of rows.
+    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite.
     fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
@@ -498,4 +381,8 @@ fn is_poison(x: f64) -> bool {
 /// factor·x, where 0 of what is infinite is 0.
 fn weighed(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

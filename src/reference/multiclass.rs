@@ -1,10 +1,7 @@
 //! Multi-class classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{Item, Term, binary::logistic, softmax::*, weighed};
-use crate::{
-    losses::{Divergence, Smoothing},
-    spec::Values,
-};
+use super::{binary::logistic, softmax::*, weighed};
+use crate::spec::{Divergence, Item, Smoothing, Term, Values};
 
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
 pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
@@ -42,16 +39,15 @@ pub fn nll(item: &Item<'_>, _: &Values) -> Term {
 pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
     let shares = shares(item, values);
     let swapped = || shares.iter().map(|share| share.swapped());
-    let divergence = values.word("divergence");
-    let (loss, gradients) = if divergence == Divergence::Forward.name() {
-        (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect())
-    } else if divergence == Divergence::Reverse.name() {
-        kl_and_gradients(swapped())
-    } else {
-        // The share that M has in the gradient sums to 0.
-        let (student, gradients) = kl_and_gradients(swapped().map(Share::midpoint));
-        let teacher = kl(shares.iter().map(|share| share.midpoint()));
-        (0.5 * (teacher + student), gradients.iter().map(|g| 0.5 * g).collect())
+    let (loss, gradients) = match values.word("divergence") {
+        Divergence::Forward => (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect()),
+        Divergence::Reverse => kl_and_gradients(swapped()),
+        Divergence::JensenShannon => {
+            // The share that M has in the gradient sums to 0.
+            let (student, gradients) = kl_and_gradients(swapped().map(Share::midpoint));
+            let teacher = kl(shares.iter().map(|share| share.midpoint()));
+            (0.5 * (teacher + student), gradients.iter().map(|g| 0.5 * g).collect())
+        }
     };
     let temperature = values.number("temperature");
     // T² of the loss, of which the logits' division takes one T from the gradient.
@@ -88,8 +84,7 @@ pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
 /// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
 /// masked class stays masked.
 pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
-    let softcap = if values.has("softcap") { values.number("softcap") } else { 0.0 };
-    let temperature = if values.has("temperature") { values.number("temperature") } else { 1.0 };
+    let (softcap, temperature) = (values.number_or("softcap", 0.0), values.number_or("temperature", 1.0));
     let capped = |x: f64| if softcap > 0.0 && x != f64::NEG_INFINITY { softcap * (x / softcap).tanh() } else { x };
     logits.iter().map(|&x| capped(x) / temperature).collect()
 }
@@ -108,10 +103,9 @@ fn unless_masked(logit: f64, value: f64) -> f64 {
 fn smoothed(item: &Item<'_>, logits: &[f64], values: &Values) -> Vec<f64> {
     let (class, smoothing) = (item.class(), values.number("label_smoothing"));
     let classes = logits.len() as f64;
-    let (own, other) = if values.word("smoothing") == Smoothing::Others.name() {
-        (0.0, smoothing / (classes - 1.0))
-    } else {
-        (smoothing / classes, smoothing / classes)
+    let (own, other) = match values.word("smoothing") {
+        Smoothing::Uniform => (smoothing / classes, smoothing / classes),
+        Smoothing::Others => (0.0, smoothing / (classes - 1.0)),
     };
     let target = |(c, &x): (usize, &f64)| {
         if c == class { 1.0 - smoothing + unless_masked(x, own) } else { unless_masked(x, other) }

@@ -1,14 +1,10 @@
 //! What losses of regions share: probabilities, the sums of every score, and the way back from the scores to the
 //! predictions.
 
-use super::{
-    Call, Evaluation, Pixel, RegionReference, Score, Sums, Term, binary::sigmoid, is_poison, reciprocal, softmax::*,
-    weighed,
-};
+use super::{Call, Evaluation, binary::sigmoid, is_poison, reciprocal, softmax::*, weighed};
 use crate::{
     Error, Options, Reduction,
-    losses::{Activation, Scope},
-    spec::{MeanOver, Values},
+    spec::{Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
 };
 
 /// Loss and gradients of a call of a loss of regions.
@@ -81,7 +77,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
 struct Regions<'a> {
     call: &'a Call,
     counted: Vec<usize>,
-    /// Those of the counted pixels, one for each class of each.
+    /// The elements of the counted pixels, one for each class of each.
     elements: Vec<Element>,
     class_weight: &'a [f64],
     scope: Scope,
@@ -104,7 +100,7 @@ struct Element {
 
 impl<'a> Regions<'a> {
     fn new(call: &'a Call) -> Result<Self, Error> {
-        let (counted, activation) = (call.counted()?, call.values.activation());
+        let (counted, activation) = (call.counted()?, call.values.word_or("activation", Activation::Softmax));
         let [predictions, targets, class_weight] = &call.inputs[..] else {
             unreachable!("losses of regions have predictions, targets and class weights")
         };
@@ -122,7 +118,7 @@ impl<'a> Regions<'a> {
             elements: counted.iter().flat_map(elements).collect(),
             counted,
             class_weight: class_weight.part(0),
-            scope: call.values.scope(),
+            scope: call.values.word_or("scope", Scope::Class),
             activation,
             squared: call.values.flag("squared"),
             first: usize::from(!call.values.flag("include_background")),

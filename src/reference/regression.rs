@@ -5,8 +5,7 @@ use std::{
     f64::consts::{LN_2, PI},
 };
 
-use super::{Item, Term};
-use crate::spec::Values;
+use crate::spec::{Item, Term, Values};
 
 /// [`Mse`](crate::losses::Mse).
 pub fn mse(item: &Item<'_>, _: &Values) -> Term {

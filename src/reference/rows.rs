@@ -1,7 +1,7 @@
 //! Functions of rows, as in [`losses`](crate::losses).
 
-use super::{Item, Term, softmax::*};
-use crate::spec::Values;
+use super::softmax::*;
+use crate::spec::{Item, Term, Values};
 
 /// [`LogSumExp`](crate::losses::LogSumExp).
 pub fn log_sum_exp(item: &Item<'_>, _: &Values) -> Term {

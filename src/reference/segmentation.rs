@@ -3,49 +3,8 @@
 
 use std::ops::AddAssign;
 
-use super::{
-    Term,
-    multiclass::{entropy, focal_entropy},
-};
-use crate::spec::Values;
-
-/// The reference of a loss of regions.
-#[derive(Clone, Copy, Debug)]
-pub struct RegionReference {
-    /// The loss of one score.
-    pub score: fn(&Sums, &Values) -> Score,
-    /// Of losses with a term for each pixel: that of a pixel, and its gradient by the pixel's logits.
-    pub pixel: Option<fn(&Pixel<'_>, &Values) -> Term>,
-}
-
-/// What one score sums over its pixels and classes. The textbook's I, P and T are TP, TP + FP and TP + FN.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
-    /// TP = Σ p·t.
-    pub true_positives: f64,
-    /// FP = Σ p·(1 − t), or with squares Σ p² − p·t.
-    pub false_positives: f64,
-    /// FN = Σ (1 − p)·t, or with squares Σ t² − p·t.
-    pub false_negatives: f64,
-}
-
-/// The loss of a score.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Score {
-    /// The loss.
-    pub loss: f64,
-    /// Its derivatives by each of the sums.
-    pub slopes: Sums,
-}
-
-/// A pixel's values for each class.
-#[derive(Clone, Copy, Debug)]
-pub struct Pixel<'a> {
-    /// The logits.
-    pub logits: &'a [f64],
-    /// w·t; where the target is an index, w of the class that it names and 0 of the others.
-    pub masses: &'a [f64],
-}
+use super::multiclass::{entropy, focal_entropy};
+use crate::spec::{Pixel, Score, Sums, Term, Values};
 
 /// [`Dice`](crate::losses::Dice).
 pub fn dice(sums: &Sums, values: &Values) -> Score {

@@ -445,6 +445,43 @@ fn bad_parameters_and_options_are_refused() {
 }
 
 #[test]
+fn the_nearest_name_is_suggested() {
+    let files = mse();
+    let near = |args: &str, code, meant: &str| {
+        files.eval(args).refused(code, &[&format!("did you mean `{meant}`?")]);
+    };
+    near("crossentropy --reduction mean", 2, "cross_entropy");
+    near("MSELoss --reduction mean", 2, "mse");
+    near("huber --reduction mean --set delt=0.5", 2, "delta");
+    for command in ["list", "parity"] {
+        wgloss(&[command, "hubre"]).refused(2, &["did you mean `huber`?"]);
+    }
+    let misnamed =
+        Files::new(&[("prediction", tensor(F32, &[1], &[0.0_f32])), ("targets", tensor(F32, &[1], &[0.0_f32]))]);
+    misnamed.eval("mse --reduction mean").refused(2, &["unexpected `targets`", "did you mean `target`?"]);
+    let reduced = files.eval("mse --reduction weightedmean");
+    assert_eq!(reduced.code, 2);
+    assert!(reduced.stderr.contains("'weighted_mean'"), "{}", reduced.stderr);
+    if let Some(adapter) = Adapter::all_blocking().iter().map(Adapter::id).find(|id| id.contains("llvmpipe")) {
+        let run = files.eval_on("llvmpie", "mse --reduction mean");
+        run.refused(3, &[&adapter, "did you mean `llvmpipe`?"]);
+    }
+}
+
+#[test]
+fn a_name_far_from_all_gets_no_suggestion() {
+    let files = mse();
+    let far = |args: &str| {
+        let run = files.eval(args);
+        assert_eq!(run.code, 2);
+        assert!(!run.stderr.contains("did you mean"), "{}", run.stderr);
+    };
+    far("perplexity --reduction mean");
+    far("huber --reduction mean --set gamma=0.5");
+    files.eval("hubris --reduction mean").refused(2, &["`hubris`", "`wgloss list` shows those there are"]);
+}
+
+#[test]
 fn an_adapter_that_does_not_exist_is_refused() {
     mse().eval_on("vulkan:no such adapter", "mse --reduction mean").refused(3, &["vulkan:no such adapter"]);
 }
@@ -514,6 +551,7 @@ fn list_shows_every_loss() {
         assert_eq!(inputs[0]["name"], spec.inputs[0].name);
         assert_eq!(inputs[0]["differentiable"], true);
         let text = wgloss(&["list", spec.name]).stdout;
+        assert!(text.contains("\n symbols "), "{text}");
         for param in spec.params {
             assert!(text.contains(&format!("│ {} ", param.name)), "{text}");
         }
@@ -626,5 +664,9 @@ fn a_reader_may_stop_reading() {
 #[test]
 fn help_and_version_are_there() {
     assert!(wgloss(&["--version"]).stdout.contains(env!("CARGO_PKG_VERSION")));
-    assert!(wgloss(&["eval", "--help"]).stdout.contains("Example:"));
+    assert!(wgloss(&["--help"]).stdout.contains("To begin with:"));
+    let eval = wgloss(&["eval", "--help"]).stdout;
+    for part in ["Example", "- weighted_mean: The sum divided by", "--set delta=0.5"] {
+        assert!(eval.contains(part), "`{part}` is not in:\n{eval}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use half::f16;
 use wgloss::{
-    CrossEntropy, DType, Evaluation, Gradients, Hardest, HostTensor, InfoNce, Mining, Mse, Named, Options, Reduction,
+    CrossEntropy, DType, Evaluation, Extra, Gradients, HostTensor, InfoNce, Mining, Mse, Named, Options, Reduction,
     Statistics, TripletBatchHard,
     parity::{self, Comparison},
     reference,
@@ -20,17 +20,9 @@ fn compare(prediction: [f32; 2], gradient: &HostTensor<'static>) -> Comparison {
 }
 
 fn evaluation(loss: HostTensor<'static>, items: u64, gradients: Named<HostTensor<'static>>) -> Evaluation {
-    Evaluation {
-        loss,
-        items,
-        gradients,
-        correct: None,
-        terms: Named::new(),
-        log_sum_exp: None,
-        argmax: None,
-        mining: None,
-        hardest: None,
-    }
+    let mut evaluation = Evaluation::new(loss, items);
+    evaluation.gradients = gradients;
+    evaluation
 }
 
 fn stored(gradient: [f64; 2], dtype: DType) -> HostTensor<'static> {
@@ -97,8 +89,13 @@ fn other_rows_mined_are_an_error() {
     let mined = Mining { triplets: 2, active: 0, positive_distance: 1.0, negative_distance: 3.5 };
     let failures_with = |mining: Option<Mining>, negative: Option<[i32; 3]>| {
         let loss = HostTensor::rounded(&[0.0], DType::F32, []).unwrap();
-        let hardest = negative.map(|negative| Hardest { positive: indices(&[1, 0, -1]), negative: indices(&negative) });
-        let found = Evaluation { mining, hardest, ..evaluation(loss, 2, Named::new()) };
+        let mut found = evaluation(loss, 2, Named::new());
+        found.extras.extend(mining.map(Extra::Mining));
+        if let Some(negative) = negative {
+            for (name, rows) in [("hardest_positive", [1, 0, -1]), ("hardest_negative", negative)] {
+                found.statistics = found.statistics.with(name, indices(&rows));
+            }
+        }
         parity::compare(&expected, &found).failures.len()
     };
     assert_eq!(failures_with(Some(mined), Some([2, 2, -1])), 0);
@@ -142,17 +139,11 @@ fn another_statistic_is_an_error() {
     let options = Options { statistics, gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
     let expected = reference::evaluate(&CrossEntropy::default(), &inputs, &options).unwrap();
     let failures_with = |correct, log_sum_exp: [f64; 2], argmax: [i32; 2]| {
-        let found = Evaluation {
-            loss: HostTensor::rounded(&expected.loss, DType::F32, []).unwrap(),
-            items: 2,
-            gradients: Named::new(),
-            correct: Some(correct),
-            terms: Named::new(),
-            log_sum_exp: Some(HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap()),
-            argmax: Some(HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap()),
-            mining: None,
-            hardest: None,
-        };
+        let mut found = evaluation(HostTensor::rounded(&expected.loss, DType::F32, []).unwrap(), 2, Named::new());
+        found.extras.push(Extra::Correct(correct));
+        let argmax = HostTensor::from_bytes(DType::I32, [2], argmax.map(i32::to_le_bytes).concat()).unwrap();
+        let log_sum_exp = HostTensor::rounded(&log_sum_exp, DType::F32, [2]).unwrap();
+        found.statistics = found.statistics.with("log_sum_exp", log_sum_exp).with("argmax", argmax);
         parity::compare(&expected, &found).failures.len()
     };
     let [first, second] = expected.log_sum_exp[..] else { panic!("one a row") };

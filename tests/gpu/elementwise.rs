@@ -83,17 +83,9 @@ fn losses_add_their_gradients_into_one_buffer() {
             mse.record(encoder);
             huber.record(encoder);
         });
-        let found = Evaluation {
-            loss: HostTensor::rounded(&loss.read_blocking().unwrap().to_f64(), DType::F32, []).unwrap(),
-            items: huber.read_status_blocking().unwrap().items,
-            gradients: Named::new().with("prediction", gradient.read_blocking().unwrap()),
-            correct: None,
-            terms: Named::new(),
-            log_sum_exp: None,
-            argmax: None,
-            mining: None,
-            hardest: None,
-        };
+        let loss = HostTensor::rounded(&loss.read_blocking().unwrap().to_f64(), DType::F32, []).unwrap();
+        let mut found = Evaluation::new(loss, huber.read_status_blocking().unwrap().items);
+        found.gradients = Named::new().with("prediction", gradient.read_blocking().unwrap());
         assert_agree(&expected, &found, &gpu.adapter_id());
     }
 }

@@ -159,7 +159,7 @@ fn labels_of_every_type_are_the_same() {
                 .map(|(i, t)| (i.to_string(), t.clone()))
                 .collect::<Inputs>()
                 .with(label, wrong);
-            let expected = Error::Target { loss: loss.spec().name, count: items as u64, first: 0 };
+            let expected = Error::target(loss.spec(), items as u64, 0);
             assert_eq!(loss.eval_with(gpu, &wrong, Reduction::Mean), Err(expected));
         }
     }

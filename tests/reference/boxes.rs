@@ -165,7 +165,7 @@ fn inverted_targets_are_counted_and_inverted_predictions_are_not() {
         };
         let predictions = [upright, mirrored, upside_down, [1.0, 2.0, 0.0, 0.0]];
         assert_eq!(result(&predictions, &[upright; 4]).unwrap().items, 4);
-        let refused = Error::Target { loss: loss(name, &[]).spec().name, count: 3, first: 1 };
+        let refused = Error::target(loss(name, &[]).spec(), 3, 1);
         assert_eq!(result(&[upright; 4], &[upright, mirrored, upside_down, spoilt]), Err(refused));
         // NaN is out of no order.
         assert!(result(&[upright], &[[f64::NAN, 0.0, 1.0, 2.0]]).unwrap().loss[0].is_nan());

@@ -5,13 +5,14 @@ mod boxes;
 mod pairs;
 mod regions;
 mod rows;
+mod typed_losses;
 
 use fastrand::Rng;
 use proptest::prelude::*;
 use wgloss::{
-    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, losses,
+    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Signature, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{AllPairs, Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Relation, Shape, Value, Values},
+    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -213,24 +214,9 @@ fn reductions(spec: &LossSpec) -> &'static [Reduction] {
 
 /// The shape of an input where the first one has this shape.
 fn shape_of(loss: &dyn Loss, shape: &[usize], input: &Input, reduction: Reduction) -> Vec<usize> {
-    let spec = loss.spec();
-    let items = match spec.driver {
-        Driver::Elementwise => shape.to_vec(),
-        Driver::Rows(_) | Driver::Regions(_) => [&shape[..1], &shape[2..]].concat(),
-        Driver::Boxes => shape[..shape.len() - 1].to_vec(),
-        Driver::AllPairs(AllPairs { relation: Relation::Views, .. }) => vec![2 * shape[0]],
-        Driver::Pairs | Driver::AllPairs(_) => vec![shape[0]],
-    };
     match input.shape {
-        Shape::Items => items,
-        Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.to_vec(),
-        Shape::Scalar => Vec::new(),
-        Shape::Classes => vec![shape[1]],
-        Shape::LastAxis => vec![shape[shape.len() - 1]],
         Shape::OneOrItems if reduction != Reduction::None => vec![1],
-        Shape::OneOrItems if is_per_class(spec) => shape.to_vec(),
-        Shape::OneOrItems if spec.regions().is_some() => regions::scores(loss, shape),
-        Shape::OneOrItems => items,
+        _ => Signature::of_shape(&values_of(loss), shape).unwrap().shape_of(input),
     }
 }
 
@@ -629,7 +615,7 @@ fn empty_inputs_have_no_loss() {
 fn values_out_of_range_are_counted() {
     let refused = |name: &'static str, inputs: &Named<HostTensor<'_>>, count, first| {
         let found = reference::evaluate(&loss(name, &[]), inputs, &Reduction::Mean.into());
-        assert_eq!(found, Err(Error::Target { loss: name, count, first }), "{name}");
+        assert_eq!(found, Err(Error::target(losses::find(name).unwrap(), count, first)), "{name}");
     };
     let two = |name: &str, first: &[f64], target: &[f64]| {
         Named::new().with(name, tensor(first, &[first.len()])).with("target", tensor(target, &[target.len()]))

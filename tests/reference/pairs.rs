@@ -148,7 +148,7 @@ fn labels_are_checked_and_may_be_integers() {
         let floats = |labels: [i32; 2]| with(tensor(&labels.map(f64::from), &[2]));
         let sum = Reduction::Sum.into();
         assert_eq!(reference::evaluate(&loss, &integers(good), &sum), reference::evaluate(&loss, &floats(good), &sum));
-        let refused = Error::Target { loss: loss.spec().name, count: 1, first: 1 };
+        let refused = Error::target(loss.spec(), 1, 1);
         for inputs in [integers(bad), floats(bad)] {
             assert_eq!(reference::evaluate(&loss, &inputs, &sum), Err(refused.clone()));
         }

@@ -286,7 +286,7 @@ fn ignored_pixels_are_as_if_they_were_not_there() {
 fn pixels_and_elements_out_of_range_are_counted() {
     let refused = |loss: &AnyLoss, inputs: &Named<HostTensor<'_>>, count, first| {
         let found = reference::evaluate(loss, inputs, &Reduction::Mean.into());
-        assert_eq!(found, Err(Error::Target { loss: loss.spec().name, count, first }), "{}", described(loss));
+        assert_eq!(found, Err(Error::target(loss.spec(), count, first)), "{}", described(loss));
     };
     let [none, sigmoid, terms] = ["dice", "jaccard", "ce_dice"].map(|name| match name {
         "jaccard" => loss("jaccard", &[("activation", "sigmoid")]),

@@ -21,7 +21,7 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
     let case = Case { loss: loss.clone(), shape: shape.to_vec(), dtype, origin: String::new() };
     let mut rng = fastrand::Rng::with_seed(1);
     let mut inputs = Inputs::new();
-    for (name, ty) in case.types().iter() {
+    for (name, ty) in case.types()?.iter() {
         let length = ty.elements();
         let tensor = if ty.dtype == DType::I32 {
             let is_label = spec.input(name).is_some_and(|input| input.domain == Domain::Label);

@@ -1,6 +1,4 @@
 // The text of an image has its number, and the other way round.
-const RELATION: bool = true;
-
 fn relation(row: u32, label: i32, column: u32) -> u32 {
     return paired(row, column);
 }

@@ -1,6 +1,4 @@
 // A query's key has its number.
-const RELATION: bool = true;
-
 fn relation(row: u32, label: i32, column: u32) -> u32 {
     return paired(row, column);
 }

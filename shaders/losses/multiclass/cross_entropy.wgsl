@@ -6,7 +6,7 @@ fn spread() -> f32 {
     if (!SUMS) {
         return 0.0;
     }
-    return params.label_smoothing / f32(params.classes - select(0u, 1u, params.smoothing == SMOOTHING_OTHERS));
+    return params.label_smoothing / f32(call.classes - select(0u, 1u, params.smoothing == SMOOTHING_OTHERS));
 }
 
 fn kept() -> f32 {

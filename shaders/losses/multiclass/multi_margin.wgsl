@@ -19,7 +19,7 @@ fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
 }
 
 fn row_outcome(row: Row) -> Outcome {
-    let share = row.target_weight / f32(params.classes);
+    let share = row.target_weight / f32(call.classes);
     return Outcome(times(share, row.state.sums.x), vec3<f32>(share, -share * row.state.sums.y, 0.0));
 }
 

@@ -15,11 +15,11 @@ fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
 }
 
 fn row_outcome(row: Row) -> Outcome {
-    return Outcome(row.state.sums.x / f32(params.classes), vec3<f32>());
+    return Outcome(row.state.sums.x / f32(call.classes), vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
     // σ(x) − t, which would cancel where the target is nearly met.
     let difference = (1.0 - cell.second) * sigmoid(cell.logit) - cell.second * sigmoid(-cell.logit);
-    return cell.weight * difference / f32(params.classes);
+    return cell.weight * difference / f32(call.classes);
 }

@@ -1,6 +1,5 @@
 // The sum over the classes is Σ g with the upstream g.
 const SUMS: bool = true;
-const VALUES: bool = true;
 
 fn class_sums(row: Row, cell: Cell) -> vec2<f32> {
     return vec2<f32>(cell.second, 0.0);

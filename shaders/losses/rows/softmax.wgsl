@@ -1,6 +1,5 @@
 // The sum of the second walk is Σ (g − g_m)·p with the upstream g, and m the likeliest class: in a sure row
 // Σ g·p would cancel against g.
-const VALUES: bool = true;
 const MIDDLE: bool = GRADIENTS;
 
 fn relative_upstream(row: Row, cell: Cell, upstream: f32) -> f32 {

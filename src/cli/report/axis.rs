@@ -3,7 +3,7 @@
 /// Decades that an axis has at least.
 const LEAST_SPAN: f64 = 1.0;
 
-/// From one power of ten to another, which need not be whole.
+/// An axis from one power of ten to another, which need not be whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logarithmic {
     low: f64,

@@ -24,9 +24,9 @@ pub struct Chart<'a> {
 
 /// A line across all bars.
 pub struct Tick {
-    /// Its place, from 0 to 1.
+    /// The tick's place, from 0 to 1.
     pub at: f64,
-    /// Its label, which may be empty.
+    /// The tick's label, which may be empty.
     pub label: String,
     pub kind: TickKind,
 }
@@ -35,7 +35,7 @@ pub struct Tick {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TickKind {
     Grid,
-    /// As [`Grid`](TickKind::Grid), but without its label on narrow screens.
+    /// A line like that of [`Grid`](TickKind::Grid), without a label on narrow screens.
     Minor,
     /// What the bars are to be compared with.
     Reference,
@@ -74,14 +74,14 @@ pub struct Shape<'a> {
 
 /// A bar and its figures.
 pub struct Bar {
-    /// Where it starts and where it ends; what is not within 0 and 1 is cut off, and what is not finite is not drawn.
+    /// The bar's start and end; what is not within 0 and 1 is cut off, and what is not finite is not drawn.
     pub span: [f64; 2],
     pub class: String,
-    /// Its meaning in words.
+    /// The bar's meaning in words.
     pub title: String,
-    /// Its figures, in columns.
+    /// The bar's figures, in columns.
     pub values: Markup,
-    /// What is to be said of it besides; may be empty.
+    /// Anything to be said of the bar besides; may be empty.
     pub mark: Markup,
 }
 

@@ -1,4 +1,4 @@
-//! What was measured, where and how; and what became of it since the baseline.
+//! The heads of the page: what was measured, where and how, and what became of it since the baseline.
 
 use maud::{Markup, html};
 use wgloss::bench::{Change, ClockKind, ComparedCase, Comparison, Entry, LEAST_CHANGE, Report};

@@ -29,7 +29,7 @@ struct Panel<'a> {
 
 /// A loss of a run.
 struct Line<'a> {
-    /// What it is called at its end and in the legend.
+    /// The line's name, at its end and in the legend.
     label: String,
     colour: String,
     /// Elements and milliseconds.

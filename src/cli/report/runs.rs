@@ -8,7 +8,7 @@ pub const COLOURS: usize = 5;
 
 /// A run of wgloss.
 pub struct Run<'a> {
-    /// Its letter on the page; empty where it is the only one.
+    /// The run's letter on the page; empty where it is the only one.
     pub letter: String,
     /// The class with its colour.
     pub colour: String,
@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
         comparison.runs.iter().enumerate().map(run).collect()
     }
 
-    /// ` of run B`; nothing where it is the only one.
+    /// The words ` of run B`; empty where it is the only one.
     pub fn of(&self) -> String {
         if self.letter.is_empty() { String::new() } else { format!(" of run {}", self.letter) }
     }

@@ -17,7 +17,7 @@ fn counts_beyond_32_bits_are_exact() {
         let loss = TripletBatchAll { margin: 3.0, ..TripletBatchAll::default() };
         let found = loss.eval(gpu, embeddings(&values, DType::F32, ROWS), labels(&classes), Reduction::Mean).unwrap();
         assert_eq!(found.items, triplets, "{gpu:?}");
-        let mining = found.mining.unwrap();
+        let mining = found.mining().unwrap();
         assert_eq!((mining.triplets, mining.active), (triplets, triplets), "{gpu:?}");
         assert_eq!(mining.active_fraction(), 1.0);
         assert_eq!((mining.positive_distance, mining.negative_distance), (0.0, 2.0), "{gpu:?}");

@@ -67,7 +67,7 @@ fn without_negatives_no_triplet_counts() {
                 let found = evaluated(gpu, &loss, &inputs, reduction);
                 assert_eq!(found.items, if loss.spec().name == "sup_con" { 9 } else { 0 }, "{loss:?}");
                 assert!(all_finite(&found), "{loss:?} {found:?}");
-                if let Some(mining) = found.mining {
+                if let Some(mining) = found.mining() {
                     assert_eq!((mining.triplets, mining.active, mining.negative_distance), (0, 0, 0.0), "{loss:?}");
                     assert_eq!(mining.active_fraction(), 0.0);
                     assert!(mining.positive_distance > 0.0);

@@ -19,7 +19,7 @@ fn of_equally_far_rows_the_lower_index_is_mined() {
             let found = TripletBatchHard::default()
                 .eval(gpu, embeddings(&values, dtype, 6), labels(&classes), HARDEST)
                 .unwrap();
-            let Hardest { positive, negative } = found.hardest.unwrap();
+            let Hardest { positive, negative } = found.hardest().unwrap();
             assert_eq!(positive.to_vec::<i32>().unwrap(), [1, 3, -1, 1, -1, 3], "{gpu:?}");
             assert_eq!(negative.to_vec::<i32>().unwrap(), [2, 2, -1, 4, -1, 2], "{gpu:?}");
             assert_eq!(found.items, 4);
@@ -35,7 +35,7 @@ fn of_duplicates_the_first_is_mined() {
     for gpu in adapters::all() {
         let points = embeddings(&[0.1; ROWS * 3], DType::F32, ROWS);
         let found = TripletBatchHard::default().eval(gpu, points, labels(&classes), HARDEST).unwrap();
-        let Hardest { positive, negative } = found.hardest.unwrap();
+        let Hardest { positive, negative } = found.hardest().unwrap();
         let firsts = |row: usize| if row < 3 { row as i32 + 3 } else { row as i32 % 3 };
         assert_eq!(positive.to_vec::<i32>().unwrap(), (0..ROWS).map(firsts).collect::<Vec<_>>(), "{gpu:?}");
         let others = |row: usize| i32::from(row.is_multiple_of(3));

@@ -1,6 +1,6 @@
 //! Plans bound to the caller's buffers.
 
-use wgloss::{AnyLoss, DType, Evaluation, Gpu, Gradients, Loss, Named, Options, Plan, Status, Tensor, TensorType};
+use wgloss::{AnyLoss, DType, Evaluation, Gpu, Gradients, Loss, Named, Options, Plan, Tensor, TensorType};
 
 use super::{caller::buffer, device::submit, inputs::Inputs};
 
@@ -75,10 +75,9 @@ pub fn evaluated_in_the_callers_buffers(
     let read = |name: &str| tensors.get(name).unwrap().read_blocking().unwrap();
     let elsewhere = outputs.iter().filter_map(|(name, _)| Some((name.strip_prefix("grad.")?.to_string(), read(name))));
     let gradients = elsewhere.chain(in_place.iter().map(|name| (name.to_string(), read(name)))).collect();
-    let Status { items, correct, terms, mining } = bound.read_status_blocking().unwrap();
-    let names = loss.spec().regions().and_then(|regions| regions.terms).map(|terms| terms.names);
-    let names = names.into_iter().flatten().map(str::to_string);
-    let terms = names.zip(terms.into_iter().flatten()).collect();
-    let (log_sum_exp, argmax, hardest) = (None, None, None);
-    Evaluation { loss: read("loss"), items, gradients, correct, terms, log_sum_exp, argmax, mining, hardest }
+    let status = bound.read_status_blocking().unwrap();
+    let mut evaluation = Evaluation::new(read("loss"), status.items);
+    evaluation.gradients = gradients;
+    evaluation.extras = status.extras().to_vec();
+    evaluation
 }

@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 use wgloss::{
-    DType, HostTensor, Loss, Named,
-    spec::{AllPairs, Domain, Driver, Input, Kind, Relation, Shape, Values},
+    DType, HostTensor, Loss, Named, Signature,
+    spec::{Domain, Driver, Input, Kind, Shape, Values},
 };
 
 pub type Inputs = Named<HostTensor<'static>>;
@@ -18,23 +18,16 @@ pub fn domain(loss: &dyn Loss, input: &Input) -> Domain {
 pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) -> Inputs {
     let mut rng = Rng::with_seed(7);
     let spec = loss.spec();
-    let (items, classes) = match spec.driver {
-        Driver::Elementwise => (shape.to_vec(), 1),
-        Driver::Rows(_) | Driver::Regions(_) => ([&shape[..1], &shape[2..]].concat(), shape[1]),
-        Driver::Boxes => (shape[..shape.len() - 1].to_vec(), 1),
-        Driver::AllPairs(AllPairs { relation: Relation::Views, .. }) => (vec![2 * shape[0]], 1),
-        Driver::Pairs | Driver::AllPairs(_) => (vec![shape[0]], 3),
+    let signature = Signature::of_shape(&Values::new(spec, loss.values()).unwrap(), shape).unwrap();
+    let classes = match spec.driver {
+        Driver::Elementwise | Driver::Boxes => 1,
+        Driver::Rows(_) | Driver::Regions(_) => shape[1],
+        Driver::Pairs | Driver::AllPairs(_) => 3,
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given
         .map(|input| {
-            let shape = match input.shape {
-                Shape::Items | Shape::OneOrItems => items.clone(),
-                Shape::Rows | Shape::Boxes | Shape::Embeddings => shape.to_vec(),
-                Shape::Scalar => Vec::new(),
-                Shape::Classes => vec![classes],
-                Shape::LastAxis => vec![shape.last().copied().unwrap_or(1)],
-            };
+            let shape = signature.shape_of(input);
             let domain = domain(loss, input);
             let value = |index: usize| match input.shape {
                 Shape::Boxes => corner(index, &mut rng),

@@ -88,8 +88,7 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Ve
 #[test]
 fn values_out_of_range_are_counted_and_the_first_is_named() {
     for Offence { loss, bad, offenders, turn, .. } in offences() {
-        let (name, count, first) = (loss.spec().name, offenders.len() as u64, offenders[0] as u64);
-        let expected = Error::Target { loss: name, count, first };
+        let expected = Error::target(loss.spec(), offenders.len() as u64, offenders[0] as u64);
         assert_eq!(reference::evaluate(&loss, &bad, &Reduction::Sum.into()).unwrap_err(), expected);
         for gpu in effort::adapters(turn) {
             for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
@@ -131,7 +130,7 @@ fn ignored_rows_are_never_out_of_range() {
     let shape = [4, CLASSES];
     let good = changed(&sample(&loss, &shape, DType::F32, true), "target", &[(0, -100.0), (2, -100.0)]);
     let bad = changed(&good, "class_weight", &[(3, -1.0)]);
-    let expected = Error::Target { loss: "cross_entropy", count: 2, first: 1 };
+    let expected = Error::target(&losses::CROSS_ENTROPY, 2, 1);
     let all_ignored = changed(&bad, "target", &[(1, -100.0), (3, -100.0)]);
     for gpu in adapters::all() {
         assert_eq!(loss.eval_with(gpu, &bad, Reduction::Mean), Err(expected.clone()), "{}", gpu.adapter_id());
@@ -159,8 +158,8 @@ fn the_status_of_a_bound_plan_is_that_of_its_last_run() {
             assert_eq!(pollster::block_on(bound.read_status()), status);
             status.map(|status| status.items)
         };
-        assert_eq!(status_with([1.0, 0.0, 2.0]), Err(Error::Target { loss: "hinge", count: 2, first: 1 }));
+        assert_eq!(status_with([1.0, 0.0, 2.0]), Err(Error::target(&losses::HINGE, 2, 1)));
         assert_eq!(status_with([1.0, -1.0, 1.0]), Ok(3));
-        assert_eq!(status_with([0.0, -1.0, 1.0]), Err(Error::Target { loss: "hinge", count: 1, first: 0 }));
+        assert_eq!(status_with([0.0, -1.0, 1.0]), Err(Error::target(&losses::HINGE, 1, 0)));
     }
 }

@@ -398,7 +398,8 @@ fn unknown_names_are_refused() {
     let (loss, parameter) = ("sigmoid_focal", "beta".to_string());
     let expected = Error::UnknownParameter { loss, parameter, known: vec!["alpha", "gamma"] };
     assert_eq!(AnyLoss::new(loss, &[("gamma", "1"), ("beta", "1")]).unwrap_err(), expected);
-    assert_eq!(AnyLoss::new("mqe", &[]).unwrap_err(), Error::UnknownLoss { found: "mqe".to_string() });
+    let (found, known) = ("mqe".to_string(), losses::ALL.iter().map(|spec| spec.name).collect());
+    assert_eq!(AnyLoss::new("mqe", &[]).unwrap_err(), Error::UnknownLoss { found, known });
     assert_eq!("Mean".parse::<Reduction>(), Err(Error::UnknownReduction { found: "Mean".to_string() }));
 }
 

@@ -45,7 +45,7 @@ fn nothing_in_loses_nothing() {
         for ((shape, target), name) in calls.into_iter().skip(1).zip([SUMS[0], SUMS[1], SUMS[0]]) {
             let loss = loss(name, &[]);
             let found = evaluated(gpu, &loss, &given(&loss, shape, target), Reduction::Mean);
-            let terms: Vec<f32> = found.terms.iter().map(|(_, &term)| term).collect();
+            let terms: Vec<f32> = found.terms().iter().map(|(_, &term)| term).collect();
             assert_eq!((found.loss.item(), terms, found.items), (0.0, vec![0.0; 2], 3), "{name} on {gpu:?}");
         }
         // Several strips of classes.
@@ -149,7 +149,7 @@ fn a_class_that_is_predicted_but_not_wanted_has_no_gradient_without_smoothing() 
 
 fn assert_nothing(found: &Evaluation, what: &str) {
     assert!(found.loss.to_f64().iter().all(|&loss| loss == 0.0), "{what}: {:?}", found.loss);
-    assert!(found.terms.iter().all(|(_, &term)| term == 0.0), "{what}: {:?}", found.terms);
+    assert!(found.terms().iter().all(|(_, &term)| term == 0.0), "{what}: {:?}", found.terms());
     assert!(gradient(found).iter().all(|&g| g == 0.0), "{what}: {found:?}");
 }
 

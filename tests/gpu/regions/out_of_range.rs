@@ -23,7 +23,7 @@ fn left(output: &Output) -> [HostTensor<'static>; 2] {
 /// Checks that the inputs are refused as the reference refuses them, with this count and first pixel.
 #[track_caller]
 fn assert_refused(output: &Output, loss: &AnyLoss, inputs: &Inputs, count: u64, first: u64) {
-    let expected = Error::Target { loss: loss.spec().name, count, first };
+    let expected = Error::target(loss.spec(), count, first);
     let refused = reference::evaluate(loss, inputs, &least_reduced(loss).into());
     assert_eq!(refused.unwrap_err(), expected, "{}", described(loss));
     assert_eq!(output.read_blocking().unwrap_err(), expected, "{}", described(loss));
@@ -164,7 +164,7 @@ fn the_first_offender_is_that_of_the_first_part() {
                 let bad = changed(&good, "target", &changes);
                 let (count, first) = (offenders.len() as u64, offenders[0] as u64);
                 let error = loss.eval_with(gpu, &bad, Reduction::Mean).unwrap_err();
-                assert_eq!(error, Error::Target { loss: "dice", count, first }, "{scope} on {gpu:?}");
+                assert_eq!(error, Error::target(loss.spec(), count, first), "{scope} on {gpu:?}");
             }
         }
     }

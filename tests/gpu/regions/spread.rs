@@ -84,7 +84,8 @@ fn nan_in_an_input_of_two_terms_is_in_both() {
             }
             for (name, poison) in poisons {
                 let found = evaluated(gpu, &loss, &changed(&good, name, &[(1, poison)]), Reduction::Mean);
-                let terms = found.terms.iter().map(|(_, &term)| f64::from(term));
+                let terms = found.terms();
+                let terms = terms.iter().map(|(_, &term)| f64::from(term));
                 let what = format!("{} {target:?} {name} = {poison} on {gpu:?}", described(&loss));
                 assert!(terms.chain([found.loss.item()]).all(f64::is_nan), "{what}: {found:?}");
             }
@@ -94,7 +95,8 @@ fn nan_in_an_input_of_two_terms_is_in_both() {
 
 /// Loss, terms and gradients as bits; no two NaNs differ.
 fn bits(found: &Evaluation) -> Vec<u64> {
-    let terms = found.terms.iter().map(|(_, &term)| f64::from(term));
+    let terms = found.terms();
+    let terms = terms.iter().map(|(_, &term)| f64::from(term));
     let all = found.loss.to_f64().into_iter().chain(terms).chain(gradient(found));
     all.map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() }).collect()
 }
@@ -163,7 +165,7 @@ fn a_pixel_with_every_class_masked_is_nan() {
             let (clean, spoilt) = losses.split_at(shape[1]);
             assert!(clean.iter().all(|x| x.is_finite()) && spoilt.iter().all(|x| x.is_nan()), "{losses:?} on {gpu:?}");
             let found = evaluated(gpu, &loss("ce_dice", &[]), &inputs, Reduction::Mean);
-            assert!(found.terms.iter().all(|(_, term)| term.is_nan()), "{shape:?} on {gpu:?}");
+            assert!(found.terms().iter().all(|(_, term)| term.is_nan()), "{shape:?} on {gpu:?}");
         }
     }
 }
@@ -180,7 +182,7 @@ fn a_pixel_whose_own_class_is_masked_has_an_infinite_term() {
                 let class = inputs.get("target").unwrap().to_f64()[7] as usize;
                 let inputs = changed(&inputs, "prediction", &[(element(shape, 7, class), MASKED)]);
                 let found = evaluated(gpu, &weighted, &inputs, Reduction::Mean);
-                let terms: Vec<f32> = found.terms.iter().map(|(_, &term)| term).collect();
+                let terms: Vec<f32> = found.terms().iter().map(|(_, &term)| term).collect();
                 assert_eq!((found.loss.item(), terms[0]), (f64::INFINITY, f32::INFINITY), "{name} on {gpu:?}");
                 assert!(terms[1].is_finite() && gradient(&found).iter().all(|g| g.is_finite()), "{name} on {gpu:?}");
                 // Unless the term or the class weighs nothing.

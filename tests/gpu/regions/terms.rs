@@ -46,9 +46,10 @@ fn terms_are_the_losses_of_their_names() {
                 let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
                 let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
                 let what = format!("{} {target:?} on {gpu:?}", described(&both));
-                let names: Vec<&str> = found.terms.iter().map(|(name, _)| name).collect();
+                let terms = found.terms();
+                let names: Vec<&str> = terms.iter().map(|(name, _)| name).collect();
                 assert_eq!(names, [if *name == "ce_dice" { "cross_entropy" } else { "focal" }, "dice"], "{what}");
-                let terms: Vec<f64> = found.terms.iter().map(|(_, &term)| f64::from(term)).collect();
+                let terms: Vec<f64> = found.terms().iter().map(|(_, &term)| f64::from(term)).collect();
                 for (&term, part) in terms.iter().zip(parts) {
                     assert_near(term, part, part, &what);
                 }
@@ -73,7 +74,7 @@ fn without_weights_there_is_no_loss() {
                 let nothing = loss(name, &[(weight, "0"), ("dice_weight", "0")]);
                 let found = evaluated(gpu, &nothing, &given(&nothing, &SHAPE, target), Reduction::Mean);
                 assert_eq!((found.loss.item(), gradient(&found)), (0.0, vec![0.0; 30]), "{name} {target:?} on {gpu:?}");
-                assert!(found.terms.iter().all(|(_, &term)| term > 0.0), "{name} {target:?} on {gpu:?}");
+                assert!(found.terms().iter().all(|(_, &term)| term > 0.0), "{name} {target:?} on {gpu:?}");
             }
         }
     }
@@ -89,8 +90,13 @@ fn a_bound_plan_tells_the_terms_of_its_last_run() {
             let evaluation = output.read_blocking().unwrap();
             let status = output.bound().read_status_blocking().unwrap();
             assert_eq!(status.items, evaluation.items);
-            let named: Vec<f32> = evaluation.terms.iter().map(|(_, &term)| term).collect();
-            assert_eq!(status.terms.map_or(vec![], |terms| terms.to_vec()), named, "{} on {gpu:?}", described(loss));
+            let named: Vec<f32> = evaluation.terms().iter().map(|(_, &term)| term).collect();
+            assert_eq!(
+                status.terms().iter().map(|(_, &term)| term).collect::<Vec<f32>>(),
+                named,
+                "{} on {gpu:?}",
+                described(loss)
+            );
             named.len()
         };
         assert_eq!(terms(gpu, &loss(SUMS[0], &[])), 2);

@@ -1,0 +1,156 @@
+// Losses of regions, the first step: the sums of each class over a part of the pixels, a workgroup a part.
+//
+// Joined to regions.wgsl and pixels.wgsl.
+
+// The sums of a block of pixels and of all, with those of the pixels' term: its losses, and what their mean divides by.
+var<private> block_sums: Regions;
+var<private> sums: Regions;
+var<private> block_term: vec2<f32>;
+var<private> term: vec2<f32>;
+// Of several strips: the softmaxes of a lane's next pixels.
+var<private> softmaxes: array<Softmax, BLOCK>;
+// Elements out of range, and the first pixel of one.
+var<private> invalid: u32;
+var<private> first_invalid: u32;
+
+// What a class of a pixel adds to the sums of its region.
+fn share_of(p: f32, q: f32, t: f32) -> Region {
+    if (COMPILED_SQUARED != 0u) {
+        let gap = p * (1.0 - t) - t * q;
+        return Region(vec2<f32>(gap * gap, gap * (p + t)), p * t);
+    }
+    return Region(vec2<f32>(p * (1.0 - t), t * q), p * t);
+}
+
+fn count_invalid(at: Cursor, pixel: Pixel, first: u32) {
+    var found = 0u;
+    if (INDEX_TARGET && first == 0u) {
+        found = select(0u, 1u, !is_class(pixel.label) && !is_ignored(pixel.label));
+    }
+    if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
+        for (var c = 0u; c < STRIP; c++) {
+            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !counted[c]);
+        }
+    }
+    invalid += found;
+    first_invalid = min(first_invalid, select(NOWHERE, at.index, found > 0u));
+}
+
+// Adds a pixel, the `turn`th of a block, to the sums of the block.
+fn add_pixel(at: Cursor, turn: u32, first: u32) {
+    let pixel = begin_pixel(at);
+    load_values(pixel, first);
+    var softmax = no_softmax();
+    if (SOFTMAX && STRIPS) {
+        softmax = softmaxes[turn];
+    } else if (SOFTMAX) {
+        softmax = join_softmax(softmax, 0u);
+    }
+    know_classes(pixel, softmax, first);
+    count_invalid(at, pixel, first);
+
+    for (var c = 0u; c < STRIP; c++) {
+        let region = share_of(p[c], q[c], targets[c]);
+        block_sums[c].misses += select(vec2<f32>(), region.misses, counted[c]);
+        block_sums[c].overlap += select(0.0, region.overlap, counted[c]);
+    }
+    if (PIXEL_TERM && INDEX_TARGET && first == 0u) {
+        var mass = f32(pixel.counts);
+        if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
+            mass = weight_of(u32(pixel.label));
+        }
+        block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
+    }
+    if (PIXEL_TERM && !INDEX_TARGET) {
+        block_term.y += select(0.0, 1.0, first == 0u);
+        for (var c = 0u; c < STRIP; c++) {
+            block_term.x += term_of_class(softmax, c).x;
+        }
+    }
+    if (PIXEL_TERM) {
+        // A weight of 0 does not hide it.
+        let is_spoilt = is_nan(inverse_norm(softmax)) && pixel.counts != 0u;
+        block_term.x = select(block_term.x, inverse_norm(softmax), is_spoilt);
+    }
+}
+
+// A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
+fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
+    sums = Regions();
+    term = vec2<f32>();
+    var at = start;
+    while (at.index < end) {
+        let block_end = min(at.index + BLOCK * WORKGROUP_SIZE, end);
+        block_sums = Regions();
+        block_term = vec2<f32>();
+        for (var turn = 0u; at.index < block_end; turn++) {
+            add_pixel(at, turn, first);
+            at = next(at, WORKGROUP_SIZE, stride);
+        }
+        for (var c = 0u; c < STRIP; c++) {
+            sums[c] = plus(sums[c], block_sums[c]);
+        }
+        term += block_term;
+    }
+}
+
+// Computes the softmaxes of a block of a lane's pixels.
+fn keep_softmaxes(start: Cursor, end: u32, stride: Stride) {
+    var at = start;
+    for (var turn = 0u; at.index < end; turn++) {
+        softmaxes[turn] = softmax_of(begin_pixel(at));
+        at = next(at, WORKGROUP_SIZE, stride);
+    }
+}
+
+// All lanes' sums: in place of the part's, or with them.
+fn store_region(thread: Thread, record: u32, own: Region, adds: bool) {
+    let x = reduce_add(thread, own.misses.x);
+    let y = reduce_add(thread, own.misses.y);
+    var region = Region(vec2<f32>(x, y), reduce_add(thread, own.overlap));
+    if (thread.lane == 0u) {
+        if (adds) {
+            region = plus(region, records[record]);
+        }
+        records[record] = region;
+    }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn sum_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
+    let part = part_of(workgroup.x);
+    let record = records_of(part.index);
+    let stride = stride_of(WORKGROUP_SIZE);
+    invalid = 0u;
+    first_invalid = NOWHERE;
+    // With several strips a block of pixels at a time, whose softmaxes are kept.
+    let step = select(call.span, BLOCK * WORKGROUP_SIZE, STRIPS);
+    var at = cursor_at(part.first + thread.lane);
+    for (var start = part.first; start < part.end; start += step) {
+        let end = min(start + step, part.end);
+        if (STRIPS && SOFTMAX) {
+            keep_softmaxes(at, end, stride);
+        }
+        for (var first = 0u; first < end_of_strips(); first += STRIP) {
+            load_weights(first);
+            sum_strip(at, end, stride, first);
+            for (var c = 0u; c < STRIP; c++) {
+                if (is_there(first + c)) {
+                    store_region(thread, record + first + c, sums[c], start != part.first);
+                }
+            }
+            if (PIXEL_TERM) {
+                let adds = start != part.first || first != 0u;
+                store_region(thread, record + call.classes, Region(term, 0.0), adds);
+            }
+        }
+        if (STRIPS) {
+            at = cursor_at(end + thread.lane);
+        }
+    }
+    let all_invalid = reduce_add_u32(thread, invalid);
+    let very_first = reduce_min_u32(thread, first_invalid);
+    if (thread.lane == 0u) {
+        workspace.partials[part.index] = Partial(0.0, 0u, all_invalid, very_first, 0u);
+    }
+}

@@ -1,0 +1,163 @@
+// What kernels of rows are given, as it is with everything given, in f32: a second input of rows and class indices too,
+// of which no loss has both. Kernels get their own in place of this file; a test holds both together.
+//
+// The loss's parameters are `params`. Rows and elements are by their index in the chunk. A quad is four elements side
+// by side as they lie in memory.
+
+struct Call {
+    // Rows of the chunk.
+    length: u32,
+    // Rows of a workgroup; where several workgroups take a row, of so many workgroups as there are parts.
+    span: u32,
+    // The place of the chunk's first partial.
+    first_partial: u32,
+    // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
+    scale: f32,
+    // 1 where `workspace.divisor` holds the divisor, else 0.
+    measured: u32,
+    // From one row's upstream to the next, or from one class's: 0 where all share one.
+    upstream_stride: u32,
+    // Rows of a workgroup that leaves a partial.
+    tally_span: u32,
+    // Workgroups that share a row, and the columns of one of them.
+    parts: u32,
+    part_columns: u32,
+    // Classes of a row.
+    classes: u32,
+    // Elements from one class to the next.
+    class_stride: u32,
+    // Elements from one row (with axes after the classes, one sample) to the next: in the first and in the second
+    // input.
+    row_stride: u32,
+    second_stride: u32,
+    // 1 where a mean divides by the sum of the rows' weights, else 0.
+    weighted: u32,
+}
+@group(0) @binding(0) var<uniform> call: Call;
+
+// Whether the softmax of the first input is needed, and that of the second.
+const SOFTMAX: bool = true;
+const SECOND_SOFTMAX: bool = true;
+// Whether there is a second input of rows, and whether its values are checked to be probabilities.
+const HAS_SECOND: bool = true;
+const SECOND_IS_PROBABILITY: bool = false;
+// Whether each row has a class index.
+const HAS_TARGET: bool = true;
+// Whether the result is a value for each class.
+const PER_CLASS: bool = false;
+// Whether a class may put its row out of range or spoil it besides by its logit.
+const CHECKS_CLASSES: bool = true;
+// Whether statistics of rows are asked for.
+const STATISTICS: bool = true;
+// Whether the classes of a row lie side by side.
+const CONTIGUOUS: bool = true;
+// Whether anything is stored for each class, and whether that is a gradient.
+const STORES: bool = true;
+const GRADIENTS: bool = true;
+// Whether all rows are of whole quads, which are loaded and stored at once.
+const ALIGNED: bool = false;
+// Whether gradients overwrite the first input.
+const IN_PLACE: bool = false;
+// Whether a mean divides by the weights of the target classes.
+const MEAN_OVER_CLASS_WEIGHTS: bool = true;
+// Room for so many logits in workgroup memory, where it keeps a row.
+const ROW_CACHE: u32 = 1024u;
+
+// The first and the second input, of which gaps between rows are a part.
+@group(0) @binding(2) var<storage, read> input_logits: array<f32>;
+@group(0) @binding(3) var<storage, read> input_teacher_logits: array<f32>;
+// A class index a row.
+@group(0) @binding(4) var<storage, read> input_target: array<i32>;
+// A weight a class, a weight a row, and an upstream a row, a class of a row or for all.
+@group(0) @binding(5) var<storage, read> input_class_weight: array<f32>;
+@group(0) @binding(6) var<storage, read> input_weight: array<f32>;
+@group(0) @binding(7) var<storage, read> input_upstream: array<f32>;
+// The gradient of the first input.
+@group(0) @binding(8) var<storage, read_write> grad_logits: array<f32>;
+// A loss a row, or a value a class of a row.
+@group(0) @binding(9) var<storage, read_write> loss_of_item: array<f32>;
+// Statistics of each row.
+@group(0) @binding(10) var<storage, read_write> log_sum_exp_of_row: array<f32>;
+@group(0) @binding(11) var<storage, read_write> argmax_of_row: array<i32>;
+// A record for each row and one for each of its parts, where several workgroups take a row.
+@group(0) @binding(12) var<storage, read_write> rows: array<Row>;
+@group(0) @binding(13) var<storage, read_write> workspace: Workspace;
+
+// An element of the first input.
+fn load_first(index: u32) -> f32 {
+    return input_logits[index];
+}
+
+// Four elements of the first input, of the second, and of an upstream with a value for each class: where quads are
+// loaded at once.
+fn load_first_quad(quad: u32) -> vec4<f32> {
+    return vec4<f32>(1.0);
+}
+
+fn load_second_quad(quad: u32) -> vec4<f32> {
+    return vec4<f32>(1.0);
+}
+
+fn load_upstreams(quad: u32) -> vec4<f32> {
+    return vec4<f32>(1.0);
+}
+
+// An element of the second input; 1 where there is none.
+fn load_second(index: u32) -> f32 {
+    return input_teacher_logits[index];
+}
+
+// The weight of a class, by its column; 1 where it is left out.
+fn load_class_weight(index: u32) -> f32 {
+    return input_class_weight[index];
+}
+
+// The class index of a row; 0 where rows have none.
+fn load_target(index: u32) -> i32 {
+    return input_target[index];
+}
+
+// The weight of a row; 1 where it is left out.
+fn load_weight(index: u32) -> f32 {
+    return input_weight[index];
+}
+
+// The upstream of a row, or of an element of the values of all classes; 1 where it is left out.
+fn load_upstream(index: u32) -> f32 {
+    return input_upstream[index * call.upstream_stride];
+}
+
+// Whether a class index says that its row is left out: of losses with `ignore_index`, if it is that.
+fn is_ignored(label: i32) -> bool {
+    return false;
+}
+
+// Stores a row's loss, where each keeps its own.
+fn store_loss(index: u32, value: f32) {
+    loss_of_item[index] = value;
+}
+
+// Stores the value of a class, by its index among the values of all, and four of them. Nothing where classes have none.
+fn store_value(index: u32, value: f32) {}
+
+fn store_value_quad(quad: u32, values: vec4<f32>) {}
+
+// Stores a statistic of a row, where it is asked for.
+fn store_log_sum_exp(index: u32, value: f32) {
+    log_sum_exp_of_row[index] = value;
+}
+
+fn store_argmax(index: u32, value: i32) {
+    argmax_of_row[index] = value;
+}
+
+// Stores the gradient of an element, or adds it to what is there.
+fn put_gradient(index: u32, value: f32) {
+    grad_logits[index] = value;
+}
+
+// The same of the two halves of a word, by the word's index. Nothing where elements are not halves.
+fn put_gradients(word: u32, values: vec2<f32>) {}
+
+// The same of a quad, where quads are stored at once.
+fn put_gradient_quad(quad: u32, values: vec4<f32>) {}

@@ -1,0 +1,418 @@
+// What the row drivers share: how a row is read, how the states of its parts are merged, and what becomes of it.
+//
+// Joined to what interface.wgsl lists; a walk file gives walk and walk_middle; the hooks row_outcome, class_gradient
+// and, by choice, others (hooks/).
+
+// How a row stands.
+const OUT_OF_RANGE: u32 = 0u;
+const SPOILT: u32 = 1u; // by a NaN or +∞
+const FINE: u32 = 2u;
+
+// How a row stands by a value of its second input.
+fn standing_of_second(value: f32) -> u32 {
+    if (!HAS_SECOND) {
+        return FINE;
+    }
+    if (SECOND_IS_PROBABILITY) {
+        return select(select(FINE, SPOILT, is_nan(value)), OUT_OF_RANGE, !is_probability(value));
+    }
+    return select(FINE, SPOILT, is_nan(value) || bitcast<u32>(value) == 0x7f800000u);
+}
+
+// How a row stands by the weight of a class.
+fn standing_of_weight(value: f32) -> u32 {
+    return select(select(SPOILT, FINE, is_finite(value)), OUT_OF_RANGE, value < 0.0);
+}
+
+struct Row {
+    // 1 where it counts: it is there, not ignored and in range.
+    counts: u32,
+    // Its target, where it has one.
+    label: u32,
+    // The indices of its first elements: of the first input, of the second, and among the values of all classes.
+    base: u32,
+    second_base: u32,
+    value_base: u32,
+    // Of the target's class.
+    target_logit: f32,
+    target_weight: f32,
+    // What its gradients are multiplied with.
+    scale: f32,
+    state: State,
+    // log Σ exp(x − maximum), and 1 / Σ exp(x − maximum).
+    log_norm: f32,
+    inverse_norm: f32,
+    // log of the second input's Σ exp over the first one's, and the inverse of the former.
+    log_norm_ratio: f32,
+    second_inverse_norm: f32,
+    // The sums of `middle_sums`.
+    middle: vec3<f32>,
+    // What the loss's gradient needs besides.
+    factors: vec3<f32>,
+}
+
+// Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident
+// row keeps its small loss.
+struct Softmax {
+    // +∞ where a logit is +∞ or NaN.
+    maximum: f32,
+    // The first column that has the maximum; NOWHERE for no logits at all.
+    column: u32,
+    others: f32,
+}
+
+struct State {
+    first: Softmax,
+    second: Softmax,
+    // The sums of `class_sums`.
+    sums: vec2<f32>,
+    standing: u32,
+}
+
+// One class of a row.
+struct Cell {
+    column: u32,
+    logit: f32,
+    // Its value in the second input; of a function of a value per class, its upstream.
+    second: f32,
+    weight: f32,
+}
+
+// What the loss makes of a row, and what its gradient needs to know of it.
+struct Outcome {
+    loss: f32,
+    factors: vec3<f32>,
+}
+
+// A row of `ignore_index` is neither counted nor an error, even where that is a class.
+fn is_counted(label: i32) -> bool {
+    return !HAS_TARGET || (label >= 0 && u32(label) < call.classes && !is_ignored(label));
+}
+
+fn begin_row(index: u32, label: i32) -> Row {
+    var row = Row();
+    var outer = index;
+    var inner = 0u;
+    if (!CONTIGUOUS) {
+        outer = index / call.class_stride;
+        inner = index % call.class_stride;
+    }
+    row.base = outer * call.row_stride + inner;
+    row.second_base = outer * call.second_stride + inner;
+    row.value_base = outer * call.classes * call.class_stride + inner;
+    row.counts = select(0u, 1u, is_counted(label));
+    if (HAS_TARGET && row.counts != 0u) {
+        row.label = u32(label);
+        row.target_logit = load_first(address(row.base, row.label));
+        row.target_weight = load_class_weight(row.label);
+    }
+    return row;
+}
+
+// Barriers need uniform flow: a row that does not count is walked over zero columns, unless its statistics are asked
+// for.
+fn columns_of(row: Row) -> u32 {
+    return select(0u, call.classes, row.counts != 0u || STATISTICS);
+}
+
+// The index of a class's element in a row that starts at `base`.
+fn address(base: u32, column: u32) -> u32 {
+    if (CONTIGUOUS) {
+        return base + column;
+    }
+    return base + column * call.class_stride;
+}
+
+fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
+    if (PER_CLASS) {
+        return cell_of(column, logit, load_upstream(address(row.value_base, column)));
+    }
+    return cell_of(column, logit, load_second(address(row.second_base, column)));
+}
+
+fn cell_of(column: u32, logit: f32, second: f32) -> Cell {
+    return Cell(column, logit, second, load_class_weight(column));
+}
+
+// The state of a single class. A masked class, −∞, becomes so low a logit that it adds nothing.
+fn state_of(row: Row, cell: Cell) -> State {
+    let first = Softmax(max(cell.logit, LOWEST), cell.column, 0.0);
+    let second = Softmax(max(cell.second, LOWEST), cell.column, 0.0);
+    var standing = FINE;
+    if (CHECKS_CLASSES) {
+        standing = min(standing_of_second(cell.second), standing_of_weight(cell.weight));
+    }
+    return State(first, second, class_sums(row, cell), standing);
+}
+
+fn no_state() -> State {
+    let none = Softmax(LOWEST, NOWHERE, 0.0);
+    return State(none, none, vec2<f32>(), FINE);
+}
+
+// Both together, `a` before `b`. The smaller maximum becomes one of the others.
+fn merge_softmax(a: Softmax, b: Softmax, factor: f32) -> Softmax {
+    let larger = b.maximum > a.maximum;
+    let kept = select(a.others, b.others, larger);
+    let joined = select(b.others, a.others, larger);
+    let others = kept + (joined + 1.0) * factor;
+    return Softmax(select(a.maximum, b.maximum, larger), select(a.column, b.column, larger), others);
+}
+
+// Neither is empty.
+fn merge(a: State, b: State) -> State {
+    var gap = 0.0;
+    var factor = 1.0;
+    if (SOFTMAX) {
+        gap = distance_of(a.first.maximum, b.first.maximum);
+        factor = exp_nonpositive(-gap);
+    }
+    var merged = State(merge_softmax(a.first, b.first, factor), a.second, a.sums, FINE);
+    if (CHECKS_CLASSES) {
+        merged.standing = min(a.standing, b.standing);
+    }
+    if (SECOND_SOFTMAX) {
+        let second_factor = exp_nonpositive(-distance_of(a.second.maximum, b.second.maximum));
+        merged.second = merge_softmax(a.second, b.second, second_factor);
+    }
+    if (SUMS) {
+        let larger = b.first.maximum > a.first.maximum;
+        merged.sums = select(a.sums, b.sums, larger) + shift_sums(select(b.sums, a.sums, larger), gap, factor);
+    }
+    return merged;
+}
+
+fn join(a: State, b: State) -> State {
+    if (a.first.column == NOWHERE) {
+        return b;
+    }
+    if (b.first.column == NOWHERE) {
+        return a;
+    }
+    return merge(a, b);
+}
+
+// The state with what `unsigned`, the largest bits of its logits without their sign, tells of NaN: those bits are above
+// all others.
+fn with_nan(state: State, unsigned: u32) -> State {
+    var told = state;
+    if (unsigned > 0xff000000u) {
+        told.first.maximum = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
+    }
+    return told;
+}
+
+fn reduce_softmax(thread: Thread, own: Softmax, maximum: f32, factor: f32) -> Softmax {
+    let column = reduce_min_u32(thread, select(NOWHERE, own.column, own.maximum == maximum));
+    if (!SOFTMAX) {
+        return Softmax(maximum, column, 0.0);
+    }
+    // The other lanes' maxima are among the others; a lane without a column has none.
+    let one = select(1.0, 0.0, own.column == column || own.column == NOWHERE);
+    return Softmax(maximum, column, reduce_add(thread, (own.others + one) * factor));
+}
+
+// The states of all lanes together.
+fn reduce_state(thread: Thread, own: State) -> State {
+    var state = own;
+    let maximum = reduce_max(thread, own.first.maximum);
+    var gap = 0.0;
+    var factor = 1.0;
+    if (SOFTMAX) {
+        gap = distance_of(own.first.maximum, maximum);
+        factor = exp_nonpositive(-gap);
+    }
+    state.first = reduce_softmax(thread, own.first, maximum, factor);
+    if (SECOND_SOFTMAX) {
+        let second_maximum = reduce_max(thread, own.second.maximum);
+        let second_factor = exp_nonpositive(-distance_of(own.second.maximum, second_maximum));
+        state.second = reduce_softmax(thread, own.second, second_maximum, second_factor);
+    }
+    if (SUMS) {
+        // A lane without a column has nothing to shift, by a distance that may be infinite.
+        let sums = shift_sums(own.sums, select(gap, 0.0, own.first.column == NOWHERE), factor);
+        state.sums = vec2<f32>(reduce_add(thread, sums.x), reduce_add(thread, sums.y));
+    }
+    if (CHECKS_CLASSES) {
+        state.standing = reduce_min_u32(thread, own.standing);
+    }
+    return state;
+}
+
+// The row with the state of all its classes.
+fn with_state(row: Row, state: State) -> Row {
+    var known = row;
+    known.state = state;
+    if (SOFTMAX) {
+        known.log_norm = log1pf(state.first.others);
+        known.inverse_norm = 1.0 / (1.0 + state.first.others);
+    }
+    if (SECOND_SOFTMAX) {
+        known.second_inverse_norm = 1.0 / (1.0 + state.second.others);
+        // Not the difference of two logarithms, which would keep the rounding of each.
+        let excess = state.second.others - state.first.others;
+        let ratio = log1pf(abs(excess) * select(known.second_inverse_norm, known.inverse_norm, excess > 0.0));
+        known.log_norm_ratio = select(-ratio, ratio, excess > 0.0);
+    }
+    return known;
+}
+
+fn reduce_middle(thread: Thread, own: vec3<f32>) -> vec3<f32> {
+    return vec3<f32>(reduce_add(thread, own.x), reduce_add(thread, own.y), reduce_add(thread, own.z));
+}
+
+// What a lane has seen of rows, or with a row to all lanes, the workgroup.
+struct Tally {
+    loss: f32,
+    block_loss: f32,
+    rows: u32,
+    items: u32,
+    invalid: u32,
+    first_invalid: u32,
+    correct: u32,
+}
+
+var<private> tally: Tally;
+
+fn begin_tally() {
+    tally = Tally(0.0, 0.0, 0u, 0u, 0u, NOWHERE, 0u);
+}
+
+// The finished row: its loss and what its gradients need, counted and, by one lane, stored.
+fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
+    var row = unfinished;
+    let is_spoilt = row.state.standing == SPOILT || !is_finite(row.state.first.maximum);
+    let has_largest = is_finite(row.state.first.maximum);
+    let is_candidate = row.counts != 0u;
+    if (row.state.standing == OUT_OF_RANGE) {
+        row.counts = 0u;
+    }
+    var loss = 0.0;
+    if (row.counts != 0u) {
+        let weight = load_weight(index);
+        row.scale = gradient_scale() * weight;
+        if (!PER_CLASS) {
+            row.scale *= load_upstream(index);
+        }
+        let outcome = row_outcome(row);
+        row.factors = outcome.factors;
+        loss = weight * outcome.loss;
+        if (is_spoilt) {
+            loss = nan_from(row.state.first.maximum);
+            row.scale = loss;
+        }
+        tally.items += 1u;
+        tally.correct += select(0u, 1u, row.state.first.column == row.label && has_largest);
+    } else if (is_candidate || !is_ignored(label)) {
+        tally.invalid += 1u;
+        tally.first_invalid = min(tally.first_invalid, index);
+    }
+    tally.block_loss += loss;
+    tally.rows += 1u;
+    if (tally.rows % BLOCK == 0u) {
+        tally.loss += tally.block_loss;
+        tally.block_loss = 0.0;
+    }
+    if (stores) {
+        store_loss(index, loss);
+        store_log_sum_exp(index, select(nan_from(row.state.first.maximum), log_sum_exp(row), has_largest));
+        store_argmax(index, select(-1, bitcast<i32>(row.state.first.column), has_largest));
+    }
+    return row;
+}
+
+// Of the logits as the loss sees them. A row with every class masked has none.
+fn log_sum_exp(row: Row) -> f32 {
+    let maximum = row.state.first.maximum;
+    if (maximum == LOWEST) {
+        return bitcast<f32>((bitcast<u32>(maximum) & 0x80000000u) | 0x7f800000u);
+    }
+    return seen_logit(maximum) + row.log_norm;
+}
+
+fn partial_of(rows: Tally) -> Partial {
+    return Partial(rows.loss + rows.block_loss, rows.items, rows.invalid, rows.first_invalid, rows.correct);
+}
+
+// Leaves the partial of a workgroup whose lanes have rows of their own.
+fn store_tally(thread: Thread, workgroup: u32) {
+    let own = partial_of(tally);
+    let loss = reduce_add(thread, own.loss);
+    let items = reduce_add_u32(thread, own.items);
+    let invalid = reduce_add_u32(thread, own.invalid);
+    let first_invalid = reduce_min_u32(thread, own.first_invalid);
+    let correct = reduce_add_u32(thread, own.correct);
+    if (thread.lane == 0u) {
+        workspace.partials[call.first_partial + workgroup] = Partial(loss, items, invalid, first_invalid, correct);
+    }
+}
+
+// softmax(x) of one class, to a precision relative to 1.
+fn probability_of(row: Row, cell: Cell) -> f32 {
+    return coarse_exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+}
+
+// The same to its own relative precision.
+fn exact_probability_of(row: Row, cell: Cell) -> f32 {
+    return exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+}
+
+// The cell of the largest logit, which may be overwritten already.
+fn largest_of(row: Row) -> Cell {
+    return load_cell(row, row.state.first.column, row.state.first.maximum);
+}
+
+// The value of one class, where the loss has one for each.
+fn value_of(row: Row, cell: Cell) -> f32 {
+    let maximum = row.state.first.maximum;
+    return select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
+}
+
+// The gradient of one logit, 0 where the row does not count, whatever its logits.
+fn gradient_of(row: Row, cell: Cell) -> f32 {
+    return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), row.counts != 0u);
+}
+
+// The gradient of one logit; the value of its class is stored.
+fn evaluate_cell(row: Row, cell: Cell) -> f32 {
+    if (PER_CLASS) {
+        store_value(address(row.value_base, cell.column), value_of(row, cell));
+    }
+    return gradient_of(row, cell);
+}
+
+fn evaluate_class(row: Row, column: u32) -> f32 {
+    return evaluate_cell(row, load_cell(row, column, kept_logit(row, column)));
+}
+
+fn store_class(row: Row, column: u32) {
+    put_gradient(address(row.base, column), evaluate_class(row, column));
+}
+
+// The rows that count, or what a mean divides by in place of their number.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
+    let stride = WORKGROUP_SIZE;
+    let first = workgroup.x * call.tally_span;
+    let end = min(first + call.tally_span, call.length);
+    var total = 0.0;
+    for (var block = first; block < end; block += BLOCK * stride) {
+        let block_end = min(block + BLOCK * stride, end);
+        var block_total = 0.0;
+        for (var index = block + thread.lane; index < block_end; index += stride) {
+            let label = load_target(index);
+            if (is_counted(label)) {
+                var share = select(1.0, load_weight(index), call.weighted != 0u);
+                if (MEAN_OVER_CLASS_WEIGHTS) {
+                    share *= load_class_weight(u32(label));
+                }
+                block_total += share;
+            }
+        }
+        total += block_total;
+    }
+    total = reduce_add(thread, total);
+    if (thread.lane == 0u) {
+        workspace.partials[call.first_partial + workgroup.x] = Partial(total, 0u, 0u, NOWHERE, 0u);
+    }
+}

@@ -1,0 +1,82 @@
+//! How embeddings are compared: what the value of a pair is.
+
+use crate::{
+    Distance,
+    spec::{AllPairs, Anchors, LossSpec, ShaderFile, Shape, Values, shader_file},
+};
+
+/// What the value of a pair is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    Similarity,
+    Difference,
+    Cosine,
+}
+
+impl Measure {
+    pub fn file(self) -> ShaderFile {
+        match self {
+            Measure::Similarity => shader_file!("drivers/all_pairs/measure_similarity.wgsl"),
+            Measure::Difference => shader_file!("drivers/all_pairs/measure_difference.wgsl"),
+            Measure::Cosine => shader_file!("drivers/all_pairs/measure_cosine.wgsl"),
+        }
+    }
+}
+
+/// Whether rows are brought to unit length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// They stay as they are.
+    No,
+    /// They are divided by their length, but for a least one.
+    Floored,
+    /// They are divided by their length.
+    Exact,
+}
+
+/// How embeddings are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Comparison {
+    pub measure: Measure,
+    pub unit: Unit,
+    /// Whether the scale of all values is an input.
+    pub scale_is_input: bool,
+    /// Quads of a tile's rows.
+    pub tile_quads: u32,
+}
+
+impl Comparison {
+    pub fn new(all_pairs: AllPairs, spec: &LossSpec, values: &Values, dimensions: u64) -> Self {
+        let is_similarity = all_pairs.anchors == Anchors::Softmax;
+        let is_plain = !values.flag_or("normalize", true);
+        let (measure, unit) = if is_similarity {
+            (Measure::Similarity, if is_plain { Unit::No } else { Unit::Floored })
+        } else if values.word_or("distance", Distance::Euclidean) == Distance::Cosine {
+            (Measure::Cosine, Unit::Exact)
+        } else {
+            (Measure::Difference, Unit::No)
+        };
+        let scale_is_input = spec.inputs.iter().any(|input| input.shape == Shape::Scalar);
+        // As many as fill rows without much behind their ends.
+        let quads = dimensions.div_ceil(4);
+        let wastes_little = |tile: &u64| (quads.div_ceil(*tile) * tile - quads) <= quads / 8;
+        let tile_quads = [4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
+        Comparison { measure, unit, scale_is_input, tile_quads }
+    }
+
+    /// Quads of a row, zeros behind its end included.
+    pub fn quads(self, dimensions: u64) -> u64 {
+        let tile = u64::from(self.tile_quads);
+        dimensions.div_ceil(4).div_ceil(tile) * tile
+    }
+
+    pub fn is_cosine(self) -> bool {
+        self.measure == Measure::Cosine
+    }
+
+    /// Whether a row is drawn to another less itself: exact for close ones, and where rows have unit length the part along
+    /// the row is taken away anyhow.
+    pub fn has_differences(self) -> bool {
+        self.measure != Measure::Similarity || self.unit != Unit::No
+    }
+}

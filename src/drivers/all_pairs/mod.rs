@@ -1,0 +1,251 @@
+//! All pairs of a batch: which steps a call takes, and what memory they leave for each other.
+//!
+//! The values of all pairs are never in memory at once. A *panel* has those of some rows, the anchors, with all rows that
+//! they are compared with; each panel's values become slopes, the slopes are gathered into the sums of all rows, and the
+//! next panel takes its place. So memory grows with N·D.
+
+mod comparison;
+mod finish;
+pub(super) mod kernels;
+pub(super) mod layout;
+mod panels;
+mod sorting;
+
+use super::{Call, CallTensor, Extent, Role, Room, Statistic, finalize::Divisor};
+use crate::{
+    DType, Error, Reduction, Tuning,
+    extra::Extra,
+    kernel::{BLOCK, Block, Reduce, block},
+    program::{Place, Program, Scratch, Step, WORKSPACE, workspace, workspace::WorkspaceHeader},
+    spec::{AllPairs, Anchors, Relation, Shape, Values},
+};
+use comparison::Comparison;
+use kernels::{At, Kernels, Recipe, Which};
+use layout::{Layout, Memory, tile_iterations};
+
+impl Room for AllPairs {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let extent = Extent::of_embeddings(shape)?;
+        Ok(if self.has_views() { Extent::of_items(vec![2 * shape[0]], shape[1]) } else { extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        match (self.anchors, self.has_views()) {
+            (Anchors::Sorted, _) => ["[N]", "[1]"],
+            (_, true) => ["[2N]", "[1] or [2N]"],
+            (_, false) => ["[N]", "[1] or [N]"],
+        }
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        let tensors = &[("hardest_positive", DType::I32), ("hardest_negative", DType::I32)];
+        (self.anchors == Anchors::Hardest).then_some(Statistic { name: "hardest", tensors }).into_iter().collect()
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        // Pairs and triplets are too many to keep each one's loss.
+        let has_list = self.anchors != Anchors::Sorted;
+        (!has_list && reduction == Reduction::None).then_some(Error::ItemsReduction { loss })
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let comparison = Comparison::new(*self, call.spec(), call.values, call.signature.row);
+        let layout = Layout::new(*self, comparison, call)?;
+        let mut scratch = vec![Scratch { label: "the workspace", size: workspace::size(0) }];
+        let memory = Memory::ALL.into_iter().zip(layout.sizes(call));
+        scratch.extend(memory.map(|(memory, size)| Scratch { label: memory.label(), size }));
+        let mut builder = Builder {
+            call,
+            kernels: Kernels { call, all_pairs: *self, comparison },
+            known: Vec::new(),
+            comparison,
+            relation: self.relation,
+            anchors: self.anchors,
+            tuning: call.machine.tuning,
+            layout,
+            divisor: divisor(call),
+            program: Program::new(scratch),
+        };
+        builder.all_steps()?;
+        Ok(builder.program)
+    }
+
+    fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
+        let mines = self.anchors != Anchors::Softmax;
+        mines.then(|| Extra::Mining(found.mining())).into_iter().collect()
+    }
+}
+
+impl AllPairs {
+    fn has_views(self) -> bool {
+        self.relation == Relation::Views
+    }
+}
+
+/// What a mean divides by: only the device knows which anchors count.
+fn divisor(call: &Call<'_>) -> Divisor {
+    match call.options.reduction {
+        Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+        Reduction::BatchMean => Divisor::Known(call.signature.batch as f64),
+        Reduction::Mean | Reduction::WeightedMean => Divisor::Measured,
+    }
+}
+
+/// What the steps are made from, and the steps so far.
+struct Builder<'a> {
+    call: &'a Call<'a>,
+    kernels: Kernels<'a>,
+    /// The kernels so far, by what they are and the lanes of their workgroups.
+    known: Vec<((Which, u32), Recipe)>,
+    comparison: Comparison,
+    relation: Relation,
+    anchors: Anchors,
+    tuning: Tuning,
+    layout: Layout,
+    divisor: Divisor,
+    program: Program,
+}
+
+impl Builder<'_> {
+    fn all_steps(&mut self) -> Result<(), Error> {
+        if self.call.is_empty() {
+            return Ok(());
+        }
+        if self.layout.set > 0 {
+            self.prepare()?;
+            // Which set the anchors are of, and which their columns.
+            let directions: &[(u64, u64)] = match self.relation {
+                Relation::Labelled | Relation::Views => &[(0, 0)],
+                Relation::Paired => &[(0, 1)],
+                Relation::PairedBothWays => &[(0, 1), (1, 0)],
+            };
+            for (number, direction) in directions.iter().enumerate() {
+                self.compare(*direction, number, 1.0 / directions.len() as f32)?;
+            }
+        }
+        self.finish()
+    }
+
+    /// Adds a step of a kernel that this tuning runs.
+    fn step(&mut self, which: Which, tuning: Tuning, words: Block, workgroups: [u64; 3]) -> Result<(), Error> {
+        let available = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
+        if let Some(&needed) = workgroups.iter().find(|&&workgroups| workgroups > available) {
+            let what = format!("{}: a batch of {}", self.call.loss(), self.layout.set);
+            return Err(self.call.machine.limit(&what, "max_compute_workgroups_per_dimension", needed, available));
+        }
+        // Of many panels the kernels are few.
+        let key = (which, tuning.workgroup_size);
+        let known = self.known.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            let recipe = self.kernels.recipe(&key.0, tuning, &words);
+            self.known.push((key, recipe));
+            self.known.len() - 1
+        });
+        let Recipe { entry, kernel, at } = &self.known[known].1;
+        let bound = at.iter().map(|at| self.place(at)).collect();
+        let workgroups = workgroups.map(|workgroups| workgroups as u32);
+        self.program.steps.push(Step { kernel: kernel.clone(), entry, call: words, bound, workgroups });
+        Ok(())
+    }
+
+    /// Where something that a kernel binds lies; always whole.
+    fn place(&self, at: &At) -> Place {
+        let scratch = |index: usize| Place::Scratch(index, 0..self.program.scratch[index].size);
+        match at {
+            At::Workspace => scratch(WORKSPACE),
+            At::Memory(memory) => scratch(1 + *memory as usize),
+            At::Tensor(CallTensor { name, ty, .. }) => Place::Tensor(name.clone(), 0..ty.buffer_size()),
+        }
+    }
+
+    fn has_gradients(&self) -> bool {
+        self.call.has_gradients()
+    }
+
+    /// Quads of a row.
+    fn quads(&self) -> u32 {
+        self.layout.quads as u32
+    }
+
+    /// From one plane of the panel, or of its lists, to the next.
+    fn plane(&self) -> u32 {
+        (self.layout.panel_rows * self.layout.stride) as u32
+    }
+
+    /// Where the numbers behind all sums begin.
+    fn first_radial(&self) -> u32 {
+        self.layout.first_radial()
+    }
+
+    /// The tuning with as many lanes as keep each one's loops, of so many iterations by the number of lanes, within what the
+    /// adapter runs.
+    fn widened(&self, iterations: impl Fn(u64) -> u64) -> Result<Tuning, Error> {
+        let mut tuning = self.tuning;
+        let most = u64::from(tuning.max_loop_iterations);
+        while iterations(tuning.workgroup_size.into()) > most {
+            let wider = Tuning {
+                workgroup_size: 2 * tuning.workgroup_size,
+                reduce: if tuning.reduce == Reduce::Workgroup { Reduce::Workgroup } else { Reduce::Subgroup },
+                ..tuning
+            };
+            let adapter = &self.call.machine.limits;
+            let widest = adapter.max_compute_invocations_per_workgroup.min(adapter.max_compute_workgroup_size_x);
+            if wider.workgroup_size > widest {
+                let what = format!("{}: a batch of {}", self.call.loss(), self.layout.set);
+                let needed = iterations(tuning.workgroup_size.into());
+                return Err(self.call.machine.limit(&what, "max_loop_iterations", needed, most));
+            }
+            tuning = wider;
+        }
+        Ok(tuning)
+    }
+
+    /// Rows that a workgroup takes one after another, with so many iterations a row, and how many workgroups that makes.
+    fn spread(&self, rows: u64, iterations: u64) -> (u64, u64) {
+        let most = (u64::from(self.tuning.max_loop_iterations) / iterations).max(1);
+        let span = rows.div_ceil(self.tuning.workgroups.into()).clamp(1, most);
+        (span, rows.div_ceil(span))
+    }
+
+    /// Iterations over the quads of a row, twice.
+    fn row_iterations(&self) -> u64 {
+        let quads = self.layout.quads.div_ceil(self.tuning.workgroup_size.into());
+        // Of a quad there are four elements; and the reduction.
+        2 * 6 * (quads + quads.div_ceil(BLOCK.into()) + 2) + u64::from(self.tuning.workgroup_size)
+    }
+
+    fn prepare(&mut self) -> Result<(), Error> {
+        let iterations = self.row_iterations();
+        let most = u64::from(self.tuning.max_loop_iterations);
+        let walk =
+            self.layout.quads / u64::from(self.comparison.tile_quads) * tile_iterations(self.tuning, self.comparison);
+        if iterations.max(walk) > most {
+            let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
+            return Err(self.call.machine.limit(&what, "max_loop_iterations", iterations.max(walk), most));
+        }
+        let rows = self.call.signature.batch;
+        let (span, workgroups) = self.spread(rows, iterations);
+        for (number, tensor) in self.inputs(Shape::Embeddings).into_iter().enumerate() {
+            let words = block! {
+                length: rows as u32,
+                span: span as u32,
+                first_row: (number as u64 * rows) as u32,
+                dimensions: self.call.signature.row as u32,
+                quads: self.quads(),
+            };
+            self.step(Which::Prepare(tensor), self.tuning, words, [workgroups, 1, 1])?;
+        }
+        for tensor in self.inputs(Shape::Scalar) {
+            self.step(Which::LoadScale(tensor), self.tuning, Block::default(), [1, 1, 1])?;
+        }
+        Ok(())
+    }
+
+    /// The inputs of a shape.
+    fn inputs(&self, shape: Shape) -> Vec<CallTensor> {
+        let is_one = |tensor: &CallTensor| match tensor.role {
+            Role::Input(input) | Role::Overwritten(input) => input.shape == shape,
+            Role::Gradient(_) | Role::Loss | Role::Statistic => false,
+        };
+        self.call.tensors().into_iter().filter(is_one).collect()
+    }
+}

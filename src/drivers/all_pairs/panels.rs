@@ -1,0 +1,177 @@
+//! The panels of a batch: the values of some anchors with all rows, their slopes, and what these add to the rows' gradients.
+
+use super::{
+    Builder, Which,
+    comparison::Measure,
+    layout::{Layout, tile_rows},
+    sorting::{DISTANCE_BITS, Lists},
+};
+use crate::{
+    Error,
+    kernel::{BLOCK, Block, block},
+    spec::Anchors,
+};
+
+/// The anchors whose values are in memory, and what they are compared with.
+#[derive(Clone, Copy)]
+pub(super) struct Panel {
+    /// How many anchors.
+    rows: u32,
+    /// The first one, among all rows; the first row that is a column.
+    first_row: u32,
+    first_column: u32,
+    /// The number that the first one has as an anchor.
+    first_item: u32,
+    /// The share of this direction of comparison in an item's loss, and whether it counts the items.
+    direction: f32,
+    counts: bool,
+}
+
+/// Who gets gradients from whom, a side of a panel.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
+    to_columns: bool,
+    receivers: u32,
+    first_receiver: u32,
+    givers: u32,
+    first_giver: u32,
+    /// How many givers are a part, and how many parts there are.
+    part: u32,
+    parts: u32,
+    /// Where the sums go, and whether they are added to what is there.
+    first_sum: u32,
+    adds: bool,
+}
+
+impl Builder<'_> {
+    /// All panels of one direction, which has this share in an item's loss.
+    pub(super) fn compare(&mut self, (anchors, columns): (u64, u64), number: usize, share: f32) -> Result<(), Error> {
+        let Layout { set, panel_rows, .. } = self.layout;
+        for first in (0..set).step_by(panel_rows as usize) {
+            let panel = Panel {
+                rows: panel_rows.min(set - first) as u32,
+                first_row: (anchors * set + first) as u32,
+                first_column: (columns * set) as u32,
+                first_item: first as u32,
+                direction: share,
+                counts: number == 0,
+            };
+            self.panel(panel)?;
+            if self.has_gradients() && self.anchors != Anchors::Hardest {
+                // Both sides of a pair get their gradients. The first that a row gets replaces what is there.
+                let is_later = number > 0 || first > 0;
+                self.gather_to_columns(panel, is_later)?;
+                self.gather_to_anchors(panel, number > 0 || anchors == columns)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The values of a panel, and the slopes of its anchors' losses.
+    pub(super) fn panel(&mut self, panel: Panel) -> Result<(), Error> {
+        let Layout { set, lists, stride, .. } = self.layout;
+        let lanes = u64::from(self.tuning.workgroup_size);
+        let Panel { rows, first_row, first_column, first_item, direction, counts } = panel;
+        let (columns, stride) = (set as u32, stride as u32);
+        let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(self.tuning)), 1];
+        let words = block! { rows, columns, stride, first_row, first_column, quads: self.quads() };
+        let words = words.and(self.value_scale());
+        self.step(Which::Measure, self.tuning, words, workgroups)?;
+
+        let walk = |lanes: u64| set.div_ceil(lanes) + set.div_ceil(lanes * u64::from(BLOCK)) + 2;
+        let list = self.plane();
+        if lists > 0 {
+            let tuning = self.widened(|lanes| walk(lanes) + 10 * lanes)?;
+            let words = block! { columns, stride, list, first_row, first_item };
+            self.step(Which::List, tuning, words, [rows.into(), 1, 1])?;
+            self.sort(Lists { lists: rows.into(), keys: columns, stride, list }, DISTANCE_BITS)?;
+        }
+        // Of sorted distances each looks up some others, and positives do so twice.
+        let look_ups = if lists > 0 { 8 * (u64::from(set.max(1).ilog2()) + 2) } else { 2 };
+        let tuning = self.widened(|lanes| (2 + look_ups) * walk(lanes) + 24 * lanes)?;
+        let words = block! { columns, stride, first_row, upstream_stride: self.call.upstream_stride() };
+        let words = words.and(match self.anchors {
+            Anchors::Softmax => block! { first_item, direction, counts },
+            Anchors::Hardest => block! { first_column, first_item, counts },
+            Anchors::Sorted => block! { first_column, plane: list, list, to_list: 2 * list },
+        });
+        let words = words.and(self.value_scale());
+        self.step(Which::Select, tuning, words, [rows.into(), 1, 1])
+    }
+
+    /// What similarities are multiplied with, where no input says it.
+    pub(super) fn value_scale(&self) -> Block {
+        if self.comparison.measure != Measure::Similarity || self.comparison.scale_is_input {
+            return Block::default();
+        }
+        let values = self.call.values;
+        let scale = if values.has("temperature") { values.number("temperature").recip() } else { 1.0 };
+        block! { value_scale: scale as f32 }
+    }
+
+    pub(super) fn gather_to_columns(&mut self, panel: Panel, adds: bool) -> Result<(), Error> {
+        self.gather(Side {
+            to_columns: true,
+            receivers: self.layout.set as u32,
+            first_receiver: panel.first_column,
+            givers: panel.rows,
+            first_giver: panel.first_row,
+            part: panel.rows,
+            parts: 1,
+            first_sum: panel.first_column,
+            adds,
+        })
+    }
+
+    pub(super) fn gather_to_anchors(&mut self, panel: Panel, adds: bool) -> Result<(), Error> {
+        let Layout { rows, set, parts, part, .. } = self.layout;
+        let side = Side {
+            to_columns: false,
+            receivers: panel.rows,
+            first_receiver: panel.first_row,
+            givers: set as u32,
+            first_giver: panel.first_column,
+            part: part as u32,
+            parts: parts as u32,
+            first_sum: panel.first_row,
+            adds,
+        };
+        if parts == 1 {
+            return self.gather(side);
+        }
+        let side = Side { first_sum: rows as u32, adds: false, ..side };
+        self.gather(side)?;
+        let Side { receivers, first_receiver, parts, first_sum, .. } = side;
+        let words = block! {
+            receivers,
+            first_receiver,
+            parts,
+            first_sum,
+            adds,
+            quads: self.quads(),
+            first_radial: self.first_radial(),
+        };
+        self.step(Which::Join, self.tuning, words, [receivers.into(), 1, 1])
+    }
+
+    pub(super) fn gather(&mut self, side: Side) -> Result<(), Error> {
+        let lanes = u64::from(self.tuning.workgroup_size);
+        let blocks = self.layout.quads / u64::from(self.comparison.tile_quads);
+        let Side { to_columns, receivers, first_receiver, givers, first_giver, part, parts, first_sum, adds } = side;
+        let workgroups = [u64::from(receivers).div_ceil(4 * lanes), blocks, parts.into()];
+        let words = block! {
+            receivers,
+            first_receiver,
+            givers,
+            first_giver,
+            part,
+            first_sum,
+            adds,
+            quads: self.quads(),
+            stride: self.layout.stride as u32,
+            plane: self.plane(),
+            first_radial: self.first_radial(),
+        };
+        self.step(Which::Gather { to_columns }, self.tuning, words, workgroups)
+    }
+}

@@ -1,0 +1,79 @@
+//! Losses of boxes: one item a box of four corners, which a lane takes.
+
+use super::{
+    Binding, Call, CallTensor, Extent, Room, gradient_view, input_view,
+    items::{self, Items},
+    load_optional, view, views_of,
+};
+use crate::{
+    Error,
+    kernel::{BLOCK, Glue, Kernel, TensorView},
+    program::{
+        Program,
+        chunk::{MOST_ELEMENTS, Split, even_span},
+    },
+    spec::{Shape, UPSTREAM, Values, WEIGHT, shader_file},
+};
+
+/// The driver of losses of boxes.
+pub(crate) struct Boxes;
+
+impl Room for Boxes {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        match shape {
+            [items @ .., 4] if !items.is_empty() => Ok(Extent::of_items(items.to_vec(), 4)),
+            _ => Err("[N, 4] or [N, d1, …, 4]".to_string()),
+        }
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", "[1] or [N, d…]"]
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let tuning = call.machine.tuning;
+        let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));
+        // A workgroup that has less than a few boxes a lane costs more to start than it computes.
+        let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
+        let span = even_span(call.signature.items, tuning.workgroups.into(), 2 * lanes, most);
+        let tensors = items::operands(call, is_of_boxes);
+        let items = Items::new(call, tuning, Split::of_spans(span), items::divisor(call), tensors)?;
+        let bindings = items.bindings();
+        let kernel = kernel(call, &items, &bindings);
+        Ok(items.with_kernel(kernel, bindings, |items, chunk| items.words(chunk)).evaluated())
+    }
+}
+
+/// Whether a tensor has boxes: these are whole quads, whatever their number.
+fn is_of_boxes(tensor: &CallTensor) -> bool {
+    tensor.role.input().is_some_and(|input| input.shape == Shape::Boxes)
+}
+
+fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
+    let mut kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values);
+    kernel.tensors = views_of(bindings);
+    kernel.glue = glue(call, &kernel.tensors).0;
+    kernel.join([
+        shader_file!("lib/domain.wgsl"),
+        shader_file!("lib/scale.wgsl"),
+        shader_file!("drivers/boxes/overlap.wgsl"),
+        call.spec().shader,
+        shader_file!("drivers/boxes/evaluate.wgsl"),
+        shader_file!("lib/measure.wgsl"),
+    ]);
+    kernel
+}
+
+/// What `shaders/drivers/boxes/interface.wgsl` lists.
+fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
+    let mut glue = Glue::default();
+    for input in call.spec().inputs.iter().filter(|input| input.shape == Shape::Boxes) {
+        glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name));
+    }
+    load_optional(&mut glue, views, &WEIGHT);
+    load_optional(&mut glue, views, &UPSTREAM);
+    glue.store("loss", "f32", view(views, "loss_of_item"));
+    let gradient = call.spec().differentiable().find_map(|input| gradient_view(views, input.name));
+    glue.put_quad("store_gradient", gradient, call.adds());
+    glue
+}

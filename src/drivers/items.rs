@@ -1,0 +1,233 @@
+//! What elementwise losses, boxes, pairs and most rows share: items are measured, a divisor is found, items are evaluated
+//! and the partials finalized, chunk by chunk.
+
+use std::sync::Arc;
+
+use super::{
+    At, Binding, Call, CallTensor, Role,
+    finalize::{self, Divisor, Ending},
+    view_of,
+};
+use crate::{
+    Error, Reduction, Tuning,
+    gpu::{rest_iterations, walk_iterations},
+    kernel::{Access, Block, Kernel, Reduce, TensorView, block},
+    program::{
+        Place, Program, Report, Scratch, Step, WORKSPACE,
+        chunk::{Chunk, Operand, Split, Splittable, chunks, partials},
+        workspace,
+    },
+    spec::{Shape, WEIGHT},
+};
+
+/// The scratch that holds what items leave for later steps, where they do.
+pub(crate) const RECORDS: usize = WORKSPACE + 1;
+
+/// A call of items: its chunks, the kernel that takes them, and the steps so far.
+pub(crate) struct Items<'a> {
+    pub call: &'a Call<'a>,
+    pub tuning: Tuning,
+    pub split: Split,
+    pub chunks: Vec<Chunk>,
+    pub divisor: Divisor,
+    /// Partials of all chunks, and of what else leaves some.
+    pub partials: u32,
+    pub program: Program,
+    tensors: Vec<(CallTensor, Operand)>,
+    kernel: Arc<Kernel>,
+    bindings: Vec<Binding>,
+    /// The words of each chunk.
+    blocks: Vec<Block>,
+}
+
+impl<'a> Items<'a> {
+    /// The chunks of a call whose items go to workgroups like this. Records of items, if there are any, are the second
+    /// scratch.
+    pub fn new(
+        call: &'a Call<'a>,
+        tuning: Tuning,
+        split: Split,
+        divisor: Divisor,
+        tensors: Vec<(CallTensor, Operand)>,
+    ) -> Result<Self, Error> {
+        let signature = call.signature;
+        let operands: Vec<Operand> = tensors.iter().map(|(_, operand)| operand.clone()).collect();
+        let whole = Splittable {
+            loss: call.loss(),
+            items: signature.items,
+            items_of_unit: signature.class_stride.max(1),
+            operands: &operands,
+        };
+        let chunks = chunks(call.machine, whole, split)?;
+        let partials = partials(&chunks);
+        let mut scratch = vec![Scratch { label: "the workspace", size: workspace::size(partials) }];
+        if split.record_size > 0 {
+            scratch.push(Scratch { label: "the records of rows", size: signature.items * split.record_size });
+        }
+        let report = Report { chunks: chunks.iter().map(|chunk| (chunk.first_partial, chunk.first)).collect() };
+        Ok(Items {
+            call,
+            tuning,
+            split,
+            chunks,
+            divisor,
+            partials,
+            program: Program { report, ..Program::new(scratch) },
+            tensors,
+            kernel: Arc::new(Kernel::new(tuning.workgroup_size, tuning.reduce)),
+            bindings: Vec::new(),
+            blocks: Vec::new(),
+        })
+    }
+
+    /// What kernels of the items bind, in order: inputs, gradients, the items' losses and statistics where they are
+    /// stored, and the workspace.
+    pub fn bindings(&self) -> Vec<Binding> {
+        let of = |is: fn(Role) -> bool| self.tensors.iter().filter(move |(tensor, _)| is(tensor.role));
+        let all = of(|role| matches!(role, Role::Input(_)))
+            .chain(of(|role| matches!(role, Role::Overwritten(_) | Role::Gradient(_))))
+            .chain(of(|role| role == Role::Loss).filter(|_| self.call.is_per_item()))
+            .chain(of(|role| role == Role::Statistic));
+        let bindings = all.map(|(tensor, operand)| Binding {
+            view: view_of(tensor, operand.quads),
+            at: At::Operand(operand.clone()),
+        });
+        let workspace = Binding { view: TensorView::workspace(Access::Write), at: At::Scratch(WORKSPACE) };
+        bindings.chain([workspace]).collect()
+    }
+
+    /// The words that all kernels of items read, for a chunk.
+    pub fn words(&self, chunk: &Chunk) -> Block {
+        block! {
+            length: chunk.items,
+            span: self.split.span,
+            first_partial: chunk.first_partial,
+            scale: self.call.gradient_scale(self.divisor.known()) as f32,
+            measured: self.divisor.is_measured(),
+            upstream_stride: self.call.upstream_stride(),
+        }
+    }
+
+    /// Takes the items by this kernel from now on, with what it binds and the words of each chunk.
+    pub fn with_kernel(
+        mut self,
+        kernel: Kernel,
+        bindings: Vec<Binding>,
+        words: impl Fn(&Items<'_>, &Chunk) -> Block,
+    ) -> Self {
+        let blocks: Vec<Block> = self.chunks.iter().map(|chunk| words(&self, chunk)).collect();
+        let kernel = blocks.first().map_or_else(|| kernel.clone(), |words| kernel.clone().with_call(words));
+        self.kernel = Arc::new(kernel);
+        self.bindings = bindings;
+        self.blocks = blocks;
+        self
+    }
+
+    /// Adds a step for each chunk.
+    pub fn each_chunk(&mut self, entry: &'static str, workgroups: fn(&Chunk) -> u32) {
+        for (chunk, words) in self.chunks.iter().zip(&self.blocks) {
+            let bound = self.bindings.iter().map(|binding| self.place(binding, chunk)).collect();
+            let workgroups = [workgroups(chunk), 1, 1];
+            let (kernel, call) = (self.kernel.clone(), words.clone());
+            self.program.steps.push(Step { kernel, entry, call, bound, workgroups });
+        }
+    }
+
+    /// Where a binding lies that no chunk shares: whole.
+    pub fn whole(&self, binding: &Binding) -> Place {
+        match &binding.at {
+            At::Operand(operand) => operand.place(None, 1),
+            &(At::Scratch(scratch) | At::Records(scratch)) => {
+                Place::Scratch(scratch, 0..self.program.scratch[scratch].size)
+            }
+        }
+    }
+
+    fn place(&self, binding: &Binding, chunk: &Chunk) -> Place {
+        match &binding.at {
+            At::Operand(operand) => operand.place(Some(chunk), self.call.signature.class_stride.max(1)),
+            At::Scratch(_) => self.whole(binding),
+            &At::Records(scratch) => {
+                let start = chunk.first * self.split.record_size;
+                Place::Scratch(scratch, start..start + u64::from(chunk.items) * self.split.record_size)
+            }
+        }
+    }
+
+    /// Adds up the partials.
+    pub fn finalize(&mut self, ending: Ending) {
+        let step = finalize::step(self.call, self.tuning, self.partials, self.divisor, ending);
+        self.program.steps.push(step);
+    }
+
+    /// Adds the steps that find the divisor, where only the device knows it.
+    pub fn measure(&mut self) {
+        if self.divisor.is_measured() {
+            self.each_chunk("measure", |chunk| chunk.partials);
+            self.finalize(Ending::Divisor);
+        }
+    }
+
+    /// The whole program of a kernel with the entry points `measure` and `evaluate`.
+    pub fn evaluated(mut self) -> Program {
+        self.measure();
+        self.each_chunk("evaluate", |chunk| chunk.workgroups);
+        self.ended()
+    }
+
+    /// The program with its last step, which adds up the items.
+    pub fn ended(mut self) -> Program {
+        self.finalize(if self.call.is_per_item() { Ending::Items } else { Ending::Loss });
+        self.program
+    }
+}
+
+/// The tensors of a call of items, and how chunks share them. `quads` says which are taken four elements at once.
+pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> Vec<(CallTensor, Operand)> {
+    let signature = call.signature;
+    let items = signature.class_stride;
+    // Values of a result: of functions of a value per class, as many as there are classes.
+    let results = if call.spec().rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
+    let unit = |tensor: &CallTensor| match tensor.role.input().map(|input| input.shape) {
+        Some(Shape::Items) => Some(items),
+        Some(Shape::Rows | Shape::Boxes) => {
+            Some(tensor.ty.row_stride.map_or(items * signature.row, |stride| stride as u64))
+        }
+        Some(Shape::Embeddings) => Some(signature.row),
+        Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
+        Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
+        None if tensor.role == Role::Statistic => Some(items),
+        None => call.is_per_item().then_some(results),
+    };
+    let operand = |tensor: CallTensor| {
+        let (unit, quads) = (unit(&tensor), quads(&tensor));
+        let operand = Operand { name: tensor.name.clone(), ty: tensor.ty.clone(), unit, quads };
+        (tensor, operand)
+    };
+    call.tensors().into_iter().map(operand).collect()
+}
+
+/// What a mean divides by: items may be ignored, and weights are on the device.
+pub(crate) fn divisor(call: &Call<'_>) -> Divisor {
+    let has_labels = call.signature.has_labels();
+    let is_measured = match call.options.reduction {
+        Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
+        Reduction::BatchMean => return Divisor::Known(call.signature.batch as f64),
+        Reduction::Mean => has_labels,
+        Reduction::WeightedMean => has_labels || call.dtype(WEIGHT.name).is_some(),
+    };
+    if is_measured { Divisor::Measured } else { Divisor::Known(call.signature.items as f64) }
+}
+
+/// Iterations of a lane for each item that its workgroup walks over so often, by so many columns each time, those of a
+/// dozen reductions included.
+pub(crate) fn workgroup_iterations(tuning: Tuning, walks: u64, columns: u64) -> u64 {
+    let reduction = match tuning.reduce {
+        Reduce::Workgroup => tuning.workgroup_size.ilog2() + 2,
+        // A subgroup has four lanes at least.
+        Reduce::Subgroup => tuning.workgroup_size / 4 + 1,
+        Reduce::SingleSubgroup => 0,
+    };
+    let lanes = tuning.workgroup_size.into();
+    walks * (walk_iterations(columns.div_ceil(lanes)) + rest_iterations(lanes)) + 1 + 12 * u64::from(reduction)
+}

@@ -1,0 +1,289 @@
+//! The drivers: what losses share but for their hooks. Each is a room of its own, a file or folder here and one in
+//! `shaders/drivers/`, which holds all that knows it; the rest of the crate asks a [`Room`].
+
+mod all_pairs;
+mod boxes;
+mod elementwise;
+mod finalize;
+mod items;
+mod pairs;
+mod regions;
+mod rows;
+mod signature;
+#[cfg(all(test, feature = "parity"))]
+mod tests;
+
+pub(crate) use signature::Extent;
+pub use signature::Signature;
+
+use crate::{
+    DType, Error, Gradients, Options, Reduction, TensorType,
+    extra::Extra,
+    gpu::Machine,
+    kernel::{Access, Glue, TensorView},
+    program::{Program, chunk::Operand, workspace::WorkspaceHeader},
+    spec::{Driver, Input, LossSpec, UPSTREAM, Values},
+};
+
+/// What the rest of the crate asks of a driver.
+pub(crate) trait Room {
+    /// What a first input of this shape amounts to; or which shapes the driver takes.
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String>;
+
+    /// The shapes, in symbols, of an input with one value per item, and of one with one value or one per result.
+    fn symbols(&self) -> [&'static str; 2];
+
+    /// Whether rows of a matrix may have gaps between them.
+    fn takes_row_strides(&self) -> bool {
+        false
+    }
+
+    /// What a loss can give of each item besides its loss.
+    fn statistics(&self) -> Vec<Statistic> {
+        Vec::new()
+    }
+
+    /// Why a loss has not this reduction, if so.
+    fn refuses(&self, _loss: &'static str, _reduction: Reduction) -> Option<Error> {
+        None
+    }
+
+    /// The steps of a call.
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error>;
+
+    /// What a run tells besides loss and items.
+    fn extras(&self, _call: &Call<'_>, _found: &WorkspaceHeader) -> Vec<Extra> {
+        Vec::new()
+    }
+}
+
+/// Something that a loss can give of each item besides its loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Statistic {
+    /// The field of [`Statistics`](crate::Statistics) that asks for it.
+    pub name: &'static str,
+    /// The tensors that hold it, a value an item.
+    pub tensors: &'static [(&'static str, DType)],
+}
+
+/// Whether a loss has what is asked of it.
+fn check(spec: &LossSpec, options: &Options) -> Result<(), Error> {
+    let room = room(&spec.driver);
+    let known = room.statistics();
+    let is_unknown = |name: &&str| known.iter().all(|statistic| statistic.name != *name);
+    if let Some(statistic) = options.statistics.asked().find(is_unknown) {
+        return Err(Error::Statistic { loss: spec.name, statistic });
+    }
+    room.refuses(spec.name, options.reduction).map_or(Ok(()), Err)
+}
+
+/// The room of a driver: the one place that knows which there are.
+pub(crate) fn room(driver: &Driver) -> &dyn Room {
+    match driver {
+        Driver::Elementwise => &elementwise::Elementwise,
+        Driver::Rows(rows) => rows,
+        Driver::Regions(regions) => regions,
+        Driver::Boxes => &boxes::Boxes,
+        Driver::Pairs => &pairs::Pairs,
+        Driver::AllPairs(all_pairs) => all_pairs,
+    }
+}
+
+/// A checked call: what a program is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub machine: &'a Machine,
+    pub values: &'a Values,
+    pub signature: &'a Signature,
+    pub options: &'a Options,
+    /// Whether every tensor may be taken four elements at once: whether its buffer goes on to the end of the last four.
+    pub roomy: bool,
+}
+
+/// An input or output of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CallTensor {
+    pub name: String,
+    pub ty: TensorType,
+    pub role: Role,
+}
+
+/// What a tensor of a call is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Role {
+    Input(&'static Input),
+    /// Read, then overwritten by its gradient.
+    Overwritten(&'static Input),
+    /// The gradient of an input.
+    Gradient(&'static Input),
+    Loss,
+    Statistic,
+}
+
+impl Role {
+    /// Whether it is written.
+    pub fn is_output(self) -> bool {
+        !matches!(self, Role::Input(_))
+    }
+
+    /// The input that it is or is the gradient of.
+    pub fn input(self) -> Option<&'static Input> {
+        match self {
+            Role::Input(input) | Role::Overwritten(input) | Role::Gradient(input) => Some(input),
+            Role::Loss | Role::Statistic => None,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    pub fn spec(&self) -> &'static LossSpec {
+        self.values.spec()
+    }
+
+    /// What messages call the loss.
+    pub fn loss(&self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The inputs given and the outputs, in the order in which kernels bind them.
+    pub fn tensors(&self) -> Vec<CallTensor> {
+        let Call { signature, options, .. } = self;
+        let mut tensors = Vec::new();
+        let mut add = |name: String, ty: &TensorType, role| tensors.push(CallTensor { name, ty: ty.clone(), role });
+        for (input, ty) in &signature.inputs {
+            let is_overwritten = options.gradients == Gradients::InPlace && input.differentiable;
+            let role = if is_overwritten { Role::Overwritten(input) } else { Role::Input(input) };
+            add(input.name.to_string(), ty, role);
+            if input.differentiable && self.has_gradient_tensors() {
+                add(gradient_name(input.name), ty, Role::Gradient(input));
+            }
+        }
+        add("loss".to_string(), &signature.loss_type(options.reduction), Role::Loss);
+        let known = room(&self.spec().driver).statistics();
+        let asked = options.statistics.asked().flat_map(|name| known.iter().filter(move |known| known.name == name));
+        for &(name, dtype) in asked.flat_map(|statistic| statistic.tensors) {
+            add(name.to_string(), &TensorType::new(dtype, signature.item_shape.clone()), Role::Statistic);
+        }
+        tensors
+    }
+
+    /// The storage type of an input, if it is given.
+    pub fn dtype(&self, name: &str) -> Option<DType> {
+        self.signature.input(name).map(|ty| ty.dtype)
+    }
+
+    /// The storage type of the first input.
+    pub fn first_dtype(&self) -> DType {
+        self.dtype(self.spec().inputs[0].name).unwrap_or(DType::F32)
+    }
+
+    /// Whether gradients are computed.
+    pub fn has_gradients(&self) -> bool {
+        self.options.gradients != Gradients::Skip
+    }
+
+    fn has_gradient_tensors(&self) -> bool {
+        matches!(self.options.gradients, Gradients::Write | Gradients::Add { .. })
+    }
+
+    /// Whether gradients are added to what is there.
+    pub fn adds(&self) -> bool {
+        matches!(self.options.gradients, Gradients::Add { .. })
+    }
+
+    /// Whether gradients take the place of their inputs.
+    pub fn is_in_place(&self) -> bool {
+        self.options.gradients == Gradients::InPlace
+    }
+
+    /// Whether each item's loss is stored.
+    pub fn is_per_item(&self) -> bool {
+        self.options.reduction == Reduction::None
+    }
+
+    /// Whether there is nothing to store: no items that would each have a loss.
+    pub fn is_empty(&self) -> bool {
+        self.is_per_item() && self.signature.results() == 0
+    }
+
+    /// 0 where one upstream value is for all items, 1 where each has its own.
+    pub fn upstream_stride(&self) -> u32 {
+        let is_one = self.signature.input(UPSTREAM.name).is_none_or(|ty| ty.elements() == 1);
+        u32::from(!is_one)
+    }
+
+    /// What gradients are multiplied with where a reduction divides by a known number: 0 where nothing counts.
+    pub fn gradient_scale(&self, divisor: f64) -> f64 {
+        if divisor == 0.0 { 0.0 } else { self.options.gradient_scale() / divisor }
+    }
+}
+
+/// The output that holds the gradient of an input.
+pub(crate) fn gradient_name(input: &str) -> String {
+    format!("grad.{input}")
+}
+
+/// Something that a kernel binds: how the kernel sees it, and what it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    pub view: TensorView,
+    pub at: At,
+}
+
+/// What a binding is.
+#[derive(Clone, Debug)]
+pub(crate) enum At {
+    /// An input or output of the call.
+    Operand(Operand),
+    /// A whole scratch.
+    Scratch(usize),
+    /// The part of a scratch that belongs to a chunk's items.
+    Records(usize),
+}
+
+/// How a kernel sees a tensor of the call, of which it takes four elements at once or one: by what name, to read or to
+/// write. Statistics and losses are of items.
+fn view_of(tensor: &CallTensor, quads: bool) -> TensorView {
+    let (name, access) = match tensor.role {
+        Role::Input(input) => (format!("input_{}", input.name), Access::Read),
+        Role::Overwritten(input) | Role::Gradient(input) => (format!("grad_{}", input.name), Access::Write),
+        Role::Loss => ("loss_of_item".to_string(), Access::Write),
+        Role::Statistic => (format!("{}_of_row", tensor.name), Access::Write),
+    };
+    let view = TensorView::read(name, tensor.ty.dtype);
+    view.with_access(access).in_quads(quads)
+}
+
+/// The views of what is bound.
+fn views_of(bindings: &[Binding]) -> Vec<TensorView> {
+    bindings.iter().map(|binding| binding.view.clone()).collect()
+}
+
+/// The view of that name.
+fn view<'a>(views: &'a [TensorView], name: &str) -> Option<&'a TensorView> {
+    views.iter().find(|view| view.name == name)
+}
+
+/// The view of an input, which its gradient may be about to overwrite.
+fn input_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorView> {
+    let is_input = |view: &&TensorView| view.name.strip_prefix("input_") == Some(input);
+    views.iter().find(is_input).or_else(|| gradient_view(views, input))
+}
+
+/// The view of an input's gradient.
+fn gradient_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorView> {
+    views.iter().find(|view| view.name.strip_prefix("grad_") == Some(input))
+}
+
+/// `load_weight`, `load_upstream` and others of the same kind: one value of an optional input, 1 where it is left out.
+fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input) {
+    let index = if input.name == UPSTREAM.name { "(index * call.upstream_stride)" } else { "index" };
+    glue.load(input.name, "f32", input_view(views, input.name), index, "1.0");
+}
+
+/// `is_ignored(label)`: whether a class index says that its item is left out.
+fn is_ignored(glue: &mut Glue, spec: &LossSpec) {
+    let ignores = spec.params.iter().any(|param| param.name == "ignore_index");
+    let ignored = if ignores { "label == params.ignore_index" } else { "false" };
+    glue.function("is_ignored(label: i32) -> bool", ignored);
+}

@@ -1,0 +1,139 @@
+//! Losses of pairs and triplets: one item a row of each input, which a workgroup takes.
+
+use super::{
+    Binding, Call, CallTensor, Extent, Room,
+    elementwise::domain_check,
+    gradient_view, input_view,
+    items::{self, Items, workgroup_iterations},
+    load_optional, view, views_of,
+};
+use crate::{
+    Distance, Error, Tuning,
+    kernel::{Glue, Kernel, PARTS, TensorView, block, list},
+    program::{
+        Program,
+        chunk::{MOST_ELEMENTS, Split, even_span},
+    },
+    spec::{Input, Kind, Shape, UPSTREAM, Values, WEIGHT, Word, shader_file},
+};
+
+/// The driver of losses of pairs and triplets.
+pub(crate) struct Pairs;
+
+impl Room for Pairs {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        Extent::of_embeddings(shape)
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N]", "[1] or [N]"]
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let signature = call.signature;
+        // A workgroup takes an item, whose rows its lanes may be too few for.
+        let tuning = call.machine.tuning.for_classes(signature.row);
+        let (loops, iterations) = (u64::from(tuning.max_loop_iterations), iterations(tuning, signature.row));
+        let least = items_of_words(signature.row);
+        if least * iterations > loops {
+            let what = format!("{}: `{}`", call.loss(), call.spec().inputs[0].name);
+            return Err(call.machine.limit(&what, "max_loop_iterations", least * iterations, loops));
+        }
+        let most = (MOST_ELEMENTS / signature.row).min(loops / iterations).max(least);
+        let split = Split::of_spans(even_span(signature.items, tuning.workgroups.into(), least, most));
+        let tensors = items::operands(call, |tensor| is_aligned(call) && is_of_rows(tensor));
+        let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        let bindings = items.bindings();
+        let kernel = kernel(call, &items, &bindings);
+        let items = items.with_kernel(kernel, bindings, |items, chunk| {
+            items.words(chunk).and(block! { classes: items.call.signature.row as u32 })
+        });
+        Ok(items.evaluated())
+    }
+}
+
+/// Whether rows are of whole quads.
+fn is_aligned(call: &Call<'_>) -> bool {
+    call.signature.row.is_multiple_of(4)
+}
+
+fn is_of_rows(tensor: &CallTensor) -> bool {
+    tensor.role.input().is_some_and(|input| input.shape == Shape::Embeddings)
+}
+
+/// How many items a workgroup takes at least: two where rows are of an odd length, so that no word of halves is left to
+/// two workgroups.
+fn items_of_words(row: u64) -> u64 {
+    if row.is_multiple_of(2) { 1 } else { 2 }
+}
+
+/// Iterations of a lane for each item of its workgroup.
+fn iterations(tuning: Tuning, row: u64) -> u64 {
+    // Quads, with one that a row shares at either end, in two walks for the distances and one for the gradients.
+    workgroup_iterations(tuning, 3, row.div_ceil(4) + 2)
+}
+
+fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
+    let mut kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values);
+    if !call.values.has("distance") {
+        for (number, name) in (0..).zip(Distance::NAMES) {
+            kernel.constant(format!("DISTANCE_{}", name.to_uppercase()), number);
+        }
+    }
+    kernel.flags(&[
+        ("ALIGNED", is_aligned(call)),
+        ("GRADIENTS", call.has_gradients()),
+        ("THIRD", call.spec().differentiable().count() > 2),
+    ]);
+    kernel.tensors = views_of(bindings);
+    kernel.glue = glue(call, &kernel.tensors).0;
+    kernel.join([
+        shader_file!("lib/domain.wgsl"),
+        shader_file!("lib/scale.wgsl"),
+        shader_file!("drivers/pairs/distances.wgsl"),
+        call.spec().shader,
+        shader_file!("drivers/pairs/evaluate.wgsl"),
+        shader_file!("lib/measure.wgsl"),
+    ]);
+    kernel
+}
+
+/// What `shaders/drivers/pairs/interface.wgsl` lists.
+fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
+    let spec = call.spec();
+    let embeddings: Vec<&Input> = spec.differentiable().collect();
+    let label = spec.inputs.iter().find(|input| input.kind == Kind::Label);
+    let mut glue = Glue::default();
+
+    let values = |input: &&Input| match input_view(views, input.name) {
+        Some(tensor) if tensor.quads => tensor.quad(),
+        Some(tensor) => format!("vec4<f32>({})", list(&PARTS, |part| tensor.element(&format!("places.{part}")))),
+        None => "vec4<f32>()".to_string(),
+    };
+    let third = if embeddings.len() > 2 { "" } else { ", vec4<f32>()" };
+    let quad = format!("Quad({}{third})", list(&embeddings, values));
+    glue.function("load_values(quad: u32, places: vec4<u32>) -> Quad", &quad);
+
+    let mut put_gradients = Vec::new();
+    for (input, part) in embeddings.iter().zip(["first", "second", "third"]) {
+        let Some(tensor) = gradient_view(views, input.name) else { continue };
+        let function = format!("put_{part}");
+        if tensor.quads {
+            glue.put_quad(&function, Some(tensor), call.adds());
+            put_gradients.push(format!("{function}(quad, gradients.{part});"));
+        } else {
+            glue.put_inside(&function, tensor, call.adds());
+            put_gradients.push(format!("{function}(quad, inside, gradients.{part});"));
+        }
+    }
+    let signature = "put_gradients(quad: u32, inside: vec4<bool>, gradients: Quad)";
+    glue.procedure(signature, &put_gradients.join("\n    "));
+
+    let is_label = label.and_then(|label| domain_check(label.domain, "label"));
+    glue.function("is_label(label: f32) -> bool", is_label.as_deref().unwrap_or("true"));
+    glue.load("label", "f32", label.and_then(|label| input_view(views, label.name)), "index", "1.0");
+    load_optional(&mut glue, views, &WEIGHT);
+    load_optional(&mut glue, views, &UPSTREAM);
+    glue.store("loss", "f32", view(views, "loss_of_item"));
+    glue
+}

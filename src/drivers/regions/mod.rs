@@ -1,0 +1,320 @@
+//! Losses of regions: one item a score of the overlap of regions with their targets. What is walked over are pixels.
+
+mod glue;
+pub(super) mod scores;
+
+use std::sync::Arc;
+
+use super::{
+    At, Binding, Call, Extent, Role, Room,
+    finalize::{Divisor, Ending},
+    items::{self, Items, RECORDS},
+    views_of,
+};
+use crate::{
+    DType, Error, Reduction,
+    extra::Extra,
+    kernel::{Access, Block, Holds, Kernel, TensorView, block},
+    program::{
+        Program, Scratch, Step, WORKSPACE,
+        chunk::{Chunk, Operand, Split, floor_power_of_two},
+        workspace,
+        workspace::WorkspaceHeader,
+    },
+    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, ShaderFile, Shape, Values, shader_file},
+};
+use scores::{ScoreSplit, Scores};
+
+impl Room for Regions {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        // Without the background there must be another class.
+        let unscored = usize::from(!values.flag_or("include_background", true));
+        let scope = values.word_or("scope", Scope::Class);
+        let extent = Extent::of_rows(shape, 1 + unscored)?;
+        let samples = scope.is_per_sample().then_some(shape[0]);
+        let classes = scope.is_per_class().then_some(shape[1] - unscored);
+        Ok(Extent { result_shape: samples.into_iter().chain(classes).collect(), ..extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", if self.terms.is_some() { "[1]" } else { "[1] or that of the scores" }]
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        let has_mean_only = self.terms.is_some() && reduction != Reduction::Mean;
+        has_mean_only.then_some(Error::TermsReduction { loss, reduction })
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let layout = Layout::new(call);
+        let scores = Scores::new(*self, call);
+        let split = layout.split(call, scores)?;
+        let tensors = items::operands(call, |_| false).into_iter().map(|(tensor, operand)| {
+            // Scores are not split with the pixels.
+            let is_of_scores =
+                tensor.role == Role::Loss || tensor.role.input().is_some_and(|input| input.shape == Shape::OneOrItems);
+            let unit = operand.unit.filter(|_| !is_of_scores);
+            (tensor, Operand { unit, ..operand })
+        });
+        let mut items = Items::new(call, call.machine.tuning, split, divisor(call), tensors.collect())?;
+        let pixel_parts = items.partials;
+        let score_split = scores.split(call, items.tuning, pixel_parts)?;
+        items.partials += score_split.dispatched;
+        items.program.scratch[WORKSPACE].size = workspace::size(items.partials);
+        let size = scores.records_size(pixel_parts);
+        items.program.scratch.push(Scratch { label: "the records of regions", size });
+
+        let form = Form { call, regions: *self, layout, scores, score_split };
+        let bindings = form.pixel_bindings(&items);
+        let kernel = form.pixel_kernel(&items, &bindings);
+        let scoring = form.scoring(&items);
+        let mut items = items.with_kernel(kernel, bindings, |items, chunk| form.pixel_words(items, chunk));
+        items.each_chunk("sum_regions", |chunk| chunk.workgroups);
+        items.program.steps.push(scoring);
+        if call.has_gradients() {
+            items.each_chunk("evaluate_gradients", |chunk| chunk.workgroups);
+        }
+        if let (Some(weights), false) = (self.weights(call), call.is_per_item()) {
+            items.finalize(Ending::Terms(weights));
+            return Ok(items.program);
+        }
+        Ok(items.ended())
+    }
+
+    fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
+        let terms = self.terms.map(|terms| terms.names.into_iter().zip([found.pixel_term, found.score_term]));
+        terms.into_iter().flatten().map(|(name, term)| Extra::Term(name, term)).collect()
+    }
+}
+
+impl Regions {
+    /// The weights of the loss's two terms, if it is a sum of them.
+    fn weights(&self, call: &Call<'_>) -> Option<[f64; 2]> {
+        Some(self.terms?.weights.map(|weight| call.values.number(weight)))
+    }
+}
+
+/// What a mean divides by: every score counts, and their weights are on the device.
+fn divisor(call: &Call<'_>) -> Divisor {
+    let signature = call.signature;
+    let is_weighted =
+        call.values.word_or("scope", Scope::Class).is_per_class() && call.dtype(CLASS_WEIGHT.name).is_some();
+    match call.options.reduction {
+        Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+        Reduction::BatchMean => Divisor::Known(signature.batch as f64),
+        Reduction::WeightedMean if is_weighted => Divisor::Measured,
+        Reduction::Mean | Reduction::WeightedMean => Divisor::Known(signature.results() as f64),
+    }
+}
+
+/// How a lane takes its pixels.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    /// Classes that it holds in registers at a time.
+    strip: u32,
+    /// Whether there are more.
+    strips: bool,
+    /// Whether a lane takes two pixels side by side, whose halves make whole words: of one strip.
+    pairs: bool,
+}
+
+/// So many classes make one strip: with their sums, some hundred registers.
+const MOST_CLASSES: u64 = 20;
+/// Of more classes a strip has so many.
+const STRIP: u32 = 8;
+/// Each part has a record for each class; small enough a number of parts keeps them few.
+const MOST_RECORDS: u64 = 1 << 16;
+
+impl Layout {
+    fn new(call: &Call<'_>) -> Self {
+        let signature = call.signature;
+        let strips = signature.row > MOST_CLASSES;
+        let strip = if strips { STRIP } else { signature.row as u32 };
+        Layout { strip, strips, pairs: !strips && signature.class_stride.is_multiple_of(2) }
+    }
+
+    /// Iterations that a pixel takes of all loops of a lane, for loops over a strip that a compiler leaves as they are.
+    fn iterations(self, classes: u64) -> u64 {
+        // Some sixteen loops over the classes, each with its strips.
+        let strips = classes.div_ceil(self.strip.into());
+        16 * (u64::from(self.strip) + 2) * strips + 8
+    }
+
+    /// Parts of the pixels: of a sample, or of all samples together.
+    fn split(self, call: &Call<'_>, scores: Scores) -> Result<Split, Error> {
+        let (tuning, signature) = (call.machine.tuning, call.signature);
+        let lanes = u64::from(tuning.workgroup_size);
+        let (loops, iterations) = (u64::from(tuning.max_loop_iterations), self.iterations(signature.row));
+        if iterations > loops {
+            let what = format!("{}: a pixel of {} classes", call.loss(), signature.row);
+            return Err(call.machine.limit(&what, "max_loop_iterations", iterations, loops));
+        }
+        let workgroups = u64::from(tuning.workgroups).min((MOST_RECORDS / signature.row).max(1));
+        let most = (loops / iterations).saturating_mul(lanes);
+        let even = floor_power_of_two(signature.items.div_ceil(workgroups));
+        // A lane's sums are joined once a part, which its pixels should outweigh.
+        let span = even.max(8 * lanes).min(floor_power_of_two(most.min(1 << 30)));
+        if !scores.per_sample {
+            return Ok(Split::of_spans(span as u32));
+        }
+        let pixels = signature.class_stride.max(1);
+        let parts = pixels.div_ceil(span) as u32;
+        let span = pixels.div_ceil(parts.into()).next_multiple_of(2) as u32;
+        Ok(Split { tallies: parts, parts, part_columns: span, ..Split::of_spans(pixels as u32) })
+    }
+}
+
+/// What the kernels are made from.
+struct Form<'a> {
+    call: &'a Call<'a>,
+    regions: Regions,
+    layout: Layout,
+    scores: Scores,
+    score_split: ScoreSplit,
+}
+
+impl Form<'_> {
+    /// What the kernels of pixels bind.
+    fn pixel_bindings(&self, items: &Items<'_>) -> Vec<Binding> {
+        let is_atomic = !self.layout.pairs && self.call.first_dtype().is_half();
+        let is_of_pixels = |view: &TensorView| !["input_upstream", "loss_of_item"].contains(&view.name.as_str());
+        let bindings = items.bindings().into_iter().filter(|binding| is_of_pixels(&binding.view));
+        let bindings = bindings.map(|mut binding| {
+            if is_atomic && binding.view.name.starts_with("grad_") {
+                binding.view.access = Access::Atomic;
+            }
+            binding
+        });
+        with_records(bindings.collect())
+    }
+
+    /// The words of a chunk's pixels.
+    fn pixel_words(&self, items: &Items<'_>, chunk: &Chunk) -> Block {
+        let (signature, split) = (self.call.signature, items.split);
+        let (segment, span, parts) = match self.scores.per_sample {
+            true => (split.span, split.part_columns, split.parts),
+            false => (chunk.items, split.span, chunk.workgroups),
+        };
+        block! {
+            length: chunk.items,
+            span,
+            first_partial: chunk.first_partial,
+            parts,
+            segment,
+            classes: signature.row as u32,
+            class_stride: signature.class_stride as u32,
+            row_stride: signature.row_stride(0) as u32,
+            segment_parts: self.score_split.segment_parts,
+            first_slopes: self.scores.first_slopes(self.score_split),
+        }
+    }
+
+    /// The kernel of pixels. The ratio of the sums is no concern of it: of losses without a term for each pixel it is the
+    /// same.
+    fn pixel_kernel(&self, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
+        let Form { call, regions, layout, .. } = self;
+        let has_term = regions.terms.is_some();
+        let kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce);
+        let mut kernel = match has_term {
+            true => kernel.with_params(call.values),
+            false => kernel.with_some_params(call.values, &["ignore_index"]).with_compiled(call.values),
+        };
+        let is_index = call.dtype(call.spec().inputs[1].name) == Some(DType::I32);
+        let activation = call.values.word_or("activation", Activation::Softmax);
+        kernel.constant("STRIP", layout.strip);
+        kernel.flags(&[
+            ("STRIPS", layout.strips),
+            ("SOFTMAX", activation == Activation::Softmax),
+            ("SIGMOID", activation == Activation::Sigmoid),
+            ("CHECKS_PREDICTION", activation == Activation::None),
+            ("INDEX_TARGET", is_index),
+            ("CHECKS_WEIGHT", call.dtype(CLASS_WEIGHT.name).is_some()),
+            ("MASS_OF_WEIGHTS", regions.terms.is_some_and(|terms| terms.mean_over == MeanOver::ClassWeights)),
+        ]);
+        kernel.tensors = views_of(bindings);
+        kernel.glue = glue::of_pixels(call, is_index, &kernel.tensors).0;
+        kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("drivers/regions/regions.wgsl")]);
+        match has_term {
+            true => kernel.join([shader_file!("drivers/regions/ratio.wgsl"), call.spec().shader]),
+            false => kernel.join([NO_TERM]),
+        }
+        let stores_halves = call.has_gradients() && call.first_dtype().is_half();
+        kernel.join([
+            shader_file!("drivers/regions/pixels.wgsl"),
+            shader_file!("drivers/regions/sum_regions.wgsl"),
+            shader_file!("drivers/regions/evaluate_gradients.wgsl"),
+            match stores_halves && layout.pairs {
+                true => shader_file!("drivers/regions/store_pixel_pairs.wgsl"),
+                false => shader_file!("drivers/regions/store_pixel.wgsl"),
+            },
+        ]);
+        kernel
+    }
+
+    /// The step that makes the scores of the sums.
+    fn scoring(&self, items: &Items<'_>) -> Step {
+        let call = self.call;
+        let is_of_scores = |view: &TensorView| {
+            let input = view.name.strip_prefix("input_").and_then(|name| call.spec().input(name));
+            let is_input = input.is_some_and(|input| matches!(input.shape, Shape::Classes | Shape::OneOrItems));
+            is_input || ["loss_of_item", "workspace"].contains(&view.name.as_str())
+        };
+        let bindings = items.bindings().into_iter().filter(|binding| is_of_scores(&binding.view));
+        let bindings = with_records(bindings.collect());
+        let words = self.score_words(items);
+        let mut kernel =
+            Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values).with_call(&words);
+        kernel.tensors = views_of(&bindings);
+        kernel.glue = glue::of_scores(&kernel.tensors).0;
+        kernel.join([
+            shader_file!("drivers/regions/regions.wgsl"),
+            shader_file!("drivers/regions/ratio.wgsl"),
+            call.spec().shader,
+        ]);
+        if self.regions.terms.is_none() {
+            kernel.join([NO_TERM]);
+        }
+        kernel.join([shader_file!("drivers/regions/score_regions.wgsl")]);
+        let place = |binding: &Binding| items.whole(binding);
+        Step {
+            kernel: Arc::new(kernel),
+            entry: "score_regions",
+            call: words,
+            bound: bindings.iter().map(place).collect(),
+            workgroups: [self.score_split.dispatched, 1, 1],
+        }
+    }
+
+    fn score_words(&self, items: &Items<'_>) -> Block {
+        let (call, scores, split) = (self.call, self.scores, self.score_split);
+        let [pixel_weight, score_weight] = self.regions.weights(call).unwrap_or([0.0, 1.0]);
+        block! {
+            length: scores.scores as u32,
+            span: split.span,
+            first_partial: split.parts,
+            parts: split.workgroups,
+            classes: call.signature.row as u32,
+            segments: scores.segments as u32,
+            segment_parts: split.segment_parts,
+            segment_scores: scores.segment_scores as u32,
+            per_class: scores.per_class,
+            first_slopes: scores.first_slopes(split),
+            scale: (score_weight * call.gradient_scale(items.divisor.known())) as f32,
+            term_scale: (pixel_weight * call.options.gradient_scale()) as f32,
+            measured: items.divisor.is_measured(),
+            upstream_stride: call.upstream_stride(),
+        }
+    }
+}
+
+/// The hook of a loss without a term for each pixel.
+pub(super) const NO_TERM: ShaderFile = shader_file!("drivers/regions/hooks/pixel_term.wgsl");
+
+/// The bindings with the records before the workspace.
+fn with_records(mut bindings: Vec<Binding>) -> Vec<Binding> {
+    let records = TensorView::new("records", Holds::Values("Region"), Access::Write);
+    let workspace = bindings.pop();
+    bindings.push(Binding { view: records, at: At::Scratch(RECORDS) });
+    bindings.extend(workspace);
+    bindings
+}

@@ -1,0 +1,104 @@
+//! The scores of a call, and the records behind them.
+
+use super::super::Call;
+use crate::{
+    Error, Tuning,
+    kernel::BLOCK,
+    spec::{Regions, Scope},
+};
+
+/// The scores of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scores {
+    /// How many there are.
+    pub scores: u64,
+    /// Samples that are scored apart, or 1 for all together.
+    pub segments: u64,
+    /// Scores of a segment.
+    pub segment_scores: u64,
+    /// Whether each class has its own.
+    pub per_class: bool,
+    /// Whether each sample has its own.
+    pub per_sample: bool,
+    /// Records of a part or of a segment's slopes.
+    records: u64,
+    /// Whether the pixels have a term of their own.
+    has_term: bool,
+}
+
+/// How many scores a workgroup takes, and how many workgroups there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScoreSplit {
+    pub span: u32,
+    pub workgroups: u32,
+    /// Workgroups with the one for the pixels' term.
+    pub dispatched: u32,
+    /// Parts of a segment.
+    pub segment_parts: u32,
+    /// Parts of all segments.
+    pub parts: u32,
+}
+
+/// Bytes of a record: `Region` in `shaders/drivers/regions/regions.wgsl`.
+pub(in crate::drivers) const RECORD_SIZE: u64 = 16;
+
+impl Scores {
+    pub fn new(regions: Regions, call: &Call<'_>) -> Self {
+        let (values, signature) = (call.values, call.signature);
+        let scope = values.word_or("scope", Scope::Class);
+        let scored = signature.row - u64::from(!values.flag_or("include_background", true));
+        let has_term = regions.terms.is_some();
+        Scores {
+            scores: signature.results(),
+            segments: if scope.is_per_sample() { signature.batch } else { 1 },
+            segment_scores: if scope.is_per_class() { scored } else { 1 },
+            per_class: scope.is_per_class(),
+            per_sample: scope.is_per_sample(),
+            records: signature.row + u64::from(has_term),
+            has_term,
+        }
+    }
+
+    /// Bytes of the records: the sums of all parts, then each segment's slopes.
+    pub fn records_size(self, parts: u32) -> u64 {
+        (u64::from(parts) + self.segments).saturating_mul(self.records).max(1).saturating_mul(RECORD_SIZE)
+    }
+
+    /// The record that the slopes begin at.
+    pub fn first_slopes(self, split: ScoreSplit) -> u32 {
+        split.parts * self.records as u32
+    }
+
+    /// How the scores go to workgroups, where the pixels are in so many parts.
+    pub fn split(self, call: &Call<'_>, tuning: Tuning, parts: u32) -> Result<ScoreSplit, Error> {
+        let segment_parts = u64::from(parts).checked_div(self.segments).unwrap_or(0);
+        let (loss, machine) = (call.loss(), call.machine);
+        let (size, binding) = (self.records_size(parts), machine.limits.max_storage_buffer_binding_size);
+        if size > binding {
+            let what = format!("{loss}: the sums of all regions");
+            return Err(machine.limit(&what, "max_storage_buffer_binding_size", size, binding));
+        }
+
+        let lanes = u64::from(tuning.workgroup_size);
+        let classes = if self.per_class { 1 } else { self.records };
+        let walk = |items: u64| items.div_ceil(lanes) + items.div_ceil(lanes * u64::from(BLOCK)) + 1;
+        // With the iterations of three reductions.
+        let iterations = walk(segment_parts * classes) + walk(classes) + 3 * (lanes + 2);
+        let loops = u64::from(tuning.max_loop_iterations);
+        if 2 * iterations > loops {
+            let what = format!("{loss}: a score of {segment_parts} parts");
+            return Err(machine.limit(&what, "max_loop_iterations", 2 * iterations, loops));
+        }
+        let even = self.scores.div_ceil(tuning.workgroups.into()).max(1);
+        let span = even.min(loops / 2 / iterations);
+        let workgroups = self.scores.div_ceil(span);
+        let dispatched = workgroups + u64::from(self.has_term);
+        let available = u64::from(machine.limits.max_compute_workgroups_per_dimension);
+        if dispatched > available {
+            let what = format!("{loss}: {} scores", self.scores);
+            return Err(machine.limit(&what, "max_compute_workgroups_per_dimension", dispatched, available));
+        }
+        let (span, workgroups, dispatched) = (span as u32, workgroups as u32, dispatched as u32);
+        Ok(ScoreSplit { span, workgroups, dispatched, segment_parts: segment_parts as u32, parts })
+    }
+}

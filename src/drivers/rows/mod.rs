@@ -1,0 +1,264 @@
+//! Losses and functions of rows of classes: one item a row.
+
+mod glue;
+pub(super) mod layout;
+
+use super::{
+    At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
+    items::{self, Items, RECORDS},
+    views_of,
+};
+use crate::{
+    DType, Error, Reduction,
+    extra::Extra,
+    kernel::{Access, Holds, Kernel, TensorView, block},
+    program::{Program, chunk::Split, workspace::WorkspaceHeader},
+    spec::{CLASS_WEIGHT, Domain, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
+};
+use layout::{RowLayout, RowShape, layout_of, split_of};
+
+impl Room for Rows {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let extent = Extent::of_rows(shape, (self.least_classes)(values))?;
+        Ok(if self.per_class { Extent { result_shape: shape.to_vec(), ..extent } } else { extent })
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[N, d…]", if self.per_class { "[1] or [N, C, d…]" } else { "[1] or [N, d…]" }]
+    }
+
+    fn takes_row_strides(&self) -> bool {
+        true
+    }
+
+    fn statistics(&self) -> Vec<Statistic> {
+        let log_sum_exp = Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] };
+        let argmax = Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] };
+        if self.has_log_sum_exp() { vec![log_sum_exp, argmax] } else { vec![argmax] }
+    }
+
+    fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
+        let has_none = self.per_class && reduction != Reduction::None;
+        has_none.then_some(Error::PerClassReduction { loss, reduction })
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let shape = shape(call, *self);
+        let (layout, tuning) = layout_of(call.machine.tuning, shape);
+        let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
+        let split = split_of(layout, shape, tuning);
+        let tensors = items::operands(call, |tensor| quads != Quads::No && is_of_classes(call, *self, tensor));
+        let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        let form = Form { call, rows: *self, layout, quads };
+        let bindings = form.bindings(&items);
+        let kernel = form.kernel(&items, &bindings);
+        let mut items = items.with_kernel(kernel, bindings, |items, chunk| {
+            let signature = items.call.signature;
+            let Split { tally_span, parts, part_columns, .. } = items.split;
+            items.words(chunk).and(block! {
+                tally_span,
+                parts,
+                part_columns,
+                classes: signature.row as u32,
+                class_stride: signature.class_stride as u32,
+                row_stride: signature.row_stride(0) as u32,
+                second_stride: signature.row_stride(1) as u32,
+                weighted: items.call.options.reduction == crate::Reduction::WeightedMean,
+            })
+        });
+        let RowLayout::Parts { .. } = layout else { return Ok(items.evaluated()) };
+        items.measure();
+        items.each_chunk("evaluate_parts", |chunk| chunk.workgroups);
+        items.each_chunk("join_rows", |chunk| chunk.partials);
+        if form.has_middle() {
+            items.each_chunk("evaluate_middles", |chunk| chunk.workgroups);
+            items.each_chunk("join_middles", |chunk| chunk.partials);
+        }
+        if form.stores_classes() {
+            items.each_chunk("evaluate_gradients", |chunk| chunk.workgroups);
+        }
+        Ok(items.ended())
+    }
+
+    fn extras(&self, call: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
+        call.signature.has_labels().then(|| Extra::Correct(found.correct())).into_iter().collect()
+    }
+}
+
+/// What takes the place of the groups of hooks that a loss has not.
+pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
+    (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
+    (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
+    (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
+    (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
+];
+
+/// Whether four elements are loaded and stored at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quads {
+    No,
+    /// They are, and what is not a whole quad, the ends of rows, one by one.
+    Anywhere,
+    /// They are, and each row is of whole quads.
+    Aligned,
+}
+
+/// The rows of a call.
+fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
+    let signature = call.signature;
+    let row_strides = [signature.row_stride(0), signature.row_stride(1)];
+    let is_half = call.first_dtype().is_half();
+    RowShape {
+        rows: signature.items,
+        classes: signature.row,
+        class_stride: signature.class_stride.max(1),
+        row_strides,
+        walks: if rows.has(RowHooks::Middle) { 3 } else { 2 },
+        rows_of_words: if is_half && !row_strides[0].is_multiple_of(2) { 2 } else { 1 },
+    }
+}
+
+/// Whether kernels take four elements at once, where buffers have room for it.
+fn quads(call: &Call<'_>, rows: Rows, layout: RowLayout) -> Quads {
+    let signature = call.signature;
+    let strides = [signature.row_stride(0), if rows.per_class { signature.row } else { signature.row_stride(1) }];
+    let has_second = rows.per_class || call.spec().second_rows().is_some();
+    if !layout.runs_along_classes() {
+        Quads::No
+    } else if signature.row.is_multiple_of(4) && strides.iter().all(|stride| stride.is_multiple_of(4)) {
+        Quads::Aligned
+    } else if !call.first_dtype().is_half() && (!has_second || strides[0] % 4 == strides[1] % 4) {
+        // Quads of both inputs, or of the values of all classes, begin at the same columns. Halves before and behind
+        // whole quads would share words.
+        Quads::Anywhere
+    } else {
+        Quads::No
+    }
+}
+
+/// Whether a tensor has a value for each class.
+fn is_of_classes(call: &Call<'_>, rows: Rows, tensor: &CallTensor) -> bool {
+    match tensor.role.input().map(|input| input.shape) {
+        Some(Shape::Rows) => true,
+        Some(Shape::OneOrItems) => rows.per_class,
+        Some(_) => false,
+        None => rows.per_class && tensor.role == Role::Loss && call.is_per_item(),
+    }
+}
+
+/// What kernels of rows are made from.
+struct Form<'a> {
+    call: &'a Call<'a>,
+    rows: Rows,
+    layout: RowLayout,
+    quads: Quads,
+}
+
+impl Form<'_> {
+    fn bindings(&self, items: &Items<'_>) -> Vec<Binding> {
+        let mut bindings = items.bindings();
+        if self.stores_atomically() {
+            for Binding { view, .. } in bindings.iter_mut().filter(|binding| binding.view.name.starts_with("grad_")) {
+                view.access = Access::Atomic;
+            }
+        }
+        if let RowLayout::Parts { .. } = self.layout {
+            let records = TensorView::new("rows", Holds::Values("Row"), Access::Write);
+            let workspace = bindings.pop();
+            bindings.push(Binding { view: records, at: At::Records(RECORDS) });
+            bindings.extend(workspace);
+        }
+        bindings
+    }
+
+    /// Whether anything is stored for each class.
+    fn stores_classes(&self) -> bool {
+        self.call.has_gradients() || self.rows.per_class
+    }
+
+    /// Whether a row is walked over for sums of what the softmax tells; a function with a value per class does so for its
+    /// gradient alone.
+    fn has_middle(&self) -> bool {
+        self.rows.has(RowHooks::Middle) && (self.call.has_gradients() || !self.rows.per_class)
+    }
+
+    fn stores_halves(&self) -> bool {
+        self.call.has_gradients() && self.call.first_dtype().is_half()
+    }
+
+    /// Whether several lanes may write to one word of the gradients at a time: halves of rows that share words but not
+    /// a lane or a workgroup.
+    fn stores_atomically(&self) -> bool {
+        let is_shared = match self.layout {
+            RowLayout::Lane { pairs, .. } => !pairs,
+            RowLayout::Parts { .. } => self.quads == Quads::No,
+            RowLayout::Workgroup { .. } => false,
+        };
+        is_shared && self.call.first_dtype().is_half()
+    }
+
+    fn kernel(&self, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
+        let Form { call, rows, layout, quads } = *self;
+        let spec = call.spec();
+        let second = spec.second_rows();
+        let checks_classes = second.is_some() || call.dtype(CLASS_WEIGHT.name).is_some();
+        let statistics = call.options.statistics;
+        let mut kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values);
+        kernel.flags(&[
+            ("SOFTMAX", !rows.softmax_of.is_empty()),
+            ("SECOND_SOFTMAX", rows.softmax_of.len() > 1),
+            ("HAS_SECOND", second.is_some()),
+            ("SECOND_IS_PROBABILITY", second.is_some_and(|second| second.domain == Domain::Probability)),
+            ("HAS_TARGET", spec.inputs.iter().any(|input| input.kind == Kind::Index)),
+            ("PER_CLASS", rows.per_class),
+            ("CHECKS_CLASSES", checks_classes),
+            ("STATISTICS", statistics.log_sum_exp || statistics.argmax),
+            ("CONTIGUOUS", layout.is_contiguous()),
+            ("STORES", self.stores_classes()),
+            ("GRADIENTS", call.has_gradients()),
+            ("ALIGNED", quads == Quads::Aligned),
+            ("IN_PLACE", call.is_in_place()),
+            ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
+        ]);
+        if let RowLayout::Workgroup { cache } = layout {
+            kernel.constant("ROW_CACHE", cache);
+        }
+        kernel.tensors = views_of(bindings);
+        kernel.glue = glue::glue(call, rows, &kernel.tensors).0;
+        kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("lib/scale.wgsl"), spec.shader]);
+        kernel.join(self.files());
+        kernel
+    }
+
+    /// What the hooks are joined to.
+    fn files(&self) -> Vec<ShaderFile> {
+        let absent = HOOKS.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks));
+        let mut files: Vec<ShaderFile> = absent.map(|(_, file)| file).collect();
+        files.push(shader_file!("drivers/rows/rows.wgsl"));
+        let quads = self.quads != Quads::No;
+        files.push(match quads {
+            true => shader_file!("drivers/rows/walk_quads.wgsl"),
+            false => shader_file!("drivers/rows/walk.wgsl"),
+        });
+        files.push(match self.layout {
+            RowLayout::Workgroup { cache } if cache > 0 => shader_file!("drivers/rows/row_cache.wgsl"),
+            _ => shader_file!("drivers/rows/no_row_cache.wgsl"),
+        });
+        let store_row = match (quads, self.stores_halves()) {
+            (true, _) => shader_file!("drivers/rows/store_row_quads.wgsl"),
+            (false, true) => shader_file!("drivers/rows/store_row_half.wgsl"),
+            (false, false) => shader_file!("drivers/rows/store_row.wgsl"),
+        };
+        files.extend(match self.layout {
+            RowLayout::Lane { pairs: true, .. } if self.stores_halves() => {
+                [shader_file!("drivers/rows/store_lane_pairs.wgsl"), shader_file!("drivers/rows/by_lane.wgsl")]
+            }
+            RowLayout::Lane { .. } => {
+                [shader_file!("drivers/rows/store_lane.wgsl"), shader_file!("drivers/rows/by_lane.wgsl")]
+            }
+            RowLayout::Workgroup { .. } => [store_row, shader_file!("drivers/rows/by_workgroup.wgsl")],
+            RowLayout::Parts { .. } => [store_row, shader_file!("drivers/rows/by_parts.wgsl")],
+        });
+        files
+    }
+}

@@ -1,0 +1,247 @@
+//! What the shapes and types of a call amount to, checked against the spec. Kernels and reference start from the same
+//! signature.
+
+use super::room;
+use crate::{
+    DType, Error, Named, Options, Reduction, TensorType,
+    spec::{Input, Kind, LossSpec, Shape, Values},
+};
+
+/// What a first input's shape amounts to for a driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// The shape of an input with one value per item: of regions, per pixel.
+    pub item_shape: Vec<usize>,
+    /// The shape of an unreduced result: that of the items; of the first input for functions of a value per class; of
+    /// the scores of regions.
+    pub result_shape: Vec<usize>,
+    /// Elements of one item in the first input: 1, the number of classes or of an embedding's dimensions, or 4 of a
+    /// box.
+    pub row: u64,
+    /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
+    pub class_stride: u64,
+}
+
+impl Extent {
+    /// Items of so many elements each, with a result each.
+    pub fn of_items(items: Vec<usize>, row: usize) -> Self {
+        Extent { result_shape: items.clone(), item_shape: items, row: row as u64, class_stride: 1 }
+    }
+
+    /// A row of at least so many classes an item, with a result each; or the shape that it takes.
+    pub fn of_rows(shape: &[usize], least_classes: usize) -> Result<Self, String> {
+        match *shape {
+            [rows, classes, ref inner @ ..] if classes >= least_classes => {
+                let class_stride = TensorType::new(DType::F32, inner).elements();
+                Ok(Extent { class_stride, ..Extent::of_items([&[rows], inner].concat(), classes) })
+            }
+            _ => Err(format!("[N, C] or [N, C, d1, …] with C ≥ {least_classes}")),
+        }
+    }
+
+    /// A row of an embedding of each input an item.
+    pub fn of_embeddings(shape: &[usize]) -> Result<Self, String> {
+        match *shape {
+            [rows, dimensions] if dimensions > 0 => Ok(Extent::of_items(vec![rows], dimensions)),
+            _ => Err("[N, D] with D ≥ 1".to_string()),
+        }
+    }
+}
+
+/// A checked call: which inputs are there, with which types, and how many items they make.
+///
+/// ```
+/// use wgloss::{Signature, losses::CROSS_ENTROPY};
+/// let signature = Signature::of_shape(&CROSS_ENTROPY.values(&[])?, &[8, 5, 3])?;
+/// let shapes: Vec<_> = CROSS_ENTROPY.inputs.iter().map(|input| signature.shape_of(input)).collect();
+/// assert_eq!(shapes, [vec![8, 5, 3], vec![8, 3], vec![5], vec![8, 3]]);
+/// # Ok::<(), wgloss::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Signature {
+    /// The inputs given, in the order of the spec.
+    pub(crate) inputs: Vec<(&'static Input, TensorType)>,
+    /// The shape of an input with one value per item.
+    pub(crate) item_shape: Vec<usize>,
+    /// The shape of an unreduced result: that of the items; of the first input for functions of a value per class; of
+    /// the scores of regions.
+    pub(crate) result_shape: Vec<usize>,
+    /// How many items there are: of regions, pixels.
+    pub(crate) items: u64,
+    /// Elements of one item in the first input: 1, the number of classes or of an embedding's dimensions, or 4 of a
+    /// box.
+    pub(crate) row: u64,
+    /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
+    pub(crate) class_stride: u64,
+    /// The length of the first input's last axis.
+    pub(crate) last_axis: u64,
+    /// The length of the first input's first axis, which `batch_mean` divides by.
+    pub(crate) batch: u64,
+}
+
+impl Signature {
+    /// The signature of a call with these inputs.
+    ///
+    /// # Errors
+    /// The errors of [`Plan::new`](crate::Plan::new) for inputs and options.
+    pub(crate) fn new(
+        spec: &'static LossSpec,
+        values: &Values,
+        given: &Named<TensorType>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        options.check(spec)?;
+        super::check(spec, options)?;
+        let known: Vec<String> = spec.all_inputs().map(|input| input.name.to_string()).collect();
+        given.expect_only(spec, &known)?;
+
+        let first = &spec.inputs[0];
+        let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };
+        let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
+        let mut signature = Signature::of_shape(values, &shape)?;
+        for input in spec.all_inputs() {
+            match given.get(input.name) {
+                Some(ty) => {
+                    let input = input.given_as(ty.dtype);
+                    signature.check(spec, input, ty, options.reduction)?;
+                    signature.inputs.push((input, ty.clone()));
+                }
+                None if input.optional => {}
+                None => return Err(missing(input)),
+            }
+        }
+        Ok(signature)
+    }
+
+    /// The signature of a first input of this shape, where no other input is given yet.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a shape that the loss does not take.
+    pub fn of_shape(values: &Values, shape: &[usize]) -> Result<Self, Error> {
+        let spec = values.spec();
+        let refused = |expected| {
+            let tensor = spec.inputs.first().map_or("", |input| input.name);
+            Error::Shape { loss: spec.name, tensor, expected, found: shape.to_vec() }
+        };
+        let extent = room(&spec.driver).extent(values, shape).map_err(refused)?;
+        let Extent { item_shape, result_shape, row, class_stride } = extent;
+        Ok(Signature {
+            inputs: Vec::new(),
+            items: TensorType::new(DType::F32, &item_shape[..]).elements(),
+            item_shape,
+            result_shape,
+            row,
+            class_stride,
+            last_axis: shape.last().map_or(1, |&length| length as u64),
+            batch: shape.first().map_or(1, |&length| length as u64),
+        })
+    }
+
+    /// The shape that an input has in this call. Where one value may be given or one per item, it is that of one per
+    /// item of an unreduced result.
+    pub fn shape_of(&self, input: &Input) -> Vec<usize> {
+        match input.shape {
+            Shape::Items => self.item_shape.clone(),
+            Shape::OneOrItems => self.result_shape.clone(),
+            Shape::Rows => {
+                let (batch, inner) = self.item_shape.split_at(self.item_shape.len().min(1));
+                [batch, &[self.row as usize], inner].concat()
+            }
+            Shape::Boxes => [&self.item_shape[..], &[4]].concat(),
+            Shape::Embeddings => vec![self.batch as usize, self.row as usize],
+            Shape::Scalar => Vec::new(),
+            Shape::Classes => vec![self.row as usize],
+            Shape::LastAxis => vec![self.last_axis as usize],
+        }
+    }
+
+    fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
+        let (fits, kind) = match input.kind {
+            Kind::Float => (ty.dtype.is_float(), "f32, f16 or bf16"),
+            Kind::Index => (ty.dtype == DType::I32, "i32"),
+            Kind::Label => (true, "f32, f16, bf16 or i32"),
+        };
+        let kind = if input.as_indices.is_some() { "f32, f16, bf16 or i32" } else { kind };
+        if !fits {
+            let tensor = format!("{}: `{}`", spec.name, input.name);
+            return Err(Error::DType { tensor, expected: kind.to_string(), found: ty.dtype });
+        }
+        let shape = self.shape_of(input);
+        let (fits, expected) = match input.shape {
+            Shape::Scalar => (ty.elements() == 1, "[] or [1]".to_string()),
+            Shape::OneOrItems => (ty.shape == shape || ty.elements() == 1, format!("[1] or {shape:?}")),
+            _ => (ty.shape == shape, format!("{shape:?}")),
+        };
+        if !fits {
+            return Err(Error::Shape { loss: spec.name, tensor: input.name, expected, found: ty.shape.clone() });
+        }
+        if let Some(found) = ty.row_stride {
+            let least = self.row as usize;
+            let may_have_gaps =
+                room(&spec.driver).takes_row_strides() && input.shape == Shape::Rows && ty.shape.len() == 2;
+            if !may_have_gaps || found < least {
+                return Err(Error::RowStride { loss: spec.name, tensor: input.name, found, least });
+            }
+        }
+        if input.shape == Shape::OneOrItems && ty.elements() != 1 && reduction != Reduction::None {
+            return Err(Error::UpstreamReduction { loss: spec.name, reduction });
+        }
+        Ok(())
+    }
+
+    /// Whether each item has a class index.
+    pub(crate) fn has_labels(&self) -> bool {
+        self.inputs.iter().any(|(input, _)| input.kind == Kind::Index)
+    }
+
+    /// How many values an unreduced result has.
+    pub(crate) fn results(&self) -> u64 {
+        self.loss_type(Reduction::None).elements()
+    }
+
+    /// The type of that input, if it was given.
+    pub(crate) fn input(&self, name: &str) -> Option<&TensorType> {
+        self.inputs.iter().find(|(input, _)| input.name == name).map(|(_, ty)| ty)
+    }
+
+    /// Elements from one row, or with axes after the classes one sample, to the next in the input of that place, if it
+    /// is there.
+    pub(crate) fn row_stride(&self, place: usize) -> u64 {
+        let given = self.inputs.get(place).and_then(|(_, ty)| ty.row_stride);
+        given.map_or(self.row * self.class_stride, |stride| stride as u64)
+    }
+
+    /// The type of `loss`.
+    pub(crate) fn loss_type(&self, reduction: Reduction) -> TensorType {
+        let shape = if reduction == Reduction::None { self.result_shape.clone() } else { Vec::new() };
+        TensorType::new(DType::F32, shape)
+    }
+
+    /// The inputs that have a gradient, with the type that it has too.
+    pub(crate) fn differentiable(&self) -> impl Iterator<Item = (&'static Input, &TensorType)> {
+        self.inputs.iter().filter(|(input, _)| input.differentiable).map(|(input, ty)| (*input, ty))
+    }
+}
+
+impl LossSpec {
+    /// The shape of an input in symbols, such as `[N, C, d…]`.
+    ///
+    /// ```
+    /// use wgloss::{losses::NT_XENT, spec::WEIGHT};
+    /// assert_eq!(NT_XENT.symbols_of(&NT_XENT.inputs[0]), "[N, D]");
+    /// assert_eq!(NT_XENT.symbols_of(&WEIGHT), "[2N]");
+    /// ```
+    pub fn symbols_of(&self, input: &Input) -> &'static str {
+        let [items, one_or_items] = room(&self.driver).symbols();
+        match input.shape {
+            Shape::Items => items,
+            Shape::OneOrItems => one_or_items,
+            Shape::Rows => "[N, C, d…]",
+            Shape::Boxes => "[N, d…, 4]",
+            Shape::Embeddings => "[N, D]",
+            Shape::Scalar => "[]",
+            Shape::Classes => "[C]",
+            Shape::LastAxis => "[C], the last axis",
+        }
+    }
+}

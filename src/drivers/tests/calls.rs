@@ -1,0 +1,287 @@
+//! Calls of a loss in which every two things that a call may ask for meet.
+
+use super::super::{Call, room};
+use crate::{
+    DType, Gradients, Named, Options, Reduce, Reduction, RowKernel, Signature, Statistics, TensorType, Tuning,
+    gpu::Machine,
+    parity::covering,
+    program::Program,
+    spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values},
+};
+
+/// A call with all that it refers to.
+pub(super) struct OwnedCall {
+    machine: Machine,
+    pub values: Values,
+    signature: Signature,
+    options: Options,
+    roomy: bool,
+    /// Whether inputs lie in buffers that outputs lie in too.
+    shares_buffers: bool,
+}
+
+impl OwnedCall {
+    pub fn program(&self) -> Program {
+        let OwnedCall { machine, values, signature, options, roomy, shares_buffers } = self;
+        let call = Call { machine, values, signature, options, roomy: *roomy };
+        let program = room(&values.spec().driver).program(&call);
+        let program = program.unwrap_or_else(|error| panic!("{}: {error}", values.spec().name));
+        if *shares_buffers { program.with_shared_buffers() } else { program }
+    }
+}
+
+/// A shape of the first input, and what else leads a driver to one of its layouts.
+#[derive(Clone, Copy, Debug)]
+struct Layout {
+    shape: &'static [usize],
+    /// Elements between one row and the next.
+    gap: usize,
+    rows: RowKernel,
+    cached_classes: u32,
+}
+
+impl Layout {
+    const fn of(shape: &'static [usize]) -> Self {
+        Layout { shape, gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
+    }
+
+    const fn of_rows(rows: RowKernel, shape: &'static [usize]) -> Self {
+        Layout { rows, ..Layout::of(shape) }
+    }
+
+    const fn with_gap(self, gap: usize) -> Self {
+        Layout { gap, ..self }
+    }
+
+    const fn cached(self) -> Self {
+        Layout { cached_classes: 1024, ..self }
+    }
+}
+
+/// Shapes that lead to every layout of a driver.
+fn layouts(driver: &Driver) -> Vec<Layout> {
+    use RowKernel::{Lane, Parts, Workgroup};
+    match driver {
+        Driver::Elementwise => vec![Layout::of(&[3, 5])],
+        Driver::Boxes => vec![Layout::of(&[5, 4])],
+        // Rows of whole quads or not, for few lanes and for many.
+        Driver::Pairs => {
+            vec![Layout::of(&[5, 7]), Layout::of(&[5, 8]), Layout::of(&[2, 4097]), Layout::of(&[2, 4096])]
+        }
+        Driver::Rows(_) => vec![
+            // Halves of two rows that make whole words, or not; classes side by side, or apart.
+            Layout::of_rows(Lane, &[6, 5]),
+            Layout::of_rows(Lane, &[6, 5]).with_gap(2),
+            Layout::of_rows(Lane, &[3, 5, 4]),
+            Layout::of_rows(Lane, &[3, 5, 3]),
+            // Rows of whole quads or not, for few lanes and for many, kept in workgroup memory or not.
+            Layout::of_rows(Workgroup, &[6, 7]),
+            Layout::of_rows(Workgroup, &[6, 8]),
+            Layout::of_rows(Workgroup, &[6, 7]).cached(),
+            Layout::of_rows(Workgroup, &[6, 1024]).cached(),
+            Layout::of_rows(Workgroup, &[2, 4097]),
+            Layout::of_rows(Parts, &[2, 4097]),
+            Layout::of_rows(Parts, &[2, 4096]),
+            Layout::of_rows(Parts, &[2, 4097, 3]),
+        ],
+        Driver::Regions(_) => vec![
+            // One strip of classes with pairs of pixels or without, and several strips.
+            Layout::of(&[2, 3, 5]),
+            Layout::of(&[2, 3, 4]),
+            Layout::of(&[6, 2]),
+            Layout::of(&[2, 21, 5]),
+            Layout::of(&[2, 21, 4]),
+        ],
+        Driver::AllPairs(_) => vec![
+            // Tiles of one quad, of two and of four; several panels, and of each the parts of what gives to its rows.
+            Layout::of(&[6, 3]),
+            Layout::of(&[6, 5]),
+            Layout::of(&[6, 64]),
+            Layout::of(&[5000, 3]),
+            Layout::of(&[5000, 64]),
+        ],
+    }
+}
+
+/// Workgroup sizes and reductions as [`Tuning::for_adapter`] pairs them, and as a caller may.
+const WORKGROUPS: [(u32, Reduce); 6] = [
+    (64, Reduce::Workgroup),
+    (8, Reduce::SingleSubgroup),
+    (8, Reduce::Workgroup),
+    (16, Reduce::Subgroup),
+    (256, Reduce::Subgroup),
+    (256, Reduce::Workgroup),
+];
+
+fn machine((workgroup_size, reduce): (u32, Reduce), layout: Layout) -> Machine {
+    let tuning = Tuning {
+        workgroup_size,
+        workgroups: 2048,
+        reduce,
+        max_loop_iterations: u32::MAX,
+        rows: layout.rows,
+        lane_classes: 64,
+        few_rows: 16,
+        cached_classes: layout.cached_classes,
+    };
+    Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning }
+}
+
+const GRADIENTS: [Gradients; 4] =
+    [Gradients::Write, Gradients::Add { weight: 0.5 }, Gradients::InPlace, Gradients::Skip];
+
+/// What a call of a loss may ask for: of each factor its levels.
+struct Factors {
+    spec: &'static LossSpec,
+    layouts: Vec<Layout>,
+    reductions: Vec<Reduction>,
+    statistics: Vec<Statistics>,
+    /// Which of the optional inputs are given.
+    given: Vec<Vec<&'static str>>,
+    /// Whether an input may be given as indices.
+    takes_indices: bool,
+    params: Vec<Vec<Value>>,
+}
+
+/// The factors besides the parameters, and the places of those that are named.
+const FACTORS: usize = 10;
+const DTYPE: usize = 0;
+const GRADIENT: usize = 2;
+const LAYOUT: usize = 7;
+const WORKGROUP: usize = 8;
+const BUFFERS: usize = 9;
+
+impl Factors {
+    fn new(spec: &'static LossSpec) -> Self {
+        let room = room(&spec.driver);
+        let is_taken = |reduction: &Reduction| room.refuses(spec.name, *reduction).is_none();
+        let known: Vec<&str> = room.statistics().iter().map(|statistic| statistic.name).collect();
+        let statistics = |asked: Vec<&str>| Statistics {
+            log_sum_exp: asked.contains(&"log_sum_exp"),
+            argmax: asked.contains(&"argmax"),
+            hardest: asked.contains(&"hardest"),
+        };
+        let optional: Vec<&str> = spec.all_inputs().filter(|input| input.optional).map(|input| input.name).collect();
+        Factors {
+            spec,
+            layouts: layouts(&spec.driver),
+            reductions: Reduction::ALL.into_iter().filter(is_taken).collect(),
+            statistics: all_subsets(&known).into_iter().map(statistics).collect(),
+            given: all_subsets(&optional),
+            takes_indices: spec.inputs.iter().any(|input| input.kind == Kind::Label || input.as_indices.is_some()),
+            params: spec.params.iter().map(choices).collect(),
+        }
+    }
+
+    /// How many levels each factor has: those of [`FACTORS`], then those of the parameters.
+    fn levels(&self) -> Vec<usize> {
+        let floats = DType::FLOATS.len();
+        let own = [
+            floats,
+            floats,
+            GRADIENTS.len(),
+            self.given.len(),
+            self.reductions.len(),
+            self.statistics.len(),
+            1 + usize::from(self.takes_indices),
+            self.layouts.len(),
+            WORKGROUPS.len(),
+            // Whether buffers have room for whole quads, and whether inputs share those of outputs.
+            4,
+        ];
+        own.into_iter().chain(self.params.iter().map(Vec::len)).collect()
+    }
+
+    /// The call with these levels.
+    fn call(&self, levels: &[usize]) -> OwnedCall {
+        let (own, params) = levels.split_at(FACTORS);
+        let &[dtype, shift, gradients, given, reduction, statistics, indices, layout, workgroup, buffers] = own else {
+            unreachable!("{FACTORS} factors");
+        };
+        let layout = self.layouts[layout];
+        let options = Options {
+            gradients: GRADIENTS[gradients],
+            statistics: self.statistics[statistics],
+            ..Options::new(self.reductions[reduction])
+        };
+        let values = params.iter().zip(&self.params).map(|(&level, choices)| choices[level]).collect();
+        let values = Values::new(self.spec, values).expect("choices keep their rules");
+        let shaped = Signature::of_shape(&values, layout.shape).expect("the driver takes its shapes");
+        let mut inputs = Named::new();
+        for (number, input) in self.spec.all_inputs().enumerate() {
+            if input.optional && !self.given[given].contains(&input.name) {
+                continue;
+            }
+            // Each input has a type of its own.
+            let float = DType::FLOATS[(dtype + shift * number) % DType::FLOATS.len()];
+            let ty = type_of(&shaped, input, float, indices == 1, options.reduction);
+            let has_gap = layout.gap > 0 && input.shape == Shape::Rows;
+            inputs = inputs
+                .with(input.name, if has_gap { ty.clone().with_row_stride(ty.shape[1] + layout.gap) } else { ty });
+        }
+        let signature = Signature::new(self.spec, &values, &inputs, &options)
+            .unwrap_or_else(|error| panic!("{}: {error}", self.spec.name));
+        let (roomy, shares_buffers) = (buffers % 2 == 1, buffers / 2 == 1);
+        OwnedCall { machine: machine(WORKGROUPS[workgroup], layout), values, signature, options, roomy, shares_buffers }
+    }
+}
+
+/// The type that an input is given as, in a call whose first input has a shape.
+fn type_of(shaped: &Signature, input: &'static Input, float: DType, indices: bool, reduction: Reduction) -> TensorType {
+    let may_be_index = input.kind == Kind::Label || input.as_indices.is_some();
+    let dtype = if input.kind == Kind::Index || indices && may_be_index { DType::I32 } else { float };
+    let is_one = input.name == UPSTREAM.name && reduction != Reduction::None;
+    TensorType::new(dtype, if is_one { Vec::new() } else { shaped.shape_of(input.given_as(dtype)) })
+}
+
+/// What kernels or programs may take a parameter for.
+fn choices(param: &Param) -> Vec<Value> {
+    match param.rule {
+        Rule::Word(words) => words.iter().map(|word| Value::Word(word)).collect(),
+        Rule::Flag => vec![Value::Flag(false), Value::Flag(true)],
+        rule if param.compiled => {
+            [Value::Number(0.0), Value::Number(0.5)].into_iter().filter(|value| rule.allows(*value)).collect()
+        }
+        _ => vec![param.default],
+    }
+}
+
+/// Every subset, of all of them first.
+fn all_subsets<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
+    let positions: Vec<usize> = (0..items.len()).collect();
+    let sets = (0..=items.len()).rev().flat_map(|size| covering::subsets(&positions, size));
+    sets.map(|set| set.into_iter().map(|position| items[position]).collect()).collect()
+}
+
+/// Calls of a loss in which every two levels of two factors meet, and of what stores are made of, of three.
+pub(super) fn calls(spec: &'static LossSpec) -> Vec<OwnedCall> {
+    let factors = Factors::new(spec);
+    let levels = factors.levels();
+    let all: Vec<usize> = (0..levels.len()).collect();
+    let mut sets = covering::subsets(&all, 2);
+    sets.push(vec![DTYPE, GRADIENT, LAYOUT]);
+    sets.push(vec![DTYPE, LAYOUT, BUFFERS]);
+    covering::rows(&levels, &sets).iter().map(|row| factors.call(row)).collect()
+}
+
+/// The simplest call of a loss: of f32 in its first layout, everything given and written.
+pub(super) fn simplest(spec: &'static LossSpec) -> OwnedCall {
+    let factors = Factors::new(spec);
+    factors.call(&vec![0; factors.levels().len()])
+}
+
+/// The simplest calls of a loss in every layout, of f32 and of halves, with room for quads or without, of workgroups that are
+/// one subgroup or not, and for every value of its parameters.
+pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
+    let factors = Factors::new(spec);
+    let mut levels = factors.levels();
+    for (factor, levels) in levels[..FACTORS].iter_mut().enumerate() {
+        *levels = match factor {
+            DTYPE | WORKGROUP | BUFFERS => 2,
+            LAYOUT => *levels,
+            _ => 1,
+        };
+    }
+    let all: Vec<usize> = (0..levels.len()).collect();
+    covering::rows(&levels, &covering::subsets(&all, 2)).iter().map(|row| factors.call(row)).collect()
+}

@@ -1,0 +1,118 @@
+//! Bound plans: recording them, and reading how a run went.
+
+use super::Plan;
+use crate::{
+    Error, Mining, Named,
+    extra::Extra,
+    gpu::readback::{self, Range},
+    program::workspace::WorkspaceHeader,
+};
+
+/// A plan bound to buffers, ready to be recorded any number of times.
+#[derive(Clone, Debug)]
+pub struct BoundPlan {
+    plan: Plan,
+    steps: Vec<Dispatch>,
+    workspace: wgpu::Buffer,
+}
+
+/// One dispatch.
+#[derive(Clone, Debug)]
+pub(super) struct Dispatch {
+    pub pipeline: wgpu::ComputePipeline,
+    pub bind_group: wgpu::BindGroup,
+    pub workgroups: [u32; 3],
+}
+
+/// What a run found besides the loss.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Items that counted.
+    pub items: u64,
+    extras: Vec<Extra>,
+}
+
+impl Status {
+    /// How many of the items that counted have their target as the predicted class, the first of the largest logits;
+    /// `None` for losses without class indices as targets.
+    pub fn correct(&self) -> Option<u64> {
+        Extra::correct(&self.extras)
+    }
+
+    /// The terms of a loss that is a sum of two, by name and without their weights; empty for others.
+    pub fn terms(&self) -> Named<f32> {
+        Extra::terms(&self.extras)
+    }
+
+    /// What a triplet loss of a whole batch found; `None` for other losses.
+    pub fn mining(&self) -> Option<Mining> {
+        Extra::mining(&self.extras)
+    }
+
+    /// Everything that the loss's driver tells besides.
+    pub fn extras(&self) -> &[Extra] {
+        &self.extras
+    }
+}
+
+impl BoundPlan {
+    pub(super) fn new(plan: Plan, steps: Vec<Dispatch>, workspace: wgpu::Buffer) -> Self {
+        BoundPlan { plan, steps, workspace }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Records loss and gradients as one compute pass. Allocates nothing, submits nothing, waits for nothing.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        let label = Some(self.plan.spec().name);
+        self.record_in(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }));
+    }
+
+    /// Records loss and gradients into the caller's compute pass.
+    pub fn record_in(&self, pass: &mut wgpu::ComputePass<'_>) {
+        for step in &self.steps {
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, &step.bind_group, &[]);
+            let [x, y, z] = step.workgroups;
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    /// How the last submitted run went.
+    ///
+    /// # Errors
+    /// [`Error::Target`] if targets were out of range, [`Error::DeviceLost`].
+    pub async fn read_status(&self) -> Result<Status, Error> {
+        let read = readback::read(self.plan.gpu(), &[self.status_range()]).await?;
+        self.status(&read.concat())
+    }
+
+    /// [`BoundPlan::read_status`], waiting for it.
+    ///
+    /// # Errors
+    /// As [`BoundPlan::read_status`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn read_status_blocking(&self) -> Result<Status, Error> {
+        let read = readback::read_blocking(self.plan.gpu(), &[self.status_range()])?;
+        self.status(&read.concat())
+    }
+
+    pub(crate) fn status_range(&self) -> Range<'_> {
+        Range { buffer: &self.workspace, offset: 0, size: WorkspaceHeader::SIZE }
+    }
+
+    /// The status in the bytes of [`BoundPlan::status_range`].
+    pub(crate) fn status(&self, bytes: &[u8]) -> Result<Status, Error> {
+        let found: WorkspaceHeader = bytemuck::pod_read_unaligned(bytes);
+        let (items, count) = (found.items(), found.invalid());
+        if count == 0 {
+            return Ok(Status { items, extras: self.plan.extras(&found) });
+        }
+        let first = self.plan.0.compiled.program.report.first_invalid(&found);
+        Err(Error::target(self.plan.spec(), count, first))
+    }
+}

@@ -1,0 +1,194 @@
+//! How a call is split where it is larger than a binding may be, and how a chunk is split into workgroups.
+//!
+//! Workgroups get the same items however a call is split, wherever a chunk holds a workgroup's items: so the sums, and
+//! their bits, are the same too.
+
+use crate::{Error, TensorType, gpu::Machine, program::Place};
+
+/// A part of the items that one dispatch takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// The first item.
+    pub first: u64,
+    /// How many items.
+    pub items: u32,
+    /// How many workgroups.
+    pub workgroups: u32,
+    /// How many of them leave a partial: all, or of rows by parts those that join the parts.
+    pub partials: u32,
+    /// The first one's partial.
+    pub first_partial: u32,
+}
+
+/// What each workgroup gets of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    /// How many items a lane takes at once: a quad of elements, or one row, pixel or box.
+    pub items_at_once: u64,
+    /// Quads of elements (elementwise), rows, pixels or boxes of one workgroup, or of `parts` of them.
+    pub span: u32,
+    /// Quads, rows, pixels or boxes of one of the workgroups that leave partials.
+    pub tally_span: u32,
+    /// How many workgroups leave partials for each such span.
+    pub tallies: u32,
+    /// Workgroups that share a row, or a sample's pixels.
+    pub parts: u32,
+    /// Columns or pixels of one of them.
+    pub part_columns: u32,
+    /// Bytes of records that each item leaves for later steps.
+    pub record_size: u64,
+}
+
+impl Split {
+    /// Spans of so many items, each of one workgroup.
+    pub fn of_spans(span: u32) -> Self {
+        Split { items_at_once: 1, span, tally_span: span, tallies: 1, parts: 1, part_columns: 0, record_size: 0 }
+    }
+}
+
+/// The items of a workgroup where so many of them go to so many workgroups: a power of two, so that spans end where
+/// chunks do.
+pub(crate) fn even_span(items: u64, workgroups: u64, least: u64, most: u64) -> u32 {
+    let even = floor_power_of_two(items.div_ceil(workgroups));
+    even.max(least).min(floor_power_of_two(most)) as u32
+}
+
+/// At most so many elements of the first input go to one workgroup, if an item has not more: so that a chunk has many.
+pub(crate) const MOST_ELEMENTS: u64 = 1 << 18;
+
+/// An input or output as chunks take it.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub name: String,
+    pub ty: TensorType,
+    /// Elements from one unit of a chunk to the next, those between rows included; `None` where every item needs the
+    /// whole tensor.
+    pub unit: Option<u64>,
+    /// Whether kernels take four elements at once, up to the end of the last four.
+    pub quads: bool,
+}
+
+impl Operand {
+    /// The part of the tensor that a chunk takes, which has so many items a unit. The sums over all chunks take the whole
+    /// of a scalar; items' own losses they leave alone.
+    pub fn place(&self, chunk: Option<&Chunk>, items_of_unit: u64) -> Place {
+        let ty = &self.ty;
+        let (first, elements) = match (chunk, self.unit) {
+            (Some(chunk), Some(elements)) => {
+                let units = u64::from(chunk.items) / items_of_unit;
+                let first = chunk.first / items_of_unit * elements;
+                // The last row has no gap behind it.
+                (first, (units * elements).min(ty.extent() - first))
+            }
+            (None, Some(_)) => (0, 1),
+            (_, None) => (0, ty.elements()),
+        };
+        let size = if self.quads { ty.dtype.size_in_quads(elements) } else { ty.dtype.buffer_size(elements) };
+        let start = first * ty.dtype.size() as u64;
+        Place::Tensor(self.name.clone(), start..start + size)
+    }
+}
+
+/// What is split: so many items, of which the rows of one class are so many apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Splittable<'a> {
+    /// What messages call it.
+    pub loss: &'static str,
+    pub items: u64,
+    /// Items of a unit; chunks have whole ones.
+    pub items_of_unit: u64,
+    pub operands: &'a [Operand],
+}
+
+/// Splits the items of a call.
+pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> Result<Vec<Chunk>, Error> {
+    let limits = &machine.limits;
+    let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+    let (binding, buffer) = (limits.max_storage_buffer_binding_size, limits.max_buffer_size);
+    let too_large = |operand: &Operand, part: &str, limit, needed, available| {
+        let what = format!("{}: `{}`{part}", call.loss, operand.name);
+        Err(machine.limit(&what, limit, needed, available))
+    };
+
+    // A chunk has whole units: as many items as lie between two rows of one class, or one.
+    let unit = call.items_of_unit;
+    // Spans are of quads of elements, of rows, pixels or boxes.
+    let per_span = split.items_at_once;
+    let units = call.items / unit;
+    // Indices of elements are u32, and kernels look a little ahead.
+    let mut most = u64::from(u32::MAX) / 2 / unit;
+    if split.record_size > 0 {
+        most = most.min(binding / (split.record_size * unit));
+    }
+    // One unit at least: that it is too many is told below.
+    let available = limits.max_compute_workgroups_per_dimension;
+    let spans = u64::from(available / split.parts.max(split.tallies));
+    most = most.min((spans * u64::from(split.span) * per_span / unit).max(1));
+    // Quads of elements are bound to the end of the last one.
+    let binding_of_quads = binding / 16 * 16;
+    // Chunks start where every binding is aligned, so that no word of halves is in two, nor a quad.
+    let mut step = split.items_at_once;
+    for operand in call.operands {
+        let size = operand.ty.buffer_size();
+        if size > buffer {
+            return too_large(operand, "", "max_buffer_size", size, buffer);
+        }
+        match operand.unit {
+            None if size > binding => return too_large(operand, "", "max_storage_buffer_binding_size", size, binding),
+            None | Some(0) => {}
+            Some(elements) => {
+                let bytes = elements * operand.ty.dtype.size() as u64;
+                most = most.min(binding_of_quads / bytes).min(u64::from(u32::MAX) / 2 / elements);
+                step = lcm(step, alignment / gcd(alignment, bytes));
+            }
+        }
+    }
+    if units > most && most < step {
+        let items = step * unit;
+        let part = format!(" in chunks of {items} items");
+        let first = &call.operands[0];
+        let needed = step * first.unit.unwrap_or(1) * first.ty.dtype.size() as u64;
+        return too_large(first, &part, "max_storage_buffer_binding_size", needed, binding);
+    }
+    let in_units = |span: u32| {
+        let items = u64::from(span) * per_span;
+        items / gcd(items, unit)
+    };
+    let whole_spans = lcm(step, lcm(in_units(split.span), in_units(split.tally_span)));
+    let step = if whole_spans <= most { whole_spans } else { step };
+    let per_chunk = unit * if units <= most { units } else { most / step * step };
+
+    let mut chunks = Vec::new();
+    let (mut first, mut first_partial) = (0, 0);
+    while first < call.items {
+        let items = per_chunk.min(call.items - first) as u32;
+        let spanned = items.div_ceil(per_span as u32);
+        let partials = spanned.div_ceil(split.tally_span) * split.tallies;
+        let workgroups = spanned.div_ceil(split.span) * split.parts;
+        if workgroups.max(partials) > available {
+            let needed = u64::from(workgroups.max(partials));
+            return Err(machine.limit(call.loss, "max_compute_workgroups_per_dimension", needed, available.into()));
+        }
+        chunks.push(Chunk { first, items, workgroups, partials, first_partial });
+        first += u64::from(items);
+        first_partial += partials;
+    }
+    Ok(chunks)
+}
+
+/// How many partials chunks leave.
+pub(crate) fn partials(chunks: &[Chunk]) -> u32 {
+    chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials)
+}
+
+pub(crate) fn floor_power_of_two(x: u64) -> u64 {
+    if x == 0 { 1 } else { 1 << x.ilog2() }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn lcm(a: u64, b: u64) -> u64 {
+    a / gcd(a, b) * b
+}

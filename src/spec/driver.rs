@@ -1,0 +1,127 @@
+//! The drivers: the entry points that losses share, and what their losses differ in.
+
+use super::Values;
+
+/// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
+#[derive(Clone, Copy, Debug)]
+pub enum Driver {
+    /// One item per element; every input has the same shape.
+    Elementwise,
+    /// One item per row of classes.
+    Rows(Rows),
+    /// One item per score, of the overlap of a region with its target: of a class, a sample, both or all.
+    Regions(Regions),
+    /// One item per box of four corners.
+    Boxes,
+    /// One item per row of embeddings, of each input one.
+    Pairs,
+    /// Every embedding of a batch with every other.
+    AllPairs(AllPairs),
+}
+
+/// What row losses differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// The inputs whose softmax it needs: the first one, that and the second, or none.
+    pub softmax_of: &'static [&'static str],
+    /// What a mean divides by.
+    pub mean_over: MeanOver,
+    /// Whether the result is one value per class, which no reduction reduces, rather than one per row.
+    pub per_class: bool,
+    /// The least number of classes.
+    pub least_classes: fn(&Values) -> usize,
+    /// The groups of functions that its hook file has besides the two that every loss has.
+    pub hooks: &'static [RowHooks],
+}
+
+/// A group of functions that the hook file of a row loss may have. One that it has not comes from
+/// `shaders/drivers/rows/hooks/`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RowHooks {
+    /// `class_sums` and `shift_sums`: two sums over the classes in the first walk.
+    Sums,
+    /// `middle_sums`: three sums in a walk of their own, of what only the finished softmax tells.
+    Middle,
+    /// `distance_of`, `seen_logit` and `slope_of`: logits that the loss sees otherwise than they are stored.
+    Logits,
+    /// `class_value`: a value per class, of functions that have one.
+    Values,
+}
+
+impl Rows {
+    /// A loss that needs the softmax of `logits`; a mean divides by the rows that count.
+    pub const SOFTMAX: Self =
+        Rows { softmax_of: &["logits"], mean_over: MeanOver::Rows, per_class: false, least_classes: |_| 1, hooks: &[] };
+
+    /// Whether the hook file has these functions.
+    pub(crate) fn has(self, hooks: RowHooks) -> bool {
+        self.hooks.contains(&hooks)
+    }
+
+    /// Whether kernels know the log-sum-exp of the logits.
+    pub(crate) fn has_log_sum_exp(self) -> bool {
+        !self.softmax_of.is_empty()
+    }
+}
+
+/// What the mean of a row loss divides by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeanOver {
+    /// The rows that count.
+    Rows,
+    /// The sum of the target classes' weights over the rows that count.
+    ClassWeights,
+}
+
+/// What losses of regions differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Regions {
+    /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a
+    /// softmax. Others have the parameters `activation` and `scope`, and the reduction asked for.
+    pub terms: Option<Terms>,
+}
+
+/// The terms of a loss of regions that has a term for each pixel.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The names of the terms: of the pixels', and of the scores'.
+    pub names: [&'static str; 2],
+    /// The parameters that are their weights.
+    pub weights: [&'static str; 2],
+    /// What the mean over the pixels divides by where their targets are class indices; otherwise by their number.
+    pub mean_over: MeanOver,
+}
+
+/// What losses of a whole batch differ in besides their hooks.
+#[derive(Clone, Copy, Debug)]
+pub struct AllPairs {
+    /// Which embeddings are compared with which, and which of them belong together.
+    pub relation: Relation,
+    /// How an anchor's values become its loss.
+    pub anchors: Anchors,
+}
+
+/// Which embeddings are compared with which, and which of them belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Relation {
+    /// Every row of `embeddings` with every other; rows of the same label are positives.
+    Labelled,
+    /// Every row of `[z_i; z_j]`, `[2N, D]`, with every other; the positive is the row of the same number in the other
+    /// half.
+    Views,
+    /// Every row of `query` with every row of `key`; the positive is the row of the same number.
+    Paired,
+    /// Every row of `query` with every row of `key`, and the other way round; positives are rows of the same number.
+    PairedBothWays,
+}
+
+/// How an anchor's values with all other rows become its loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Anchors {
+    /// Similarities become a cross-entropy over all other rows. Items are anchors.
+    Softmax,
+    /// Of the distances the largest to a positive and the smallest to a negative count. Items are anchors.
+    Hardest,
+    /// Distances are sorted. Items are pairs or triplets, of which no list is kept.
+    Sorted,
+}

@@ -1,0 +1,188 @@
+//! The tensors that a loss takes.
+
+use std::fmt;
+
+use super::{Activation, Values};
+use crate::DType;
+
+/// An input tensor of a loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Input {
+    /// Its name in calls, files, messages and shaders.
+    pub name: &'static str,
+    /// Whether the loss gives a gradient for it.
+    pub differentiable: bool,
+    /// Whether it may be left out.
+    pub optional: bool,
+    /// What it holds: floats of any storage type, or indices.
+    pub kind: Kind,
+    /// Which shape it must have.
+    pub shape: Shape,
+    /// The values it may have.
+    pub domain: Domain,
+    /// What it is where it may be given as indices (i32) instead.
+    pub as_indices: Option<&'static Input>,
+}
+
+impl Input {
+    /// A required floating input that has a gradient.
+    pub const fn differentiable(name: &'static str, shape: Shape, domain: Domain) -> Self {
+        Input { differentiable: true, ..Input::constant(name, shape, domain) }
+    }
+
+    /// A required floating input without a gradient.
+    pub const fn constant(name: &'static str, shape: Shape, domain: Domain) -> Self {
+        Input { name, differentiable: false, optional: false, kind: Kind::Float, shape, domain, as_indices: None }
+    }
+
+    /// An optional floating input without a gradient; left out, it counts as 1 everywhere.
+    pub const fn optional(name: &'static str, shape: Shape) -> Self {
+        Input { optional: true, ..Input::constant(name, shape, Domain::Weight) }
+    }
+
+    /// A required input of labels, which may be floats or i32.
+    pub const fn label(name: &'static str, domain: Domain) -> Self {
+        Input { kind: Kind::Label, ..Input::constant(name, Shape::Items, domain) }
+    }
+
+    /// A required input of class indices.
+    pub const fn classes(name: &'static str, shape: Shape) -> Self {
+        Input { kind: Kind::Index, ..Input::constant(name, shape, Domain::Class) }
+    }
+
+    /// The input as it is where a tensor of this type is given for it.
+    pub fn given_as(&'static self, dtype: DType) -> &'static Self {
+        self.as_indices.filter(|_| dtype == DType::I32).unwrap_or(self)
+    }
+}
+
+/// The gradient of what comes after the loss: one value, or (with [`Reduction::None`](crate::Reduction::None)) one per
+/// item. Every loss takes it; it multiplies every gradient, not the loss.
+pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("upstream", Shape::OneOrItems) };
+
+/// One weight per item: multiplies the item's loss and gradient.
+pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
+
+/// One weight per class.
+pub const CLASS_WEIGHT: Input =
+    Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
+
+/// What an input holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Floating values: f32, f16 or bf16.
+    Float,
+    /// Indices: i32.
+    Index,
+    /// Labels: floating values or i32.
+    Label,
+}
+
+/// The shape an input must have, in terms of the loss's first input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Elementwise: the shape of the first input. Rows and boxes: one each.
+    Items,
+    /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
+    Rows,
+    /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
+    Boxes,
+    /// `[N, D]`: an embedding per item.
+    Embeddings,
+    /// A single value.
+    Scalar,
+    /// `[C]`: one per class.
+    Classes,
+    /// `[C]`: one per position on the last axis of the first input.
+    LastAxis,
+    /// `[1]`, or one per item.
+    OneOrItems,
+}
+
+/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
+/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight), [`TargetBox`](Domain::TargetBox) and
+/// [`Similar`](Domain::Similar) are checked by the kernels: an item outside contributes nothing, is counted, and
+/// reading the result is an error. The others say what parity checks draw.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Domain {
+    /// Any value.
+    Real,
+    /// The logarithm of a rate: any value whose exponential is finite.
+    LogRate,
+    /// Positive values: rates, variances.
+    Positive,
+    /// Non-negative counts.
+    Count,
+    /// In [0, 1]; checked.
+    Probability,
+    /// At most 0.
+    LogProbability,
+    /// −1 or 1; checked.
+    Sign,
+    /// Non-negative weights.
+    Weight,
+    /// A class index in 0..C, or the loss's `ignore_index`; checked.
+    Class,
+    /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
+    ClassWeight,
+    /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
+    TargetBox,
+    /// 1 where two rows are similar, 0 where they are not; checked.
+    Similar,
+    /// Any whole number: rows of the same one belong together.
+    Label,
+    /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
+    Where(&'static str, &'static Domain, &'static Domain),
+    /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
+    Activated,
+}
+
+impl Domain {
+    /// Whether kernels check values against the domain, under some parameter values at least.
+    pub fn is_checked(self) -> bool {
+        match self {
+            Domain::Probability
+            | Domain::Sign
+            | Domain::Class
+            | Domain::ClassWeight
+            | Domain::TargetBox
+            | Domain::Similar
+            | Domain::Activated => true,
+            Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
+            _ => false,
+        }
+    }
+
+    /// The domain under these parameter values: never [`Domain::Where`] or [`Domain::Activated`].
+    pub fn resolve(self, values: &Values) -> Domain {
+        match self {
+            Domain::Activated if values.word_or("activation", Activation::Softmax) == Activation::None => {
+                Domain::Probability
+            }
+            Domain::Activated => Domain::Real,
+            Domain::Where(param, on, off) => (if values.flag(param) { on } else { off }).resolve(values),
+            domain => domain,
+        }
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Domain::Real => "any",
+            Domain::LogRate => "logarithms of rates",
+            Domain::Positive => "above 0",
+            Domain::Count => "counts, 0 or above",
+            Domain::Probability => "in [0, 1]",
+            Domain::LogProbability => "at most 0",
+            Domain::Sign => "−1 or 1",
+            Domain::Weight | Domain::ClassWeight => "0 or above",
+            Domain::Class => "0 to C − 1",
+            Domain::Activated => "in [0, 1] with activation=none, else any",
+            Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
+            Domain::Similar => "0 or 1",
+            Domain::Label => "any label",
+            Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! What a loss is, as plain data.
+//!
+//! A [`LossSpec`] states once everything that is particular to a loss. The bindings and the WGSL header, the bind-group
+//! layout, the command line, the table of losses, the CPU reference and the parity test all come from it.
+
+mod driver;
+mod input;
+mod param;
+mod reference;
+mod shader_file;
+mod values;
+mod word;
+
+pub use driver::*;
+pub use input::*;
+pub use param::*;
+pub(crate) use reference::Column;
+pub use reference::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use shader_file::ShaderFile;
+pub(crate) use shader_file::shader_file;
+pub use values::Values;
+pub use word::*;
+
+use crate::Error;
+
+/// The entry of a loss in the catalogue.
+#[derive(Debug)]
+pub struct LossSpec {
+    /// The loss's name: the same word in the WGSL file, the reference, the tests and the command line.
+    pub name: &'static str,
+    /// The section of the catalogue it belongs to.
+    pub family: Family,
+    /// The loss of one item, as a formula.
+    pub formula: &'static str,
+    /// Conventions that the formula does not show; may be empty.
+    pub notes: &'static str,
+    /// The paper, or the name it has in PyTorch.
+    pub source: &'static str,
+    /// The entry points it shares with other losses.
+    pub driver: Driver,
+    /// Its inputs, in the order in which the hook and the positional calls take them.
+    pub inputs: &'static [Input],
+    /// Its parameters.
+    pub params: &'static [Param],
+    /// The WGSL file with its hook functions.
+    pub shader: ShaderFile,
+    /// The f64 reference.
+    pub reference: Reference,
+}
+
+impl LossSpec {
+    /// The inputs with the given name, [`UPSTREAM`] included, which every loss takes.
+    pub fn input(&self, name: &str) -> Option<&'static Input> {
+        self.all_inputs().find(|input| input.name == name)
+    }
+
+    /// The inputs of the loss followed by [`UPSTREAM`].
+    pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
+        self.inputs.iter().chain(std::iter::once(&UPSTREAM))
+    }
+
+    /// The inputs that have a gradient.
+    pub fn differentiable(&self) -> impl Iterator<Item = &'static Input> + use<> {
+        self.inputs.iter().filter(|input| input.differentiable)
+    }
+
+    /// The second input of rows that a row loss has besides the first.
+    pub(crate) fn second_rows(&self) -> Option<&'static Input> {
+        self.inputs.iter().skip(1).find(|input| input.shape == Shape::Rows)
+    }
+
+    /// What is particular to a row loss; `None` for others.
+    pub fn rows(&self) -> Option<Rows> {
+        match self.driver {
+            Driver::Rows(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
+    /// What is particular to a loss of regions; `None` for others.
+    pub fn regions(&self) -> Option<Regions> {
+        match self.driver {
+            Driver::Regions(regions) => Some(regions),
+            _ => None,
+        }
+    }
+
+    /// What is particular to a loss of a whole batch; `None` for others.
+    pub fn all_pairs(&self) -> Option<AllPairs> {
+        match self.driver {
+            Driver::AllPairs(all_pairs) => Some(all_pairs),
+            _ => None,
+        }
+    }
+
+    /// The values of the parameters with `settings` in place of defaults.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks
+    /// its rule.
+    pub fn values(&'static self, settings: &[(&str, &str)]) -> Result<Values, Error> {
+        Values::with_settings(self, settings)
+    }
+}
+
+/// The section of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Regression.
+    Regression,
+    /// Binary and multi-label classification.
+    Binary,
+    /// Multi-class classification.
+    Multiclass,
+    /// Functions of rows of logits.
+    Rows,
+    /// Pairs and given triplets of embeddings.
+    Pairs,
+    /// Metric learning: every embedding of a batch with every other.
+    MetricLearning,
+    /// Segmentation: overlap of regions.
+    Segmentation,
+    /// Boxes.
+    Boxes,
+}
+
+impl Family {
+    /// Every family, in the order of the catalogue.
+    pub const ALL: [Family; 8] = [
+        Family::Regression,
+        Family::Binary,
+        Family::Multiclass,
+        Family::Rows,
+        Family::Pairs,
+        Family::MetricLearning,
+        Family::Segmentation,
+        Family::Boxes,
+    ];
+
+    /// The family's heading.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Family::Regression => "Regression",
+            Family::Binary => "Binary and multi-label classification",
+            Family::Multiclass => "Multi-class classification",
+            Family::Rows => "Functions of rows",
+            Family::Pairs => "Pairs and given triplets",
+            Family::MetricLearning => "Whole-batch metric learning",
+            Family::Segmentation => "Segmentation",
+            Family::Boxes => "Boxes",
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The forms that the f64 reference of a loss takes: what such a function gets and gives.
+
+use std::ops::Index;
+
+use super::{Domain, Values};
+
+/// The reference of one loss, by driver.
+#[derive(Clone, Copy, Debug)]
+pub enum Reference {
+    /// Loss and gradients of one element.
+    Elementwise(fn(&Item<'_>, &Values) -> Term),
+    /// Loss and gradients of one row.
+    Rows(fn(&Item<'_>, &Values) -> Term),
+    /// The losses of a score, and of a pixel where the loss has a term for each.
+    Regions(RegionReference),
+    /// Loss and gradients of one box.
+    Boxes(fn(&Item<'_>, &Values) -> Term),
+    /// Loss and gradients of one pair or triplet of rows.
+    Pairs(fn(&Item<'_>, &Values) -> Term),
+    /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
+    AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
+}
+
+/// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was
+/// left out is 1. A name that the loss has no input of is a panic, as a wrong index is.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    pub(crate) inputs: &'a [Column],
+    pub(crate) upstream: &'a Column,
+    pub(crate) index: usize,
+}
+
+impl Index<&str> for Item<'_> {
+    type Output = f64;
+
+    #[track_caller]
+    fn index(&self, name: &str) -> &f64 {
+        &self.row(name)[0]
+    }
+}
+
+impl Item<'_> {
+    /// The item's row of an input that has one value per class, or its box.
+    ///
+    /// # Panics
+    /// If the loss has no input of that name.
+    #[track_caller]
+    pub fn row(&self, name: &str) -> &[f64] {
+        match self.inputs.iter().find(|column| column.name == name) {
+            Some(column) => column.part(self.index),
+            None => {
+                let known: Vec<&str> = self.inputs.iter().map(|column| column.name).collect();
+                panic!("no input is called `{name}`: there are {}", known.join(", "))
+            }
+        }
+    }
+
+    /// The class that the item's `target` names.
+    ///
+    /// # Panics
+    /// If the loss has no input `target`.
+    #[track_caller]
+    pub fn class(&self) -> usize {
+        self["target"] as usize
+    }
+
+    /// The upstream gradient of the item: of a function with a value per class, one per class.
+    pub fn upstream(&self) -> &[f64] {
+        self.upstream.part(self.index)
+    }
+
+    /// The length of the item's embeddings.
+    pub(crate) fn dimensions(&self) -> usize {
+        self.inputs[0].width
+    }
+
+    pub(crate) fn any(&self, is: fn(f64) -> bool) -> bool {
+        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
+    }
+}
+
+/// The values of one input. Every item has a part of `width` of them; where there are fewer parts than items they
+/// repeat, as a value per position on the last axis or a row of class weights does, or a single value.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub name: &'static str,
+    pub domain: Domain,
+    pub width: usize,
+    pub values: Vec<f64>,
+}
+
+impl Column {
+    pub fn part(&self, item: usize) -> &[f64] {
+        let parts = self.values.len() / self.width;
+        &self.values[item % parts * self.width..][..self.width]
+    }
+
+    pub fn at(&self, item: usize) -> f64 {
+        self.part(item)[0]
+    }
+}
+
+/// The loss of one item and its gradients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// The loss: one value, or one per class for a function that has as many.
+    pub loss: Vec<f64>,
+    /// The gradients of the differentiable inputs in the order of the spec: one value each for an element, one per
+    /// class for a row, four for a box, and one per dimension for an embedding.
+    pub gradients: Vec<f64>,
+    /// What rounding errors of the loss are relative to, where that is not its own magnitude but that of the terms it
+    /// is a difference of.
+    pub magnitude: Option<f64>,
+    /// What rounding errors of the gradient of each input are relative to, at its largest; empty where that is nothing
+    /// larger than the gradients.
+    pub gradient_magnitudes: Vec<f64>,
+}
+
+impl Term {
+    /// A loss and its gradients.
+    pub fn new(loss: f64, gradients: impl Into<Vec<f64>>) -> Self {
+        Term::per_class(vec![loss], gradients.into())
+    }
+
+    /// The term with a magnitude other than that of the loss.
+    pub fn of_magnitude(self, magnitude: f64) -> Self {
+        Term { magnitude: Some(magnitude), ..self }
+    }
+
+    /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
+    pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
+        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new() }
+    }
+
+    /// `f` of the loss, of every gradient and, without their signs, of magnitudes.
+    pub(crate) fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
+        self.loss.iter_mut().chain(&mut self.gradients).for_each(|x| *x = f(*x));
+        self.magnitude.iter_mut().chain(&mut self.gradient_magnitudes).for_each(|x| *x = f(*x).abs());
+        self
+    }
+}
+
+/// The reference of a loss of regions.
+#[derive(Clone, Copy, Debug)]
+pub struct RegionReference {
+    /// The loss of one score.
+    pub score: fn(&Sums, &Values) -> Score,
+    /// Of losses with a term for each pixel: that of a pixel, and its gradient by the pixel's logits.
+    pub pixel: Option<fn(&Pixel<'_>, &Values) -> Term>,
+}
+
+/// What one score sums over its pixels and classes. The textbook's I, P and T are TP, TP + FP and TP + FN.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sums {
+    /// TP = Σ p·t.
+    pub true_positives: f64,
+    /// FP = Σ p·(1 − t), or with squares Σ p² − p·t.
+    pub false_positives: f64,
+    /// FN = Σ (1 − p)·t, or with squares Σ t² − p·t.
+    pub false_negatives: f64,
+}
+
+/// The loss of a score.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// The loss.
+    pub loss: f64,
+    /// Its derivatives by each of the sums.
+    pub slopes: Sums,
+}
+
+/// A pixel's values for each class.
+#[derive(Clone, Copy, Debug)]
+pub struct Pixel<'a> {
+    /// The logits.
+    pub logits: &'a [f64],
+    /// w·t; where the target is an index, w of the class that it names and 0 of the others.
+    pub masses: &'a [f64],
+}
+
+/// An anchor's values with all rows that it is compared with, itself included.
+#[derive(Clone, Copy, Debug)]
+pub struct Anchor<'a> {
+    /// Its distances, or its similarities divided by the temperature.
+    pub values: &'a [f64],
+    /// Which rows are its positives.
+    pub positives: &'a [usize],
+    /// Which rows are its negatives.
+    pub negatives: &'a [usize],
+}
+
+/// The loss of one anchor, summed over its items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnchorTerm {
+    /// The loss.
+    pub loss: f64,
+    /// Its derivative by each of the values.
+    pub slopes: Vec<f64>,
+    /// How many items count.
+    pub items: u64,
+    /// How many triplets are selected.
+    pub triplets: u64,
+    /// How many of them have a loss above 0.
+    pub active: u64,
+    /// The hardest positive and negative, where the loss is theirs.
+    pub hardest: Option<[usize; 2]>,
+    /// The sum of the magnitudes that the losses are sums and differences of.
+    pub magnitude: f64,
+    /// The largest magnitude of what is exponentiated.
+    pub condition: f64,
+    /// How far the values are from others with which another row or triplet would be chosen; see
+    /// [`Evaluation::clearance`](crate::reference::Evaluation::clearance).
+    pub clearance: f64,
+}

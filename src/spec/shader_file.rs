@@ -1,0 +1,44 @@
+//! The WGSL files that kernels are made of.
+
+/// A WGSL file: of the crate, or of a loss defined elsewhere.
+///
+/// ```
+/// use wgloss::spec::ShaderFile;
+/// // include_str!("cauchy.wgsl") for a text in a file of its own.
+/// const CAUCHY: ShaderFile = ShaderFile::new("cauchy.wgsl", "fn loss_and_grad(p: f32, t: f32) -> vec2<f32> { … }");
+/// assert!(!CAUCHY.is_built_in());
+/// assert!(wgloss::losses::HUBER.shader.is_built_in());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ShaderFile {
+    /// Its name in compilers' messages: of the crate's own files the path below `shaders/`.
+    pub path: &'static str,
+    /// Its text.
+    pub source: &'static str,
+    is_built_in: bool,
+}
+
+impl ShaderFile {
+    /// A file of a loss that is defined outside the crate.
+    pub const fn new(path: &'static str, source: &'static str) -> Self {
+        ShaderFile { path, source, is_built_in: false }
+    }
+
+    /// A file of the crate itself, which [`shader_file!`] includes.
+    pub(crate) const fn built_in(path: &'static str, source: &'static str) -> Self {
+        ShaderFile { path, source, is_built_in: true }
+    }
+
+    /// Whether it is one of the crate's own files.
+    pub const fn is_built_in(&self) -> bool {
+        self.is_built_in
+    }
+}
+
+/// Includes a WGSL file of the crate by its path below `shaders/`.
+macro_rules! shader_file {
+    ($path:literal) => {
+        $crate::spec::ShaderFile::built_in($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)))
+    };
+}
+pub(crate) use shader_file;
