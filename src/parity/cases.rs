@@ -12,17 +12,14 @@ use crate::{
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Anchors, Domain, Driver, Kind, LossSpec, Param, Rows, Rule, Shape},
+    spec::{Anchors, Domain, Kind, LossSpec, Param, Rows, Rule, Shape},
 };
 
-/// The regimes that a driver's losses meet.
-fn regimes(driver: Driver) -> &'static [Regime] {
-    match driver {
-        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => {
-            &[Regime::Small, Regime::Medium, Regime::Large]
-        }
-        Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
-    }
+/// The regimes that a loss meets; the last is one of logits.
+fn regimes(spec: &LossSpec) -> &'static [Regime] {
+    const REGIMES: &[Regime] = &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted];
+    let has_rows = spec.inputs.iter().any(|input| input.shape == Shape::Rows);
+    &REGIMES[..if has_rows { 4 } else { 3 }]
 }
 
 /// One call.
@@ -88,7 +85,7 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     let choices = choices(spec, tuning, effort);
     let arrangements = arrangements(spec.driver, tuning, effort);
     let is_compiled = |name: &str| spec.params.iter().any(|param| param.compiled && param.name == name);
-    let (regimes, words) = (regimes(spec.driver), every_choice_of_words(spec));
+    let (regimes, words) = (regimes(spec), every_choice_of_words(spec));
     let mut cases = Vec::new();
     // A loss may not have every shape with every value: a single class is no score without the background.
     let fits = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
@@ -182,7 +179,7 @@ impl Case {
             },
             false => Statistics::default(),
         };
-        let regimes = regimes(spec.driver);
+        let regimes = regimes(spec);
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),
             layout: layout.clone(),
