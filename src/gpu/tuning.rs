@@ -35,7 +35,7 @@ pub struct Tuning {
     pub cached_classes: u32,
 }
 
-/// How rows of classes are shared out; each is a file `shaders/drivers/rows_by_….wgsl`.
+/// How rows of classes are shared out; each is a file `shaders/drivers/rows/by_….wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "bench", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RowKernel {
