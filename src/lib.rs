@@ -67,6 +67,12 @@
 //! - An item is a score, of the classes and samples that its [`Scope`] says.
 //! - [`CeDice`] and [`FocalDice`] add a term for each pixel from the same softmax; [`Evaluation::terms`] has both.
 //!
+//! # Losses of one's own
+//!
+//! [`loss!`] declares a loss outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the same
+//! formula in f64. Drivers, plans, storage types and the parity check are as for every other. [`Signature`] tells the
+//! shapes of its inputs, or of any loss's.
+//!
 //! # Features
 //!
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
