@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint tint golden readme bench bench-peers
+.PHONY: help setup demo test test-all lint tint golden readme bench bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -16,8 +16,8 @@ peers_program := $(target_dir)/peers/release/wgloss-peers
 PYTHON ?= python3
 tint_installed := tests/tint/node_modules/.package-lock.json
 
-# The profile and the features of `make test`, and one build for all programs, so that nothing is compiled twice.
-build_programs := cargo build --all-features --bin wgloss --example train_digits --example segment --example embed_digits
+# The profile and the features of `make test`, so that nothing is compiled twice.
+build := cargo build --all-features --bin wgloss
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ setup: ## Installs a Vulkan driver where there is none
 	@scripts/setup.sh
 
 demo: setup ## Lists the adapters, trains a classifier, segments a photograph and embeds digits, with pictures in target/demo
-	$(build_programs)
+	$(build) --example train_digits --example segment --example embed_digits
 	$(target_dir)/debug/wgloss adapters
 	mkdir -p target/demo
 	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
@@ -37,8 +37,12 @@ test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
 	cargo test --all-features
 
-lint: ## Checks formatting, clippy's advice and the documentation
+test-all: setup ## Runs the tests on adapters with all combinations, which takes longer (see tests/README.md)
+	WGLOSS_TESTS=all cargo test --all-features --test gpu
+
+lint: ## Checks formatting, the width of lines, clippy's advice and the documentation
 	cargo fmt --check
+	scripts/check-width.sh
 	cargo clippy --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
 
@@ -52,7 +56,7 @@ golden: ## Computes the golden values of the tests anew, with Python
 	$(golden_venv)/bin/python tests/golden/generate.py
 
 readme: ## Puts the table of losses into README.md anew
-	$(build_programs)
+	$(build)
 	$(target_dir)/debug/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak

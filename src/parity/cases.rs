@@ -95,12 +95,16 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     };
     let mut add = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
         if fits(choice, layout, settings) {
-            cases.push(Case::new(spec, cases.len(), choice, layout, settings));
+            let is_alike = |case: &&Case| (case.choice.dtype, case.choice.results) == (choice.dtype, choice.results);
+            let turn = cases.iter().filter(is_alike).count();
+            cases.push(Case::new(spec, [cases.len(), turn], choice, layout, settings));
         }
     };
     let middle = |choice: &Choice| arrangements[choice.arrangement].middle.clone();
+    // As many as there are regimes, words and reductions.
+    let rounds = regimes.len().max(words.len()).max(Reduction::ALL.len() - 1);
     for (index, choice) in choices.iter().enumerate() {
-        for round in 0..regimes.len().max(words.len()) {
+        for round in 0..rounds {
             add(choice, &middle(choice), &words[(index + round) % words.len()]);
         }
     }
@@ -159,8 +163,15 @@ fn every_choice_of_words(spec: &'static LossSpec) -> Vec<Vec<Setting>> {
 }
 
 impl Case {
-    /// The case of that number: what costs no kernel goes round with it.
-    fn new(spec: &'static LossSpec, round: usize, choice: &Choice, layout: &Layout, settings: &[Setting]) -> Self {
+    /// The case of that number, and of that number among those of the same storage type and form of the result: what
+    /// costs no kernel goes round with these.
+    fn new(
+        spec: &'static LossSpec,
+        [round, turn]: [usize; 2],
+        choice: &Choice,
+        layout: &Layout,
+        settings: &[Setting],
+    ) -> Self {
         let reductions: &[Reduction] = match choice.results {
             Results::EachWithUpstream | Results::Each => &[Reduction::None],
             Results::Reduced if spec.regions().is_some_and(|regions| regions.terms.is_some()) => &[Reduction::Mean],
@@ -169,7 +180,7 @@ impl Case {
         let upstream = match choice.results {
             Results::EachWithUpstream => Upstream::PerItem,
             Results::Each => Upstream::Scalar,
-            Results::Reduced => [Upstream::One, Upstream::Scalar][round / reductions.len() % 2],
+            Results::Reduced => [Upstream::One, Upstream::Scalar][turn / reductions.len() % 2],
         };
         let statistics = match choice.statistics {
             true => Statistics {
@@ -183,7 +194,8 @@ impl Case {
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),
             layout: layout.clone(),
-            reduction: reductions[round % reductions.len()],
+            // One further each time round, so that none of them always has the same regime.
+            reduction: reductions[(turn + turn / reductions.len()) % reductions.len()],
             upstream,
             statistics,
             regime: regimes[round % regimes.len()],
@@ -376,3 +388,100 @@ fn flat(gpu: &Gpu, tensor: &Tensor) -> Tensor {
 
 /// What outputs hold before a run; exact in every storage type.
 const GARBAGE: f64 = 0.375;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Case, arrangements, cases, choices, other_values, regimes};
+    use crate::{
+        DType, Reduce, Reduction, RowKernel, Tuning,
+        losses::ALL,
+        parity::{Effort, choices::Choice},
+        spec::{Driver, LossSpec},
+    };
+
+    /// That of a CPU adapter with subgroup operations.
+    const TUNING: Tuning = Tuning {
+        workgroup_size: 8,
+        workgroups: 16,
+        reduce: Reduce::SingleSubgroup,
+        max_loop_iterations: u32::MAX,
+        rows: RowKernel::BySize,
+        lane_classes: 64,
+        few_rows: 4,
+        cached_classes: 0,
+    };
+
+    /// What makes a kernel, as texts: first how tensors lie, then the storage type, then all else.
+    fn factors(choice: &Choice) -> Vec<String> {
+        let Choice { arrangement, dtype, gradients, results, weighted, optional, indices, statistics, .. } = choice;
+        let mut factors = vec![arrangement.to_string(), dtype.to_string()];
+        factors.extend([format!("{gradients:?}"), format!("{results:?}")]);
+        factors.extend([weighted, optional, indices, statistics].map(ToString::to_string));
+        factors.extend([choice.reduce.to_string(), format!("{:?}", choice.rows)]);
+        factors.extend(choice.compiled.iter().map(|(_, values)| values.join(" or ")));
+        factors
+    }
+
+    #[test]
+    fn any_two_choices_meet_in_every_loss() {
+        for spec in ALL {
+            let rows: Vec<Vec<String>> = choices(spec, TUNING, Effort::Quick).iter().map(factors).collect();
+            let levels = |factor: usize| rows.iter().map(|row| row[factor].clone()).collect::<BTreeSet<_>>();
+            let pairs = (0..rows[0].len()).flat_map(|b| (0..b).map(move |a| (a, b)));
+            // Of what is the driver's matter, only the storage type.
+            for (a, b) in pairs.filter(|&(a, b)| a > 0 || b == 1) {
+                let met: BTreeSet<_> = rows.iter().map(|row| (&row[a], &row[b])).collect();
+                let (of_a, of_b) = (levels(a), levels(b));
+                assert_eq!(met.len(), of_a.len() * of_b.len(), "{}: {of_a:?} and {of_b:?}", spec.name);
+            }
+        }
+    }
+
+    /// So that kernels stay few.
+    #[test]
+    fn choices_are_few() {
+        for spec in ALL {
+            let most = if let Driver::Rows(_) = spec.driver { 20 } else { 16 };
+            let found = choices(spec, TUNING, Effort::Quick).len();
+            assert!((12..=most).contains(&found), "{} has {found}", spec.name);
+        }
+    }
+
+    #[test]
+    fn every_storage_type_meets_every_size_parameter_reduction_and_regime() {
+        for spec in ALL.iter().copied() {
+            for effort in [Effort::Quick, Effort::Full] {
+                let cases = cases(spec, TUNING, effort);
+                for dtype in DType::FLOATS {
+                    let of_dtype: Vec<&Case> = cases.iter().filter(|case| case.choice.dtype == dtype).collect();
+                    assert_all(spec, effort, dtype, &of_dtype);
+                }
+            }
+        }
+    }
+
+    fn assert_all(spec: &'static LossSpec, effort: Effort, dtype: DType, cases: &[&Case]) {
+        let what = format!("{} {dtype} {effort:?}", spec.name);
+        for arrangement in arrangements(spec.driver, TUNING, effort) {
+            for layout in arrangement.others.iter().chain([&arrangement.middle]) {
+                assert!(cases.iter().any(|case| case.layout == *layout), "{what}: {layout:?}");
+            }
+        }
+        for (param, value) in spec.params.iter().flat_map(|param| other_values(param).map(move |value| (param, value)))
+        {
+            let setting = (param.name, value);
+            assert!(cases.iter().any(|case| case.settings.contains(&setting)), "{what}: {setting:?}");
+        }
+        for regime in regimes(spec) {
+            assert!(cases.iter().any(|case| case.regime == *regime), "{what}: {regime:?}");
+        }
+        let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();
+        let has_all = reductions.len() == Reduction::ALL.len();
+        let is_special = spec.rows().is_some_and(|rows| rows.per_class)
+            || spec.regions().is_some_and(|regions| regions.terms.is_some())
+            || spec.all_pairs().is_some_and(|_| !reductions.contains("none") && reductions.len() == 4);
+        assert!(has_all || is_special, "{what}: {reductions:?}");
+    }
+}

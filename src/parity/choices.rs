@@ -70,53 +70,45 @@ impl Choice {
     }
 }
 
-/// The choices in which those meet that may disturb each other: any two, or with more effort any three. How a tensor is
-/// arranged is the driver's matter, not the loss's: it meets every storage type, or with more effort every other
-/// choice.
+/// The choices in which those meet that may disturb each other: any two, or with more effort any three. What the driver
+/// and not the loss knows of, as how rows are shared out, meets any other choice; and how tensors lie, which makes the
+/// most kernels, every storage type, or with more effort any other choice.
 pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> Vec<Choice> {
     let reductions = tuning.reductions();
     let results = results(spec);
-    let rows = row_kernels(spec);
+    let rows = row_kernels(spec, effort);
     let compiled = spec.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
     let has_statistics =
         spec.rows().is_some() || spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest);
-    let mut levels = vec![
-        arrangements(spec.driver, tuning, effort).len(),
-        DType::FLOATS.len(),
-        GRADIENTS.len(),
-        results.len(),
-        reductions.len(),
-        rows.len(),
-    ];
     let has = [
         spec.input("weight").is_some(),
         spec.inputs.iter().any(is_own_optional),
         spec.inputs.iter().any(may_be_indices),
         has_statistics,
     ];
+    let of_driver = [arrangements(spec.driver, tuning, effort).len(), reductions.len(), rows.len()];
+    let mut levels = of_driver.to_vec();
+    levels.extend([DType::FLOATS.len(), GRADIENTS.len(), results.len()]);
     levels.extend(has.map(|has| 1 + usize::from(has)));
     levels.extend(compiled.iter().map(|(_, values)| values.len()));
 
     let factors: Vec<usize> = (0..levels.len()).collect();
-    let (arrangement, own) = (factors[0], &factors[1..]);
-    let (together, met_by_arrangement) = match effort {
-        Effort::Quick => (2, &own[..1]),
-        Effort::Full => (3, own),
+    let (arrangement, dtype) = (0, of_driver.len());
+    let sets = match effort {
+        Effort::Quick => [covering::subsets(&factors[1..], 2), vec![vec![arrangement, dtype]]].concat(),
+        Effort::Full => [covering::subsets(&factors, 2), covering::subsets(&factors[dtype..], 3)].concat(),
     };
-    let mut sets = covering::subsets(own, together.min(own.len()));
-    sets.extend(met_by_arrangement.iter().map(|&factor| vec![arrangement, factor]));
-    let rows_of_levels = covering::rows(&levels, &sets);
     let choice = |levels: Vec<usize>| {
         let compiled =
             compiled.iter().zip(&levels[10..]).map(|((name, values), &level)| (*name, values[level].clone()));
         Choice {
             arrangement: levels[0],
-            dtype: DType::FLOATS[levels[1]],
-            gradients: GRADIENTS[levels[2]],
-            results: results[levels[3]],
-            reduce: reductions[levels[4]],
-            rows: rows[levels[5]],
+            reduce: reductions[levels[1]],
+            rows: rows[levels[2]],
+            dtype: DType::FLOATS[levels[3]],
+            gradients: GRADIENTS[levels[4]],
+            results: results[levels[5]],
             weighted: levels[6] == 1,
             optional: levels[7] == 1,
             indices: levels[8] == 1,
@@ -124,7 +116,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
             compiled: compiled.collect(),
         }
     };
-    rows_of_levels.into_iter().map(choice).collect()
+    covering::rows(&levels, &sets).into_iter().map(choice).collect()
 }
 
 const GRADIENTS: [Gradients; 4] =
@@ -143,16 +135,18 @@ fn results(spec: &LossSpec) -> &'static [Results] {
     }
 }
 
-fn row_kernels(spec: &LossSpec) -> Vec<Rows> {
-    let kernels: &[RowKernel] = match spec.driver {
-        Driver::Rows(_) => &[RowKernel::BySize, RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts],
-        _ => &[RowKernel::BySize],
-    };
-    let mut rows: Vec<Rows> = kernels.iter().map(|&kernel| Rows { kernel, cached: false }).collect();
+/// With more effort also the one that the number of rows and classes asks for, which is one of the others.
+fn row_kernels(spec: &LossSpec, effort: Effort) -> Vec<Rows> {
+    let apart = |kernel| Rows { kernel, cached: false };
+    let mut kernels = Vec::new();
     if spec.rows().is_some() {
-        rows.push(Rows { kernel: RowKernel::Workgroup, cached: true });
+        kernels.extend([RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts].map(apart));
+        kernels.push(Rows { kernel: RowKernel::Workgroup, cached: true });
     }
-    rows
+    if spec.rows().is_none() || effort == Effort::Full {
+        kernels.push(apart(RowKernel::BySize));
+    }
+    kernels
 }
 
 /// Optional inputs apart from `weight`, which every loss has.
@@ -247,7 +241,7 @@ pub(super) fn arrangements(driver: Driver, tuning: Tuning, effort: Effort) -> Ve
             arrangement(
                 &[33, 10],
                 &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[6, 513], &[64, 1]],
-                &[&[1, 513], &[3, 1], &[17, 513], &[257, 3], &[1000, 1], &[1000, 2], &[1000, 513]],
+                &[&[1, 513], &[3, 1], &[17, 513], &[257, 3], &[1000, 5], &[1000, 2], &[1000, 513]],
             ),
             arrangement(&[33, 12], &[&[17, 48], &[64, 128]], &[&[1, 48], &[2, 128], &[257, 48], &[1000, 128]]),
         ],

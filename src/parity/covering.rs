@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-/// How many rows are tried for each one that is kept.
-const TRIALS: usize = 12;
+/// How many arrays are made, of which the shortest is taken, and how many rows are tried for each one in them.
+const ARRAYS: u64 = 12;
+const TRIALS: usize = 4;
 
 /// Rows with one level of each factor, factor `f` having `levels[f]` of them. In each of the `sets` of factors every
 /// combination of their levels is met by some row. The same arguments give the same rows.
@@ -12,13 +13,19 @@ const TRIALS: usize = 12;
 /// no earlier row did. For pairs that is close to the fewest rows there can be, the product of the two largest numbers
 /// of levels.
 pub(crate) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let mut missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
-    let mut rng = fastrand::Rng::with_seed(1);
+    let missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
+    let arrays = (0..ARRAYS).map(|seed| array(levels, missing.clone(), &mut fastrand::Rng::with_seed(seed)));
+    let shortest = arrays.min_by_key(Vec::len).filter(|rows| !rows.is_empty());
+    shortest.unwrap_or_else(|| vec![vec![0; levels.len()]])
+}
+
+/// One array, row by row until nothing is missing.
+fn array(levels: &[usize], mut missing: Vec<Missing>, rng: &mut fastrand::Rng) -> Vec<Vec<usize>> {
     let mut rows = Vec::new();
     while let Some(first) = missing.iter().position(|set| !set.combinations.is_empty()) {
         let mut best = (0, Vec::new());
         for _ in 0..TRIALS {
-            let row = row(levels, &missing, first, &mut rng);
+            let row = row(levels, &missing, first, rng);
             let met = missing.iter().filter(|set| set.is_met_by(&row)).count();
             if met > best.0 {
                 best = (met, row);
@@ -27,7 +34,7 @@ pub(crate) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
         missing.iter_mut().for_each(|set| set.remove(&best.1));
         rows.push(best.1);
     }
-    if rows.is_empty() { vec![vec![0; levels.len()]] } else { rows }
+    rows
 }
 
 /// A row with a missing combination of the set `first`.
@@ -67,6 +74,7 @@ pub(crate) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
 }
 
 /// The combinations of some factors' levels that no row has met yet.
+#[derive(Clone)]
 struct Missing {
     factors: Vec<usize>,
     combinations: BTreeSet<Vec<usize>>,

@@ -116,7 +116,7 @@ const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64
 #[test]
 fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
     // In a whole batch it reaches all items: `all_pairs`.
-    for loss in every_loss().filter(|loss| loss.spec().all_pairs().is_none()) {
+    for (turn, loss) in every_loss().filter(|loss| loss.spec().all_pairs().is_none()).enumerate() {
         for dtype in DType::FLOATS {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.
@@ -134,7 +134,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                     _ => &POISONED[..],
                 };
                 let places: Vec<_> = poisons.iter().map(|&(item, poison)| (item * given / 17, poison)).collect();
-                for gpu in adapters::all() {
+                for gpu in effort::adapters(turn + dtype as usize) {
                     evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
                 }
             }
@@ -268,14 +268,13 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
         (loss("cross_entropy"), vec![1, 101]),
         (loss("distillation"), vec![1, 103]),
     ]);
-    let mut turn = 0;
     for (loss, shape) in &calls {
         for dtype in DType::FLOATS {
             let inputs = sample(loss, shape, dtype, true);
-            for (gradients, reduction, filling) in [
-                (Gradients::Write, Reduction::None, 0xff),
-                (Gradients::Write, Reduction::WeightedMean, 0xff),
-                (Gradients::Add { weight: 2.0 }, Reduction::None, 0x3c),
+            for (turn, gradients, reduction, filling) in [
+                (0, Gradients::Write, Reduction::None, 0xff),
+                (1, Gradients::Write, Reduction::WeightedMean, 0xff),
+                (2, Gradients::Add { weight: 2.0 }, Reduction::None, 0x3c),
             ] {
                 let options = Options { gradients, ..Options::new(reduction) };
                 let before = match gradients {
@@ -291,8 +290,8 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
                     .iter_mut()
                     .flat_map(|(_, gradient)| gradient)
                     .for_each(|gradient| *gradient += before);
-                turn += 1;
-                for gpu in effort::adapters(turn) {
+                // One kernel, whatever the length, on one adapter.
+                for gpu in effort::adapters(dtype as usize + turn) {
                     for buffers in [Buffers::One, Buffers::Roomy, Buffers::Tight] {
                         let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);
                         let what =

@@ -72,9 +72,9 @@ fn every_loss_and_parameter_has_golden_cases() {
 
 #[test]
 fn kernels_give_what_pytorch_gives() {
-    for (turn, Case { name, loss, reduction, inputs, expected_loss, expected_gradients }) in
-        cases().into_iter().enumerate()
-    {
+    for Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in cases() {
+        // The cases of a loss have most kernels in common.
+        let turn = losses::ALL.iter().position(|spec| spec.name == loss.spec().name).unwrap();
         // Count and magnitude are the reference's, which has a test of its own against the same values.
         let mut expected = reference::evaluate(&loss, &inputs, &reduction.into()).unwrap();
         expected.loss = expected_loss;

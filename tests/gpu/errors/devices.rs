@@ -176,7 +176,9 @@ fn a_future_dropped_while_it_reads_leaves_the_device_usable() {
 fn running_out_of_memory_is_an_error_after_which_the_device_still_works() {
     const INSIDE: &str = "WGLOSS_TEST_FEW_ADDRESSES";
     if std::env::var_os(INSIDE).is_none() {
-        let name = "errors::devices::running_out_of_memory_is_an_error_after_which_the_device_still_works";
+        // Without the name of this program.
+        let name = concat!(module_path!(), "::running_out_of_memory_is_an_error_after_which_the_device_still_works");
+        let (_, name) = name.split_once("::").unwrap();
         let script = r#"ulimit -v 2500000 && exec "$0" --exact "$1""#;
         let mut command = std::process::Command::new("sh");
         command.args(["-c", script]).arg(std::env::current_exe().unwrap()).arg(name).env(INSIDE, "1");

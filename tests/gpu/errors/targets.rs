@@ -9,6 +9,7 @@ use wgloss::{
 use super::{
     adapters,
     device::{submit, uploaded},
+    effort,
     inputs::{Inputs, changed, domain, sample},
 };
 
@@ -38,6 +39,8 @@ struct Offence {
     bad: Inputs,
     /// The items that this puts out of range.
     offenders: Vec<usize>,
+    /// The number of the loss.
+    turn: usize,
 }
 
 /// Every checked input of every loss, with values out of range at each of [`OFFENDERS`]. What is out of range in
@@ -52,16 +55,18 @@ fn offences() -> impl Iterator<Item = Offence> {
         };
         let good = sample(&loss, shape, DType::FLOATS[index % 3], true);
         let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
-        let offences: Vec<Offence> = checked.flat_map(|input| offences_of(&loss, &good, input)).collect();
+        let offences: Vec<Offence> = checked.flat_map(|input| offences_of(&loss, &good, input, index)).collect();
         offences
     })
 }
 
-fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input) -> Vec<Offence> {
+fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Vec<Offence> {
     let outside = outside(domain(loss, input), CLASSES);
+    // Storage types go round too.
+    let turn = index + index / DType::FLOATS.len();
     let offence = |elements: &[usize], offenders: Vec<usize>| {
         let changes: Vec<_> = elements.iter().copied().zip(outside.iter().copied().cycle()).collect();
-        Offence { loss: loss.clone(), good: good.clone(), bad: changed(good, input.name, &changes), offenders }
+        Offence { loss: loss.clone(), good: good.clone(), bad: changed(good, input.name, &changes), offenders, turn }
     };
     match input.shape {
         _ if outside.is_empty() => Vec::new(),
@@ -82,10 +87,10 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input) -> Vec<Offence> {
 
 #[test]
 fn values_out_of_range_are_counted_and_the_first_is_named() {
-    for Offence { loss, bad, offenders, .. } in offences() {
+    for Offence { loss, bad, offenders, turn, .. } in offences() {
         let expected = Error::target(loss.spec(), offenders.len() as u64, offenders[0] as u64);
         assert_eq!(reference::evaluate(&loss, &bad, &Reduction::Sum.into()).unwrap_err(), expected);
-        for gpu in adapters::all() {
+        for gpu in effort::adapters(turn) {
             for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
                 assert_eq!(loss.eval_with(gpu, &bad, reduction).unwrap_err(), expected, "{}", gpu.adapter_id());
             }
@@ -97,8 +102,8 @@ fn values_out_of_range_are_counted_and_the_first_is_named() {
 
 #[test]
 fn an_item_out_of_range_contributes_nothing_and_disturbs_no_other() {
-    for Offence { loss, good, bad, offenders } in offences() {
-        for gpu in adapters::all() {
+    for Offence { loss, good, bad, offenders, turn } in offences() {
+        for gpu in effort::adapters(turn) {
             let [without, with] =
                 [&good, &bad].map(|inputs| loss.run_with(gpu, &uploaded(gpu, inputs), Reduction::None).unwrap());
             let check = |without: &Tensor, with: &Tensor| {
