@@ -35,8 +35,8 @@
 //!
 //! - A [`Reduction`] is always named, and gradients are those of the reduced loss. A mean over nothing is 0 with zero
 //!   gradients.
-//! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input, multiplies
-//!   gradients only.
+//! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input,
+//!   multiplies gradients only.
 //! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
 //! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
 //! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
@@ -66,6 +66,12 @@
 //!   for each of them, or class indices `[N, d1, …]`.
 //! - An item is a score, of the classes and samples that its [`Scope`] says.
 //! - [`CeDice`] and [`FocalDice`] add a term for each pixel from the same softmax; [`Evaluation::terms`] has both.
+//!
+//! # Losses of one's own
+//!
+//! [`loss!`] declares a loss outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the
+//! same formula in f64. Drivers, plans, storage types and the parity check are as for every other. [`Signature`] tells
+//! the shapes of its inputs, or of any loss's.
 //!
 //! # Features
 //!

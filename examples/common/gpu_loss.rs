@@ -45,8 +45,8 @@ impl GpuLoss {
         })
     }
 
-    /// The loss of predictions, and its gradient with respect to them. Where several inputs are predictions, such as two
-    /// views of the same samples, one follows the other, here and in the gradient.
+    /// The loss of predictions, and its gradient with respect to them. Where several inputs are predictions, such as
+    /// two views of the same samples, one follows the other, here and in the gradient.
     pub fn evaluate(&self, predictions: &[f32]) -> Result<Step, wgloss::Error> {
         let mut rest = predictions;
         for tensor in &self.predictions {

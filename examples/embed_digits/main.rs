@@ -1,6 +1,6 @@
 //! Learns where on a sphere handwritten digits lie, with one loss after the other: embeddings of three values of unit
-//! length. Every step's loss, and its gradient with respect to the embeddings of the batch, comes from the GPU; the network
-//! is plain Rust.
+//! length. Every step's loss, and its gradient with respect to the embeddings of the batch, comes from the GPU; the
+//! network is plain Rust.
 //!
 //! ```sh
 //! cargo run --release --example embed_digits -- --loss sup_con

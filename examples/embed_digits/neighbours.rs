@@ -11,8 +11,8 @@ pub struct Labelled<'a> {
     pub labels: &'a [i32],
 }
 
-/// The percentage of queries whose label most of their nearest neighbours in the gallery have. Of rows of unit length the
-/// nearest by this distance are those of the largest cosine.
+/// The percentage of queries whose label most of their nearest neighbours in the gallery have. Of rows of unit length
+/// the nearest by this distance are those of the largest cosine.
 pub fn accuracy(gallery: &Labelled, queries: &Labelled) -> f64 {
     let width = gallery.rows.len() / gallery.labels.len();
     let rows = queries.rows.chunks_exact(width).zip(queries.labels);

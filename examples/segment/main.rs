@@ -1,13 +1,13 @@
-//! Trains a small model of pixels with one loss after the other, to tell the table, the cup, the coffee and the spoon in
-//! a photograph apart. Every step's loss, and its gradient with respect to the logits of all pixels, comes from one fused
-//! GPU kernel; the features and the network are plain Rust.
+//! Trains a small model of pixels with one loss after the other, to tell the table, the cup, the coffee and the spoon
+//! in a photograph apart. Every step's loss, and its gradient with respect to the logits of all pixels, comes from one
+//! fused GPU kernel; the features and the network are plain Rust.
 //!
 //! ```sh
 //! cargo run --release --example segment -- --loss cross_entropy
 //! ```
 //!
-//! Training sees every second block of the picture, as on a chequerboard. The target of the others is `ignore_index`, and
-//! how well the model does there is told apart.
+//! Training sees every second block of the picture, as on a chequerboard. The target of the others is `ignore_index`,
+//! and how well the model does there is told apart.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,8 +1,8 @@
 // Elementary functions in f32, accurate to a few units in the last place on every adapter.
 //
 // WGSL's own exp, log and tanh promise too little (an absolute error near log 1, an error that grows with the argument
-// of exp), and some drivers break even that. The polynomials are least-maximum fits to the Taylor remainders, grouped so
-// that few steps wait for each other; no step cancels, so nothing depends on the compiler keeping the order of
+// of exp), and some drivers break even that. The polynomials are least-maximum fits to the Taylor remainders, grouped
+// so that few steps wait for each other; no step cancels, so nothing depends on the compiler keeping the order of
 // operations.
 
 const LN2_HIGH: f32 = 0.693359375; // 355/512: products with an exponent are exact

@@ -3,7 +3,7 @@
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{Domain, Driver, Family, Input, Kind, Relation, Shape, Values},
+    spec::{Domain, Family, Input, Kind, Relation, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -68,13 +68,13 @@ impl Case {
     /// The loss at the shapes that people train with. Where a tensor would take more than `memory` bytes, the first
     /// axis is halved until it does not, as the origin then says.
     pub fn usual(loss: &AnyLoss, dtype: DType, memory: u64) -> Vec<Case> {
-        let shapes = match loss.spec().family {
-            Family::Regression => REGRESSION,
-            Family::Binary => BINARY,
-            Family::Multiclass | Family::Rows => ROWS,
-            Family::Segmentation => SEGMENTATION,
-            Family::Boxes => BOXES,
-            Family::Pairs | Family::MetricLearning => EMBEDDINGS,
+        let shapes = match (first_shape(loss), loss.spec().family) {
+            (Shape::Boxes, _) => BOXES,
+            (Shape::Embeddings, _) | (_, Family::Pairs) => EMBEDDINGS,
+            (Shape::Rows, Family::Segmentation) => SEGMENTATION,
+            (Shape::Rows, _) => ROWS,
+            (_, Family::Binary) => BINARY,
+            _ => REGRESSION,
         };
         let case = |usual: &UsualShape| {
             let mut shape = usual.shape.to_vec();
@@ -91,16 +91,16 @@ impl Case {
         shapes.iter().map(case).collect()
     }
 
-    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of boxes, four
-    /// each.
+    /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of embeddings, rows
+    /// of 128; of boxes, four each.
     pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
-        let shape = match loss.spec().driver {
-            Driver::Elementwise => vec![elements],
-            Driver::Rows(_) => vec![elements / 1000, 1000],
+        let shape = match first_shape(loss) {
+            Shape::Boxes => vec![elements / 4, 4],
+            Shape::Embeddings => vec![elements / 128, 128],
             // Images of eight classes.
-            Driver::Regions(_) => vec![1, 8, elements / 8],
-            Driver::Boxes => vec![elements / 4, 4],
-            Driver::Pairs | Driver::AllPairs(_) => vec![elements / 128, 128],
+            Shape::Rows if loss.spec().regions().is_some() => vec![1, 8, elements / 8],
+            Shape::Rows => vec![elements / 1000, 1000],
+            _ => vec![elements],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
@@ -179,6 +179,11 @@ impl Case {
         }
         Ok(inputs)
     }
+}
+
+/// The form of the shapes that a loss takes: what its first input is.
+fn first_shape(loss: &AnyLoss) -> Shape {
+    loss.spec().inputs[0].shape
 }
 
 #[cfg(test)]

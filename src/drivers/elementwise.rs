@@ -137,8 +137,8 @@ fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
     glue.procedure(&format!("load_{}(quad: u32) -> vec4<f32>", input.name), &body);
 }
 
-/// `store(quad, outcomes)` for a whole quad and `put(index, outcome)` for one item: the losses where each is wanted, and
-/// the gradients.
+/// `store(quad, outcomes)` for a whole quad and `put(index, outcome)` for one item: the losses where each is wanted,
+/// and the gradients.
 fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
     let loss = view(views, "loss_of_item").map(|tensor| (0, tensor, false));
     let gradients = (1..).zip(call.spec().differentiable());

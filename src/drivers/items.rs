@@ -1,5 +1,5 @@
-//! What elementwise losses, boxes, pairs and most rows share: items are measured, a divisor is found, items are evaluated
-//! and the partials finalized, chunk by chunk.
+//! What elementwise losses, boxes, pairs and most rows share: items are measured, a divisor is found, items are
+//! evaluated and the partials finalized, chunk by chunk.
 
 use std::sync::Arc;
 

@@ -35,7 +35,7 @@ pub struct Tuning {
     pub cached_classes: u32,
 }
 
-/// How rows of classes are shared out; each is a file `shaders/drivers/rows_by_….wgsl`.
+/// How rows of classes are shared out; each is a file `shaders/drivers/rows/by_….wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "bench", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 pub enum RowKernel {
@@ -87,13 +87,13 @@ impl Tuning {
                 // iterations, and says nothing.
                 max_loop_iterations: if info.name.contains("llvmpipe") { 60_000 } else { u32::MAX },
                 rows: RowKernel::BySize,
-                // On lavapipe rows of 21 classes take half as long with a lane each as with a workgroup each, those of 64
-                // as long, of 128 1.4 times; SwiftShader is like it. Where lanes meet through barriers (GL) it pays
+                // On lavapipe rows of 21 classes take half as long with a lane each as with a workgroup each, those of
+                // 64 as long, of 128 1.4 times; SwiftShader is like it. Where lanes meet through barriers (GL) it pays
                 // further up: 1001 classes take half as long; only 1000, read four at a time, 1.2 times.
                 lane_classes: if has_subgroups { 64 } else { 2048 },
                 few_rows: 2 * cores,
-                // Its caches keep a row anyway: through workgroup memory rows of 256 to 7168 classes take 1.8 to 4 times as
-                // long on lavapipe, 1.8 times on llvmpipe's GL, 1.1 to 1.9 times on SwiftShader.
+                // Its caches keep a row anyway: through workgroup memory rows of 256 to 7168 classes take 1.8 to 4
+                // times as long on lavapipe, 1.8 times on llvmpipe's GL, 1.1 to 1.9 times on SwiftShader.
                 cached_classes: 0,
             }
         } else {
@@ -214,8 +214,8 @@ fn has_subgroups(info: &AdapterInfo, features: Features) -> bool {
     features.contains(Features::SUBGROUP) && info.backend != Backend::BrowserWebGpu
 }
 
-/// The size of every subgroup, where the lanes of one also run in step without barriers: on CPU adapters, whose subgroup
-/// is a SIMD register.
+/// The size of every subgroup, where the lanes of one also run in step without barriers: on CPU adapters, whose
+/// subgroup is a SIMD register.
 fn lockstep_size(info: &AdapterInfo, features: Features) -> Option<u32> {
     let one_size = has_subgroups(info, features) && info.subgroup_min_size == info.subgroup_max_size;
     (one_size && info.device_type == DeviceType::Cpu).then_some(info.subgroup_max_size)

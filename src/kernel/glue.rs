@@ -53,8 +53,8 @@ impl Glue {
         self.procedure(&format!("{function}(quad: u32, values: vec4<f32>)"), &put);
     }
 
-    /// `<function>(quad, inside, values)`, which stores or adds those of four elements that are inside a row. What else is
-    /// in their words stays.
+    /// `<function>(quad, inside, values)`, which stores or adds those of four elements that are inside a row. What else
+    /// is in their words stays.
     pub fn put_inside(&mut self, function: &str, tensor: &TensorView, adds: bool) {
         let put = match tensor.half() {
             Some(_) => [(0, "xy"), (1, "zw")].map(|(i, parts)| {
@@ -74,8 +74,8 @@ impl Glue {
         self.procedure(&signature, &put.join("\n    "));
     }
 
-    /// `put_gradient(index, value)` for one element and `put_gradients(word, values)` for two halves of a word. Without a
-    /// tensor they do nothing.
+    /// `put_gradient(index, value)` for one element and `put_gradients(word, values)` for two halves of a word. Without
+    /// a tensor they do nothing.
     pub fn put_gradients(&mut self, tensor: Option<&TensorView>, adds: bool) {
         let one = tensor.map_or_else(String::new, |tensor| tensor.put("index", "value", adds));
         let halves = tensor.filter(|tensor| tensor.half().is_some());

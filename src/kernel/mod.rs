@@ -1,8 +1,8 @@
 //! A kernel: the recipe of a text in WGSL, and the text.
 //!
 //! Whole files from `shaders/` are joined to a header that is made from the recipe; a recipe chooses files and lines of
-//! the header, it never edits a file. Two kernels with the same recipe have the same text and share a pipeline, whatever
-//! losses they serve.
+//! the header, it never edits a file. Two kernels with the same recipe have the same text and share a pipeline,
+//! whatever losses they serve.
 
 mod block;
 mod glue;

@@ -11,7 +11,8 @@ pub(crate) struct TensorView {
     pub access: Access,
     /// Whether four elements are one word of the array.
     pub quads: bool,
-    /// Whether it lies in a buffer that is written too: then it is bound for writing, because wgpu tracks whole buffers.
+    /// Whether it lies in a buffer that is written too: then it is bound for writing, because wgpu tracks whole
+    /// buffers.
     pub shared: bool,
 }
 

@@ -12,17 +12,14 @@ use crate::{
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Anchors, Domain, Driver, Kind, LossSpec, Param, Rows, Rule, Shape},
+    spec::{Anchors, Domain, Kind, LossSpec, Param, Rows, Rule, Shape},
 };
 
-/// The regimes that a driver's losses meet.
-fn regimes(driver: Driver) -> &'static [Regime] {
-    match driver {
-        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => {
-            &[Regime::Small, Regime::Medium, Regime::Large]
-        }
-        Driver::Rows(_) | Driver::Regions(_) => &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted],
-    }
+/// The regimes that a loss meets; the last is one of logits.
+fn regimes(spec: &LossSpec) -> &'static [Regime] {
+    const REGIMES: &[Regime] = &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted];
+    let has_rows = spec.inputs.iter().any(|input| input.shape == Shape::Rows);
+    &REGIMES[..if has_rows { 4 } else { 3 }]
 }
 
 /// One call.
@@ -88,7 +85,7 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     let choices = choices(spec, tuning, effort);
     let arrangements = arrangements(spec.driver, tuning, effort);
     let is_compiled = |name: &str| spec.params.iter().any(|param| param.compiled && param.name == name);
-    let (regimes, words) = (regimes(spec.driver), every_choice_of_words(spec));
+    let (regimes, words) = (regimes(spec), every_choice_of_words(spec));
     let mut cases = Vec::new();
     // A loss may not have every shape with every value: a single class is no score without the background.
     let fits = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
@@ -172,8 +169,8 @@ fn every_choice_of_words(spec: &'static LossSpec) -> Vec<Vec<Setting>> {
 }
 
 impl Case {
-    /// The case of that number, and of that number among those of the same storage type and form of the result: what costs
-    /// no kernel goes round with these.
+    /// The case of that number, and of that number among those of the same storage type and form of the result: what
+    /// costs no kernel goes round with these.
     fn new(
         spec: &'static LossSpec,
         [round, turn]: [usize; 2],
@@ -199,7 +196,7 @@ impl Case {
             },
             false => Statistics::default(),
         };
-        let regimes = regimes(spec.driver);
+        let regimes = regimes(spec);
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),
             layout: layout.clone(),
@@ -483,7 +480,7 @@ mod tests {
             let setting = (param.name, value);
             assert!(cases.iter().any(|case| case.settings.contains(&setting)), "{what}: {setting:?}");
         }
-        for regime in regimes(spec.driver) {
+        for regime in regimes(spec) {
             assert!(cases.iter().any(|case| case.regime == *regime), "{what}: {regime:?}");
         }
         let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();

@@ -16,10 +16,11 @@ impl Plan {
     ///
     /// Buffers may be parts of one buffer. Outputs must not overlap anything. The buffers need the usage `STORAGE`.
     ///
-    /// Kernels load and store four elements at once, which saves up to half the time, where every tensor with a value per
-    /// item of an elementwise loss, or per class of a loss of rows, has room for a multiple of four: where its buffer goes
-    /// on to a multiple of 16 bytes (8 for halves) behind the tensor's start. What lies there is never changed. Without that
-    /// room the elements are moved one by one, and the first such binding compiles kernels for it.
+    /// Kernels load and store four elements at once, which saves up to half the time, where every tensor with a value
+    /// per item of an elementwise loss, or per class of a loss of rows, has room for a multiple of four: where its
+    /// buffer goes on to a multiple of 16 bytes (8 for halves) behind the tensor's start. What lies there is never
+    /// changed. Without that room the elements are moved one by one, and the first such binding compiles kernels for
+    /// it.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::BufferTooSmall`], [`Error::BufferUsage`],
@@ -136,8 +137,8 @@ impl<'a> Located<'a> {
         }
     }
 
-    /// Whether a buffer goes on to the end of what a step takes of its tensor: a last quad may be longer than that. It is
-    /// never in another tensor, which starts at a multiple of the alignment.
+    /// Whether a buffer goes on to the end of what a step takes of its tensor: a last quad may be longer than that. It
+    /// is never in another tensor, which starts at a multiple of the alignment.
     fn has_room(&self, place: &Place) -> bool {
         match place {
             Place::Scratch(..) => true,

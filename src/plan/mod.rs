@@ -47,7 +47,8 @@ impl<'a> From<(&'a wgpu::Buffer, u64)> for BufferSlice<'a> {
 /// use wgloss::{BufferSlice, DType, Gpu, Huber, Named, Plan, Reduction, TensorType};
 /// let gpu = Gpu::new_blocking()?; // or Gpu::from_device(device, queue)
 /// let ty = TensorType::new(DType::F32, [1024]);
-/// let plan = Plan::new(&gpu, &Huber { delta: 0.5 }, &Named::new().with("prediction", ty.clone()).with("target", ty), Reduction::Mean)?;
+/// let types = Named::new().with("prediction", ty.clone()).with("target", ty);
+/// let plan = Plan::new(&gpu, &Huber { delta: 0.5 }, &types, Reduction::Mean)?;
 ///
 /// // The caller's own buffers, one allocation with offsets if need be.
 /// let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -186,8 +187,8 @@ impl Plan {
         self.0.tensors.iter().filter(is_output).map(|tensor| (tensor.name.clone(), tensor.ty.clone())).collect()
     }
 
-    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows, a small number for
-    /// each row and each workgroup, however many classes there are.
+    /// Bytes of device memory that a binding of this plan takes besides inputs and outputs: for rows, a small number
+    /// for each row and each workgroup, however many classes there are.
     pub fn workspace_size(&self) -> u64 {
         self.0.compiled.program.scratch_size()
     }

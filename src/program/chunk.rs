@@ -69,8 +69,8 @@ pub(crate) struct Operand {
 }
 
 impl Operand {
-    /// The part of the tensor that a chunk takes, which has so many items a unit. The sums over all chunks take the whole
-    /// of a scalar; items' own losses they leave alone.
+    /// The part of the tensor that a chunk takes, which has so many items a unit. The sums over all chunks take the
+    /// whole of a scalar; items' own losses they leave alone.
     pub fn place(&self, chunk: Option<&Chunk>, items_of_unit: u64) -> Place {
         let ty = &self.ty;
         let (first, elements) = match (chunk, self.unit) {

@@ -1,5 +1,5 @@
-//! What losses of a whole batch share: the values of all pairs, and from an anchor's slopes by these the gradients of the
-//! rows.
+//! What losses of a whole batch share: the values of all pairs, and from an anchor's slopes by these the gradients of
+//! the rows.
 
 use std::ops::Range;
 

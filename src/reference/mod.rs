@@ -63,8 +63,8 @@ pub struct Evaluation {
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
-    /// Of every gradient, in the same order, the largest magnitude of what its values are differences of: what is left may
-    /// be far below the rounding errors of these. May be empty.
+    /// Of every gradient, in the same order, the largest magnitude of what its values are differences of: what is left
+    /// may be far below the rounding errors of these. May be empty.
     pub gradient_magnitudes: Vec<f64>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.
@@ -82,8 +82,8 @@ pub struct Evaluation {
     pub mining: Option<Mining>,
     /// The rows that each anchor has mined; `None` unless asked for.
     pub hardest: Option<Hardest<Vec<i32>>>,
-    /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one relative to
-    /// its exponential. 0 for other losses.
+    /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one
+    /// relative to its exponential. 0 for other losses.
     pub condition: f64,
     /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a
     /// loss above 0: the least distance of two values that it compared, relative to what they are rounded to. What is

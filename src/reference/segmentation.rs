@@ -42,7 +42,8 @@ pub fn pixel_focal(pixel: &Pixel<'_>, values: &Values) -> Term {
     focal_entropy(pixel.logits, pixel.masses, values)
 }
 
-/// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is missed.
+/// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is
+/// missed.
 fn missed_share(sums: &Sums, h: f64, [alpha, beta]: [f64; 2], s: f64) -> Score {
     let (hit, missed) = (h * sums.true_positives, alpha * sums.false_positives + beta * sums.false_negatives);
     let all = hit + missed + s;

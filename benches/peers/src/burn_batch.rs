@@ -1,5 +1,5 @@
-//! Losses of whole batches, which Burn does not have, as a program writes them with its tensor operations: the fastest way
-//! that we found on lavapipe. What depends on labels alone is made before the timing.
+//! Losses of whole batches, which Burn does not have, as a program writes them with its tensor operations: the fastest
+//! way that we found on lavapipe. What depends on labels alone is made before the timing.
 
 use burn::tensor::{Bool, Device, Int, Tensor};
 
@@ -104,8 +104,8 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
     }),
 ];
 
-/// Losses of triplets from lists of the pairs of an anchor and a positive, `[pairs, N]`: a program that makes them of its
-/// labels beforehand has far fewer values where classes are small.
+/// Losses of triplets from lists of the pairs of an anchor and a positive, `[pairs, N]`: a program that makes them of
+/// its labels beforehand has far fewer values where classes are small.
 pub const OF_LISTED_PAIRS: &[(&str, ByBurn)] = &[
     ("triplet_semi_hard", |inputs| {
         of_listed_pairs(inputs, |positives, negatives| {

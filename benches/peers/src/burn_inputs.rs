@@ -85,8 +85,8 @@ impl BurnInputs<'_> {
         }
     }
 
-    /// A loss of regions, of logits `[N, C, H, W]`: of volumes the last axes are one. What makes the target one-hot is no
-    /// part of the step.
+    /// A loss of regions, of logits `[N, C, H, W]`: of volumes the last axes are one. What makes the target one-hot is
+    /// no part of the step.
     pub fn of_regions(&self, forward: impl Fn(Tensor<4>, &RegionTarget) -> Tensor<1> + 'static) -> Box<dyn Step> {
         let logits = self.tensor(self.first);
         let [batch, classes, height, width] = logits.dims();

@@ -46,8 +46,8 @@ pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Err
     Ok(inputs)
 }
 
-/// A box in the unit square. Its corners are multiples of 1/4096, odd ones of a prediction and even ones of a target: their
-/// differences are exact in f32, and none is 0, where libraries differ in the gradient.
+/// A box in the unit square. Its corners are multiples of 1/4096, odd ones of a prediction and even ones of a target:
+/// their differences are exact in f32, and none is 0, where libraries differ in the gradient.
 fn draw_box(is_prediction: bool, rng: &mut fastrand::Rng) -> [f64; 4] {
     let low = [(); 2].map(|()| 2 * rng.i32(0..1024) + i32::from(is_prediction));
     let high = low.map(|low| low + 2 * rng.i32(205..1024));

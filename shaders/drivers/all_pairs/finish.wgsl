@@ -1,5 +1,5 @@
-// The gradient of an input from what was gathered for its rows, in its storage type. A lane takes a word of elements at a
-// time, a workgroup a contiguous span.
+// The gradient of an input from what was gathered for its rows, in its storage type. A lane takes a word of elements at
+// a time, a workgroup a contiguous span.
 //
 // A store file gives store_word, which asks for the elements' gradients.
 

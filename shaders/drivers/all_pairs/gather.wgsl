@@ -1,5 +1,5 @@
-// What the rows of one side owe to the gradient of each row of the other: a lane takes four of these, a workgroup some quads
-// of all of them, and walks over the tiles of the rows that owe.
+// What the rows of one side owe to the gradient of each row of the other: a lane takes four of these, a workgroup some
+// quads of all of them, and walks over the tiles of the rows that owe.
 
 // A column for each of the four. Loops over arrays of the same length are unrolled, and the arrays become registers.
 var<private> total: array<mat4x4<f32>, TILE_QUADS>;
@@ -28,8 +28,8 @@ fn weights(plane: u32, receiver: u32, giver: u32) -> mat4x4<f32> {
     return transpose(quads);
 }
 
-// What a row is drawn from: itself; or nothing, where it is too short to be brought to unit length, and is a multiple of what
-// was given.
+// What a row is drawn from: itself; or nothing, where it is too short to be brought to unit length, and is a multiple
+// of what was given.
 fn center_of(receiver: u32, quad: u32) -> vec4<f32> {
     let row = call.first_receiver + min(receiver, call.receivers - 1u);
     let is_short = UNIT_FLOORED && records[row].norm < LEAST_NORM;

@@ -1,5 +1,5 @@
-// What the rows that an anchor has mined, and the anchors that have mined it, owe to its gradient. A workgroup takes some
-// quads of one row after another, its lanes those who owe.
+// What the rows that an anchor has mined, and the anchors that have mined it, owe to its gradient. A workgroup takes
+// some quads of one row after another, its lanes those who owe.
 
 var<private> total: array<vec4<f32>, TILE_QUADS>;
 

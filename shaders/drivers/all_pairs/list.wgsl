@@ -1,5 +1,5 @@
-// Of losses that sort each anchor's distances: the list to sort. A workgroup takes an anchor. The keys of positives come
-// first, then those of negatives, both by distance, then the rest.
+// Of losses that sort each anchor's distances: the list to sort. A workgroup takes an anchor. The keys of positives
+// come first, then those of negatives, both by distance, then the rest.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn list_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {

@@ -1,5 +1,5 @@
-// Of losses of the hardest rows: for each anchor its two mined rows, to be sorted by row, so that each row finds the anchors
-// that have mined it. A lane takes an anchor at a time, a workgroup a contiguous span.
+// Of losses of the hardest rows: for each anchor its two mined rows, to be sorted by row, so that each row finds the
+// anchors that have mined it. A lane takes an anchor at a time, a workgroup a contiguous span.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn list_mined(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {

@@ -1,5 +1,5 @@
-// The values of the panel: of its rows with all columns. A workgroup takes a tile of rows; a lane takes two columns, and
-// holds their sums with each row of the tile in its registers.
+// The values of the panel: of its rows with all columns. A workgroup takes a tile of rows; a lane takes two columns,
+// and holds their sums with each row of the tile in its registers.
 //
 // A measure file gives product_of, and value_of, which makes a value of a sum.
 

@@ -1,5 +1,5 @@
-// Before all else: the rows of an input as quads of f32, zeros behind the last dimension, brought to unit length where the
-// loss measures so. A workgroup takes one row after another.
+// Before all else: the rows of an input as quads of f32, zeros behind the last dimension, brought to unit length where
+// the loss measures so. A workgroup takes one row after another.
 
 fn load_quad(row: u32, quad: u32) -> vec4<f32> {
     let first = row * call.dimensions + 4u * quad;

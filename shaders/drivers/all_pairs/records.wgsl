@@ -1,8 +1,8 @@
 // What the kernels of a whole batch share: how rows, and the panel of their pairs' values, lie in memory.
 //
 // Embeddings lie side by side as rows of quads of f32, those of one input behind those of the other. The panel has the
-// values of some rows, the anchors, with all rows that they are compared with, the columns; later what each pair adds to
-// the gradients.
+// values of some rows, the anchors, with all rows that they are compared with, the columns; later what each pair adds
+// to the gradients.
 //
 // Joined to what interface.wgsl lists.
 

@@ -1,4 +1,5 @@
-// An anchor's hardest positive and hardest negative, and how they and the anchor draw each other. A workgroup takes an anchor.
+// An anchor's hardest positive and hardest negative, and how they and the anchor draw each other. A workgroup takes an
+// anchor.
 //
 // The hooks are hardest_outcome and, by choice, relation (hooks/).
 

@@ -1,5 +1,5 @@
-// An anchor's cross-entropy: over its values with all columns but itself, against its positives in equal shares. A workgroup
-// takes an anchor. Gradients take the place of the values in the panel.
+// An anchor's cross-entropy: over its values with all columns but itself, against its positives in equal shares. A
+// workgroup takes an anchor. Gradients take the place of the values in the panel.
 //
 // The hook, by choice, is relation (hooks/).
 

@@ -1,12 +1,12 @@
-// An anchor's loss from its sorted distances. A workgroup takes an anchor. Gradients take the place of the values in the
-// panel.
+// An anchor's loss from its sorted distances. A workgroup takes an anchor. Gradients take the place of the values in
+// the panel.
 //
 // The hooks are positive_outcome and active_positives, which look distances up by what follows, most_triplets and
 // counted_items.
 
 struct Anchor {
-    // Where the list of its keys begins, its distances and the sums of those of the negatives, each less the nearest one's,
-    // so that sums of losses do not cancel.
+    // Where the list of its keys begins, its distances and the sums of those of the negatives, each less the nearest
+    // one's, so that sums of losses do not cancel.
     keys: u32,
     distances: u32,
     sums: u32,
@@ -42,7 +42,8 @@ fn sum_of_negatives(anchor: Anchor, first: u32, end: u32) -> f32 {
     return select(0.0, to_end - select(0.0, from_first, first > 0u), end > first);
 }
 
-// Whether a triplet has a loss above 0. As it grows with d(a,p) and falls with d(a,n), those that have are a range of both.
+// Whether a triplet has a loss above 0. As it grows with d(a,p) and falls with d(a,n), those that have are a range of
+// both.
 fn is_active(positive: f32, negative: f32) -> bool {
     return (positive - negative) + params.margin > 0.0;
 }
@@ -52,8 +53,8 @@ const UP_TO: u32 = 1u;
 const ACTIVE: u32 = 2u;
 const IN_MARGIN: u32 = 3u;
 
-// Of what is sorted, how many of the first hold: negatives below a positive's distance, not above it, active with it, or
-// not more than the margin above it.
+// Of what is sorted, how many of the first hold: negatives below a positive's distance, not above it, active with it,
+// or not more than the margin above it.
 fn count_negatives(anchor: Anchor, positive: f32, which: u32) -> u32 {
     var low = 0u;
     var high = anchor.negatives;

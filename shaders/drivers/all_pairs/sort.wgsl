@@ -1,5 +1,5 @@
-// One step of a radix sort of each list, by four bits of the keys: a workgroup takes a list, each lane a contiguous block of
-// it, so that what is equal keeps its order. From two planes, the keys and the columns, to two others.
+// One step of a radix sort of each list, by four bits of the keys: a workgroup takes a list, each lane a contiguous
+// block of it, so that what is equal keeps its order. From two planes, the keys and the columns, to two others.
 const DIGITS: u32 = 16u;
 
 var<private> counts: array<u32, DIGITS>;

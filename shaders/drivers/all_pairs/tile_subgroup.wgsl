@@ -1,5 +1,5 @@
-// A tile of rows that all lanes of a workgroup see, where the workgroup is one subgroup: each lane holds two rows in its
-// registers and hands them to the others.
+// A tile of rows that all lanes of a workgroup see, where the workgroup is one subgroup: each lane holds two rows in
+// its registers and hands them to the others.
 const TILE_ROWS: u32 = 2u * WORKGROUP_SIZE;
 
 var<private> own: array<vec4<f32>, 2u * TILE_QUADS>;

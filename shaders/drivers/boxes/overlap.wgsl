@@ -1,8 +1,8 @@
 // Two boxes, and the terms that losses of boxes have in common.
 //
 // A box has the corners x1 y1 x2 y2. Nearly equal boxes have a loss and gradients far smaller than their areas, so
-// nothing here is a difference of areas: all comes from differences of corners, which are exact or nearly so, in sums of
-// terms of one sign. A gradient is taken by the sides of the prediction as they move inward, where all four have the
+// nothing here is a difference of areas: all comes from differences of corners, which are exact or nearly so, in sums
+// of terms of one sign. A gradient is taken by the sides of the prediction as they move inward, where all four have the
 // same formula; the driver turns it to the corners.
 
 // The loss of one item and its gradient by the four sides.

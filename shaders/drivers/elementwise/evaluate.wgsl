@@ -1,14 +1,14 @@
-// Elementwise losses: one item an element. A workgroup owns a contiguous span of quads of elements, its lanes interleave
-// inside it, and a lane owns whole quads: it moves four elements at once, and two halves of a word are never written by
-// two lanes. What is loaded behind the last element may be anything, and counts for nothing.
+// Elementwise losses: one item an element. A workgroup owns a contiguous span of quads of elements, its lanes
+// interleave inside it, and a lane owns whole quads: it moves four elements at once, and two halves of a word are never
+// written by two lanes. What is loaded behind the last element may be anything, and counts for nothing.
 //
 // Joined to what interface.wgsl lists.
 
 // The unsigned bits of infinity; those of a NaN are above.
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
 
-// Losses or gradients of a quad as they count. An infinity that the formula would hide becomes a NaN; so does everything a
-// NaN touches. An item out of range leaves nothing.
+// Losses or gradients of a quad as they count. An infinity that the formula would hide becomes a NaN; so does
+// everything a NaN touches. An item out of range leaves nothing.
 fn finished_part(values: vec4<f32>, inputs: vec4<u32>, offends: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
     let bits = bitcast<vec4<u32>>(values);
     let hides = (inputs == INFINITE) & ((bits << vec4<u32>(1u)) < INFINITE);
@@ -100,7 +100,8 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     if (thread.lane == 0u) {
         let items = min(4u * end, call.length) - min(4u * first, call.length);
-        workspace.partials[call.first_partial + workgroup.x] = Partial(loss, items - invalid, invalid, first_invalid, 0u);
+        let partial = Partial(loss, items - invalid, invalid, first_invalid, 0u);
+        workspace.partials[call.first_partial + workgroup.x] = partial;
     }
 }
 

@@ -81,8 +81,8 @@ fn finalize_loss(thread: Thread) {
     count_items(thread);
 }
 
-// After `score_regions`, where the loss is a sum of two terms: the last partial has the pixels' mean, the others the losses
-// of the scores.
+// After `score_regions`, where the loss is a sum of two terms: the last partial has the pixels' mean, the others the
+// losses of the scores.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_terms(thread: Thread) {
     let pixels = call.partials - 1u;

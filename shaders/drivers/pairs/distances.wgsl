@@ -30,8 +30,8 @@ struct Distance {
     near: bool,
 }
 
-// Sums over the dimensions, of four columns yet: for each distance one of both kinds. For cosines the first walk has the
-// squares of the embeddings in the first.
+// Sums over the dimensions, of four columns yet: for each distance one of both kinds. For cosines the first walk has
+// the squares of the embeddings in the first.
 struct Sums {
     squares: mat3x4<f32>,
     products: mat3x4<f32>,

@@ -1,9 +1,9 @@
 // Losses of pairs and triplets: one item a row of each input, which a workgroup takes. A workgroup owns a contiguous
 // span of items and works on one at a time.
 //
-// Its lanes interleave along the quads of a row, as these lie in memory: where rows are not of whole quads, a row begins
-// and ends within one, and only what is inside counts. A quad is the same lane's for all rows and all walks. So a word of
-// halves that two rows share is never written by two lanes, and in place a lane has read what it overwrites.
+// Its lanes interleave along the quads of a row, as these lie in memory: where rows are not of whole quads, a row
+// begins and ends within one, and only what is inside counts. A quad is the same lane's for all rows and all walks. So
+// a word of halves that two rows share is never written by two lanes, and in place a lane has read what it overwrites.
 //
 // Joined to what interface.wgsl lists.
 

@@ -107,8 +107,8 @@ fn add_strip(before: Pull, first: u32) -> Pull {
     return pull;
 }
 
-// The gradients of a strip's predictions: through a softmax p·(slope − Σ p·slope), formed from differences to the largest
-// class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
+// The gradients of a strip's predictions: through a softmax p·(slope − Σ p·slope), formed from differences to the
+// largest class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
 fn evaluate_strip(pixel: Pixel, pull: Pull, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
         var gradient = slopes[c];

@@ -1,8 +1,8 @@
 // What the kernels of regions share about pixels [N, d…], each with a probability for each of C classes.
 //
-// A lane takes a pixel, and a strip of its classes at a time, which it keeps in registers: all of them where they are few.
-// Loops over a strip have constant bounds, so that compilers unroll them. Arrays are never handed over: naga copies one that
-// a loop runs over for each of its steps.
+// A lane takes a pixel, and a strip of its classes at a time, which it keeps in registers: all of them where they are
+// few. Loops over a strip have constant bounds, so that compilers unroll them. Arrays are never handed over: naga
+// copies one that a loop runs over for each of its steps.
 //
 // Joined to what interface_of_pixels.wgsl lists.
 
@@ -32,8 +32,8 @@ struct Pixel {
     counts: u32,
 }
 
-// Of a pixel's logits: their maximum, the first column that has it, Σ exp(x − maximum) without the maximum itself, which
-// adds exactly 1, and the largest bits without their sign, which tell of NaN and +∞.
+// Of a pixel's logits: their maximum, the first column that has it, Σ exp(x − maximum) without the maximum itself,
+// which adds exactly 1, and the largest bits without their sign, which tell of NaN and +∞.
 struct Softmax {
     maximum: f32,
     column: u32,

@@ -6,8 +6,8 @@ struct Outcome {
     slopes: Region,
 }
 
-// M / (k·overlap + M + smooth) with M = α·(false positives) + β·(false negatives): 1 less a ratio of overlap, which would
-// cancel. A region that is empty on both sides, 0/0, loses nothing.
+// M / (k·overlap + M + smooth) with M = α·(false positives) + β·(false negatives): 1 less a ratio of overlap, which
+// would cancel. A region that is empty on both sides, 0/0, loses nothing.
 fn ratio_loss(region: Region, k: f32, alpha: f32, beta: f32) -> Outcome {
     var weights = vec2<f32>(alpha, beta);
     if (COMPILED_SQUARED != 0u) {

@@ -17,8 +17,8 @@ fn scaled(region: Region, factor: f32) -> Region {
     return Region(factor * region.misses, factor * region.overlap);
 }
 
-// What a class weighs: nothing, if its weight is out of range. Told by bits: of a comparison some compilers make a maximum,
-// which loses NaN.
+// What a class weighs: nothing, if its weight is out of range. Told by bits: of a comparison some compilers make a
+// maximum, which loses NaN.
 fn weight_of(column: u32) -> f32 {
     let weight = load_class_weight(column);
     let bits = bitcast<u32>(weight);

@@ -1,6 +1,6 @@
-// A row's gradients, by all lanes of a workgroup: two halves a word. What else is in a word that a row begins or ends in
-// the middle of stays: it is another row's, or none of ours. One lane writes those words, so that a later row finds what
-// an earlier one left; rows that share a word are of one workgroup, or the stores are atomic.
+// A row's gradients, by all lanes of a workgroup: two halves a word. What else is in a word that a row begins or ends
+// in the middle of stays: it is another row's, or none of ours. One lane writes those words, so that a later row finds
+// what an earlier one left; rows that share a word are of one workgroup, or the stores are atomic.
 
 fn store_row(thread: Thread, row: Row, first_column: u32, end_column: u32) {
     // A part begins with a whole word, apart from the first.

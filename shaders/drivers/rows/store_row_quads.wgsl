@@ -1,4 +1,5 @@
-// A row's gradients, by all lanes of a workgroup, four in one store, and those before and behind whole quads one by one.
+// A row's gradients, by all lanes of a workgroup, four in one store, and those before and behind whole quads one by
+// one.
 
 fn store_few(thread: Thread, row: Row, first_column: u32, end_column: u32) {
     for (var column = first_column + thread.lane; column < end_column; column += WORKGROUP_SIZE) {
@@ -24,8 +25,9 @@ fn store_row(thread: Thread, row: Row, first_column: u32, end_column: u32) {
                 let values = vec4<f32>(value_of(row, x), value_of(row, y), value_of(row, z), value_of(row, w));
                 store_value_quad((row.value_base + column) / 4u, values);
             }
-            let gradients = vec4<f32>(gradient_of(row, x), gradient_of(row, y), gradient_of(row, z), gradient_of(row, w));
-            put_gradient_quad((row.base + column) / 4u, gradients);
+            let low = vec2<f32>(gradient_of(row, x), gradient_of(row, y));
+            let high = vec2<f32>(gradient_of(row, z), gradient_of(row, w));
+            put_gradient_quad((row.base + column) / 4u, vec4<f32>(low, high));
         }
     }
 }

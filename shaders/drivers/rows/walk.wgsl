@@ -1,5 +1,5 @@
-// Walks over the columns of a row from `first` to `end`, of which each of `lanes` lanes takes every `lanes`th. `BLOCK` at
-// a time, so that rounding does not grow with the length.
+// Walks over the columns of a row from `first` to `end`, of which each of `lanes` lanes takes every `lanes`th. `BLOCK`
+// at a time, so that rounding does not grow with the length.
 
 // The state of a lane's columns.
 fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {

@@ -74,8 +74,8 @@ impl Comparison {
         self.measure == Measure::Cosine
     }
 
-    /// Whether a row is drawn to another less itself: exact for close ones, and where rows have unit length the part along
-    /// the row is taken away anyhow.
+    /// Whether a row is drawn to another less itself: exact for close ones, and where rows have unit length the part
+    /// along the row is taken away anyhow.
     pub fn has_differences(self) -> bool {
         self.measure != Measure::Similarity || self.unit != Unit::No
     }

@@ -1,8 +1,8 @@
 //! All pairs of a batch: which steps a call takes, and what memory they leave for each other.
 //!
-//! The values of all pairs are never in memory at once. A *panel* has those of some rows, the anchors, with all rows that
-//! they are compared with; each panel's values become slopes, the slopes are gathered into the sums of all rows, and the
-//! next panel takes its place. So memory grows with N·D.
+//! The values of all pairs are never in memory at once. A *panel* has those of some rows, the anchors, with all rows
+//! that they are compared with; each panel's values become slopes, the slopes are gathered into the sums of all rows,
+//! and the next panel takes its place. So memory grows with N·D.
 
 mod comparison;
 mod finish;
@@ -176,8 +176,8 @@ impl Builder<'_> {
         self.layout.first_radial()
     }
 
-    /// The tuning with as many lanes as keep each one's loops, of so many iterations by the number of lanes, within what the
-    /// adapter runs.
+    /// The tuning with as many lanes as keep each one's loops, of so many iterations by the number of lanes, within
+    /// what the adapter runs.
     fn widened(&self, iterations: impl Fn(u64) -> u64) -> Result<Tuning, Error> {
         let mut tuning = self.tuning;
         let most = u64::from(tuning.max_loop_iterations);
@@ -199,7 +199,8 @@ impl Builder<'_> {
         Ok(tuning)
     }
 
-    /// Rows that a workgroup takes one after another, with so many iterations a row, and how many workgroups that makes.
+    /// Rows that a workgroup takes one after another, with so many iterations a row, and how many workgroups that
+    /// makes.
     fn spread(&self, rows: u64, iterations: u64) -> (u64, u64) {
         let most = (u64::from(self.tuning.max_loop_iterations) / iterations).max(1);
         let span = rows.div_ceil(self.tuning.workgroups.into()).clamp(1, most);

@@ -1,4 +1,5 @@
-//! The panels of a batch: the values of some anchors with all rows, their slopes, and what these add to the rows' gradients.
+//! The panels of a batch: the values of some anchors with all rows, their slopes, and what these add to the rows'
+//! gradients.
 
 use super::{
     Builder, Which,

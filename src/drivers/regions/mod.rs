@@ -209,8 +209,8 @@ impl Form<'_> {
         }
     }
 
-    /// The kernel of pixels. The ratio of the sums is no concern of it: of losses without a term for each pixel it is the
-    /// same.
+    /// The kernel of pixels. The ratio of the sums is no concern of it: of losses without a term for each pixel it is
+    /// the same.
     fn pixel_kernel(&self, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
         let Form { call, regions, layout, .. } = self;
         let has_term = regions.terms.is_some();

@@ -176,8 +176,8 @@ impl Form<'_> {
         self.call.has_gradients() || self.rows.per_class
     }
 
-    /// Whether a row is walked over for sums of what the softmax tells; a function with a value per class does so for its
-    /// gradient alone.
+    /// Whether a row is walked over for sums of what the softmax tells; a function with a value per class does so for
+    /// its gradient alone.
     fn has_middle(&self) -> bool {
         self.rows.has(RowHooks::Middle) && (self.call.has_gradients() || !self.rows.per_class)
     }

@@ -9,8 +9,8 @@ use crate::{
     spec::{Driver, LossSpec, Relation, ShaderFile},
 };
 
-/// The groups of declarations that a loss's hook file may have: whether the spec says it has, and the file that has them
-/// otherwise.
+/// The groups of declarations that a loss's hook file may have: whether the spec says it has, and the file that has
+/// them otherwise.
 fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
     match spec.driver {
         Driver::Rows(of) => rows::HOOKS.into_iter().map(|(hooks, file)| (of.has(hooks), file)).collect(),

@@ -144,8 +144,8 @@ fn is_of_params(spec: &LossSpec, constant: &str) -> bool {
     constant.starts_with("COMPILED_") || words.any(|param| is_word(param.name))
 }
 
-/// What a text declares by kind and name, each member of `Call` for itself. Variables are told by their names alone, because
-/// they hold another type for each storage type.
+/// What a text declares by kind and name, each member of `Call` for itself. Variables are told by their names alone,
+/// because they hold another type for each storage type.
 fn declared(text: &str) -> BTreeMap<(String, String), String> {
     let members = |call: &Declaration| -> Vec<_> {
         let members = call.what.split_terminator(',').filter_map(|member| member.trim().split_once(": "));
