@@ -60,9 +60,7 @@ pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
         Term::new(t.exp() * (t - p), [-t.exp()])
     } else {
         let loss = if t == 0.0 { 0.0 } else { t * (t.ln() - p) };
-        // Where the prediction is nearly right, both nearly cancel.
-        let magnitude = if t == 0.0 { 0.0 } else { t * t.ln().abs().max(p.abs()) };
-        Term::new(loss, [-t]).of_magnitude(magnitude.max(loss.abs()))
+        Term::new(loss, [-t])
     }
 }
 
