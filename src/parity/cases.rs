@@ -12,7 +12,7 @@ use crate::{
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Anchors, Domain, Kind, LossSpec, Param, Rows, Rule, Shape},
+    spec::{Anchors, Domain, Input, Kind, LossSpec, Param, Rows, Rule, Shape},
 };
 
 /// The regimes that a loss meets; the last is one of logits.
@@ -79,10 +79,10 @@ const DRAWS: u64 = 20;
 /// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
-/// Losses of so few items are compared with themselves, not with larger ones beside them. Where they are what is left of
-/// terms that nearly cancel, they are more sensitive to rounding than the tolerance allows.
+/// Losses of so few items are compared with themselves, not with larger ones beside them. Where they are what is left
+/// of terms that nearly cancel, they are more sensitive to rounding than the tolerance allows.
 const FEW_ITEMS: u64 = 3;
-const MOST_SENSITIVITY: f64 = 6.0;
+const MOST_SENSITIVITY: f64 = 3.0;
 
 /// The cases of a loss. Each choice is met with all regimes and all words that a kernel takes as they come; and in each
 /// storage type, every size and every parameter's every value has some of the choices that it fits.
@@ -243,8 +243,8 @@ impl Case {
         Ok(clear)
     }
 
-    /// Of few items, how much the losses change if the predictions do by their rounding, in roundings of the largest.
-    /// Of many, the largest says what matters.
+    /// Of few items, how much the losses change if predictions and soft targets do by their rounding, in roundings of
+    /// the largest. Of many, the largest says what matters.
     fn sensitivity(
         &self,
         spec: &'static LossSpec,
@@ -257,7 +257,8 @@ impl Case {
         }
         let rounding = f64::from(f32::EPSILON);
         let moved = inputs.iter().map(|(name, host)| {
-            if !spec.differentiable().any(|input| input.name == name) {
+            let moves = |input: &Input| input.differentiable || input.domain.resolve(&values) == Domain::Probability;
+            if !spec.input(name).is_some_and(moves) {
                 return Ok((name.to_string(), host.clone()));
             }
             // Towards 0, which no domain forbids.
