@@ -4,13 +4,14 @@ use std::fmt;
 
 use super::{
     Effort, Report,
-    choices::{Choice, Layout, Results, Setting, arrangements, choices, other_values},
+    choices::{Choice, Results, Setting, arrangements, choices, other_values},
     compare,
 };
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    drivers::TrialShape,
     reference,
     spec::{Anchors, Domain, Kind, LossSpec, Param, Rows, Rule, Shape},
 };
@@ -27,7 +28,7 @@ fn regimes(spec: &LossSpec) -> &'static [Regime] {
 pub(super) struct Case {
     choice: Choice,
     settings: Vec<Setting>,
-    layout: Layout,
+    layout: TrialShape,
     reduction: Reduction,
     upstream: Upstream,
     statistics: Statistics,
@@ -83,17 +84,17 @@ const LEAST_CLEARANCE: f64 = 1e-5;
 /// storage type, every size and every parameter's every value has some of the choices that it fits.
 pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> Vec<Case> {
     let choices = choices(spec, tuning, effort);
-    let arrangements = arrangements(spec.driver, tuning, effort);
+    let arrangements = arrangements(spec, tuning, effort);
     let is_compiled = |name: &str| spec.params.iter().any(|param| param.compiled && param.name == name);
     let (regimes, words) = (regimes(spec), every_choice_of_words(spec));
     let mut cases = Vec::new();
     // A loss may not have every shape with every value: a single class is no score without the background.
-    let fits = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
+    let fits = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
         let settings: Vec<Setting> = choice.settings(0).chain(settings.iter().cloned()).collect();
         let values = spec.values(&as_texts(&settings));
         values.is_ok_and(|values| Signature::of_shape(&values, &layout.shape).is_ok())
     };
-    let mut add = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
+    let mut add = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
         if fits(choice, layout, settings) {
             let is_alike = |case: &&Case| (case.choice.dtype, case.choice.results) == (choice.dtype, choice.results);
             let turn = cases.iter().filter(is_alike).count();
@@ -169,7 +170,7 @@ impl Case {
         spec: &'static LossSpec,
         [round, turn]: [usize; 2],
         choice: &Choice,
-        layout: &Layout,
+        layout: &TrialShape,
         settings: &[Setting],
     ) -> Self {
         let reductions: &[Reduction] = match choice.results {
@@ -464,7 +465,7 @@ mod tests {
 
     fn assert_all(spec: &'static LossSpec, effort: Effort, dtype: DType, cases: &[&Case]) {
         let what = format!("{} {dtype} {effort:?}", spec.name);
-        for arrangement in arrangements(spec.driver, TUNING, effort) {
+        for arrangement in arrangements(spec, TUNING, effort) {
             for layout in arrangement.others.iter().chain([&arrangement.middle]) {
                 assert!(cases.iter().any(|case| case.layout == *layout), "{what}: {layout:?}");
             }
