@@ -70,8 +70,8 @@
 //! # Losses of one's own
 //!
 //! [`loss!`] declares a loss outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the
-//! same formula in f64. Drivers, plans, storage types and the parity check are as for every other. [`Signature`] tells
-//! the shapes of its inputs, or of any loss's.
+//! same formula in f64. Plans, storage types and the parity check are as for every other loss. [`Signature`] tells the
+//! shapes of a loss's inputs.
 //!
 //! # Features
 //!
