@@ -20,7 +20,7 @@ use adapter::kind;
 use pipeline::PipelineCache;
 #[cfg(feature = "bench")]
 pub(crate) use tuning::most_workgroups;
-#[cfg(test)]
+#[cfg(all(test, feature = "bench"))]
 pub(crate) use tuning::tests::cpu_adapter;
 pub use tuning::{RowKernel, Tuning};
 pub(crate) use tuning::{rest_iterations, walk_iterations};

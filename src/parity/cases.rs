@@ -4,16 +4,16 @@ use std::fmt;
 
 use super::{
     Effort, Report,
-    choices::{Choice, Results, Setting, arrangements, choices, other_values},
+    choices::{Choice, Results, Setting, arrangements, choices, has_reduction, other_values},
     compare,
 };
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
-    drivers::TrialShape,
+    drivers::{TrialShape, room},
     reference,
-    spec::{Anchors, Domain, Kind, LossSpec, Param, Rows, Rule, Shape},
+    spec::{Domain, Kind, LossSpec, Param, Rule, Shape},
 };
 
 /// The regimes that a loss meets; the last is one of logits.
@@ -179,23 +179,21 @@ impl Case {
         layout: &TrialShape,
         settings: &[Setting],
     ) -> Self {
-        let reductions: &[Reduction] = match choice.results {
-            Results::EachWithUpstream | Results::Each => &[Reduction::None],
-            Results::Reduced if spec.regions().is_some_and(|regions| regions.terms.is_some()) => &[Reduction::Mean],
-            Results::Reduced => &[Reduction::Mean, Reduction::Sum, Reduction::WeightedMean, Reduction::BatchMean],
-        };
+        let is_reduced = choice.results == Results::Reduced;
+        let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == is_reduced;
+        let reductions: Vec<Reduction> =
+            Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
         let upstream = match choice.results {
             Results::EachWithUpstream => Upstream::PerItem,
             Results::Each => Upstream::Scalar,
             Results::Reduced => [Upstream::One, Upstream::Scalar][turn / reductions.len() % 2],
         };
-        let statistics = match choice.statistics {
-            true => Statistics {
-                log_sum_exp: spec.rows().is_some_and(Rows::has_log_sum_exp),
-                argmax: spec.rows().is_some(),
-                hardest: spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest),
-            },
-            false => Statistics::default(),
+        let known = room(&spec.driver).statistics();
+        let is_asked = |name| choice.statistics && known.iter().any(|statistic| statistic.name == name);
+        let statistics = Statistics {
+            log_sum_exp: is_asked("log_sum_exp"),
+            argmax: is_asked("argmax"),
+            hardest: is_asked("hardest"),
         };
         let regimes = regimes(spec);
         Case {
@@ -400,7 +398,7 @@ const GARBAGE: f64 = 0.375;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Case, arrangements, cases, choices, other_values, regimes};
+    use super::{Case, arrangements, cases, choices, has_reduction, other_values, regimes};
     use crate::{
         DType, Reduce, Reduction, RowKernel, Tuning,
         losses::ALL,
@@ -485,10 +483,7 @@ mod tests {
             assert!(cases.iter().any(|case| case.regime == *regime), "{what}: {regime:?}");
         }
         let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();
-        let has_all = reductions.len() == Reduction::ALL.len();
-        let is_special = spec.rows().is_some_and(|rows| rows.per_class)
-            || spec.regions().is_some_and(|regions| regions.terms.is_some())
-            || spec.all_pairs().is_some_and(|_| !reductions.contains("none") && reductions.len() == 4);
-        assert!(has_all || is_special, "{what}: {reductions:?}");
+        let known = Reduction::ALL.into_iter().filter(|&reduction| has_reduction(spec, reduction));
+        assert_eq!(reductions, known.map(Reduction::name).collect(), "{what}");
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{Effort, covering};
 use crate::{
-    DType, Gradients, Reduce, RowKernel, Tuning,
+    DType, Gradients, Reduce, Reduction, RowKernel, Tuning,
     drivers::{Arrangement, Trials, room},
-    spec::{Anchors, Input, Kind, LossSpec, Param, Rule},
+    spec::{Input, Kind, LossSpec, Param, Rule},
 };
 
 /// A parameter and the text of its value.
@@ -80,8 +80,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let rows = row_kernels(spec, effort);
     let compiled = spec.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
-    let has_statistics =
-        spec.rows().is_some() || spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest);
+    let has_statistics = !room(&spec.driver).statistics().is_empty();
     let has = [
         spec.input("weight").is_some(),
         spec.inputs.iter().any(is_own_optional),
@@ -125,15 +124,17 @@ const GRADIENTS: [Gradients; 4] =
 
 /// What calls of a loss may give.
 fn results(spec: &LossSpec) -> &'static [Results] {
-    let is_sorted = spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Sorted);
-    if spec.rows().is_some_and(|rows| rows.per_class) {
-        // Without one per class, the gradient of a softmax is 0.
-        &[Results::EachWithUpstream]
-    } else if is_sorted || spec.regions().is_some_and(|regions| regions.terms.is_some()) {
-        &[Results::Reduced]
-    } else {
-        &[Results::Reduced, Results::EachWithUpstream, Results::Each]
+    match (has_reduction(spec, Reduction::None), has_reduction(spec, Reduction::Mean)) {
+        // Such a loss is one per class of a softmax, whose gradient without one per class is 0.
+        (true, false) => &[Results::EachWithUpstream],
+        (false, true) => &[Results::Reduced],
+        _ => &[Results::Reduced, Results::EachWithUpstream, Results::Each],
     }
+}
+
+/// Whether its driver has the reduction for a loss.
+pub(super) fn has_reduction(spec: &LossSpec, reduction: Reduction) -> bool {
+    room(&spec.driver).refuses(spec.name, reduction).is_none()
 }
 
 /// With more effort also the one that the number of rows and classes asks for, which is one of the others.
