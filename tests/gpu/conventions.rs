@@ -290,9 +290,10 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
                     .iter_mut()
                     .flat_map(|(_, gradient)| gradient)
                     .for_each(|gradient| *gradient += before);
-                // One kernel, whatever the length, on one adapter.
+                // Whatever the length, each kernel on one adapter; any two of type, options and buffers meet.
                 for gpu in effort::adapters(dtype as usize + turn) {
-                    for buffers in [Buffers::One, Buffers::Roomy, Buffers::Tight] {
+                    let buffers = [Buffers::One, Buffers::Roomy, Buffers::Tight];
+                    for &buffers in effort::taking_turns(&buffers, dtype as usize + 2 * turn) {
                         let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);
                         let what =
                             format!("{loss:?} {shape:?} {dtype} {options:?} {buffers:?} on {}", gpu.adapter_id());
