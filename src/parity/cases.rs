@@ -80,9 +80,9 @@ const DRAWS: u64 = 20;
 /// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
-/// Losses of so few items are compared with themselves, not with larger ones beside them. Where they are what is left of
-/// terms that nearly cancel, they are more sensitive to rounding than the tolerance allows.
+/// So few items that no larger loss is beside one that is left of terms which nearly cancel.
 const FEW_ITEMS: u64 = 3;
+/// Roundings of the largest loss by which the losses may change if each input is rounded once; the tolerance is some 8.
 const MOST_SENSITIVITY: f64 = 6.0;
 
 /// The cases of a loss. Each choice is met with all regimes and all words that a kernel takes as they come; and in each
