@@ -70,8 +70,8 @@
 //! # Losses of one's own
 //!
 //! [`loss!`] declares a loss outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the
-//! same formula in f64. Drivers, plans, storage types and the parity check are as for every other. [`Signature`] tells
-//! the shapes of its inputs, or of any loss's.
+//! same formula in f64. Plans, storage types and the parity check are as for every other loss. [`Signature`] tells the
+//! shapes of a loss's inputs.
 //!
 //! # Features
 //!
@@ -94,16 +94,13 @@ pub mod bench;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
-mod dtype;
 mod error;
 mod evaluation;
 mod extra;
 mod gpu;
-mod host;
 mod kernel;
 mod loss;
 pub mod losses;
-mod named;
 mod options;
 #[cfg(feature = "parity")]
 pub mod parity;
@@ -116,22 +113,19 @@ mod suggest;
 mod tensor;
 
 pub use drivers::Signature;
-pub use dtype::{DType, Element};
 pub use error::Error;
 pub use evaluation::{Evaluation, Hardest, Output};
 pub use extra::{Extra, Mining};
 pub use gpu::{Adapter, Gpu, RowKernel, Tuning};
-pub use host::{HostTensor, TensorType};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
     Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
 };
-pub use named::Named;
 pub use options::{Gradients, Options, Statistics};
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
-pub use tensor::Tensor;
+pub use tensor::{DType, Element, HostTensor, Named, Tensor, TensorType};
 
 /// The version of `half` whose `f16` and `bf16` are [`Element`]s; those of another version are other types.
 pub use half;

@@ -122,9 +122,8 @@ impl Case {
     pub fn types(&self) -> Result<Named<TensorType>, Error> {
         let spec = self.loss.spec();
         let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, &self.shape)?;
-        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
         // Without an upstream gradient for each class, that of a softmax is 0.
-        let is_needed = |input: &&Input| !input.optional || (per_class && input.shape == Shape::OneOrItems);
+        let is_needed = |input: &&Input| !input.optional || (spec.is_per_class() && input.shape == Shape::OneOrItems);
         let ty = |input: &'static Input| {
             // Masks are class indices.
             let input = input.as_indices.unwrap_or(input);

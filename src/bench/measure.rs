@@ -142,8 +142,8 @@ impl Bench {
 }
 
 fn plan(gpu: &Gpu, case: &Case) -> Result<Plan, Error> {
-    let per_class = case.loss.spec().rows().is_some_and(|rows| rows.per_class);
-    Plan::new(gpu, &case.loss, &case.types()?, if per_class { Reduction::None } else { Reduction::Mean })
+    let reduction = if case.loss.spec().is_per_class() { Reduction::None } else { Reduction::Mean };
+    Plan::new(gpu, &case.loss, &case.types()?, reduction)
 }
 
 /// Bytes that must move: each input read once, each output written once.

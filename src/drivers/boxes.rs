@@ -1,5 +1,7 @@
 //! Losses of boxes: one item a box of four corners, which a lane takes.
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
     Binding, Call, CallTensor, Extent, Room, gradient_view, input_view,
     items::{self, Items},
@@ -41,6 +43,21 @@ impl Room for Boxes {
         let bindings = items.bindings();
         let kernel = kernel(call, &items, &bindings);
         Ok(items.with_kernel(kernel, bindings, |items, chunk| items.words(chunk)).evaluated())
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        let w = trials.lanes;
+        let counts = [1, 2, 3, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 101 * w + 3];
+        // In a call of few boxes each one's error shows.
+        let more = [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003];
+        let counts = counts.iter().chain(if trials.full { &more[..] } else { &[] });
+        let mut others: Vec<TrialShape> = counts.map(|&count| TrialShape::dense(&[count, 4])).collect();
+        others.push(TrialShape::dense(&[7, 3, 4]));
+        if trials.full {
+            others.push(TrialShape::dense(&[4, 1031, 4]));
+        }
+        vec![Arrangement { middle: TrialShape::dense(&[131, 4]), others }]
     }
 }
 

@@ -1,5 +1,7 @@
 //! Elementwise losses: one item an element, four of which a lane takes at once.
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, Trials};
 use super::{
     Binding, Call, CallTensor, Extent, Role, Room, gradient_view, input_view,
     items::{self, Items},
@@ -51,6 +53,15 @@ impl Room for Elementwise {
             })
         });
         Ok(items.evaluated())
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        let w = trials.lanes;
+        let few: &[&[usize]] = &[&[1], &[2], &[3], &[w - 1], &[w], &[7, 3, 5], &[w + 1], &[2 * w + 1]];
+        let many: &[&[usize]] = &[&[8 * w - 1], &[8 * w], &[8 * w + 1], &[131, 77]];
+        let more: &[&[usize]] = &[&[128 * w + 1], &[100_003], &[4, 64, 1031]];
+        vec![trials.arrangement(&[131, 7], &[few, many].concat(), more)]
     }
 }
 

@@ -187,7 +187,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     let signature = call.signature;
     let items = signature.class_stride;
     // Values of a result: of functions of a value per class, as many as there are classes.
-    let results = if call.spec().rows().is_some_and(|rows| rows.per_class) { items * signature.row } else { items };
+    let results = if call.spec().is_per_class() { items * signature.row } else { items };
     let unit = |tensor: &CallTensor| match tensor.role.input().map(|input| input.shape) {
         Some(Shape::Items) => Some(items),
         Some(Shape::Rows | Shape::Boxes) => {

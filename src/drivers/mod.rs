@@ -12,9 +12,13 @@ mod rows;
 mod signature;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
+#[cfg(feature = "parity")]
+mod trials;
 
 pub(crate) use signature::Extent;
 pub use signature::Signature;
+#[cfg(feature = "parity")]
+pub(crate) use trials::{Arrangement, TrialShape, Trials};
 
 use crate::{
     DType, Error, Gradients, Options, Reduction, TensorType,
@@ -47,6 +51,10 @@ pub(crate) trait Room {
     fn refuses(&self, _loss: &'static str, _reduction: Reduction) -> Option<Error> {
         None
     }
+
+    /// The shapes that parity tries losses with: each arrangement has a kernel of its own.
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement>;
 
     /// The steps of a call.
     fn program(&self, call: &Call<'_>) -> Result<Program, Error>;

@@ -1,5 +1,7 @@
 //! Losses of pairs and triplets: one item a row of each input, which a workgroup takes.
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, Trials};
 use super::{
     Binding, Call, CallTensor, Extent, Room,
     elementwise::domain_check,
@@ -49,6 +51,19 @@ impl Room for Pairs {
             items.words(chunk).and(block! { classes: items.call.signature.row as u32 })
         });
         Ok(items.evaluated())
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        // Rows of whole quads, and others.
+        vec![
+            trials.arrangement(
+                &[33, 10],
+                &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[6, 513], &[64, 1]],
+                &[&[1, 513], &[3, 1], &[17, 513], &[257, 3], &[1000, 5], &[1000, 2], &[1000, 513]],
+            ),
+            trials.arrangement(&[33, 12], &[&[17, 48], &[64, 128]], &[&[1, 48], &[2, 128], &[257, 48], &[1000, 128]]),
+        ]
     }
 }
 

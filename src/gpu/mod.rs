@@ -18,10 +18,12 @@ pub(crate) use adapter::adapter_id;
 use crate::Error;
 use adapter::kind;
 use pipeline::PipelineCache;
-#[cfg(test)]
+#[cfg(feature = "bench")]
+pub(crate) use tuning::most_workgroups;
+#[cfg(all(test, feature = "bench"))]
 pub(crate) use tuning::tests::cpu_adapter;
 pub use tuning::{RowKernel, Tuning};
-pub(crate) use tuning::{most_workgroups, rest_iterations, walk_iterations};
+pub(crate) use tuning::{rest_iterations, walk_iterations};
 
 /// What programs depend on of a device: no program needs the device itself.
 #[derive(Clone, Debug)]

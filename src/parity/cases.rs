@@ -4,15 +4,16 @@ use std::fmt;
 
 use super::{
     Effort, Report,
-    choices::{Choice, Layout, Results, Setting, arrangements, choices, other_values},
+    choices::{Choice, Results, Setting, arrangements, choices, has_reduction, other_values},
     compare,
 };
 use crate::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
     Statistics, Tensor, TensorType, Tuning,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    drivers::{TrialShape, room},
     reference,
-    spec::{Anchors, Domain, Input, Kind, LossSpec, Param, Rows, Rule, Shape},
+    spec::{Domain, Input, Kind, LossSpec, Param, Rule, Shape},
 };
 
 /// The regimes that a loss meets; the last is one of logits.
@@ -27,7 +28,7 @@ fn regimes(spec: &LossSpec) -> &'static [Regime] {
 pub(super) struct Case {
     choice: Choice,
     settings: Vec<Setting>,
-    layout: Layout,
+    layout: TrialShape,
     reduction: Reduction,
     upstream: Upstream,
     statistics: Statistics,
@@ -79,26 +80,26 @@ const DRAWS: u64 = 20;
 /// some 1e-7 in f32.
 const LEAST_CLEARANCE: f64 = 1e-5;
 
-/// Losses of so few items are compared with themselves, not with larger ones beside them. Where they are what is left
-/// of terms that nearly cancel, they are more sensitive to rounding than the tolerance allows.
+/// So few items that no larger loss is beside one that is left of terms which nearly cancel.
 const FEW_ITEMS: u64 = 3;
+/// Roundings of the largest loss by which the losses may change if each input is rounded once; the tolerance is some 8.
 const MOST_SENSITIVITY: f64 = 3.0;
 
 /// The cases of a loss. Each choice is met with all regimes and all words that a kernel takes as they come; and in each
 /// storage type, every size and every parameter's every value has some of the choices that it fits.
 pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> Vec<Case> {
     let choices = choices(spec, tuning, effort);
-    let arrangements = arrangements(spec.driver, tuning, effort);
+    let arrangements = arrangements(spec, tuning, effort);
     let is_compiled = |name: &str| spec.params.iter().any(|param| param.compiled && param.name == name);
     let (regimes, words) = (regimes(spec), every_choice_of_words(spec));
     let mut cases = Vec::new();
     // A loss may not have every shape with every value: a single class is no score without the background.
-    let fits = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
+    let fits = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
         let settings: Vec<Setting> = choice.settings(0).chain(settings.iter().cloned()).collect();
         let values = spec.values(&as_texts(&settings));
         values.is_ok_and(|values| Signature::of_shape(&values, &layout.shape).is_ok())
     };
-    let mut add = |choice: &Choice, layout: &Layout, settings: &[Setting]| {
+    let mut add = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
         if fits(choice, layout, settings) {
             let is_alike = |case: &&Case| (case.choice.dtype, case.choice.results) == (choice.dtype, choice.results);
             let turn = cases.iter().filter(is_alike).count();
@@ -180,26 +181,24 @@ impl Case {
         spec: &'static LossSpec,
         [round, turn]: [usize; 2],
         choice: &Choice,
-        layout: &Layout,
+        layout: &TrialShape,
         settings: &[Setting],
     ) -> Self {
-        let reductions: &[Reduction] = match choice.results {
-            Results::EachWithUpstream | Results::Each => &[Reduction::None],
-            Results::Reduced if spec.regions().is_some_and(|regions| regions.terms.is_some()) => &[Reduction::Mean],
-            Results::Reduced => &[Reduction::Mean, Reduction::Sum, Reduction::WeightedMean, Reduction::BatchMean],
-        };
+        let is_reduced = choice.results == Results::Reduced;
+        let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == is_reduced;
+        let reductions: Vec<Reduction> =
+            Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
         let upstream = match choice.results {
             Results::EachWithUpstream => Upstream::PerItem,
             Results::Each => Upstream::Scalar,
             Results::Reduced => [Upstream::One, Upstream::Scalar][turn / reductions.len() % 2],
         };
-        let statistics = match choice.statistics {
-            true => Statistics {
-                log_sum_exp: spec.rows().is_some_and(Rows::has_log_sum_exp),
-                argmax: spec.rows().is_some(),
-                hardest: spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest),
-            },
-            false => Statistics::default(),
+        let known = room(&spec.driver).statistics();
+        let is_asked = |name| choice.statistics && known.iter().any(|statistic| statistic.name == name);
+        let statistics = Statistics {
+            log_sum_exp: is_asked("log_sum_exp"),
+            argmax: is_asked("argmax"),
+            hardest: is_asked("hardest"),
         };
         let regimes = regimes(spec);
         Case {
@@ -440,7 +439,7 @@ const GARBAGE: f64 = 0.375;
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Case, arrangements, cases, choices, other_values, regimes};
+    use super::{Case, arrangements, cases, choices, has_reduction, other_values, regimes};
     use crate::{
         DType, Reduce, Reduction, RowKernel, Tuning,
         losses::ALL,
@@ -511,7 +510,7 @@ mod tests {
 
     fn assert_all(spec: &'static LossSpec, effort: Effort, dtype: DType, cases: &[&Case]) {
         let what = format!("{} {dtype} {effort:?}", spec.name);
-        for arrangement in arrangements(spec.driver, TUNING, effort) {
+        for arrangement in arrangements(spec, TUNING, effort) {
             for layout in arrangement.others.iter().chain([&arrangement.middle]) {
                 assert!(cases.iter().any(|case| case.layout == *layout), "{what}: {layout:?}");
             }
@@ -525,10 +524,7 @@ mod tests {
             assert!(cases.iter().any(|case| case.regime == *regime), "{what}: {regime:?}");
         }
         let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();
-        let has_all = reductions.len() == Reduction::ALL.len();
-        let is_special = spec.rows().is_some_and(|rows| rows.per_class)
-            || spec.regions().is_some_and(|regions| regions.terms.is_some())
-            || spec.all_pairs().is_some_and(|_| !reductions.contains("none") && reductions.len() == 4);
-        assert!(has_all || is_special, "{what}: {reductions:?}");
+        let known = Reduction::ALL.into_iter().filter(|&reduction| has_reduction(spec, reduction));
+        assert_eq!(reductions, known.map(Reduction::name).collect(), "{what}");
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{Effort, covering};
 use crate::{
-    DType, Gradients, Reduce, RowKernel, Tuning,
-    spec::{Anchors, Driver, Input, Kind, LossSpec, Param, Rule},
+    DType, Gradients, Reduce, Reduction, RowKernel, Tuning,
+    drivers::{Arrangement, Trials, room},
+    spec::{Input, Kind, LossSpec, Param, Rule},
 };
 
 /// A parameter and the text of its value.
@@ -79,15 +80,14 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let rows = row_kernels(spec, effort);
     let compiled = spec.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
-    let has_statistics =
-        spec.rows().is_some() || spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Hardest);
+    let has_statistics = !room(&spec.driver).statistics().is_empty();
     let has = [
         spec.input("weight").is_some(),
         spec.inputs.iter().any(is_own_optional),
         spec.inputs.iter().any(may_be_indices),
         has_statistics,
     ];
-    let of_driver = [arrangements(spec.driver, tuning, effort).len(), reductions.len(), rows.len()];
+    let of_driver = [arrangements(spec, tuning, effort).len(), reductions.len(), rows.len()];
     let mut levels = of_driver.to_vec();
     levels.extend([DType::FLOATS.len(), GRADIENTS.len(), results.len()]);
     levels.extend(has.map(|has| 1 + usize::from(has)));
@@ -124,15 +124,17 @@ const GRADIENTS: [Gradients; 4] =
 
 /// What calls of a loss may give.
 fn results(spec: &LossSpec) -> &'static [Results] {
-    let is_sorted = spec.all_pairs().is_some_and(|all_pairs| all_pairs.anchors == Anchors::Sorted);
-    if spec.rows().is_some_and(|rows| rows.per_class) {
-        // Without one per class, the gradient of a softmax is 0.
-        &[Results::EachWithUpstream]
-    } else if is_sorted || spec.regions().is_some_and(|regions| regions.terms.is_some()) {
-        &[Results::Reduced]
-    } else {
-        &[Results::Reduced, Results::EachWithUpstream, Results::Each]
+    match (has_reduction(spec, Reduction::None), has_reduction(spec, Reduction::Mean)) {
+        // Such a loss is one per class of a softmax, whose gradient without one per class is 0.
+        (true, false) => &[Results::EachWithUpstream],
+        (false, true) => &[Results::Reduced],
+        _ => &[Results::Reduced, Results::EachWithUpstream, Results::Each],
     }
+}
+
+/// Whether its driver has the reduction for a loss.
+pub(super) fn has_reduction(spec: &LossSpec, reduction: Reduction) -> bool {
+    room(&spec.driver).refuses(spec.name, reduction).is_none()
 }
 
 /// With more effort also the one that the number of rows and classes asks for, which is one of the others.
@@ -190,125 +192,8 @@ pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String
     values.into_iter().filter(move |value| *value != default)
 }
 
-/// The shape of a call, and of rows what lies between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    pub shape: Vec<usize>,
-    /// Elements between one row and the next.
-    pub gap: usize,
-}
-
-/// Shapes whose calls have the same kernel, if the same kernel of rows takes them.
-pub(super) struct Arrangement {
-    /// The one for all reductions and parameters.
-    pub middle: Layout,
-    /// Sizes around the workgroup and the span of one workgroup, odd ones, and some that fill many workgroups.
-    pub others: Vec<Layout>,
-}
-
-/// How the tensors of a driver's calls may lie in memory.
-pub(super) fn arrangements(driver: Driver, tuning: Tuning, effort: Effort) -> Vec<Arrangement> {
-    let w = tuning.workgroup_size as usize;
-    let full = effort == Effort::Full;
-    let gapped = |shape: &[usize], gap| Layout { shape: shape.to_vec(), gap };
-    let dense = |shape: &[usize]| gapped(shape, 0);
-    // The first shapes, and those that only more effort meets.
-    let arrangement = |middle: &[usize], others: &[&[usize]], more: &[&[usize]]| {
-        let more = if full { more } else { &[] };
-        Arrangement { middle: dense(middle), others: [others, more].concat().into_iter().map(dense).collect() }
-    };
-    match driver {
-        Driver::Elementwise => {
-            let few: &[&[usize]] = &[&[1], &[2], &[3], &[w - 1], &[w], &[7, 3, 5], &[w + 1], &[2 * w + 1]];
-            let many: &[&[usize]] = &[&[8 * w - 1], &[8 * w], &[8 * w + 1], &[131, 77]];
-            let more: &[&[usize]] = &[&[128 * w + 1], &[100_003], &[4, 64, 1031]];
-            vec![arrangement(&[131, 7], &[few, many].concat(), more)]
-        }
-        Driver::Boxes => {
-            let counts = [1, 2, 3, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 101 * w + 3];
-            // In a call of few boxes each one's error shows.
-            let more = [1, 1, 2, 2, 3, 3, 128 * w + 1, 100_003];
-            let counts = counts.iter().chain(if full { &more[..] } else { &[] });
-            let mut others: Vec<Layout> = counts.map(|&count| dense(&[count, 4])).collect();
-            others.push(dense(&[7, 3, 4]));
-            if full {
-                others.push(dense(&[4, 1031, 4]));
-            }
-            vec![Arrangement { middle: dense(&[131, 4]), others }]
-        }
-        // Rows of whole quads, and others.
-        Driver::Pairs => vec![
-            arrangement(
-                &[33, 10],
-                &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[6, 513], &[64, 1]],
-                &[&[1, 513], &[3, 1], &[17, 513], &[257, 3], &[1000, 5], &[1000, 2], &[1000, 513]],
-            ),
-            arrangement(&[33, 12], &[&[17, 48], &[64, 128]], &[&[1, 48], &[2, 128], &[257, 48], &[1000, 128]]),
-        ],
-        // Tiles of one, four and two quads.
-        Driver::AllPairs(_) => vec![
-            arrangement(
-                &[23, 10],
-                &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[64, 1]],
-                &[&[3, 1], &[257, 3], &[1000, 1], &[1000, 2]],
-            ),
-            arrangement(
-                &[23, 48],
-                &[&[17, 48], &[64, 128], &[6, 513]],
-                &[&[1, 48], &[1, 513], &[2, 128], &[257, 48], &[1000, 128], &[257, 513]],
-            ),
-            arrangement(&[23, 24], &[&[2, 22], &[65, 23]], &[&[257, 24], &[1000, 21]]),
-        ],
-        Driver::Rows(_) => {
-            let mut gaps = arrangement(&[17, 9], &[], &[]);
-            gaps.middle.gap = 4;
-            // Of either parity.
-            for (shape, gap) in [([5, 10], 6), ([6, 7], 4), ([6, 7], 1), ([9, 64], 3), ([3, 300], 1), ([4, 301], 7)] {
-                gaps.others.push(gapped(&shape, gap));
-            }
-            if full {
-                // Whole quads.
-                gaps.others.push(gapped(&[9, 64], 4));
-            }
-            let few: &[&[usize]] = &[&[1, 1], &[1, 2], &[2, 1], &[3, 3], &[65, 2], &[5, 10], &[2, 5, 1], &[257, 3]];
-            let many: &[&[usize]] = &[&[33, w.max(2) - 1], &[16, w + 1], &[2, 257], &[3, 20 * w + 1]];
-            let more: &[&[usize]] = &[&[3, 4099], &[4099, 7], &[7, 64 * w + 1], &[3, 50_257]];
-            vec![
-                arrangement(&[17, 9], &[few, many].concat(), more),
-                // Whole quads.
-                arrangement(
-                    &[17, 12],
-                    &[&[17, w], &[5, 68], &[7, 16 * w + 4]],
-                    &[&[64, 1000], &[2, 32_000], &[2, 128_256], &[1, 262_144]],
-                ),
-                gaps,
-                // Classes apart, with odd and even distances.
-                arrangement(&[3, 7, 5], &[&[2, 3, 5], &[1, 4, 3], &[2, 21, 9, 7]], &[&[2, 10, 33, 31], &[1, 4099, 3]]),
-                arrangement(&[3, 7, 6], &[&[1, 4, 2], &[3, 7, 4, 4]], &[&[2, 257, 6, 5]]),
-            ]
-        }
-        // Every number of classes that fits into registers has kernels of its own.
-        Driver::Regions(_) => vec![
-            // Single pixels, planes and volumes, of odd and even sizes: around the part of a workgroup, and with many.
-            arrangement(
-                &[2, 3, 7, 5],
-                &[&[5, 3], &[2, 3, 1], &[2, 3, 8 * w + 1], &[67, 3, 3]],
-                &[&[1030, 3], &[2, 3, 131, 77]],
-            ),
-            arrangement(
-                &[2, 3, 7, 6],
-                &[&[2, 3, 4], &[3, 3, 2, 2, 3], &[33, 3, 2], &[2, 3, 64 * w + 2]],
-                &[&[4, 3, 64, 64], &[2, 3, 20, 21, 22]],
-            ),
-            arrangement(&[3, 2, 12], &[&[1, 2, 8 * w], &[1, 2, 130, 77]], &[&[67, 2, 4]]),
-            arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]]),
-            // More classes than fit into registers, and enough pixels for each to be some sample's: without smoothing,
-            // f32 has no score for one of which only probabilities below its range are left.
-            arrangement(&[2, 21, 14, 15], &[&[2, 40, 3], &[3, 40, 9 * w + 2]], &[&[2, 25, 9, 7], &[1, 150, 40, 10]]),
-        ]
-        .into_iter()
-        .chain(full.then(|| arrangement(&[2, 8, 9, 7], &[&[4, 8, 63, 65]], &[])))
-        .chain(full.then(|| arrangement(&[2, 20, 3, 2], &[&[2, 20, 34, 31]], &[])))
-        .collect(),
-    }
+/// How the tensors of a loss's calls may lie in memory.
+pub(super) fn arrangements(spec: &LossSpec, tuning: Tuning, effort: Effort) -> Vec<Arrangement> {
+    let lanes = tuning.workgroup_size as usize;
+    room(&spec.driver).trials(&Trials { lanes, full: effort == Effort::Full })
 }

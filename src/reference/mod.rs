@@ -184,7 +184,7 @@ struct Call {
 fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
     let per_class = match input.shape {
         Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
-        Shape::OneOrItems => values.spec().rows().is_some_and(|rows| rows.per_class),
+        Shape::OneOrItems => values.spec().is_per_class(),
         Shape::Items | Shape::LastAxis | Shape::Scalar => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
@@ -320,7 +320,7 @@ impl Call {
 
     /// What the gradients of an item are multiplied with; those of a function per class have it in them.
     fn upstream(&self, item: usize) -> f64 {
-        if self.rows().is_some_and(|rows| rows.per_class) { 1.0 } else { self.upstream.at(item) }
+        if self.values.spec().is_per_class() { 1.0 } else { self.upstream.at(item) }
     }
 
     /// Puts what an item has of a tensor, one value or one per class, where it belongs.

@@ -77,6 +77,11 @@ impl LossSpec {
         }
     }
 
+    /// Whether an item's result is a value for each class.
+    pub fn is_per_class(&self) -> bool {
+        self.rows().is_some_and(|rows| rows.per_class)
+    }
+
     /// What is particular to a loss of regions; `None` for others.
     pub fn regions(&self) -> Option<Regions> {
         match self.driver {

@@ -21,14 +21,10 @@ fn every_loss() -> impl Iterator<Item = AnyLoss> {
     losses::ALL.iter().filter(|spec| spec.regions().is_none()).map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
 }
 
-fn is_per_class(loss: &dyn Loss) -> bool {
-    loss.spec().rows().is_some_and(|rows| rows.per_class)
-}
-
 /// The reductions that the loss has: none but `none` where it has a value per class, all others where it keeps no list
 /// of its items.
 fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
-    let per_class = is_per_class(loss);
+    let per_class = loss.spec().is_per_class();
     let unlisted = loss.spec().all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
     Reduction::ALL.into_iter().filter(move |&reduction| match reduction {
         Reduction::None => !unlisted,
@@ -120,7 +116,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
         for dtype in DType::FLOATS {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.
-            let upstream = match is_per_class(&loss) {
+            let upstream = match loss.spec().is_per_class() {
                 true => good.get("logits").unwrap().clone(),
                 false => tensor(&[1.0; 17], dtype, &[17]),
             };

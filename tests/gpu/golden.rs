@@ -51,7 +51,7 @@ fn every_loss_and_parameter_has_golden_cases() {
             continue;
         }
         let reductions: BTreeSet<_> = of_loss.iter().map(|case| case.reduction.name()).collect();
-        let per_class = spec.rows().is_some_and(|rows| rows.per_class);
+        let per_class = spec.is_per_class();
         let has_terms = spec.regions().is_some_and(|regions| regions.terms.is_some());
         let has_no_items = spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
         let needed = match (per_class, has_terms, has_no_items) {

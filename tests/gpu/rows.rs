@@ -268,7 +268,7 @@ fn axes_after_the_classes_are_rows_in_order() {
                 same(expected.gradients.get("logits").unwrap(), found.gradients.get("logits").unwrap());
                 same(expected.log_sum_exp().unwrap(), found.log_sum_exp().unwrap());
                 assert_eq!(expected.argmax().unwrap().to_f64(), found.argmax().unwrap().to_f64());
-                let per_class = loss.spec().rows().is_some_and(|rows| rows.per_class);
+                let per_class = loss.spec().is_per_class();
                 let items = [samples, d1, d2];
                 assert_eq!(found.loss.shape(), if per_class { &shape[..] } else { &items });
                 for statistic in [found.log_sum_exp(), found.argmax()] {

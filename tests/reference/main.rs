@@ -190,10 +190,6 @@ fn layouts(spec: &LossSpec) -> Vec<Layout> {
     shapes(spec).iter().flat_map(|shape| forms.iter().map(move |&indices| Layout { shape, indices })).collect()
 }
 
-fn is_per_class(spec: &LossSpec) -> bool {
-    spec.rows().is_some_and(|rows| rows.per_class)
-}
-
 /// Whether the loss is a sum of means.
 fn has_terms(spec: &LossSpec) -> bool {
     spec.regions().is_some_and(|regions| regions.terms.is_some())
@@ -201,7 +197,7 @@ fn has_terms(spec: &LossSpec) -> bool {
 
 /// The reductions that the loss has.
 fn reductions(spec: &LossSpec) -> &'static [Reduction] {
-    if is_per_class(spec) {
+    if spec.is_per_class() {
         &[Reduction::None]
     } else if has_terms(spec) {
         &[Reduction::Mean]

@@ -90,7 +90,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
             });
             let options = Options { statistics, ..Options::new(reduction) };
             let [found, expected] = [&volume, &matrix.collect()].map(|inputs| evaluate(&loss, inputs, options));
-            let loss_by_row = if is_per_class(spec) { by_row(&found.loss) } else { found.loss.clone() };
+            let loss_by_row = if spec.is_per_class() { by_row(&found.loss) } else { found.loss.clone() };
             assert_eq!(loss_by_row, expected.loss, "{}", described(&loss));
             assert_eq!(by_row(&found.gradients[0].1), expected.gradients[0].1, "{}", described(&loss));
             let rest = |result: Evaluation| Evaluation { loss: vec![], shape: vec![], gradients: vec![], ..result };

@@ -11,6 +11,8 @@ pub(super) mod layout;
 mod panels;
 mod sorting;
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, Trials};
 use super::{Call, CallTensor, Extent, Role, Room, Statistic, finalize::Divisor};
 use crate::{
     DType, Error, Reduction, Tuning,
@@ -73,6 +75,24 @@ impl Room for AllPairs {
     fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
         let mines = self.anchors != Anchors::Softmax;
         mines.then(|| Extra::Mining(found.mining())).into_iter().collect()
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        // Tiles of one, four and two quads.
+        vec![
+            trials.arrangement(
+                &[23, 10],
+                &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[64, 1]],
+                &[&[3, 1], &[257, 3], &[1000, 1], &[1000, 2]],
+            ),
+            trials.arrangement(
+                &[23, 48],
+                &[&[17, 48], &[64, 128], &[6, 513]],
+                &[&[1, 48], &[1, 513], &[2, 128], &[257, 48], &[1000, 128], &[257, 513]],
+            ),
+            trials.arrangement(&[23, 24], &[&[2, 22], &[65, 23]], &[&[257, 24], &[1000, 21]]),
+        ]
     }
 }
 

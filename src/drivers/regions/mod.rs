@@ -5,6 +5,8 @@ pub(super) mod scores;
 
 use std::sync::Arc;
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, Trials};
 use super::{
     At, Binding, Call, Extent, Role, Room,
     finalize::{Divisor, Ending},
@@ -84,6 +86,38 @@ impl Room for Regions {
     fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
         let terms = self.terms.map(|terms| terms.names.into_iter().zip([found.pixel_term, found.score_term]));
         terms.into_iter().flatten().map(|(name, term)| Extra::Term(name, term)).collect()
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        // Every number of classes that fits into registers has kernels of its own.
+        let w = trials.lanes;
+        vec![
+            // Single pixels, planes and volumes, of odd and even sizes: around the part of a workgroup, and with many.
+            trials.arrangement(
+                &[2, 3, 7, 5],
+                &[&[5, 3], &[2, 3, 1], &[2, 3, 8 * w + 1], &[67, 3, 3]],
+                &[&[1030, 3], &[2, 3, 131, 77]],
+            ),
+            trials.arrangement(
+                &[2, 3, 7, 6],
+                &[&[2, 3, 4], &[3, 3, 2, 2, 3], &[33, 3, 2], &[2, 3, 64 * w + 2]],
+                &[&[4, 3, 64, 64], &[2, 3, 20, 21, 22]],
+            ),
+            trials.arrangement(&[3, 2, 12], &[&[1, 2, 8 * w], &[1, 2, 130, 77]], &[&[67, 2, 4]]),
+            trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]]),
+            // More classes than fit into registers, and enough pixels for each to be some sample's: without smoothing,
+            // f32 has no score for one of which only probabilities below its range are left.
+            trials.arrangement(
+                &[2, 21, 14, 15],
+                &[&[2, 40, 3], &[3, 40, 9 * w + 2]],
+                &[&[2, 25, 9, 7], &[1, 150, 40, 10]],
+            ),
+        ]
+        .into_iter()
+        .chain(trials.full.then(|| trials.arrangement(&[2, 8, 9, 7], &[&[4, 8, 63, 65]], &[])))
+        .chain(trials.full.then(|| trials.arrangement(&[2, 20, 3, 2], &[&[2, 20, 34, 31]], &[])))
+        .collect()
     }
 }
 

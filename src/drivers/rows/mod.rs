@@ -3,6 +3,8 @@
 mod glue;
 pub(super) mod layout;
 
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
     At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
     items::{self, Items, RECORDS},
@@ -82,6 +84,41 @@ impl Room for Rows {
 
     fn extras(&self, call: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
         call.signature.has_labels().then(|| Extra::Correct(found.correct())).into_iter().collect()
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        let w = trials.lanes;
+        let mut gaps = trials.arrangement(&[17, 9], &[], &[]);
+        gaps.middle.gap = 4;
+        // Of either parity.
+        for (shape, gap) in [([5, 10], 6), ([6, 7], 4), ([6, 7], 1), ([9, 64], 3), ([3, 300], 1), ([4, 301], 7)] {
+            gaps.others.push(TrialShape::with_gap(&shape, gap));
+        }
+        if trials.full {
+            // Whole quads.
+            gaps.others.push(TrialShape::with_gap(&[9, 64], 4));
+        }
+        let few: &[&[usize]] = &[&[1, 1], &[1, 2], &[2, 1], &[3, 3], &[65, 2], &[5, 10], &[2, 5, 1], &[257, 3]];
+        let many: &[&[usize]] = &[&[33, w.max(2) - 1], &[16, w + 1], &[2, 257], &[3, 20 * w + 1]];
+        let more: &[&[usize]] = &[&[3, 4099], &[4099, 7], &[7, 64 * w + 1], &[3, 50_257]];
+        vec![
+            trials.arrangement(&[17, 9], &[few, many].concat(), more),
+            // Whole quads.
+            trials.arrangement(
+                &[17, 12],
+                &[&[17, w], &[5, 68], &[7, 16 * w + 4]],
+                &[&[64, 1000], &[2, 32_000], &[2, 128_256], &[1, 262_144]],
+            ),
+            gaps,
+            // Classes apart, with odd and even distances.
+            trials.arrangement(
+                &[3, 7, 5],
+                &[&[2, 3, 5], &[1, 4, 3], &[2, 21, 9, 7]],
+                &[&[2, 10, 33, 31], &[1, 4099, 3]],
+            ),
+            trials.arrangement(&[3, 7, 6], &[&[1, 4, 2], &[3, 7, 4, 4]], &[&[2, 257, 6, 5]]),
+        ]
     }
 }
 

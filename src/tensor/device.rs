@@ -1,7 +1,8 @@
 //! Tensors in device memory.
 
+use super::{DType, HostTensor, TensorType};
 use crate::{
-    BufferSlice, DType, Error, Gpu, HostTensor, TensorType,
+    BufferSlice, Error, Gpu,
     gpu::readback::{self, Range},
 };
 

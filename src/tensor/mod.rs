@@ -1,0 +1,13 @@
+//! Tensors: their types, in host and in device memory, and by name.
+
+mod device;
+mod dtype;
+mod host;
+mod named;
+mod tensor_type;
+
+pub use device::Tensor;
+pub use dtype::{DType, Element};
+pub use host::HostTensor;
+pub use named::Named;
+pub use tensor_type::TensorType;
