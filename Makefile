@@ -35,7 +35,7 @@ demo: setup ## Lists the adapters, trains a classifier, segments a photograph an
 
 test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
-	cargo test --all-features
+	cargo test --all-features --no-fail-fast
 
 test-all: setup ## Runs the tests on adapters with all combinations, which takes longer (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu
