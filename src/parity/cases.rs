@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Effort, Report,
-    choices::{Choice, Results, Setting, arrangements, choices, has_reduction, other_values},
+    choices::{Choice, Setting, arrangements, choices, has_reduction, other_values},
     compare,
 };
 use crate::{
@@ -30,16 +30,12 @@ pub(super) struct Case {
     settings: Vec<Setting>,
     layout: TrialShape,
     reduction: Reduction,
-    upstream: Upstream,
+    /// The number that is an option; it multiplies the input.
+    upstream: f32,
+    /// Whether the input `upstream` is one value for all items.
+    shares_upstream: bool,
     statistics: Statistics,
     regime: Regime,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Upstream {
-    One,
-    Scalar,
-    PerItem,
 }
 
 impl fmt::Display for Case {
@@ -63,7 +59,7 @@ impl fmt::Display for Case {
             f.write_str(if given { text } else { "" })?;
         }
         let kept = if rows.cached { ", kept in workgroup memory" } else { "" };
-        write!(f, " upstream {:?}, {regime:?} values, {reduce} reduction, rows {}{kept}", self.upstream, rows.kernel)
+        write!(f, " upstream {}, {regime:?} values, {reduce} reduction, rows {}{kept}", self.upstream, rows.kernel)
     }
 }
 
@@ -184,15 +180,9 @@ impl Case {
         layout: &TrialShape,
         settings: &[Setting],
     ) -> Self {
-        let is_reduced = choice.results == Results::Reduced;
-        let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == is_reduced;
+        let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == choice.results.is_reduced();
         let reductions: Vec<Reduction> =
             Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
-        let upstream = match choice.results {
-            Results::EachWithUpstream => Upstream::PerItem,
-            Results::Each => Upstream::Scalar,
-            Results::Reduced => [Upstream::One, Upstream::Scalar][turn / reductions.len() % 2],
-        };
         let known = room(&spec.driver).statistics();
         let is_asked = |name| choice.statistics && known.iter().any(|statistic| statistic.name == name);
         let statistics = Statistics {
@@ -206,7 +196,9 @@ impl Case {
             layout: layout.clone(),
             // One further each time round, so that none of them always has the same regime.
             reduction: reductions[(turn + turn / reductions.len()) % reductions.len()],
-            upstream,
+            upstream: [1.0, -0.5][(turn / reductions.len()) % 2],
+            // Without one per class, the gradient of a softmax is 0.
+            shares_upstream: choice.results.is_reduced() || (!spec.is_per_class() && turn % 3 == 1),
             statistics,
             regime: regimes[round % regimes.len()],
             choice: choice.clone(),
@@ -218,8 +210,7 @@ impl Case {
     }
 
     fn options(&self) -> Options {
-        let upstream = if self.upstream == Upstream::One { 1.0 } else { -0.5 };
-        let statistics = self.statistics;
+        let Case { upstream, statistics, .. } = *self;
         Options { upstream, gradients: self.choice.gradients, statistics, ..Options::new(self.reduction) }
     }
 
@@ -257,7 +248,7 @@ impl Case {
         let rounding = f64::from(f32::EPSILON);
         let moved = inputs.iter().map(|(name, host)| {
             let moves = |input: &Input| input.differentiable || input.domain.resolve(&values) == Domain::Probability;
-            if !spec.input(name).is_some_and(moves) {
+            if host.dtype() == DType::I32 || !spec.input(name).is_some_and(moves) {
                 return Ok((name.to_string(), host.clone()));
             }
             // Towards 0, which no domain forbids.
@@ -283,14 +274,15 @@ impl Case {
         for input in spec.all_inputs() {
             let given = match input.name {
                 "weight" => self.choice.weighted,
-                "upstream" => self.upstream == Upstream::PerItem,
+                "upstream" => self.choice.results.has_upstream(),
                 _ => !input.optional || self.choice.optional,
             };
             if !given {
                 continue;
             }
             let input = input.as_indices.filter(|_| self.choice.indices).unwrap_or(input);
-            let shape = signature.shape_of(input);
+            let shape =
+                if input.name == "upstream" && self.shares_upstream { vec![1] } else { signature.shape_of(input) };
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
                 let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);

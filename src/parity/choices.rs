@@ -31,15 +31,24 @@ pub(super) struct Choice {
     pub compiled: Vec<(&'static str, Vec<String>)>,
 }
 
-/// What a call gives of the items' losses.
+/// What a call gives of the items' losses, and whether it has an upstream as an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Results {
-    /// Each, with an upstream value for each.
-    EachWithUpstream,
-    /// Each, with one upstream value.
     Each,
+    EachWithUpstream,
     /// One value of them all.
     Reduced,
+    ReducedWithUpstream,
+}
+
+impl Results {
+    pub fn is_reduced(self) -> bool {
+        matches!(self, Results::Reduced | Results::ReducedWithUpstream)
+    }
+
+    pub fn has_upstream(self) -> bool {
+        matches!(self, Results::EachWithUpstream | Results::ReducedWithUpstream)
+    }
 }
 
 /// How rows are shared out, and whether workgroup memory keeps them, as on GPUs.
@@ -127,8 +136,8 @@ fn results(spec: &LossSpec) -> &'static [Results] {
     match (has_reduction(spec, Reduction::None), has_reduction(spec, Reduction::Mean)) {
         // Such a loss is one per class of a softmax, whose gradient without one per class is 0.
         (true, false) => &[Results::EachWithUpstream],
-        (false, true) => &[Results::Reduced],
-        _ => &[Results::Reduced, Results::EachWithUpstream, Results::Each],
+        (false, true) => &[Results::Reduced, Results::ReducedWithUpstream],
+        _ => &[Results::Reduced, Results::EachWithUpstream, Results::Each, Results::ReducedWithUpstream],
     }
 }
 

@@ -58,7 +58,8 @@ fn evaluate_term(thread: Thread, partial: u32) {
     let mass = reduce_add(thread, own.y);
     if (thread.lane == 0u) {
         let is_empty = mass == 0.0;
-        let slope = select(call.term_scale / mass, 0.0, is_empty);
+        // A loss of two terms has one result, and one upstream for it.
+        let slope = select(call.term_scale / mass * load_upstream(0u), 0.0, is_empty);
         records[slopes_of(0u) + call.classes] = Region(vec2<f32>(slope, 0.0), 0.0);
         let mean = select(loss / mass, 0.0, is_empty && is_finite(loss));
         workspace.partials[partial] = Partial(mean, 0u, 0u, NOWHERE, 0u);
