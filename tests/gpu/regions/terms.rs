@@ -1,10 +1,15 @@
 //! The terms of the losses that are sums of two.
 
-use wgloss::{AnyLoss, Gpu, Loss, Reduction};
+use wgloss::{AnyLoss, DType, Gpu, HostTensor, Loss, Named, Reduction};
 
 use super::{
-    SHAPE, SUMS, TARGETS, Target, adapters, agreement::evaluated, described, device::uploaded, dice, given, gradient,
-    inputs::Inputs, least_reduced, loss,
+    SHAPE, SUMS, TARGETS, Target, adapters,
+    agreement::evaluated,
+    described,
+    device::uploaded,
+    dice, given, gradient,
+    inputs::{Inputs, tensor},
+    least_reduced, loss,
 };
 
 /// The inputs under the names that a loss of rows has for them.
@@ -75,6 +80,27 @@ fn without_weights_there_is_no_loss() {
                 let found = evaluated(gpu, &nothing, &given(&nothing, &SHAPE, target), Reduction::Mean);
                 assert_eq!((found.loss.item(), gradient(&found)), (0.0, vec![0.0; 30]), "{name} {target:?} on {gpu:?}");
                 assert!(found.terms().iter().all(|(_, &term)| term > 0.0), "{name} {target:?} on {gpu:?}");
+            }
+        }
+    }
+}
+
+/// An upstream may be a number on the device, as when a network's loss is a sum of several.
+#[test]
+fn an_input_upstream_multiplies_the_gradients_of_both_terms() {
+    let inputs = Named::new()
+        .with("prediction", HostTensor::new(&[0.0_f32, 1.0], [1, 2]).unwrap())
+        .with("target", HostTensor::new(&[0], [1]).unwrap());
+    for gpu in adapters::all() {
+        for name in SUMS {
+            let loss = loss(name, &[]);
+            let alone = evaluated(gpu, &loss, &inputs, Reduction::Mean);
+            for upstream in [0.0_f32, 1024.0, -0.5] {
+                let inputs = inputs.clone().with("upstream", tensor(&[upstream.into()], DType::F32, &[1]));
+                let found = evaluated(gpu, &loss, &inputs, Reduction::Mean);
+                let scaled: Vec<f64> = gradient(&alone).iter().map(|x| x * f64::from(upstream)).collect();
+                assert_eq!(gradient(&found), scaled, "{name} upstream {upstream} on {gpu:?}");
+                assert_eq!(found.loss, alone.loss, "{name} upstream {upstream} on {gpu:?}");
             }
         }
     }
