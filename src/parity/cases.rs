@@ -49,6 +49,7 @@ impl fmt::Display for Case {
         for (text, given) in [
             (" with gaps", layout.gap > 0),
             (" weighted", choice.weighted),
+            (" with an input upstream", choice.results.has_upstream()),
             (" with optional inputs", choice.optional),
             (" of indices", choice.indices),
             (" added", matches!(gradients, Gradients::Add { .. })),
