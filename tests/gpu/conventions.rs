@@ -75,6 +75,14 @@ fn nothing_in_gives_nothing_out() {
                         assert_eq!(gradient.ty(), inputs.get(name).unwrap().ty());
                     }
                 }
+                // What has values all the same is written: a gradient of 0 for what all items share.
+                let options = Options::new(reductions(&loss).last().unwrap());
+                let found = evaluated_in_the_callers_buffers(gpu, &loss, &inputs, options, Buffers::One, 0x40);
+                let values = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
+                assert!(
+                    values.chain(found.loss.to_f64()).all(|x| x == 0.0),
+                    "{loss:?} {shape:?} {options:?}: {found:?}"
+                );
             }
         }
     }

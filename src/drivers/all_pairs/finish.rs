@@ -4,7 +4,7 @@ use super::{Builder, Which, comparison::Unit, sorting::Lists};
 use crate::{
     Error, Reduction,
     drivers::{CallTensor, gradient_name},
-    kernel::{BLOCK, block},
+    kernel::{BLOCK, Block, block},
     spec::{Anchors, Shape, WEIGHT},
 };
 
@@ -22,9 +22,27 @@ impl Builder<'_> {
             divisor: self.divisor.known() as f32,
         };
         self.step(Which::Finalize, tuning, words, [1, 1, 1])?;
-        if !self.has_gradients() || rows == 0 {
+        if !self.has_gradients() {
             return Ok(());
         }
+        let scaled = block! {
+            scale: self.call.gradient_scale(self.divisor.known()) as f32,
+            measured: self.divisor.is_measured(),
+        };
+        if rows > 0 {
+            self.finish_rows(&scaled)?;
+        }
+        // A batch without rows has a gradient of its scale all the same, of 0.
+        for tensor in self.gradients(Shape::Scalar) {
+            let words = block! { elements: 1_u32 }.and(scaled.clone());
+            self.step(Which::StoreScale(tensor), self.tuning, words, [1, 1, 1])?;
+        }
+        Ok(())
+    }
+
+    /// The gradients of all rows.
+    fn finish_rows(&mut self, scaled: &Block) -> Result<(), Error> {
+        let rows = self.layout.rows;
         if self.anchors == Anchors::Hardest {
             self.gather_mined()?;
         }
@@ -38,10 +56,6 @@ impl Builder<'_> {
             };
             self.step(Which::Project, self.tuning, words, [workgroups, 1, 1])?;
         }
-        let scaled = block! {
-            scale: self.call.gradient_scale(self.divisor.known()) as f32,
-            measured: self.divisor.is_measured(),
-        };
         let (batch, dimensions) = (self.call.signature.batch, self.call.signature.row);
         let elements = batch * dimensions;
         for (number, tensor) in self.gradients(Shape::Embeddings).into_iter().enumerate() {
@@ -57,10 +71,6 @@ impl Builder<'_> {
                 quads: self.quads(),
             };
             self.step(Which::Finish(tensor), self.tuning, words.and(scaled.clone()), [workgroups, 1, 1])?;
-        }
-        for tensor in self.gradients(Shape::Scalar) {
-            let words = block! { elements: 1_u32 }.and(scaled.clone());
-            self.step(Which::StoreScale(tensor), self.tuning, words, [1, 1, 1])?;
         }
         Ok(())
     }
