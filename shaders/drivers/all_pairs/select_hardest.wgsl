@@ -57,14 +57,15 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let nan = vec2<f32>(nan_from(outcome.x), nan_from(outcome.y));
     outcome = select(outcome, nan, spoilt && is_item);
 
-    let weight = load_weight(row);
+    // An anchor that does not count hides what its weight is.
+    let weight = select(0.0, load_weight(row), is_item);
     if (thread.lane == 0u) {
         store_loss(row, weight * outcome.x);
         let is_known = is_item && !spoilt;
         store_hardest(row, select(-1, i32(positive), is_known), select(-1, i32(negative), is_known));
         let record = call.first_row + local;
         records[record].loss = weight * outcome.x;
-        records[record].mass = select(0.0, weight, is_item);
+        records[record].mass = weight;
         records[record].items[0] = u32(is_item);
         records[record].items[1] = 0u;
         records[record].triplets[0] = u32(is_item);

@@ -53,7 +53,8 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     var loss = share * reduce_add(thread, gap) + log1pf(others);
     loss = select(0.0, select(loss, nan_from(loss), spoilt), counts);
 
-    let weight = load_weight(row);
+    // An anchor that does not count hides what its weight is.
+    let weight = select(0.0, load_weight(row), counts);
     let inverse = 1.0 / (1.0 + others);
     var slope = 0.0;
     if (GRADIENTS) {
@@ -87,7 +88,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         store_loss(row, item_loss);
         let record = call.first_row + local;
         records[record].loss = item_loss;
-        records[record].mass = select(0.0, weight, counts && call.counts != 0u);
+        records[record].mass = select(0.0, weight, call.counts != 0u);
         records[record].slope = slope;
         records[record].items[0] = u32(counts && call.counts != 0u);
         records[record].items[1] = 0u;

@@ -2,6 +2,8 @@
 
 use wgloss::{DType, Error, Evaluation, Loss, Named, Options, Reduction};
 
+use crate::common::inputs::tensor;
+
 use super::{AnyLoss, Inputs, adapters, agreement::evaluated, embeddings, every_loss, inputs, is_sorted, labels, loss};
 
 fn all_finite(found: &Evaluation) -> bool {
@@ -54,6 +56,26 @@ fn without_positives_nothing_counts() {
                 assert_eq!(found.items, 0, "{loss:?}");
                 let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
                 assert!(gradients.chain(found.loss.to_f64()).all(|x| x == 0.0), "{loss:?} {found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_weight_of_an_anchor_that_does_not_count_stays_hidden() {
+    for gpu in adapters::all() {
+        for (loss, inputs) in labelled(&[0, 0, 1]).into_iter().filter(|(loss, _)| loss.spec().input("weight").is_some())
+        {
+            for reduction in reductions(&loss) {
+                let [expected, nan, infinite] = [1.0, f64::NAN, f64::INFINITY].map(|last| {
+                    let weight = tensor(&[1.0, 1.0, last], DType::F32, &[3]);
+                    evaluated(gpu, &loss, &inputs.clone().with("weight", weight), reduction)
+                });
+                assert!(all_finite(&expected), "{loss:?} {reduction}");
+                for found in [nan, infinite] {
+                    assert_eq!(found.loss, expected.loss, "{loss:?} {reduction}");
+                    assert_eq!(found.gradients, expected.gradients, "{loss:?} {reduction}");
+                }
             }
         }
     }
