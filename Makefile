@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint tint golden readme bench bench-peers
+.PHONY: help setup demo test test-all parity lint tint golden readme bench bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -38,7 +38,10 @@ test: setup ## Runs all tests, on every adapter found
 	cargo test --all-features --no-fail-fast
 
 test-all: setup ## Runs the tests on adapters with all combinations, which takes longer (see tests/README.md)
-	WGLOSS_TESTS=all cargo test --all-features --test gpu
+	WGLOSS_TESTS=all cargo test --all-features --test gpu -- --skip parity::
+
+parity: setup ## Holds every loss to the reference on every adapter in all cases (see tests/README.md)
+	WGLOSS_TESTS=all cargo test --all-features --test gpu parity::
 
 lint: ## Checks formatting, the width of lines, clippy's advice and the documentation
 	cargo fmt --check
