@@ -507,3 +507,20 @@ fn a_logit_of_minus_infinity_masks_its_class() {
         }
     }
 }
+
+/// Of many classes, none sure, what smoothing spreads over all of them is far more than each one's gradient.
+#[test]
+fn a_target_of_next_to_no_weight_keeps_the_digits_of_its_smoothed_gradient() {
+    const CLASSES: usize = 4096;
+    let loss = CrossEntropy { label_smoothing: 0.9, ..Default::default() };
+    let weights: Vec<f64> = (0..CLASSES).map(|class| if class == 7 { 1e-4 } else { 1.0 }).collect();
+    let inputs = Named::new()
+        .with("logits", tensor(&[0.5; CLASSES], DType::F32, &[1, CLASSES]))
+        .with("target", HostTensor::new(&[7], [1]).unwrap())
+        .with("class_weight", tensor(&weights, DType::F32, &[CLASSES]));
+    for turn in 0..KERNELS {
+        for gpu in kernels(turn) {
+            evaluated(gpu, &loss, &inputs, Reduction::Sum);
+        }
+    }
+}

@@ -37,8 +37,13 @@ fn row_outcome(row: Row) -> Outcome {
     let log_p = -gap - row.log_norm;
     // A row with every class masked has no logits to pull.
     let z_factor = select(2.0 * params.z_loss * lse, 0.0, row.state.first.maximum == LOWEST);
-    let others = sums.x - spread_of(row.target_weight, row.target_logit);
-    let target_gradient = mass * expm1f(log_p) + others + z_factor * expf(log_p);
+    // Either form is mass·p − share − own. The spread parts cancel in the first one where p is small, and may be far
+    // more than the rest if the target's weight is nearly 0; in the second one they do where p is nearly 1.
+    let p = expf(log_p);
+    let own = spread_of(row.target_weight, row.target_logit);
+    let sure = mass * expm1f(log_p) + (sums.x - own);
+    let unsure = share * expm1f(log_p) + (sums.x * p - own);
+    let target_gradient = select(unsure, sure, p > 0.5) + z_factor * p;
     return Outcome(loss, vec3<f32>(mass + z_factor, target_gradient, 0.0));
 }
 
