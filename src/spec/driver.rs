@@ -40,7 +40,7 @@ pub struct Rows {
 pub enum RowHooks {
     /// `class_sums` and `shift_sums`: two sums over the classes in the first walk.
     Sums,
-    /// `middle_sums`: three sums in a walk of their own, of what only the finished softmax tells.
+    /// `middle_sums`: four sums in a walk of their own, of what only the finished softmax tells.
     Middle,
     /// `distance_of`, `seen_logit` and `slope_of`: logits that the loss sees otherwise than they are stored.
     Logits,

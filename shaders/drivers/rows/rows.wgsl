@@ -46,7 +46,7 @@ struct Row {
     log_norm_ratio: f32,
     second_inverse_norm: f32,
     // The sums of `middle_sums`.
-    middle: vec3<f32>,
+    middle: vec4<f32>,
     // What the loss's gradient needs besides.
     factors: vec3<f32>,
 }
@@ -257,8 +257,9 @@ fn with_state(row: Row, state: State) -> Row {
     return known;
 }
 
-fn reduce_middle(thread: Thread, own: vec3<f32>) -> vec3<f32> {
-    return vec3<f32>(reduce_add(thread, own.x), reduce_add(thread, own.y), reduce_add(thread, own.z));
+fn reduce_middle(thread: Thread, own: vec4<f32>) -> vec4<f32> {
+    let low = vec2<f32>(reduce_add(thread, own.x), reduce_add(thread, own.y));
+    return vec4<f32>(low, reduce_add(thread, own.z), reduce_add(thread, own.w));
 }
 
 // What a lane has seen of rows, or with a row to all lanes, the workgroup.

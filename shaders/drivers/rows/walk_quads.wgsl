@@ -115,30 +115,38 @@ fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
     return total;
 }
 
-fn walk_few_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec3<f32> {
-    var total = vec3<f32>();
+fn walk_few_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f32> {
+    var total = vec4<f32>();
     for (var column = first + lane; column < end; column += lanes) {
         total += middle_sums(row, load_cell(row, column, kept_logit(row, column)));
     }
     return total;
 }
 
-fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec3<f32> {
+fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f32> {
     let step = 4u * lanes;
     let whole = whole_quads(row, first, end);
-    var total = vec3<f32>();
+    var total = vec4<f32>();
+    // Those since the last `BLOCK` blocks.
+    var blocks = vec4<f32>();
+    var count = 0u;
     if (!ALIGNED) {
         total = walk_few_middle(row, first, whole.x, lane, lanes) + walk_few_middle(row, whole.y, end, lane, lanes);
     }
     for (var block_start = whole.x + 4u * lane; block_start < whole.y; block_start += BLOCK * lanes) {
         let block_end = min(block_start + BLOCK * lanes, whole.y);
-        var block = vec3<f32>();
+        var block = vec4<f32>();
         for (var column = block_start; column < block_end; column += step) {
             let quad = kept_quad(row, column);
             block += (middle_sums(row, cell_in(quad, 0u)) + middle_sums(row, cell_in(quad, 1u)))
                 + (middle_sums(row, cell_in(quad, 2u)) + middle_sums(row, cell_in(quad, 3u)));
         }
-        total += block;
+        blocks += block;
+        count += 1u;
+        if (count % BLOCK == 0u) {
+            total += blocks;
+            blocks = vec4<f32>();
+        }
     }
-    return total;
+    return total + blocks;
 }

@@ -32,9 +32,15 @@ fn pair_of(row: Row, cell: Cell) -> Pair {
 }
 
 fn log_ratio(row: Row, cell: Cell) -> f32 {
-    // Differences of logits first: they are exact where teacher and student nearly agree.
-    let raw = (cell.second - cell.logit) - (row.state.second.maximum - row.state.first.maximum);
+    let raw = steps_apart(cell.second, row.state.second.maximum, cell.logit, row.state.first.maximum);
     return raw / params.temperature - row.log_norm_ratio;
+}
+
+// How much further it is from b to a than from d to c. Subtracted first is what is nearer: teacher and student where
+// they nearly agree, else the logits of either.
+fn steps_apart(a: f32, b: f32, c: f32, d: f32) -> f32 {
+    let agree = max(abs(a - c), abs(b - d)) < max(abs(a - b), abs(c - d));
+    return select((a - b) - (c - d), (a - c) - (b - d), agree);
 }
 
 // Where exp_excess and log_excess hold.
@@ -55,7 +61,7 @@ fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
     }
     if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
         let largest = largest_of(row);
-        return ((cell.logit - largest.logit) - (cell.second - largest.second)) / params.temperature;
+        return steps_apart(cell.logit, largest.logit, cell.second, largest.second) / params.temperature;
     }
     let d = log_ratio(row, cell) - rounding;
     let largest = log_ratio(row, largest_of(row)) - rounding;
@@ -66,9 +72,10 @@ fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
     return 0.5 * (softplus(largest) - softplus(d));
 }
 
-// The sums: the divergence, the mean of the derivatives over Q, and Σ P − Q, which is 0 but for the rounding of the
-// norms.
-fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
+// The sums: the divergence but for the last one's part, the mean of the derivatives over Q, Σ P − Q, which is 0 but for
+// the rounding of the norms, and what of that belongs to the divergence: many small terms, which a class that has
+// nearly all of the divergence would swallow.
+fn middle_sums(row: Row, cell: Cell) -> vec4<f32> {
     let pair = pair_of(row, cell);
     let near = abs(pair.d) < NEAR;
     let p_less_q = select(pair.p - pair.q, -pair.p * expm1f(-clamp(pair.d, -NEAR, NEAR)), near);
@@ -76,37 +83,37 @@ fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
         return masked_sums(row, cell, pair, p_less_q);
     }
     if (COMPILED_DIVERGENCE == DIVERGENCE_FORWARD) {
-        let far = pair.p * pair.d - p_less_q;
-        return vec3<f32>(select(far, pair.p * exp_excess(-pair.d), near), 0.0, p_less_q);
+        let divergence = pair.p * select(pair.d, exp_excess(-pair.d), near);
+        return vec4<f32>(divergence, 0.0, p_less_q, select(-p_less_q, 0.0, near));
     }
     let mean = pair.q * relative_derivative(row, cell, 0.0);
     if (COMPILED_DIVERGENCE == DIVERGENCE_REVERSE) {
-        let far = -pair.q * pair.d + p_less_q;
-        return vec3<f32>(select(far, pair.q * exp_excess(pair.d), near), mean, p_less_q);
+        let divergence = pair.q * select(-pair.d, exp_excess(pair.d), near);
+        return vec4<f32>(divergence, mean, p_less_q, select(p_less_q, 0.0, near));
     }
     // Near, p·(m/p − 1) and q·(m/q − 1) are added, whose sum is 0.
     let logs = log_middles(pair.d);
     let p_term = select(-pair.p * logs.x, pair.p * log_excess(0.5 * expm1f(-pair.d)), near);
     let q_term = select(-pair.q * logs.y, pair.q * log_excess(0.5 * expm1f(pair.d)), near);
-    return vec3<f32>(p_term + q_term, mean, p_less_q);
+    return vec4<f32>(p_term + q_term, mean, p_less_q, 0.0);
 }
 
 // Of a class that one of the two masks, or both.
-fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec3<f32> {
+fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec4<f32> {
     let infinity = bitcast<f32>(bitcast<u32>(min(cell.logit, cell.second)) & 0x7f800000u);
     let either = pair.p + pair.q;
     if (COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON) {
         let mean = select(pair.q * relative_derivative(row, cell, 0.0), 0.0, is_masked(cell.logit));
-        return vec3<f32>(either * LN2, mean, p_less_q);
+        return vec4<f32>(either * LN2, mean, p_less_q, 0.0);
     }
     let weighs = select(pair.q, pair.p, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
-    return vec3<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q);
+    return vec4<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q, 0.0);
 }
 
 fn row_outcome(row: Row) -> Outcome {
     let factor = params.temperature * params.temperature
         * select(1.0, 0.5, COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON);
-    return Outcome(factor * row.middle.x, vec3<f32>());
+    return Outcome(factor * (row.middle.x + row.middle.w), vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {

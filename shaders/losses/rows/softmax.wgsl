@@ -7,9 +7,9 @@ fn relative_upstream(row: Row, cell: Cell, upstream: f32) -> f32 {
     return select(cell.second - upstream, 0.0, cell.column == row.state.first.column);
 }
 
-fn middle_sums(row: Row, cell: Cell) -> vec3<f32> {
+fn middle_sums(row: Row, cell: Cell) -> vec4<f32> {
     let upstream = relative_upstream(row, cell, largest_of(row).second);
-    return vec3<f32>(upstream * exact_probability_of(row, cell), 0.0, 0.0);
+    return vec4<f32>(upstream * exact_probability_of(row, cell), 0.0, 0.0, 0.0);
 }
 
 fn row_outcome(row: Row) -> Outcome {
