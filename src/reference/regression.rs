@@ -83,7 +83,8 @@ pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
 pub fn gaussian_nll(item: &Item<'_>, values: &Values) -> Term {
     let (e, v) = (error(item), item["variance"].max(values.number("eps")));
     let constant = if values.flag("full") { 0.5 * (2.0 * PI).ln() } else { 0.0 };
-    Term::new(0.5 * (v.ln() + e * e / v) + constant, [e / v, 0.5 * (1.0 - e * e / v) / v])
+    let term = Term::new(0.5 * (v.ln() + e * e / v) + constant, [e / v, 0.5 * (1.0 - e * e / v) / v]);
+    term.of_gradient_magnitudes([(e / v).abs(), 0.5 * (1.0 + e * e / v) / v])
 }
 
 fn error(item: &Item<'_>) -> f64 {

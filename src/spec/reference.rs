@@ -127,6 +127,11 @@ impl Term {
         Term { magnitude: Some(magnitude), ..self }
     }
 
+    /// The term with the magnitudes of what the gradient of each input is a difference of.
+    pub fn of_gradient_magnitudes(self, magnitudes: impl Into<Vec<f64>>) -> Self {
+        Term { gradient_magnitudes: magnitudes.into(), ..self }
+    }
+
     /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
     pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
         Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new() }
