@@ -170,7 +170,7 @@ fn loss_of_batches(gpu: &Gpu, loss: &AnyLoss, batch_size: usize) -> Result<GpuLo
     let logits = TensorType::new(DType::F32, [batch_size, CLASSES]);
     let target = match loss.spec().inputs[1].kind {
         Kind::Index => TensorType::new(DType::I32, [batch_size]),
-        Kind::Float | Kind::Label => logits.clone(),
+        Kind::Float | Kind::Label | Kind::Mask => logits.clone(),
     };
     // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
     // batch size.

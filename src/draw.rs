@@ -56,6 +56,13 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
             }
         }
         Domain::Similar => f64::from(u8::from(rng.bool())),
+        Domain::Mask => {
+            if rng.u8(..4) == 0 {
+                0.0
+            } else {
+                1.0
+            }
+        }
         Domain::Class | Domain::Label | Domain::Activated | Domain::TargetBox | Domain::Where(..) => {
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }

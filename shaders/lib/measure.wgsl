@@ -1,4 +1,4 @@
-// What a mean of boxes or pairs divides by where it is weighted.
+// What a mean of boxes or pairs divides by, where it is weighted or items are left out.
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
@@ -10,7 +10,8 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let block_end = min(block + BLOCK * stride, end);
         var block_total = 0.0;
         for (var index = block + thread.lane; index < block_end; index += stride) {
-            block_total += load_weight(index);
+            let share = select(1.0, load_weight(index), call.weighted != 0u);
+            block_total += select(0.0, share, is_kept(index));
         }
         total += block_total;
     }

@@ -161,7 +161,7 @@ fn kind(input: &Input) -> String {
     let kind = |input: &Input| match input.kind {
         Kind::Float => "float",
         Kind::Index => "index",
-        Kind::Label => "float or index",
+        Kind::Label | Kind::Mask => "float or index",
     };
     in_each_form(input, kind)
 }

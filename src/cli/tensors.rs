@@ -96,13 +96,19 @@ fn convert<'a>(
     let is_target = !input.differentiable && !input.optional;
     let shape = view.shape();
     match (input.kind, view.dtype()) {
-        (Kind::Float | Kind::Label, Dtype::F32) => Ok((HostTensor::from_bytes(DType::F32, shape, view.data())?, None)),
-        (Kind::Float | Kind::Label, Dtype::F16) => Ok((HostTensor::from_bytes(DType::F16, shape, view.data())?, None)),
-        (Kind::Float | Kind::Label, Dtype::BF16) => {
+        (Kind::Float | Kind::Label | Kind::Mask, Dtype::F32) => {
+            Ok((HostTensor::from_bytes(DType::F32, shape, view.data())?, None))
+        }
+        (Kind::Float | Kind::Label | Kind::Mask, Dtype::F16) => {
+            Ok((HostTensor::from_bytes(DType::F16, shape, view.data())?, None))
+        }
+        (Kind::Float | Kind::Label | Kind::Mask, Dtype::BF16) => {
             Ok((HostTensor::from_bytes(DType::BF16, shape, view.data())?, None))
         }
-        (Kind::Index | Kind::Label, Dtype::I32) => Ok((HostTensor::from_bytes(DType::I32, shape, view.data())?, None)),
-        (Kind::Float | Kind::Label, Dtype::F64) => {
+        (Kind::Index | Kind::Label | Kind::Mask, Dtype::I32) => {
+            Ok((HostTensor::from_bytes(DType::I32, shape, view.data())?, None))
+        }
+        (Kind::Float | Kind::Label | Kind::Mask, Dtype::F64) => {
             let (elements, _) = view.data().as_chunks();
             let values: Vec<f64> = elements.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
             let overflowing = values.iter().filter(|x| x.is_finite() && (**x as f32).is_infinite()).count();
@@ -122,7 +128,7 @@ fn convert<'a>(
             let values: Vec<f64> = labels.iter().map(|&label| label as f64).collect();
             Ok((HostTensor::rounded(&values, DType::F32, shape)?, (rounded > 0).then_some(notice)))
         }
-        (Kind::Index, Dtype::U8 | Dtype::I64) | (Kind::Label, Dtype::BOOL | Dtype::U8 | Dtype::I64) => {
+        (Kind::Index, Dtype::U8 | Dtype::I64) | (Kind::Label | Kind::Mask, Dtype::BOOL | Dtype::U8 | Dtype::I64) => {
             let mut bytes = Vec::with_capacity(4 * shape.iter().product::<usize>());
             for (index, value) in integers(view).into_iter().enumerate() {
                 let (loss, tensor) = (spec.name, input.name);
@@ -133,7 +139,7 @@ fn convert<'a>(
         }
         (kind, found) => {
             let expected = match kind {
-                Kind::Label => "F32, F16, BF16, F64, I32, I64, U8 or BOOL",
+                Kind::Label | Kind::Mask => "F32, F16, BF16, F64, I32, I64, U8 or BOOL",
                 Kind::Float if is_target => "F32, F16, BF16, F64, I32, I64, U8 or BOOL",
                 Kind::Float => "F32, F16, BF16 or F64",
                 Kind::Index => "I32, I64 or U8",

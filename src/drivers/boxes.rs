@@ -3,7 +3,7 @@
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
-    Binding, Call, CallTensor, Extent, Room, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Room, gradient_view, input_view, is_kept,
     items::{self, Items},
     load_optional, view, views_of,
 };
@@ -87,6 +87,7 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     for input in call.spec().inputs.iter().filter(|input| input.shape == Shape::Boxes) {
         glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name));
     }
+    is_kept(&mut glue, views);
     load_optional(&mut glue, views, &WEIGHT);
     load_optional(&mut glue, views, &UPSTREAM);
     glue.store("loss", "f32", view(views, "loss_of_item"));

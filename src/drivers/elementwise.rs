@@ -8,13 +8,13 @@ use super::{
     view, views_of,
 };
 use crate::{
-    Error,
+    DType, Error,
     kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
     },
-    spec::{Domain, Input, Shape, Values, WEIGHT, shader_file},
+    spec::{Domain, Input, MASK, Shape, UPSTREAM, Values, WEIGHT, shader_file},
 };
 
 /// The driver of elementwise losses.
@@ -99,9 +99,10 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.declare(&format!("alias Outcomes = mat{outcomes}x4<f32>;"));
     glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
 
-    for input in spec.all_inputs() {
+    for input in spec.inputs.iter().chain([&UPSTREAM]) {
         load_quad_of(&mut glue, views, input);
     }
+    are_kept(&mut glue, input_view(views, MASK.name));
     let loaded = list(&hooked, |input| format!("load_{}(quad)", input.name));
     glue.function("load_items(quad: u32) -> Items", &format!("Items({loaded})"));
     let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| format!("items[{place}].{part}")));
@@ -130,6 +131,17 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.function("in_domain(items: Items) -> vec4<bool>", &format!("vec4<bool>({checks})"));
     store_outcomes(&mut glue, call, views);
     glue
+}
+
+/// `are_kept(quad)`: which of four items the mask keeps.
+fn are_kept(glue: &mut Glue, mask: Option<&TensorView>) {
+    let kept = mask.map(|mask| match mask.dtype() {
+        Some(DType::I32) => format!("{} != vec4<i32>()", mask.quad()),
+        // Told by bits: of a comparison compilers may assume that it sees no NaN.
+        _ => format!("unsigned_bits_of({}) != vec4<u32>()", mask.quad()),
+    });
+    glue.declare(&format!("const MASKED: bool = {};", kept.is_some()));
+    glue.function("are_kept(quad: u32) -> vec4<bool>", kept.as_deref().unwrap_or("vec4<bool>(true)"));
 }
 
 /// `load_<input>(quad)`: four values of an input; 1 where it was left out.

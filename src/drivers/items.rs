@@ -104,6 +104,7 @@ impl<'a> Items<'a> {
             first_partial: chunk.first_partial,
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
             measured: self.divisor.is_measured(),
+            weighted: self.call.options.reduction == Reduction::WeightedMean,
             upstream_stride: self.call.upstream_stride(),
         }
     }
@@ -207,14 +208,14 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     call.tensors().into_iter().map(operand).collect()
 }
 
-/// What a mean divides by: items may be ignored, and weights are on the device.
+/// What a mean divides by: items may be ignored or left out, and weights are on the device.
 pub(crate) fn divisor(call: &Call<'_>) -> Divisor {
-    let has_labels = call.signature.has_labels();
+    let may_leave_out = call.signature.has_labels() || call.signature.is_masked();
     let is_measured = match call.options.reduction {
         Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
         Reduction::BatchMean => return Divisor::Known(call.signature.batch as f64),
-        Reduction::Mean => has_labels,
-        Reduction::WeightedMean => has_labels || call.dtype(WEIGHT.name).is_some(),
+        Reduction::Mean => may_leave_out,
+        Reduction::WeightedMean => may_leave_out || call.dtype(WEIGHT.name).is_some(),
     };
     if is_measured { Divisor::Measured } else { Divisor::Known(call.signature.items as f64) }
 }

@@ -26,7 +26,7 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Glue, TensorView},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    spec::{Driver, Input, LossSpec, UPSTREAM, Values},
+    spec::{Driver, Input, LossSpec, MASK, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.
@@ -287,6 +287,17 @@ fn gradient_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorV
 fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input) {
     let index = if input.name == UPSTREAM.name { "(index * call.upstream_stride)" } else { "index" };
     glue.load(input.name, "f32", input_view(views, input.name), index, "1.0");
+}
+
+/// `is_kept(index)`: whether an item is not left out by the mask.
+fn is_kept(glue: &mut Glue, views: &[TensorView]) {
+    let mask = input_view(views, MASK.name);
+    let kept = mask.map(|mask| match mask.dtype() {
+        Some(DType::I32) => format!("{} != 0", mask.element("index")),
+        // Told by bits: of a comparison compilers may assume that it sees no NaN.
+        _ => format!("(bitcast<u32>({}) << 1u) != 0u", mask.element("index")),
+    });
+    glue.function("is_kept(index: u32) -> bool", kept.as_deref().unwrap_or("true"));
 }
 
 /// `is_ignored(label)`: whether a class index says that its item is left out.

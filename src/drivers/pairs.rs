@@ -5,7 +5,7 @@ use super::trials::{Arrangement, Trials};
 use super::{
     Binding, Call, CallTensor, Extent, Room,
     elementwise::domain_check,
-    gradient_view, input_view,
+    gradient_view, input_view, is_kept,
     items::{self, Items, workgroup_iterations},
     load_optional, view, views_of,
 };
@@ -147,6 +147,7 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let is_label = label.and_then(|label| domain_check(label.domain, "label"));
     glue.function("is_label(label: f32) -> bool", is_label.as_deref().unwrap_or("true"));
     glue.load("label", "f32", label.and_then(|label| input_view(views, label.name)), "index", "1.0");
+    is_kept(&mut glue, views);
     load_optional(&mut glue, views, &WEIGHT);
     load_optional(&mut glue, views, &UPSTREAM);
     glue.store("loss", "f32", view(views, "loss_of_item"));

@@ -4,7 +4,7 @@
 use super::room;
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType,
-    spec::{Input, Kind, LossSpec, Shape, Values},
+    spec::{Input, Kind, LossSpec, MASK, Shape, Values},
 };
 
 /// What a first input's shape amounts to for a driver.
@@ -159,7 +159,7 @@ impl Signature {
         let (fits, kind) = match input.kind {
             Kind::Float => (ty.dtype.is_float(), "f32, f16 or bf16"),
             Kind::Index => (ty.dtype == DType::I32, "i32"),
-            Kind::Label => (true, "f32, f16, bf16 or i32"),
+            Kind::Label | Kind::Mask => (true, "f32, f16, bf16 or i32"),
         };
         let kind = if input.as_indices.is_some() { "f32, f16, bf16 or i32" } else { kind };
         if !fits {
@@ -192,6 +192,11 @@ impl Signature {
     /// Whether each item has a class index.
     pub(crate) fn has_labels(&self) -> bool {
         self.inputs.iter().any(|(input, _)| input.kind == Kind::Index)
+    }
+
+    /// Whether items may be left out.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.input(MASK.name).is_some()
     }
 
     /// How many values an unreduced result has.

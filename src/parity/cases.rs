@@ -49,6 +49,7 @@ impl fmt::Display for Case {
         for (text, given) in [
             (" with gaps", layout.gap > 0),
             (" weighted", choice.weighted),
+            (" masked", choice.masked),
             (" with an input upstream", choice.results.has_upstream()),
             (" with optional inputs", choice.optional),
             (" of indices", choice.indices),
@@ -281,6 +282,7 @@ impl Case {
         for input in spec.all_inputs() {
             let given = match input.name {
                 "weight" => self.choice.weighted,
+                "mask" => self.choice.masked,
                 "upstream" => self.choice.results.has_upstream(),
                 _ => !input.optional || self.choice.optional,
             };
@@ -303,7 +305,8 @@ impl Case {
                 } else {
                     (0..length).map(|_| class(&mut rng)).collect()
                 };
-                HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
+                let labels: Vec<f64> = labels.into_iter().map(f64::from).collect();
+                of_values(&labels, DType::I32, &shape)?
             } else {
                 let domain = input.domain.resolve(&values);
                 // Only logits are shifted: what comes after them knows nothing of it.
@@ -321,20 +324,19 @@ impl Case {
                     Shape::Scalar => vec![draw(domain, Regime::Small, None, &mut rng)],
                     _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
                 };
-                match input.kind {
-                    Kind::Label if self.choice.indices => {
-                        let labels: Vec<i32> = drawn.iter().map(|&label| label as i32).collect();
-                        HostTensor::from_bytes(DType::I32, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&labels))?
-                    }
-                    _ => HostTensor::rounded(&drawn, self.choice.dtype, shape)?,
-                }
+                let takes_indices = matches!(input.kind, Kind::Label | Kind::Mask);
+                let dtype = if takes_indices && self.choice.indices { DType::I32 } else { self.choice.dtype };
+                of_values(&drawn, dtype, &shape)?
             };
             if first.is_empty() {
                 first = host.to_f64();
             }
             inputs = inputs.with(input.name, host);
         }
-        Ok(inputs)
+        Ok(match inputs.get("mask").map(HostTensor::to_f64) {
+            Some(mask) => poisoned(&inputs, spec, &signature, &mask)?,
+            None => inputs,
+        })
     }
 
     fn expected(
@@ -425,6 +427,57 @@ impl Case {
     }
 }
 
+/// The inputs with NaN, or a class that is none, in all that belongs to items which the mask leaves out.
+fn poisoned(
+    inputs: &Named<HostTensor<'static>>,
+    spec: &LossSpec,
+    signature: &Signature,
+    mask: &[f64],
+) -> Result<Named<HostTensor<'static>>, Error> {
+    // Rows of two views are items of their own, those of the second view behind those of the first.
+    let mut views = 0;
+    let mut poison = |(name, host): (&str, &HostTensor<'static>)| {
+        let shape = spec.input(name).map(|input| input.given_as(host.dtype()).shape);
+        let of_rows = (signature.row as usize, signature.class_stride as usize);
+        let has_each = host.ty().elements() > 1 && spec.regions().is_none();
+        let (row, stride) = match shape {
+            _ if name == "mask" => return Ok((name.to_string(), host.clone())),
+            Some(Shape::Items) => (1, 1),
+            Some(Shape::Rows) => of_rows,
+            Some(Shape::Boxes | Shape::Embeddings) => (of_rows.0, 1),
+            Some(Shape::OneOrItems) if has_each => {
+                if spec.is_per_class() {
+                    of_rows
+                } else {
+                    (1, 1)
+                }
+            }
+            _ => return Ok((name.to_string(), host.clone())),
+        };
+        let mut values = host.to_f64();
+        let is_view = shape == Some(Shape::Embeddings) && values.len() < mask.len() * row;
+        let first_item = if is_view { views * (values.len() / row) } else { 0 };
+        views += usize::from(is_view);
+        for (element, value) in values.iter_mut().enumerate() {
+            let item = first_item + element / (row * stride) * stride + element % stride;
+            if mask[item] == 0.0 {
+                *value = if host.dtype() == DType::I32 { -7.0 } else { f64::NAN };
+            }
+        }
+        Ok((name.to_string(), of_values(&values, host.dtype(), host.shape())?))
+    };
+    inputs.iter().map(&mut poison).collect()
+}
+
+/// A tensor of values, rounded to floats or whole already.
+fn of_values(values: &[f64], dtype: DType, shape: &[usize]) -> Result<HostTensor<'static>, Error> {
+    if dtype.is_float() {
+        return HostTensor::rounded(values, dtype, shape);
+    }
+    let whole: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    HostTensor::from_bytes(dtype, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&whole))
+}
+
 /// All elements of a tensor, those in gaps included.
 fn flat(gpu: &Gpu, tensor: &Tensor) -> Tensor {
     let ty = TensorType::new(tensor.dtype(), [tensor.ty().extent() as usize]);
@@ -460,10 +513,11 @@ mod tests {
 
     /// What makes a kernel, as texts: first how tensors lie, then the storage type, then all else.
     fn factors(choice: &Choice) -> Vec<String> {
-        let Choice { arrangement, dtype, gradients, results, weighted, optional, indices, statistics, .. } = choice;
+        let Choice { arrangement, dtype, gradients, results, weighted, masked, .. } = choice;
+        let Choice { optional, indices, statistics, .. } = choice;
         let mut factors = vec![arrangement.to_string(), dtype.to_string()];
         factors.extend([format!("{gradients:?}"), format!("{results:?}")]);
-        factors.extend([weighted, optional, indices, statistics].map(ToString::to_string));
+        factors.extend([weighted, masked, optional, indices, statistics].map(ToString::to_string));
         factors.extend([choice.reduce.to_string(), format!("{:?}", choice.rows)]);
         factors.extend(choice.compiled.iter().map(|(_, values)| values.join(" or ")));
         factors
@@ -489,7 +543,7 @@ mod tests {
     fn choices_are_few() {
         for spec in ALL {
             let found = choices(spec, TUNING, Effort::Quick).len();
-            assert!((12..=20).contains(&found), "{} has {found}", spec.name);
+            assert!((12..=22).contains(&found), "{} has {found}", spec.name);
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Choice {
     pub gradients: Gradients,
     pub results: Results,
     pub weighted: bool,
+    /// Whether some items are left out.
+    pub masked: bool,
     /// Whether the optional inputs of the loss itself are given.
     pub optional: bool,
     /// Whether class indices are given where a value for each class may be too, and i32 where labels may be floats.
@@ -92,6 +94,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let has_statistics = !room(&spec.driver).statistics().is_empty();
     let has = [
         spec.input("weight").is_some(),
+        spec.input("mask").is_some(),
         spec.inputs.iter().any(is_own_optional),
         spec.inputs.iter().any(may_be_indices),
         has_statistics,
@@ -110,7 +113,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     };
     let choice = |levels: Vec<usize>| {
         let compiled =
-            compiled.iter().zip(&levels[10..]).map(|((name, values), &level)| (*name, values[level].clone()));
+            compiled.iter().zip(&levels[11..]).map(|((name, values), &level)| (*name, values[level].clone()));
         Choice {
             arrangement: levels[0],
             reduce: reductions[levels[1]],
@@ -119,9 +122,10 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
             gradients: GRADIENTS[levels[4]],
             results: results[levels[5]],
             weighted: levels[6] == 1,
-            optional: levels[7] == 1,
-            indices: levels[8] == 1,
-            statistics: levels[9] == 1,
+            masked: levels[7] == 1,
+            optional: levels[8] == 1,
+            indices: levels[9] == 1,
+            statistics: levels[10] == 1,
             compiled: compiled.collect(),
         }
     };

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Call, Evaluation, dot, reciprocal};
+use super::{Call, Evaluation, dot, reciprocal, weighed};
 use crate::{
     Error, Gradients, Hardest, Mining, Options, Reduction,
     spec::{Anchor, AnchorTerm, Anchors, Distance, Relation, Shape, Values},
@@ -62,6 +62,9 @@ pub(super) fn evaluate(
         }
         scale_gradient += by_scale;
         scale_magnitude += by_scale.abs();
+    }
+    for (place, pulled) in pulled.iter_mut().enumerate().filter(|(place, _)| !call.is_kept(place % items)) {
+        *pulled = Pulled::nothing(rows[place].x.len());
     }
     let (mut gradients, mut gradient_magnitudes) = (Vec::new(), Vec::new());
     let mut parts =
@@ -133,9 +136,9 @@ impl Compared {
             Relation::Views => other == (item + others.len() / 2) % others.len(),
             Relation::Paired | Relation::PairedBothWays => other == item,
         };
-        let is_self = |other: &usize| others.start + other == row;
+        let is_compared = |other: &usize| others.start + other != row && call.is_kept(item) && call.is_kept(*other);
         let (positives, negatives): (Vec<usize>, Vec<usize>) =
-            (0..others.len()).filter(|other| !is_self(other)).partition(|&other| belongs(other));
+            (0..others.len()).filter(is_compared).partition(|&other| belongs(other));
         let values: Vec<f64> = rows[others.clone()].iter().map(|other| comparison.value(&rows[row], other)).collect();
         let term = loss(&Anchor { values: &values, positives: &positives, negatives: &negatives }, &call.values);
         Compared { item, row, others: others.clone(), values, positives, negatives, term }
@@ -279,7 +282,7 @@ impl Pulled {
     }
 
     fn gradient(&self, row: &Row) -> Vec<f64> {
-        self.sum.iter().zip(row.x).map(|(sum, x)| sum - self.along * x).collect()
+        self.sum.iter().zip(row.x).map(|(sum, &x)| sum - weighed(self.along, x)).collect()
     }
 
     /// The largest magnitude before the difference, which may be far below.

@@ -46,7 +46,7 @@ use std::ops::Range;
 
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
-    spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
+    spec::{Column, Domain, Input, Kind, MASK, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
 
 /// What [`evaluate`] gives.
@@ -93,6 +93,7 @@ pub struct Evaluation {
 
 /// The loss and its gradients in f64.
 ///
+/// An item that the `mask` leaves out is not looked at.
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
 /// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
 /// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
@@ -177,6 +178,7 @@ struct Call {
     /// The loss's own inputs, in the order of the spec.
     inputs: Vec<Column>,
     weight: Column,
+    mask: Column,
     upstream: Column,
 }
 
@@ -209,14 +211,14 @@ impl Call {
             column(input, tensor, &values, &signature)
         };
         let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
-        let (weight, upstream) = (column_of(&WEIGHT), column_of(&UPSTREAM));
-        Ok(Call { reference: spec.reference, values, signature, inputs, weight, upstream })
+        let (weight, mask, upstream) = (column_of(&WEIGHT), column_of(&MASK), column_of(&UPSTREAM));
+        Ok(Call { reference: spec.reference, values, signature, inputs, weight, mask, upstream })
     }
 
     /// The indices of the items that count.
     fn counted(&self) -> Result<Vec<usize>, Error> {
         let (mut counted, mut count, mut first) = (Vec::new(), 0, None);
-        for item in self.items().filter(|&item| !self.is_ignored(item)) {
+        for item in self.items().filter(|&item| self.is_kept(item) && !self.is_ignored(item)) {
             match self.out_of_range(item) {
                 0 => counted.push(item),
                 bad => {
@@ -229,6 +231,10 @@ impl Call {
             None => Ok(counted),
             Some(first) => Err(Error::target(self.values.spec(), count, first)),
         }
+    }
+
+    fn is_kept(&self, item: usize) -> bool {
+        self.mask.at(item) != 0.0
     }
 
     fn is_ignored(&self, item: usize) -> bool {

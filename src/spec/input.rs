@@ -63,6 +63,11 @@ pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("ups
 /// One weight per item: multiplies the item's loss and gradient.
 pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
 
+/// Which items are there, of any storage type: an item whose value is 0 is left out. It does not count, nothing of it
+/// is checked, nothing of it, not even a NaN, reaches anything else, and its gradients are 0. Of whole batches a row is
+/// left out as an anchor and as what anchors are compared with. Every loss takes it.
+pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input::optional("mask", Shape::Items) };
+
 /// One weight per class.
 pub const CLASS_WEIGHT: Input =
     Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
@@ -76,6 +81,8 @@ pub enum Kind {
     Index,
     /// Labels: floating values or i32.
     Label,
+    /// What is there, and 0 for what is not: floating values or i32.
+    Mask,
 }
 
 /// The shape an input must have, in terms of the loss's first input.
@@ -131,6 +138,8 @@ pub enum Domain {
     Similar,
     /// Any whole number: rows of the same one belong together.
     Label,
+    /// Anything: 0 leaves an item out.
+    Mask,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
     /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
@@ -182,6 +191,7 @@ impl fmt::Display for Domain {
             Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
             Domain::Similar => "0 or 1",
             Domain::Label => "any label",
+            Domain::Mask => "0 leaves the item out",
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

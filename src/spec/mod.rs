@@ -49,14 +49,14 @@ pub struct LossSpec {
 }
 
 impl LossSpec {
-    /// The inputs with the given name, [`UPSTREAM`] included, which every loss takes.
+    /// The input with the given name, [`MASK`] and [`UPSTREAM`] included, which every loss takes.
     pub fn input(&self, name: &str) -> Option<&'static Input> {
         self.all_inputs().find(|input| input.name == name)
     }
 
-    /// The inputs of the loss followed by [`UPSTREAM`].
+    /// The inputs of the loss followed by [`MASK`] and [`UPSTREAM`].
     pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
-        self.inputs.iter().chain(std::iter::once(&UPSTREAM))
+        self.inputs.iter().chain([&MASK, &UPSTREAM])
     }
 
     /// The inputs that have a gradient.

@@ -129,7 +129,8 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 false => tensor(&[1.0; 17], dtype, &[17]),
             };
             let good = good.with("upstream", upstream);
-            for input in loss.spec().all_inputs().filter(|input| input.domain != Domain::Class) {
+            for input in loss.spec().all_inputs().filter(|input| ![Domain::Class, Domain::Mask].contains(&input.domain))
+            {
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
                 let poisons = match domain(&loss, input) {

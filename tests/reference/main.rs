@@ -235,7 +235,7 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
         Domain::LogProbability => on_grid(-128, -4),
         Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
-        Domain::Similar => rng.choice([0.0, 1.0]).unwrap_or_default(),
+        Domain::Similar | Domain::Mask => rng.choice([0.0, 1.0]).unwrap_or_default(),
         Domain::Label => f64::from(rng.i32(0..2)),
         Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
             (Some(ignored), 0) => f64::from(ignored),
@@ -271,7 +271,7 @@ fn inputs_for(
             let elements = shape.iter().product();
             let values: Vec<f64> = (0..elements).map(|index| draw(&mut rng, loss, input, index)).collect();
             let tensor = match input.kind {
-                Kind::Float | Kind::Label => tensor(&values, &shape),
+                Kind::Float | Kind::Label | Kind::Mask => tensor(&values, &shape),
                 Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &shape),
             };
             (input.name.to_string(), tensor)

@@ -83,7 +83,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
                 let values = if given.shape() == VOLUME { by_row(&given.to_f64()) } else { given.to_f64() };
                 let shape = shape_of(&loss, MATRIX, input, reduction);
                 let tensor = match input.kind {
-                    Kind::Float | Kind::Label => tensor(&values, &shape),
+                    Kind::Float | Kind::Label | Kind::Mask => tensor(&values, &shape),
                     Kind::Index => classes(&values.iter().map(|&x| x as i32).collect::<Vec<_>>(), &shape),
                 };
                 (input.name.to_string(), tensor)

@@ -5,6 +5,9 @@
 
 fn gradient_of(element: u32) -> f32 {
     let row = call.first_row + element / call.dimensions;
+    if (!is_kept(call.first_item + element / call.dimensions)) {
+        return 0.0;
+    }
     let dimension = element % call.dimensions;
     let place = row * call.quads + dimension / 4u;
     var value = sums[place][dimension % 4u];

@@ -99,13 +99,14 @@ const REDUCED: bool = true;
 // A label, a weight, an upstream (or one for all) and a loss an anchor.
 @group(0) @binding(11) var<storage, read> input_labels: array<i32>;
 @group(0) @binding(12) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(13) var<storage, read> input_upstream: array<f32>;
-@group(0) @binding(14) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(13) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(14) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(15) var<storage, read_write> loss_of_item: array<f32>;
 // The columns that an anchor has mined, where they are asked for; −1 for none.
-@group(0) @binding(15) var<storage, read_write> hardest_positive: array<i32>;
-@group(0) @binding(16) var<storage, read_write> hardest_negative: array<i32>;
+@group(0) @binding(16) var<storage, read_write> hardest_positive: array<i32>;
+@group(0) @binding(17) var<storage, read_write> hardest_negative: array<i32>;
 // The result, one value. Where each anchor keeps its loss, those are bound and stay as they are.
-@group(0) @binding(17) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(18) var<storage, read_write> loss: array<f32>;
 
 // An element of the input that is loaded.
 fn load_element(index: u32) -> f32 {
@@ -120,6 +121,11 @@ fn value_scale() -> f32 {
 // A value of an anchor, by its number among the items. A label is 0 where there are none, the others 1.
 fn load_label(index: u32) -> i32 {
     return input_labels[index];
+}
+
+// Whether the mask does not leave an item out.
+fn is_kept(index: u32) -> bool {
+    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }
 
 fn load_weight(index: u32) -> f32 {

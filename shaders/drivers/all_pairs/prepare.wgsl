@@ -1,11 +1,13 @@
 // Before all else: the rows of an input as quads of f32, zeros behind the last dimension, brought to unit length where
 // the loss measures so. A workgroup takes one row after another.
 
+// A row that is left out is 0, whatever it holds.
 fn load_quad(row: u32, quad: u32) -> vec4<f32> {
     let first = row * call.dimensions + 4u * quad;
+    let kept = is_kept(call.first_item + row);
     var values = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
-        if (4u * quad + i < call.dimensions) {
+        if (kept && 4u * quad + i < call.dimensions) {
             values[i] = load_element(first + i);
         }
     }

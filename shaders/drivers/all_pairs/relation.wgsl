@@ -3,9 +3,14 @@ const NEITHER: u32 = 0u;
 const NEGATIVE: u32 = 1u;
 const POSITIVE: u32 = 2u;
 
-// Rows of one label belong together; what is behind the last column and the anchor itself are neither.
+// Whether two rows are not compared: the column is behind the last one, or one of both is left out.
+fn is_apart(row: u32, column: u32) -> bool {
+    return column >= call.columns || !is_kept(row) || !is_kept(column);
+}
+
+// Rows of one label belong together; the anchor itself is neither.
 fn labelled(row: u32, label: i32, column: u32) -> u32 {
-    if (column >= call.columns || column == row) {
+    if (is_apart(row, column) || column == row) {
         return NEITHER;
     }
     return select(NEGATIVE, POSITIVE, load_label(column) == label);
@@ -13,7 +18,7 @@ fn labelled(row: u32, label: i32, column: u32) -> u32 {
 
 // Rows of one number belong together.
 fn paired(row: u32, column: u32) -> u32 {
-    if (column >= call.columns) {
+    if (is_apart(row, column)) {
         return NEITHER;
     }
     return select(NEGATIVE, POSITIVE, column == row);

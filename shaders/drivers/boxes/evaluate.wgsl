@@ -11,12 +11,12 @@ fn is_spoilt(corners: vec4<f32>) -> bool {
     return any((bitcast<vec4<u32>>(corners) & vec4<u32>(0x7f800000u)) == vec4<u32>(0x7f800000u));
 }
 
-// A loss and gradients as they count: all NaN, or nothing for an item out of range.
-fn finished(outcome: Outcome, spoilt: bool, offends: bool) -> Outcome {
+// A loss and gradients as they are before they are weighted: all NaN where an input is.
+fn finished(outcome: Outcome, spoilt: bool) -> Outcome {
     let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(outcome.inward) | vec4<u32>(0x7fc00000u));
     return Outcome(
-        select(select(outcome.loss, nan_from(outcome.loss), spoilt), 0.0, offends),
-        select(select(outcome.inward, nan, spoilt), vec4<f32>(), offends),
+        select(outcome.loss, nan_from(outcome.loss), spoilt),
+        select(outcome.inward, nan, spoilt),
     );
 }
 
@@ -28,6 +28,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let scale = gradient_scale();
 
     var loss = 0.0;
+    var items = 0u;
     var invalid = 0u;
     var first_invalid = NOWHERE;
     for (var block = first; block < end; block += BLOCK * stride) {
@@ -36,24 +37,28 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         for (var index = block + thread.lane; index < block_end; index += stride) {
             let prediction = load_prediction(index);
             let t = load_target(index);
-            let offends = !is_target_box(t);
+            let kept = is_kept(index);
+            let counts = kept && is_target_box(t);
+            let offends = kept && !counts;
+            items += select(0u, 1u, counts);
             invalid += select(0u, 1u, offends);
             first_invalid = min(first_invalid, select(NOWHERE, index, offends));
-            let outcome = finished(box_outcome(prediction, t), is_spoilt(prediction) || is_spoilt(t), offends);
+            let outcome = finished(box_outcome(prediction, t), is_spoilt(prediction) || is_spoilt(t));
             let weight = load_weight(index);
-            let item_loss = weight * outcome.loss;
+            let item_loss = select(0.0, weight * outcome.loss, counts);
+            let gradient = scale * weight * load_upstream(index) * (INWARD * outcome.inward);
             store_loss(index, item_loss);
-            store_gradient(index, scale * weight * load_upstream(index) * (INWARD * outcome.inward));
+            store_gradient(index, select(vec4<f32>(), gradient, counts));
             block_loss += item_loss;
         }
         loss += block_loss;
     }
 
     loss = reduce_add(thread, loss);
+    items = reduce_add_u32(thread, items);
     invalid = reduce_add_u32(thread, invalid);
     first_invalid = reduce_min_u32(thread, first_invalid);
     if (thread.lane == 0u) {
-        let items = end - first - invalid;
         workspace.partials[call.first_partial + workgroup.x] = Partial(loss, items, invalid, first_invalid, 0u);
     }
 }

@@ -14,6 +14,8 @@ struct Call {
     scale: f32,
     // 1 where `workspace.divisor` holds the divisor, else 0.
     measured: u32,
+    // 1 where that is the sum of the weights, else 0.
+    weighted: u32,
     // From one box's upstream to the next: 0 where all share one.
     upstream_stride: u32,
 }
@@ -23,10 +25,11 @@ struct Call {
 @group(0) @binding(2) var<storage, read> input_prediction: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> input_target: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(5) var<storage, read> input_upstream: array<f32>;
-@group(0) @binding(6) var<storage, read_write> grad_prediction: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> loss_of_item: array<f32>;
-@group(0) @binding(8) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(5) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(6) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(7) var<storage, read_write> grad_prediction: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(9) var<storage, read_write> workspace: Workspace;
 
 // A box.
 fn load_prediction(quad: u32) -> vec4<f32> {
@@ -35,6 +38,11 @@ fn load_prediction(quad: u32) -> vec4<f32> {
 
 fn load_target(quad: u32) -> vec4<f32> {
     return input_target[quad];
+}
+
+// Whether the mask does not leave an item out.
+fn is_kept(index: u32) -> bool {
+    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }
 
 // A value of a box; 1 where the input is left out.

@@ -8,17 +8,23 @@
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
 
 // Losses or gradients of a quad as they count. An infinity that the formula would hide becomes a NaN; so does
-// everything a NaN touches. An item out of range leaves nothing.
-fn finished_part(values: vec4<f32>, inputs: vec4<u32>, offends: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
+// everything a NaN touches. An item out of range, or left out, leaves nothing.
+fn finished_part(values: vec4<f32>, inputs: vec4<u32>, is_out: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
     let bits = bitcast<vec4<u32>>(values);
     let hides = (inputs == INFINITE) & ((bits << vec4<u32>(1u)) < INFINITE);
     let nan = bitcast<vec4<f32>>(bits | vec4<u32>(0x7fc00000u));
-    return factor * select(select(values, nan, (inputs > INFINITE) | hides), vec4<f32>(), offends);
+    return select(factor * select(values, nan, (inputs > INFINITE) | hides), vec4<f32>(), is_out);
 }
 
 // The bits of values without their sign.
 fn unsigned_bits_of(values: vec4<f32>) -> vec4<u32> {
     return bitcast<vec4<u32>>(values) << vec4<u32>(1u);
+}
+
+// How many of a quad's elements are.
+fn count(are: vec4<bool>) -> u32 {
+    let ones = select(vec4<u32>(), vec4<u32>(1u), are);
+    return (ones.x + ones.y) + (ones.z + ones.w);
 }
 
 // The places of a quad's elements.
@@ -57,6 +63,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let scale = gradient_scale();
 
     var loss = 0.0;
+    var kept = 0u;
     var invalid = 0u;
     var first_invalid = NOWHERE;
     // What the last quad leaves, where it is not a whole one. It is stored behind the loops, because adapters that run
@@ -67,18 +74,21 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         var block_loss = 0.0;
         for (var quad = block + thread.lane; quad < block_end; quad += stride) {
             let places = places_of(quad);
-            let counts = places < vec4<u32>(call.length);
+            let is_kept = are_kept(quad);
+            let counts = (places < vec4<u32>(call.length)) & is_kept;
             let items = load_items(quad);
             let offends = counts & !in_domain(items);
+            if (MASKED) {
+                kept += count(counts);
+            }
             if (CHECKED) {
-                let ones = select(vec4<u32>(), vec4<u32>(1u), offends);
-                invalid += (ones.x + ones.y) + (ones.z + ones.w);
+                invalid += count(offends);
                 let found = select(vec4<u32>(NOWHERE), places, offends);
                 first_invalid = min(first_invalid, min(min(found.x, found.y), min(found.z, found.w)));
             }
             let weight = load_weight(quad);
             let slope = scale * weight * load_upstream(quad);
-            let outcomes = finished(hook(items), unsigned_bits(items), offends, weight, slope);
+            let outcomes = finished(hook(items), unsigned_bits(items), offends | !is_kept, weight, slope);
             block_loss += sum(select(vec4<f32>(), outcomes[0], counts));
             if (places.w < call.length) {
                 store(quad, outcomes);
@@ -94,18 +104,22 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
 
     loss = reduce_add(thread, loss);
+    if (MASKED) {
+        kept = reduce_add_u32(thread, kept);
+    } else {
+        kept = min(4u * end, call.length) - min(4u * first, call.length);
+    }
     if (CHECKED) {
         invalid = reduce_add_u32(thread, invalid);
         first_invalid = reduce_min_u32(thread, first_invalid);
     }
     if (thread.lane == 0u) {
-        let items = min(4u * end, call.length) - min(4u * first, call.length);
-        let partial = Partial(loss, items - invalid, invalid, first_invalid, 0u);
+        let partial = Partial(loss, kept - invalid, invalid, first_invalid, 0u);
         workspace.partials[call.first_partial + workgroup.x] = partial;
     }
 }
 
-// The sum of the weights, which `weighted_mean` divides by.
+// What a mean divides by: the items that count, or the sum of their weights.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let stride = WORKGROUP_SIZE;
@@ -116,7 +130,9 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let block_end = min(block + BLOCK * stride, end);
         var block_total = 0.0;
         for (var quad = block + thread.lane; quad < block_end; quad += stride) {
-            block_total += sum(select(vec4<f32>(), load_weight(quad), places_of(quad) < vec4<u32>(call.length)));
+            let share = select(vec4<f32>(1.0), load_weight(quad), vec4<bool>(call.weighted != 0u));
+            let counts = (places_of(quad) < vec4<u32>(call.length)) & are_kept(quad);
+            block_total += sum(select(vec4<f32>(), share, counts));
         }
         total += block_total;
     }

@@ -14,6 +14,8 @@ struct Call {
     scale: f32,
     // 1 where `workspace.divisor` holds the divisor, else 0.
     measured: u32,
+    // 1 where that is the sum of the weights, else 0.
+    weighted: u32,
     // From one element's upstream to the next: 0 where all share one.
     upstream_stride: u32,
     // The length of the first input's last axis, and where on it the chunk begins.
@@ -29,10 +31,11 @@ const CHECKED: bool = true;
 @group(0) @binding(2) var<storage, read> input_prediction: array<f32>;
 @group(0) @binding(3) var<storage, read> input_target: array<f32>;
 @group(0) @binding(4) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(5) var<storage, read> input_upstream: array<f32>;
-@group(0) @binding(6) var<storage, read_write> grad_prediction: array<f32>;
-@group(0) @binding(7) var<storage, read_write> loss_of_item: array<f32>;
-@group(0) @binding(8) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(5) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(6) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(7) var<storage, read_write> grad_prediction: array<f32>;
+@group(0) @binding(8) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(9) var<storage, read_write> workspace: Workspace;
 
 // What the hook takes, of four elements: a vector for each input but the weight.
 alias Items = array<vec4<f32>, 2>;
@@ -55,6 +58,13 @@ fn load_weight(quad: u32) -> vec4<f32> {
 
 fn load_upstream(quad: u32) -> vec4<f32> {
     return vec4<f32>(input_upstream[4u * quad * call.upstream_stride]);
+}
+
+// Whether the loss's call has a mask, and which of four items it keeps.
+const MASKED: bool = true;
+
+fn are_kept(quad: u32) -> vec4<bool> {
+    return unsigned_bits_of(vec4<f32>(input_mask[4u * quad])) != vec4<u32>();
 }
 
 // What the hook takes, of a quad.

@@ -152,15 +152,19 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     // The same in each lane.
     var loss = 0.0;
     var block_loss = 0.0;
+    var items = 0u;
     var invalid = 0u;
     var first_invalid = NOWHERE;
     for (var index = first; index < end; index++) {
         let row = Row(index * call.classes, (index + 1u) * call.classes);
         let distances = measure_distances(thread, row);
         let label = load_label(index);
-        let counts = is_label(label);
-        invalid += select(1u, 0u, counts);
-        first_invalid = min(first_invalid, select(index, NOWHERE, counts));
+        let kept = is_kept(index);
+        let counts = kept && is_label(label);
+        let offends = kept && !counts;
+        items += select(0u, 1u, counts);
+        invalid += select(0u, 1u, offends);
+        first_invalid = min(first_invalid, select(NOWHERE, index, offends));
 
         var outcome = outcome_of(vec3<f32>(distances.xy.value, distances.xz.value, distances.yz.value), label);
         if (!is_finite(distances.check) || is_nan(label)) {
@@ -183,7 +187,6 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         }
     }
     if (thread.lane == 0u) {
-        let items = end - first - invalid;
         let total = loss + block_loss;
         workspace.partials[call.first_partial + workgroup.x] = Partial(total, items, invalid, first_invalid, 0u);
     }

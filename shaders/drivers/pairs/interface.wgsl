@@ -16,6 +16,8 @@ struct Call {
     scale: f32,
     // 1 where `workspace.divisor` holds the divisor, else 0.
     measured: u32,
+    // 1 where that is the sum of the weights, else 0.
+    weighted: u32,
     // From one item's upstream to the next: 0 where all share one.
     upstream_stride: u32,
     // Dimensions of an embedding.
@@ -40,12 +42,13 @@ const THIRD: bool = true;
 @group(0) @binding(3) var<storage, read> input_positive: array<f32>;
 @group(0) @binding(4) var<storage, read> input_negative: array<f32>;
 @group(0) @binding(5) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(6) var<storage, read> input_upstream: array<f32>;
-@group(0) @binding(7) var<storage, read_write> grad_anchor: array<f32>;
-@group(0) @binding(8) var<storage, read_write> grad_positive: array<f32>;
-@group(0) @binding(9) var<storage, read_write> grad_negative: array<f32>;
-@group(0) @binding(10) var<storage, read_write> loss_of_item: array<f32>;
-@group(0) @binding(11) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(6) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(7) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(8) var<storage, read_write> grad_anchor: array<f32>;
+@group(0) @binding(9) var<storage, read_write> grad_positive: array<f32>;
+@group(0) @binding(10) var<storage, read_write> grad_negative: array<f32>;
+@group(0) @binding(11) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(12) var<storage, read_write> workspace: Workspace;
 
 // Four elements of each embedding: the quad of that index where rows are of whole quads, else those at the four places.
 // A third embedding that there is not is 0.
@@ -91,6 +94,11 @@ fn is_label(label: f32) -> bool {
 // An item's label; 1 where the loss has none, as this one.
 fn load_label(index: u32) -> f32 {
     return 1.0;
+}
+
+// Whether the mask does not leave an item out.
+fn is_kept(index: u32) -> bool {
+    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }
 
 // A value of an item; 1 where the input is left out.

@@ -47,10 +47,11 @@ const MASS_OF_WEIGHTS: bool = true;
 @group(0) @binding(3) var<storage, read> input_target: array<f32>;
 // A weight a class.
 @group(0) @binding(4) var<storage, read> input_class_weight: array<f32>;
-@group(0) @binding(5) var<storage, read_write> grad_prediction: array<f32>;
+@group(0) @binding(5) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(6) var<storage, read_write> grad_prediction: array<f32>;
 // The sums of all parts, and behind them each segment's slopes.
-@group(0) @binding(6) var<storage, read_write> records: array<Region>;
-@group(0) @binding(7) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(7) var<storage, read_write> records: array<Region>;
+@group(0) @binding(8) var<storage, read_write> workspace: Workspace;
 
 // The weight of a class, by its column; 1 where it is left out.
 fn load_class_weight(index: u32) -> f32 {
@@ -70,6 +71,11 @@ fn load_target(index: u32) -> i32 {
 // An element of a target that has a value for each class; 1 where it says the class.
 fn load_second(index: u32) -> f32 {
     return input_target[index];
+}
+
+// Whether the mask does not leave an item out.
+fn is_kept(index: u32) -> bool {
+    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }
 
 // Whether a class index says that its pixel is left out.

@@ -28,7 +28,7 @@ struct Pixel {
     base: u32,
     // Its class, where the target says one.
     label: i32,
-    // 1 where it counts: it is not ignored, and its class is one.
+    // 1 where it counts: it is neither left out nor ignored, and its class is one.
     counts: u32,
 }
 
@@ -87,10 +87,16 @@ fn next(at: Cursor, pixels: u32, stride: Stride) -> Cursor {
 
 fn begin_pixel(at: Cursor) -> Pixel {
     if (!INDEX_TARGET) {
-        return Pixel(at.base, -1, 1u);
+        return Pixel(at.base, -1, select(0u, 1u, is_kept(at.index)));
     }
     let label = load_target(at.index);
-    return Pixel(at.base, label, select(0u, 1u, is_class(label) && !is_ignored(label)));
+    let counts = is_class(label) && !is_passed_over(at.index, label);
+    return Pixel(at.base, label, select(0u, 1u, counts));
+}
+
+// Whether a pixel is neither counted nor an error.
+fn is_passed_over(index: u32, label: i32) -> bool {
+    return !is_kept(index) || is_ignored(label);
 }
 
 fn is_class(label: i32) -> bool {

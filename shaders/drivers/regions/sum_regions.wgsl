@@ -25,7 +25,7 @@ fn share_of(p: f32, q: f32, t: f32) -> Region {
 fn count_invalid(at: Cursor, pixel: Pixel, first: u32) {
     var found = 0u;
     if (INDEX_TARGET && first == 0u) {
-        found = select(0u, 1u, !is_class(pixel.label) && !is_ignored(pixel.label));
+        found = select(0u, 1u, !is_class(pixel.label) && !is_passed_over(at.index, pixel.label));
     }
     if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
         for (var c = 0u; c < STRIP; c++) {
@@ -62,7 +62,7 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
         block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
     }
     if (PIXEL_TERM && !INDEX_TARGET) {
-        block_term.y += select(0.0, 1.0, first == 0u);
+        block_term.y += select(0.0, f32(pixel.counts), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
             block_term.x += term_of_class(softmax, c).x;
         }

@@ -71,17 +71,18 @@ const ROW_CACHE: u32 = 1024u;
 // A weight a class, a weight a row, and an upstream a row, a class of a row or for all.
 @group(0) @binding(5) var<storage, read> input_class_weight: array<f32>;
 @group(0) @binding(6) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(7) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(7) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(8) var<storage, read> input_upstream: array<f32>;
 // The gradient of the first input.
-@group(0) @binding(8) var<storage, read_write> grad_logits: array<f32>;
+@group(0) @binding(9) var<storage, read_write> grad_logits: array<f32>;
 // A loss a row, or a value a class of a row.
-@group(0) @binding(9) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(10) var<storage, read_write> loss_of_item: array<f32>;
 // Statistics of each row.
-@group(0) @binding(10) var<storage, read_write> log_sum_exp_of_row: array<f32>;
-@group(0) @binding(11) var<storage, read_write> argmax_of_row: array<i32>;
+@group(0) @binding(11) var<storage, read_write> log_sum_exp_of_row: array<f32>;
+@group(0) @binding(12) var<storage, read_write> argmax_of_row: array<i32>;
 // A record for each row and one for each of its parts, where several workgroups take a row.
-@group(0) @binding(12) var<storage, read_write> rows: array<Row>;
-@group(0) @binding(13) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(13) var<storage, read_write> rows: array<Row>;
+@group(0) @binding(14) var<storage, read_write> workspace: Workspace;
 
 // An element of the first input.
 fn load_first(index: u32) -> f32 {
@@ -125,6 +126,11 @@ fn load_weight(index: u32) -> f32 {
 // The upstream of a row, or of an element of the values of all classes; 1 where it is left out.
 fn load_upstream(index: u32) -> f32 {
     return input_upstream[index * call.upstream_stride];
+}
+
+// Whether the mask does not leave an item out.
+fn is_kept(index: u32) -> bool {
+    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }
 
 // Whether a class index says that its row is left out: of losses with `ignore_index`, if it is that.

@@ -84,9 +84,14 @@ struct Outcome {
     factors: vec3<f32>,
 }
 
-// A row of `ignore_index` is neither counted nor an error, even where that is a class.
-fn is_counted(label: i32) -> bool {
-    return !HAS_TARGET || (label >= 0 && u32(label) < call.classes && !is_ignored(label));
+// Whether a row is neither counted nor an error: it is left out, or has `ignore_index`, even where that is a class.
+fn is_passed_over(index: u32, label: i32) -> bool {
+    return !is_kept(index) || is_ignored(label);
+}
+
+fn is_counted(index: u32, label: i32) -> bool {
+    let is_class = !HAS_TARGET || (label >= 0 && u32(label) < call.classes);
+    return is_class && !is_passed_over(index, label);
 }
 
 fn begin_row(index: u32, label: i32) -> Row {
@@ -100,7 +105,7 @@ fn begin_row(index: u32, label: i32) -> Row {
     row.base = outer * call.row_stride + inner;
     row.second_base = outer * call.second_stride + inner;
     row.value_base = outer * call.classes * call.class_stride + inner;
-    row.counts = select(0u, 1u, is_counted(label));
+    row.counts = select(0u, 1u, is_counted(index, label));
     if (HAS_TARGET && row.counts != 0u) {
         row.label = u32(label);
         row.target_logit = load_first(address(row.base, row.label));
@@ -304,7 +309,7 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
         }
         tally.items += 1u;
         tally.correct += select(0u, 1u, row.state.first.column == row.label && has_largest);
-    } else if (is_candidate || !is_ignored(label)) {
+    } else if (is_candidate || !is_passed_over(index, label)) {
         tally.invalid += 1u;
         tally.first_invalid = min(tally.first_invalid, index);
     }
@@ -363,10 +368,11 @@ fn largest_of(row: Row) -> Cell {
     return load_cell(row, row.state.first.column, row.state.first.maximum);
 }
 
-// The value of one class, where the loss has one for each.
+// The value of one class, where the loss has one for each: 0 where the row does not count.
 fn value_of(row: Row, cell: Cell) -> f32 {
     let maximum = row.state.first.maximum;
-    return select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
+    let value = select(nan_from(maximum), class_value(row, cell), is_finite(maximum));
+    return select(0.0, value, row.counts != 0u);
 }
 
 // The gradient of one logit, 0 where the row does not count, whatever its logits.
@@ -402,7 +408,7 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         var block_total = 0.0;
         for (var index = block + thread.lane; index < block_end; index += stride) {
             let label = load_target(index);
-            if (is_counted(label)) {
+            if (is_counted(index, label)) {
                 var share = select(1.0, load_weight(index), call.weighted != 0u);
                 if (MEAN_OVER_CLASS_WEIGHTS) {
                     share *= load_class_weight(u32(label));

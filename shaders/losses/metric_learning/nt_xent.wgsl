@@ -3,7 +3,7 @@
 fn relation(row: u32, label: i32, column: u32) -> u32 {
     let half = call.columns / 2u;
     let view = select(row - half, row + half, row < half);
-    if (column >= call.columns || column == row) {
+    if (is_apart(row, column) || column == row) {
         return NEITHER;
     }
     return select(NEGATIVE, POSITIVE, column == view);

@@ -67,6 +67,7 @@ impl Builder<'_> {
                 span: (span * lanes) as u32,
                 elements: elements as u32,
                 first_row: (number as u64 * batch) as u32,
+                first_item: self.first_item(number) as u32,
                 dimensions: dimensions as u32,
                 quads: self.quads(),
             };

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Call, CallTensor, Role, load_optional, view, view_of},
+    super::{Call, CallTensor, Role, input_view, is_kept, load_optional, view, view_of},
     comparison::{Comparison, Measure, Unit},
     layout::Memory,
 };
 use crate::{
     DType, Tuning,
     kernel::{Access, Block, Glue, Holds, Kernel, Reduce, TensorView},
-    spec::{AllPairs, Anchors, Input, Kind, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
+    spec::{AllPairs, Anchors, Input, Kind, MASK, Relation, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
 
 /// What a kernel binds lies here.
@@ -91,6 +91,13 @@ impl Draft {
             _ => view_of(&tensor, false),
         };
         self.binds(view, At::Tensor(tensor))
+    }
+
+    /// `is_kept(index)`: whether an item is not left out by the call's mask.
+    fn kept(self, mask: Option<CallTensor>) -> Self {
+        let mut draft = mask.into_iter().fold(self, Draft::tensor);
+        is_kept(&mut draft.glue, &draft.kernel.tensors);
+        draft
     }
 
     fn flags(mut self, flags: &[(&str, bool)]) -> Self {
@@ -187,6 +194,7 @@ impl Kernels<'_> {
                 .loads(tensor.clone())
                 .writes(Rows)
                 .writes(Records)
+                .kept(self.mask())
                 .flags(&[("UNIT", unit != Unit::No), ("UNIT_FLOORED", unit == Unit::Floored)])
                 .files([shader_file!("drivers/all_pairs/prepare.wgsl")]),
             Which::LoadScale(tensor) => Draft::new("load_scale")
@@ -255,6 +263,7 @@ impl Kernels<'_> {
                 .reads(Sums)
                 .workspace(Access::Read)
                 .stores(tensor.clone(), call.adds())
+                .kept(self.mask())
                 .flags(&[("UNIT", unit != Unit::No)])
                 .files([scale, shader_file!("drivers/all_pairs/finish.wgsl")]),
             Which::StoreScale(tensor) => Draft::new("store_scale")
@@ -270,8 +279,9 @@ impl Kernels<'_> {
         let mut draft = Draft::new("list_pairs").reads(Panel).writes(Lists).writes(Records);
         draft.kernel = draft.kernel.with_compiled(self.call.values);
         draft = self.labels().into_iter().fold(draft, Draft::tensor);
-        load_label(&mut draft);
+        self.load_label(&mut draft);
         draft
+            .kept(self.mask())
             .files([shader_file!("drivers/all_pairs/distance.wgsl"), shader_file!("drivers/all_pairs/relation.wgsl")])
             .files(self.default_relation())
             .files([shader_file!("drivers/all_pairs/list.wgsl")])
@@ -300,7 +310,8 @@ impl Kernels<'_> {
         };
         draft = call.tensors().into_iter().filter(is_bound).fold(draft, Draft::tensor);
         draft = draft.value_scale(comparison).flags(&[("GRADIENTS", call.has_gradients())]);
-        load_label(&mut draft);
+        self.load_label(&mut draft);
+        draft = draft.kept(self.mask().filter(|_| !sorts));
         let views = &draft.kernel.tensors;
         load_optional(&mut draft.glue, views, &WEIGHT);
         load_optional(&mut draft.glue, views, &UPSTREAM);
@@ -341,6 +352,16 @@ impl Kernels<'_> {
         self.call.tensors().into_iter().find(is_label)
     }
 
+    /// `load_label(index)`: the label of an anchor, where the kernel binds labels.
+    fn load_label(&self, draft: &mut Draft) {
+        let labels = self.labels().and_then(|labels| input_view(&draft.kernel.tensors, &labels.name));
+        draft.glue.load("label", "i32", labels, "index", "0");
+    }
+
+    fn mask(&self) -> Option<CallTensor> {
+        self.call.tensors().into_iter().find(|tensor| tensor.role == Role::Input(&MASK))
+    }
+
     /// Which rows belong to an anchor, where the loss has no hook for it: those of its label.
     fn default_relation(&self) -> Option<ShaderFile> {
         (self.all_pairs.relation == Relation::Labelled).then_some(LABELLED)
@@ -349,12 +370,6 @@ impl Kernels<'_> {
 
 /// The hook of losses of labelled rows.
 pub(in crate::drivers) const LABELLED: ShaderFile = shader_file!("drivers/all_pairs/hooks/relation.wgsl");
-
-/// `load_label(index)`: the label of an anchor, where there are labels.
-fn load_label(draft: &mut Draft) {
-    let is_label = |view: &&TensorView| view.name.starts_with("input_") && view.dtype() == Some(DType::I32);
-    draft.glue.load("label", "i32", draft.kernel.tensors.iter().find(is_label), "index", "0");
-}
 
 /// `store_loss(index, value)` of an item: of two directions of comparison the second adds its part.
 fn store_item(glue: &mut Glue, loss: Option<&TensorView>) {

@@ -250,6 +250,7 @@ impl Builder<'_> {
                 length: rows as u32,
                 span: span as u32,
                 first_row: (number as u64 * rows) as u32,
+                first_item: self.first_item(number) as u32,
                 dimensions: self.call.signature.row as u32,
                 quads: self.quads(),
             };
@@ -259,6 +260,12 @@ impl Builder<'_> {
             self.step(Which::LoadScale(tensor), self.tuning, Block::default(), [1, 1, 1])?;
         }
         Ok(())
+    }
+
+    /// The number among the items of the first row of an input: of two views each row is an item, of pairs both rows
+    /// are one.
+    fn first_item(&self, input: usize) -> u64 {
+        if self.relation == Relation::Views { input as u64 * self.call.signature.batch } else { 0 }
     }
 
     /// The inputs of a shape.

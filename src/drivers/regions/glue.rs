@@ -1,6 +1,6 @@
 //! Functions that load and store the tensors of regions.
 
-use super::super::{Call, gradient_view, input_view, is_ignored, load_optional, view};
+use super::super::{Call, gradient_view, input_view, is_ignored, is_kept, load_optional, view};
 use crate::{
     kernel::{Glue, TensorView},
     spec::{CLASS_WEIGHT, UPSTREAM},
@@ -15,6 +15,7 @@ pub(super) fn of_pixels(call: &Call<'_>, is_index: bool, views: &[TensorView]) -
     glue.load("first", "f32", input_view(views, first.name), "index", "0.0");
     glue.load("target", "i32", target.filter(|_| is_index), "index", "0");
     glue.load("second", "f32", target.filter(|_| !is_index), "index", "1.0");
+    is_kept(&mut glue, views);
     is_ignored(&mut glue, spec);
     glue.put_gradients(gradient_view(views, first.name), call.adds());
     glue

@@ -1,6 +1,6 @@
 //! What `shaders/drivers/rows/interface.wgsl` lists: functions that load and store the tensors of rows.
 
-use super::super::{Call, gradient_view, input_view, is_ignored, load_optional, view};
+use super::super::{Call, gradient_view, input_view, is_ignored, is_kept, load_optional, view};
 use crate::{
     kernel::{Glue, TensorView},
     spec::{CLASS_WEIGHT, Input, Kind, Rows, UPSTREAM, WEIGHT},
@@ -23,6 +23,7 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, views: &[TensorView]) -> Glue {
     glue.load("target", "i32", of(labels), "index", "0");
     load_optional(&mut glue, views, &WEIGHT);
     load_optional(&mut glue, views, &UPSTREAM);
+    is_kept(&mut glue, views);
     is_ignored(&mut glue, spec);
 
     let loss = view(views, "loss_of_item");

@@ -65,7 +65,6 @@ impl Room for Rows {
                 class_stride: signature.class_stride as u32,
                 row_stride: signature.row_stride(0) as u32,
                 second_stride: signature.row_stride(1) as u32,
-                weighted: items.call.options.reduction == crate::Reduction::WeightedMean,
             })
         });
         let RowLayout::Parts { .. } = layout else { return Ok(items.evaluated()) };
