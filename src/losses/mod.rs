@@ -4,8 +4,8 @@
 //!
 //! - **Inputs**, in the order in which the positional calls take them. ∂ marks those that have a gradient, of the same
 //!   shape and storage type. `[*]` is any shape, the same for all inputs that have it. Floating inputs are f32, f16 or
-//!   bf16, each its own; indices are i32. Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM)
-//!   besides.
+//!   bf16, each its own; indices are i32. Every loss takes the optional inputs [`MASK`](crate::spec::MASK)
+//!   and [`UPSTREAM`](crate::spec::UPSTREAM) besides.
 //! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and
 //!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item. NaN
 //!   is never outside: it flows through, as infinity does.

@@ -77,6 +77,27 @@ impl<'a> HostTensor<'a> {
         HostTensor::from_bytes(dtype, shape, bytes)
     }
 
+    /// A mask for the input [`MASK`](crate::spec::MASK): `false` leaves an item out.
+    ///
+    /// ```
+    /// use wgloss::{HostTensor, Named, Reduction, losses::Mae, reference};
+    /// let inputs = Named::new()
+    ///     .with("prediction", HostTensor::from(&[1.0_f32, f32::NAN, 4.0]))
+    ///     .with("target", HostTensor::from(&[0.0_f32, 0.0, 1.0]))
+    ///     .with("mask", HostTensor::mask(&[true, false, true], [3])?);
+    /// let result = reference::evaluate(&Mae, &inputs, &Reduction::Mean.into())?;
+    /// assert_eq!((&result.loss[..], result.items), (&[2.0][..], 2));
+    /// assert_eq!(result.gradients, [("prediction", vec![0.5, 0.0, 0.5])]);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the shape does not hold that many.
+    pub fn mask(values: &[bool], shape: impl Into<Vec<usize>>) -> Result<HostTensor<'static>, Error> {
+        let bytes: Vec<u8> = values.iter().flat_map(|&kept| i32::from(kept).to_le_bytes()).collect();
+        HostTensor::from_bytes(DType::I32, shape, bytes)
+    }
+
     /// Storage type and shape.
     pub fn ty(&self) -> &TensorType {
         &self.ty

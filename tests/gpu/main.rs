@@ -17,6 +17,7 @@ mod errors;
 mod golden;
 mod halves;
 mod large;
+mod mask;
 mod messages;
 mod own_loss;
 mod parity;
