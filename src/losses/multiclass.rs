@@ -214,8 +214,10 @@ loss! {
     /// keeps gradients of one size as T varies. Exact also where student and teacher nearly agree. Logits of −∞ mask a
     /// class; where the divergence weighs a class that the other side masks, the loss is +∞.
     ///
-    /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `weight` `[N, d…]`. Source: Hinton et
-    /// al. 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss of the two log-softmaxes.
+    /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `target` `[N, d…]`, i32, checked to be
+    /// `ignore_index` or from 0 to C − 1, for the rows that it leaves out and the count of right predictions alone,
+    /// optional `weight` `[N, d…]`. Source: Hinton et al. 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss
+    /// of the two log-softmaxes.
     ///
     /// ```
     /// # use wgloss::{Distillation, Gpu, HostTensor, Loss, Reduction};
@@ -232,6 +234,8 @@ loss! {
         pub temperature: f32 = 1.0 => Rule::Positive;
         /// Which divergence.
         pub divergence: Divergence = Divergence::Forward, compiled;
+        /// Rows with this `target`, where that is given, are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
     }
 
     pub static DISTILLATION: LossSpec = {
@@ -245,7 +249,12 @@ loss! {
             hooks: &[RowHooks::Middle, RowHooks::Logits],
             ..Rows::SOFTMAX
         }),
-        inputs: &[LOGITS, Input::constant("teacher_logits", Shape::Rows, Domain::Real), WEIGHT],
+        inputs: &[
+            LOGITS,
+            Input::constant("teacher_logits", Shape::Rows, Domain::Real),
+            Input { optional: true, ..CLASSES },
+            WEIGHT,
+        ],
         shader: shader_file!("losses/multiclass/distillation.wgsl"),
         reference: Reference::Rows(reference::distillation),
     };
@@ -257,8 +266,9 @@ loss! {
     /// `Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C` for a row x of scores and its class y. `mean` divides by the
     /// number of rows.
     ///
-    /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be from 0 to C − 1, optional
-    /// `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch MultiMarginLoss.
+    /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
+    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
+    /// MultiMarginLoss.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, MultiMargin, Reduction};
@@ -274,13 +284,15 @@ loss! {
         pub margin: f32 = 1.0 => Rule::Finite;
         /// The power: 1 or 2.
         pub p: i32 = 1 => Rule::OneOf(&[1, 2]);
+        /// Rows with this target are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
     }
 
     pub static MULTI_MARGIN: LossSpec = {
         name: "multi_margin",
         family: Family::Multiclass,
         formula: "Σ_{c≠y} w_y·max(0, margin − x_y + x_c)^p / C",
-        notes: "mean divides by the number of rows",
+        notes: "mean divides by the number of rows that are not ignored",
         source: "PyTorch MultiMarginLoss",
         driver: Driver::Rows(Rows { softmax_of: &[], hooks: &[RowHooks::Sums], ..Rows::SOFTMAX }),
         inputs: LOGITS_CLASSES,

@@ -190,7 +190,9 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         Shape::Items | Shape::LastAxis | Shape::Scalar => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
-    let given = given.map_or(vec![1.0], HostTensor::to_f64);
+    // What is left out is 1, and a class any.
+    let absent = if input.kind == Kind::Index { 0.0 } else { 1.0 };
+    let given = given.map_or(vec![absent], HostTensor::to_f64);
     let by_item = |index| given[place(index / width, index % width, width, signature)];
     let values_by_item = match input.shape {
         _ if given.len() == 1 => vec![given[0]; width],
@@ -347,9 +349,8 @@ impl Call {
     }
 
     fn correct(&self, counted: &[usize]) -> Option<u64> {
-        let has_classes = self.values.spec().inputs.iter().any(|input| input.kind == Kind::Index);
         let is_correct = |item| argmax(self.inputs[0].part(item)) == Some(self.item(item).class());
-        has_classes.then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
+        self.signature.has_labels().then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
     }
 
     fn rows(&self) -> Option<Rows> {

@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 
 use wgloss::{
-    AnyLoss, BufferSlice, CrossEntropy, DType, Error, Gpu, Gradients, HostTensor, Loss, Named, Options, Plan,
-    Reduction, RowKernel, Statistics, Tensor, TensorType, reference,
+    AnyLoss, BufferSlice, CrossEntropy, DType, Distillation, Error, Gpu, Gradients, HostTensor, Loss, MultiMargin,
+    Named, Options, Plan, Reduction, RowKernel, Statistics, Tensor, TensorType, reference,
 };
 
 use crate::common::{
@@ -403,6 +403,22 @@ fn sure_rows_keep_the_digits_of_their_loss_and_gradient() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn distillation_and_multi_margin_leave_out_the_rows_of_ignore_index() {
+    let logits = tensor(&[2.0, 0.0, f64::NAN, 1.0, 0.0, 1.0], DType::F32, &[3, 2]);
+    let target = tensor(&[0.0, -100.0, 0.0], DType::I32, &[3]);
+    for gpu in adapters::all() {
+        let inputs = Named::new().with("logits", logits.clone()).with("target", target.clone());
+        let margins = evaluated(gpu, &MultiMargin::default(), &inputs, Reduction::Mean);
+        assert_eq!((margins.items, margins.loss.item()), (2, 0.5));
+        let teacher = tensor(&[2.0, 0.0, 0.0, 0.0, 1.0, 0.0], DType::F32, &[3, 2]);
+        let found = evaluated(gpu, &Distillation::default(), &inputs.with("teacher_logits", teacher), Reduction::Mean);
+        // Of the third row: (p − q)·(log p − log q), of a class and of the other, is tanh(½).
+        assert_eq!((found.items, found.correct()), (2, Some(1)));
+        assert!((found.loss.item() - 0.5 * 0.5_f64.tanh()).abs() < 1e-6, "{found:?}");
     }
 }
 

@@ -77,10 +77,10 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("divergence", "reverse")],
             &[("divergence", "reverse"), ("temperature", "4")],
             &[("divergence", "jensen_shannon")],
-            &[("divergence", "jensen_shannon"), ("temperature", "1.5")],
+            &[("divergence", "jensen_shannon"), ("temperature", "1.5"), ("ignore_index", "2")],
         ],
     ),
-    ("multi_margin", &[&[("margin", "0.25")], &[("p", "2")], &[("margin", "-0.5"), ("p", "2")]]),
+    ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),
     ("margin_ranking", &[&[("margin", "1.5")], &[("margin", "-0.75")]]),
@@ -235,7 +235,9 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
         Domain::LogProbability => on_grid(-128, -4),
         Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
-        Domain::Similar | Domain::Mask => rng.choice([0.0, 1.0]).unwrap_or_default(),
+        Domain::Similar => rng.choice([0.0, 1.0]).unwrap_or_default(),
+        // What a mask leaves out is a matter of its own.
+        Domain::Mask => 1.0,
         Domain::Label => f64::from(rng.i32(0..2)),
         Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
             (Some(ignored), 0) => f64::from(ignored),

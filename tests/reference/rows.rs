@@ -397,10 +397,13 @@ fn rows_that_are_all_ignored_have_no_loss() {
     for loss in row_losses() {
         let Some(ignored) = ignore_index(&loss) else { continue };
         let first = loss.spec().inputs[0].name;
-        let inputs = Named::new()
-            .with(first, tensor(&[1.0, 2.0, f64::NAN, f64::INFINITY, 0.0, 1.0], &[2, 3]))
-            .with("target", classes(&[ignored; 2], &[2]))
-            .with("class_weight", tensor(&[f64::NAN, -1.0, 0.5], &[3]));
+        let logits = tensor(&[1.0, 2.0, f64::NAN, f64::INFINITY, 0.0, 1.0], &[2, 3]);
+        let besides = match loss.spec().input("teacher_logits") {
+            Some(teacher) => (teacher.name, logits.clone()),
+            None => ("class_weight", tensor(&[f64::NAN, -1.0, 0.5], &[3])),
+        };
+        let target = classes(&[ignored; 2], &[2]);
+        let inputs = Named::new().with(first, logits).with("target", target).with(besides.0, besides.1);
         for reduction in Reduction::ALL {
             let result = evaluate(&loss, &inputs, reduction);
             assert!(result.loss.iter().chain(&result.gradients[0].1).all(|&x| x == 0.0), "{}", described(&loss));
@@ -469,8 +472,7 @@ fn rows_out_of_range_are_counted() {
         assert_eq!(found, Err(Error::target(loss(name, &[]).spec(), count, first)), "{name}");
     };
     target("focal", &rows(&[0.0; 10], &[1, 2, -1, 0, -100]), 2, 1);
-    // This loss ignores no row.
-    target("multi_margin", &rows(&[0.0; 4], &[1, -100]), 1, 1);
+    target("multi_margin", &rows(&[0.0; 6], &[1, -100, 2]), 1, 2);
     let soft = |targets: &[f64]| {
         Named::new().with("logits", tensor(&[0.0; 6], &[3, 2])).with("target_probabilities", tensor(targets, &[3, 2]))
     };

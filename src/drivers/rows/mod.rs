@@ -15,7 +15,7 @@ use crate::{
     extra::Extra,
     kernel::{Access, Holds, Kernel, TensorView, block},
     program::{Program, chunk::Split, workspace::WorkspaceHeader},
-    spec::{CLASS_WEIGHT, Domain, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
+    spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowShape, layout_of, split_of};
 
@@ -245,7 +245,7 @@ impl Form<'_> {
             ("SECOND_SOFTMAX", rows.softmax_of.len() > 1),
             ("HAS_SECOND", second.is_some()),
             ("SECOND_IS_PROBABILITY", second.is_some_and(|second| second.domain == Domain::Probability)),
-            ("HAS_TARGET", spec.inputs.iter().any(|input| input.kind == Kind::Index)),
+            ("HAS_TARGET", call.signature.has_labels()),
             ("PER_CLASS", rows.per_class),
             ("CHECKS_CLASSES", checks_classes),
             ("STATISTICS", statistics.log_sum_exp || statistics.argmax),
