@@ -84,6 +84,14 @@ pub enum Error {
         /// The name given.
         found: String,
     },
+    /// The entry of a loss defined outside the crate lacks something that its driver reads.
+    #[error("{loss}: its `LossSpec` does not keep a rule of its driver: {rule}")]
+    Spec {
+        /// The loss.
+        loss: &'static str,
+        /// The rule.
+        rule: String,
+    },
     /// A required input or output was not given.
     #[error("{loss}: `{tensor}` is missing")]
     MissingTensor {
@@ -127,6 +135,21 @@ pub enum Error {
         found: usize,
         /// The length of a row.
         least: usize,
+    },
+    /// A tensor has more elements than any device could hold.
+    #[error(
+        "{loss}: `{tensor}` of shape {shape:?} has too many elements: at most {most}, gaps between rows included and \
+         axes of length 0 counted as 1"
+    )]
+    Elements {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: &'static str,
+        /// The tensor's shape.
+        shape: Vec<usize>,
+        /// The most elements that a tensor may have.
+        most: u64,
     },
     /// Values were written to a tensor whose rows have gaps between them.
     #[error("shape {shape:?} with a row stride of {row_stride} has gaps: write to the tensor that it is a part of")]
