@@ -227,9 +227,7 @@ impl Signature {
 fn expect_countable(spec: &LossSpec, tensor: &'static str, ty: &TensorType) -> Result<(), Error> {
     match ty.is_countable() {
         true => Ok(()),
-        false => {
-            Err(Error::Elements { loss: spec.name, tensor, shape: ty.shape.clone(), most: TensorType::MOST_ELEMENTS })
-        }
+        false => Err(Error::Elements { loss: spec.name, tensor, shape: ty.shape.clone() }),
     }
 }
 

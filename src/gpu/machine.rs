@@ -64,8 +64,8 @@ impl Machine {
         Ok(runs)
     }
 
-    /// The tuning itself if a lane may run these loops of `what` with it. Else the nearest with fewer or more lanes that
-    /// may, or the table's: so nothing meets a limit that the table's choice would not.
+    /// The tuning itself if a lane may run these loops of `what` with it. Else the nearest with fewer or more lanes
+    /// that may, or the table's: so nothing meets a limit that the table's choice would not.
     pub fn fitting(&self, what: &str, tuning: Tuning, loops: impl Fn(Tuning) -> Loops) -> Result<Tuning, Error> {
         let largest = self.largest_workgroup();
         let narrower = |tuning: &Tuning| tuning.with_lanes(tuning.workgroup_size / 2, LEAST_LANES, largest);

@@ -45,8 +45,8 @@ impl TensorType {
         self.dtype.buffer_size(self.extent())
     }
 
-    /// The most elements of a tensor: far more than a device holds, and so few that what is made of several such numbers
-    /// does not overflow.
+    /// The most elements of a tensor: far more than a device holds, and so few that what is made of several such
+    /// numbers does not overflow.
     pub(crate) const MOST_ELEMENTS: u64 = if usize::BITS < 64 { 1 << 30 } else { 1 << 40 };
 
     /// Whether there are not more elements than that, those between rows included, also if no axis were empty.

@@ -21,3 +21,4 @@ mod messages;
 mod own_loss;
 mod parity;
 mod record;
+mod tunings;

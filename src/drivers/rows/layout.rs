@@ -63,7 +63,8 @@ pub(crate) struct RowLoops {
     pub shape: RowShape,
 }
 
-/// What `reduce_state` reduces at most: maximum, column and sum of two softmaxes, two sums, and whether all is in range.
+/// What `reduce_state` reduces at most: maximum, column and sum of two softmaxes, two sums, and whether all is in
+/// range.
 const STATE_REDUCTIONS: u64 = 9;
 /// What `reduce_middle` reduces.
 const MIDDLE_REDUCTIONS: u64 = 4;

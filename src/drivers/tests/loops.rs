@@ -69,7 +69,7 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
     let adapters = Adapter::all_blocking();
     assert!(!adapters.is_empty(), "no adapter to count on");
     let is_full = std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all");
-    let turns = adapters.len() * if is_full { 1 } else { 8 };
+    let turns = adapters.len() * if is_full { 1 } else { 24 };
     let (mut counted, mut close) = (0, 0);
     for (place, adapter) in adapters.iter().enumerate() {
         let gpu = adapter.open_blocking().expect("the adapter opens");
@@ -77,7 +77,7 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
         let tunings = tunings(&gpu);
         for (number, asked) in CALLS.iter().enumerate() {
             for (turn, &tuning) in tunings.iter().enumerate() {
-                // Each combination runs on one of the adapters; or, where there is no time for all, one in eight does.
+                // Each combination runs on one of the adapters; or, where there is no time for all, one of 24 does.
                 if (5 * number + turn) % turns != place {
                     continue;
                 }
@@ -105,7 +105,7 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
             }
         }
     }
-    assert!(counted > 300 && 3 * close > counted, "of {counted} steps {close} have half of the loops that they state");
+    assert!(counted > 80 && 3 * close > counted, "of {counted} steps {close} have half of the loops that they state");
 }
 
 /// Kernels that count their loops.
