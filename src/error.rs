@@ -1,7 +1,7 @@
 //! The one error type.
 
 use crate::{
-    DType, Reduction,
+    DType, Reduction, TensorType,
     spec::{Input, LossSpec, Rule},
     suggest,
 };
@@ -84,6 +84,14 @@ pub enum Error {
         /// The name given.
         found: String,
     },
+    /// The entry of a loss defined outside the crate lacks something that its driver reads.
+    #[error("{loss}: its `LossSpec` breaks a rule of its driver: {rule}")]
+    Spec {
+        /// The loss.
+        loss: &'static str,
+        /// The rule that it breaks.
+        rule: String,
+    },
     /// A required input or output was not given.
     #[error("{loss}: `{tensor}` is missing")]
     MissingTensor {
@@ -127,6 +135,16 @@ pub enum Error {
         found: usize,
         /// The length of a row.
         least: usize,
+    },
+    /// A tensor has too many elements to count, gaps between rows included and axes of length 0 taken for 1.
+    #[error("{loss}: `{tensor}` of {shape:?} has over {} elements, empty axes counted as 1", TensorType::MOST_ELEMENTS)]
+    Elements {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: &'static str,
+        /// The tensor's shape.
+        shape: Vec<usize>,
     },
     /// Values were written to a tensor whose rows have gaps between them.
     #[error("shape {shape:?} with a row stride of {row_stride} has gaps: write to the tensor that it is a part of")]
@@ -343,10 +361,8 @@ impl Error {
 }
 
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    if names.is_empty() {
-        return "none".to_string();
-    }
-    names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ")
+    let all = names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
+    if all.is_empty() { "none".to_string() } else { all }
 }
 
 /// The rule of each checked input of a loss.

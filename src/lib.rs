@@ -84,8 +84,9 @@
 //!
 //! [`Gpu::new`] opens the most capable adapter: GPUs come before CPU adapters, and GL serves only where there is
 //! nothing else. [`Gpu::find_blocking`] and [`Adapter::find`] choose by name. [`Adapter::tuning`] tells how kernels are
-//! laid out there, and [`Gpu::with_tuning`] changes it. With the feature `bench`, `Gpu::tune` measures what is the
-//! fastest; `Gpu::with_saved_tuning` takes what `wgloss tune` measured and saved. Nothing is read from files otherwise.
+//! laid out there, and [`Gpu::with_tuning`] changes it, where the adapter can run that. With the feature `bench`,
+//! `Gpu::tune` measures what is the fastest; `Gpu::with_saved_tuning` takes what `wgloss tune` measured and saved.
+//! Nothing is read from files otherwise.
 
 #![warn(missing_docs)]
 

@@ -73,7 +73,7 @@ impl Bench {
     /// The errors of [`Bench::prepare`].
     pub fn measure(&self, case: &Case) -> Result<Measurement, Error> {
         // A device without compiled kernels.
-        let fresh = self.gpu.with_tuning(self.gpu.tuning());
+        let fresh = self.gpu.with_tuning(self.gpu.tuning())?;
         let start = Instant::now();
         let plan = plan(&fresh, case)?;
         let planned = start.elapsed();

@@ -26,7 +26,7 @@ pub fn adapter(selector: &str) -> Result<Adapter, Error> {
 /// The adapter's device, with the tuning saved for it.
 pub fn open(adapter: &Adapter) -> Result<Gpu, Error> {
     let gpu = adapter.open_blocking()?;
-    Ok(saved_tuning(adapter).map_or(gpu.clone(), |saved| gpu.with_tuning(saved.tuning)))
+    saved_tuning(adapter).map_or_else(|| Ok(gpu.clone()), |saved| gpu.with_tuning(saved.tuning))
 }
 
 /// The tuning saved for the adapter, if it can be used. What is wrong with one that cannot is told.

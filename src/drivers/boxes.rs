@@ -3,13 +3,14 @@
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
-    Binding, Call, CallTensor, Extent, Room, gradient_view, input_view, is_kept,
+    Binding, Call, CallTensor, Extent, Need, Room, gradient_view, input_view, is_kept,
     items::{self, Items},
     load_optional, view, views_of,
 };
 use crate::{
     Error,
-    kernel::{BLOCK, Glue, Kernel, TensorView},
+    gpu::Loops,
+    kernel::{Glue, Kernel, TensorView},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
@@ -32,17 +33,23 @@ impl Room for Boxes {
         ["[N, d…]", "[1] or [N, d…]"]
     }
 
+    fn needs(&self) -> Vec<Need> {
+        vec![Need { what: "`params` has a number `eps`", is_met: |spec| spec.has_number("eps") }]
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
-        let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));
+        let lanes = u64::from(tuning.workgroup_size);
+        // Over the boxes of a span, whose losses and counts are added up.
+        let loops = |span| Loops::blocks(span, lanes, Loops::NONE) + Loops::reduce(tuning) * 4;
+        let most = call.machine.most(call.loss(), MOST_ELEMENTS / 4, loops)?;
         // A workgroup that has less than a few boxes a lane costs more to start than it computes.
-        let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / 4);
         let span = even_span(call.signature.items, tuning.workgroups.into(), 2 * lanes, most);
         let tensors = items::operands(call, is_of_boxes);
         let items = Items::new(call, tuning, Split::of_spans(span), items::divisor(call), tensors)?;
         let bindings = items.bindings();
         let kernel = kernel(call, &items, &bindings);
-        Ok(items.with_kernel(kernel, bindings, |items, chunk| items.words(chunk)).evaluated())
+        items.with_kernel(kernel, bindings, |items, chunk| items.words(chunk)).evaluated(loops(span.into()))
     }
 
     #[cfg(feature = "parity")]

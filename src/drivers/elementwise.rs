@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     DType, Error,
-    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, list},
+    gpu::Loops,
+    kernel::{Glue, Kernel, PARTS, TensorView, block, list},
     program::{
         Program,
         chunk::{MOST_ELEMENTS, Split, even_span},
@@ -34,10 +35,11 @@ impl Room for Elementwise {
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
-        let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));
-        // A workgroup that has less than a few quads a lane costs more to start than it computes. The lanes share the
-        // quads and run the blocks around them.
-        let most = (loops - loops.div_ceil(BLOCK.into())).saturating_mul(lanes).min(MOST_ELEMENTS / QUAD);
+        let lanes = u64::from(tuning.workgroup_size);
+        // Over the quads of a span, whose losses are added up, and counts if values are checked.
+        let loops = |span| Loops::blocks(span, lanes, Loops::NONE) + Loops::reduce(tuning) * 4;
+        let most = call.machine.most(call.loss(), MOST_ELEMENTS / QUAD, loops)?;
+        // A workgroup that has less than a few quads a lane costs more to start than it computes.
         let quads = call.signature.items.div_ceil(QUAD);
         let span = even_span(quads, tuning.workgroups.into(), 2 * lanes, most);
         let split = Split { items_at_once: QUAD, ..Split::of_spans(span) };
@@ -52,7 +54,7 @@ impl Room for Elementwise {
                 last_axis_start: (chunk.first % last_axis) as u32,
             })
         });
-        Ok(items.evaluated())
+        items.evaluated(loops(span.into()))
     }
 
     #[cfg(feature = "parity")]

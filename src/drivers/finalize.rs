@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Call;
 use crate::{
-    DType, Tuning,
+    DType, Error, Tuning,
+    gpu::Loops,
     kernel::{Access, Block, Kernel, TensorView, block},
     program::{Place, Step, WORKSPACE, workspace},
     spec::shader_file,
@@ -46,7 +47,16 @@ impl Divisor {
 }
 
 /// The step that adds up so many partials.
-pub(crate) fn step(call: &Call<'_>, tuning: Tuning, partials: u32, divisor: Divisor, ending: Ending) -> Step {
+pub(crate) fn step(
+    call: &Call<'_>,
+    tuning: Tuning,
+    partials: u32,
+    divisor: Divisor,
+    ending: Ending,
+) -> Result<Step, Error> {
+    let loops = |tuning| loops(tuning, partials);
+    let what = format!("{}: {partials} partial sums", call.loss());
+    let tuning = call.machine.fitting(&what, tuning, loops)?;
     let (entry, weights) = match ending {
         Ending::Divisor => ("finalize_divisor", [0.0, 1.0]),
         Ending::Loss => ("finalize_loss", [0.0, 1.0]),
@@ -63,13 +73,19 @@ pub(crate) fn step(call: &Call<'_>, tuning: Tuning, partials: u32, divisor: Divi
     // Where items keep their losses, this leaves them alone.
     let loss = call.signature.loss_type(call.options.reduction).elements().min(1) * DType::F32.size() as u64;
     let size = workspace::size(partials);
-    Step {
+    Ok(Step {
         kernel: Arc::new(kernel(tuning, &words)),
         entry,
         call: words,
         bound: vec![Place::Tensor("loss".to_string(), 0..loss), Place::Scratch(WORKSPACE, 0..size)],
         workgroups: [1, 1, 1],
-    }
+        loops: loops(tuning),
+    })
+}
+
+/// The loops of every entry point: over the partials for their losses and for the counts, which are seven.
+fn loops(tuning: Tuning, partials: u32) -> Loops {
+    Loops::walk(partials.into(), tuning.workgroup_size.into()) * 2 + Loops::reduce(tuning) * 8
 }
 
 fn kernel(tuning: Tuning, words: &Block) -> Kernel {

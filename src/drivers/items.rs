@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     Error, Reduction, Tuning,
-    gpu::{rest_iterations, walk_iterations},
-    kernel::{Access, Block, Kernel, Reduce, TensorView, block},
+    gpu::Loops,
+    kernel::{Access, Block, Kernel, TensorView, block},
     program::{
         Place, Program, Report, Scratch, Step, WORKSPACE,
         chunk::{Chunk, Operand, Split, Splittable, chunks, partials},
@@ -124,13 +124,13 @@ impl<'a> Items<'a> {
         self
     }
 
-    /// Adds a step for each chunk.
-    pub fn each_chunk(&mut self, entry: &'static str, workgroups: fn(&Chunk) -> u32) {
+    /// Adds a step for each chunk, whose lanes have these loops.
+    pub fn each_chunk(&mut self, entry: &'static str, loops: Loops, workgroups: fn(&Chunk) -> u32) {
         for (chunk, words) in self.chunks.iter().zip(&self.blocks) {
             let bound = self.bindings.iter().map(|binding| self.place(binding, chunk)).collect();
             let workgroups = [workgroups(chunk), 1, 1];
             let (kernel, call) = (self.kernel.clone(), words.clone());
-            self.program.steps.push(Step { kernel, entry, call, bound, workgroups });
+            self.program.steps.push(Step { kernel, entry, call, bound, workgroups, loops });
         }
     }
 
@@ -156,30 +156,34 @@ impl<'a> Items<'a> {
     }
 
     /// Adds up the partials.
-    pub fn finalize(&mut self, ending: Ending) {
-        let step = finalize::step(self.call, self.tuning, self.partials, self.divisor, ending);
+    pub fn finalize(&mut self, ending: Ending) -> Result<(), Error> {
+        let step = finalize::step(self.call, self.tuning, self.partials, self.divisor, ending)?;
         self.program.steps.push(step);
+        Ok(())
     }
 
     /// Adds the steps that find the divisor, where only the device knows it.
-    pub fn measure(&mut self) {
+    pub fn measure(&mut self) -> Result<(), Error> {
         if self.divisor.is_measured() {
-            self.each_chunk("measure", |chunk| chunk.partials);
-            self.finalize(Ending::Divisor);
+            self.each_chunk("measure", measure_loops(self.tuning, self.split.tally_span.into()), |chunk| {
+                chunk.partials
+            });
+            self.finalize(Ending::Divisor)?;
         }
+        Ok(())
     }
 
-    /// The whole program of a kernel with the entry points `measure` and `evaluate`.
-    pub fn evaluated(mut self) -> Program {
-        self.measure();
-        self.each_chunk("evaluate", |chunk| chunk.workgroups);
+    /// The whole program of a kernel with the entry points `measure` and `evaluate`, which has these loops.
+    pub fn evaluated(mut self, loops: Loops) -> Result<Program, Error> {
+        self.measure()?;
+        self.each_chunk("evaluate", loops, |chunk| chunk.workgroups);
         self.ended()
     }
 
     /// The program with its last step, which adds up the items.
-    pub fn ended(mut self) -> Program {
-        self.finalize(if self.call.is_per_item() { Ending::Items } else { Ending::Loss });
-        self.program
+    pub fn ended(mut self) -> Result<Program, Error> {
+        self.finalize(if self.call.is_per_item() { Ending::Items } else { Ending::Loss })?;
+        Ok(self.program)
     }
 }
 
@@ -192,7 +196,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     let unit = |tensor: &CallTensor| match tensor.role.input().map(|input| input.shape) {
         Some(Shape::Items) => Some(items),
         Some(Shape::Rows | Shape::Boxes) => {
-            Some(tensor.ty.row_stride.map_or(items * signature.row, |stride| stride as u64))
+            Some(tensor.ty.stride_of_rows().map_or(items * signature.row, |stride| stride as u64))
         }
         Some(Shape::Embeddings) => Some(signature.row),
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
@@ -220,15 +224,7 @@ pub(crate) fn divisor(call: &Call<'_>) -> Divisor {
     if is_measured { Divisor::Measured } else { Divisor::Known(call.signature.items as f64) }
 }
 
-/// Iterations of a lane for each item that its workgroup walks over so often, by so many columns each time, those of a
-/// dozen reductions included.
-pub(crate) fn workgroup_iterations(tuning: Tuning, walks: u64, columns: u64) -> u64 {
-    let reduction = match tuning.reduce {
-        Reduce::Workgroup => tuning.workgroup_size.ilog2() + 2,
-        // A subgroup has four lanes at least.
-        Reduce::Subgroup => tuning.workgroup_size / 4 + 1,
-        Reduce::SingleSubgroup => 0,
-    };
-    let lanes = tuning.workgroup_size.into();
-    walks * (walk_iterations(columns.div_ceil(lanes)) + rest_iterations(lanes)) + 1 + 12 * u64::from(reduction)
+/// The loops of `measure` over a span.
+pub(crate) fn measure_loops(tuning: Tuning, span: u64) -> Loops {
+    Loops::blocks(span, tuning.workgroup_size.into(), Loops::NONE) + Loops::reduce(tuning)
 }

@@ -6,6 +6,7 @@ mod boxes;
 mod elementwise;
 mod finalize;
 mod items;
+mod needs;
 mod pairs;
 mod regions;
 mod rows;
@@ -15,6 +16,8 @@ mod tests;
 #[cfg(feature = "parity")]
 mod trials;
 
+use needs::Need;
+pub(crate) use needs::check as check_spec;
 pub(crate) use signature::Extent;
 pub use signature::Signature;
 #[cfg(feature = "parity")]
@@ -36,6 +39,11 @@ pub(crate) trait Room {
 
     /// The shapes, in symbols, of an input with one value per item, and of one with one value or one per result.
     fn symbols(&self) -> [&'static str; 2];
+
+    /// What it reads of a loss by name, besides what all losses have.
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
 
     /// Whether rows of a matrix may have gaps between them.
     fn takes_row_strides(&self) -> bool {

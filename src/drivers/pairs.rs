@@ -6,11 +6,12 @@ use super::{
     Binding, Call, CallTensor, Extent, Room,
     elementwise::domain_check,
     gradient_view, input_view, is_kept,
-    items::{self, Items, workgroup_iterations},
+    items::{self, Items},
     load_optional, view, views_of,
 };
 use crate::{
     Distance, Error, Tuning,
+    gpu::Loops,
     kernel::{Glue, Kernel, PARTS, TensorView, block, list},
     program::{
         Program,
@@ -34,15 +35,14 @@ impl Room for Pairs {
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let signature = call.signature;
         // A workgroup takes an item, whose rows its lanes may be too few for.
-        let tuning = call.machine.tuning.for_classes(signature.row);
-        let (loops, iterations) = (u64::from(tuning.max_loop_iterations), iterations(tuning, signature.row));
         let least = items_of_words(signature.row);
-        if least * iterations > loops {
-            let what = format!("{}: `{}`", call.loss(), call.spec().inputs[0].name);
-            return Err(call.machine.limit(&what, "max_loop_iterations", least * iterations, loops));
-        }
-        let most = (MOST_ELEMENTS / signature.row).min(loops / iterations).max(least);
-        let split = Split::of_spans(even_span(signature.items, tuning.workgroups.into(), least, most));
+        let what = format!("{}: `{}`", call.loss(), call.spec().inputs[0].name);
+        let tuning = call.machine.tuning.for_classes(signature.row);
+        let tuning = call.machine.fitting(&what, tuning, |tuning| loops(tuning, signature.row, least))?;
+        let loops = |span| loops(tuning, signature.row, span);
+        let most = call.machine.most(&what, MOST_ELEMENTS / signature.row, loops)?.max(least);
+        let span = even_span(signature.items, tuning.workgroups.into(), least, most);
+        let split = Split::of_spans(span);
         let tensors = items::operands(call, |tensor| is_aligned(call) && is_of_rows(tensor));
         let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
         let bindings = items.bindings();
@@ -50,7 +50,7 @@ impl Room for Pairs {
         let items = items.with_kernel(kernel, bindings, |items, chunk| {
             items.words(chunk).and(block! { classes: items.call.signature.row as u32 })
         });
-        Ok(items.evaluated())
+        items.evaluated(loops(span.into()))
     }
 
     #[cfg(feature = "parity")]
@@ -82,10 +82,14 @@ fn items_of_words(row: u64) -> u64 {
     if row.is_multiple_of(2) { 1 } else { 2 }
 }
 
-/// Iterations of a lane for each item of its workgroup.
-fn iterations(tuning: Tuning, row: u64) -> u64 {
-    // Quads, with one that a row shares at either end, in two walks for the distances and one for the gradients.
-    workgroup_iterations(tuning, 3, row.div_ceil(4) + 2)
+/// The loops over the items of a span, of rows of this length.
+fn loops(tuning: Tuning, row: u64, span: u64) -> Loops {
+    let lanes = tuning.workgroup_size.into();
+    // With one that a row shares at either end.
+    let quads = row.div_ceil(4) + 2;
+    // Two walks for the distances, of which there are three, with two sums of either; and one for the gradients.
+    let distances = Loops::blocks(quads, lanes, Loops::NONE) * 2 + Loops::reduce(tuning) * 12;
+    Loops::each(span, distances + Loops::walk(quads, lanes))
 }
 
 fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {

@@ -102,6 +102,7 @@ impl Signature {
         for input in spec.all_inputs() {
             match given.get(input.name) {
                 Some(ty) => {
+                    expect_countable(spec, input.name, ty)?;
                     let input = input.given_as(ty.dtype);
                     signature.check(spec, input, ty, options.reduction)?;
                     signature.inputs.push((input, ty.clone()));
@@ -116,13 +117,12 @@ impl Signature {
     /// The signature of a first input of this shape, where no other input is given yet.
     ///
     /// # Errors
-    /// [`Error::Shape`] for a shape that the loss does not take.
+    /// [`Error::Shape`] for a shape that the loss does not take, [`Error::Elements`] for one of too many elements.
     pub fn of_shape(values: &Values, shape: &[usize]) -> Result<Self, Error> {
         let spec = values.spec();
-        let refused = |expected| {
-            let tensor = spec.inputs.first().map_or("", |input| input.name);
-            Error::Shape { loss: spec.name, tensor, expected, found: shape.to_vec() }
-        };
+        let tensor = spec.inputs.first().map_or("", |input| input.name);
+        expect_countable(spec, tensor, &TensorType::new(DType::F32, shape))?;
+        let refused = |expected| Error::Shape { loss: spec.name, tensor, expected, found: shape.to_vec() };
         let extent = room(&spec.driver).extent(values, shape).map_err(refused)?;
         let Extent { item_shape, result_shape, row, class_stride } = extent;
         Ok(Signature {
@@ -212,7 +212,7 @@ impl Signature {
     /// Elements from one row, or with axes after the classes one sample, to the next in the input of that place, if it
     /// is there.
     pub(crate) fn row_stride(&self, place: usize) -> u64 {
-        let given = self.inputs.get(place).and_then(|(_, ty)| ty.row_stride);
+        let given = self.inputs.get(place).and_then(|(_, ty)| ty.stride_of_rows());
         given.map_or(self.row * self.class_stride, |stride| stride as u64)
     }
 
@@ -225,6 +225,14 @@ impl Signature {
     /// The inputs that have a gradient, with the type that it has too.
     pub(crate) fn differentiable(&self) -> impl Iterator<Item = (&'static Input, &TensorType)> {
         self.inputs.iter().filter(|(input, _)| input.differentiable).map(|(input, ty)| (*input, ty))
+    }
+}
+
+/// That counts of a tensor's elements, and what is made of them, are numbers that do not overflow.
+fn expect_countable(spec: &LossSpec, tensor: &'static str, ty: &TensorType) -> Result<(), Error> {
+    match ty.is_countable() {
+        true => Ok(()),
+        false => Err(Error::Elements { loss: spec.name, tensor, shape: ty.shape.clone() }),
     }
 }
 

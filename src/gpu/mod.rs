@@ -8,12 +8,16 @@ use std::{
 use wgpu::{AdapterInfo, Limits};
 
 mod adapter;
+mod loops;
+mod machine;
 pub(crate) mod pipeline;
 pub(crate) mod readback;
 mod tuning;
 
 pub use adapter::Adapter;
 pub(crate) use adapter::adapter_id;
+pub(crate) use loops::Loops;
+pub(crate) use machine::Machine;
 
 use crate::Error;
 use adapter::kind;
@@ -23,23 +27,6 @@ pub(crate) use tuning::most_workgroups;
 #[cfg(all(test, feature = "bench"))]
 pub(crate) use tuning::tests::cpu_adapter;
 pub use tuning::{RowKernel, Tuning};
-pub(crate) use tuning::{rest_iterations, walk_iterations};
-
-/// What programs depend on of a device: no program needs the device itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Machine {
-    /// Backend and name of the adapter.
-    pub adapter: String,
-    pub limits: Limits,
-    pub tuning: Tuning,
-}
-
-impl Machine {
-    /// The error for what is beyond a limit.
-    pub fn limit(&self, what: &str, limit: &'static str, needed: u64, available: u64) -> Error {
-        Error::Limit { what: what.to_string(), limit, needed, available, adapter: self.adapter.clone() }
-    }
-}
 
 type Fault = Arc<Mutex<Option<Error>>>;
 
@@ -114,14 +101,17 @@ impl Gpu {
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
-        let machine = Machine { adapter: adapter_id(&info), limits, tuning };
+        let machine = Machine { adapter: adapter_id(&info), limits, tuning, table: tuning };
         Gpu(Arc::new(Inner { device, queue, info, machine, pipelines: Arc::default(), fault: Fault::default() }))
     }
 
     /// The same device with another layout of kernels, and a cache of its own.
-    #[must_use]
-    pub fn with_tuning(&self, tuning: Tuning) -> Gpu {
-        self.laid_out(tuning, Arc::default())
+    ///
+    /// # Errors
+    /// [`Error::Tuning`] for a layout that the device cannot run; see [`Tuning::check`].
+    pub fn with_tuning(&self, tuning: Tuning) -> Result<Gpu, Error> {
+        tuning.check(self.info(), self.0.device.features(), self.limits())?;
+        Ok(self.laid_out(tuning, Arc::default()))
     }
 
     /// The same device with another layout of kernels, and the same cache.

@@ -126,7 +126,7 @@ fn shader_module(gpu: &Gpu, loss: &'static str, kernel: &Kernel, text: &Text) ->
 }
 
 /// The bindings of group 0: the uniforms that the kernel has, then the tensors.
-fn layout_entries(kernel: &Kernel) -> Vec<wgpu::BindGroupLayoutEntry> {
+pub(crate) fn layout_entries(kernel: &Kernel) -> Vec<wgpu::BindGroupLayoutEntry> {
     let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,

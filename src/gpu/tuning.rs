@@ -4,10 +4,7 @@ use std::fmt;
 
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
-use crate::{
-    Error,
-    kernel::{BLOCK, Reduce},
-};
+use crate::{Error, kernel::Reduce};
 
 /// How kernels are laid out on an adapter. Apart from `max_loop_iterations`, which the driver imposes, every choice is
 /// a matter of speed alone: results agree to rounding.
@@ -190,14 +187,9 @@ impl Tuning {
     }
 }
 
-/// Iterations over the classes before and behind whole quads, three at most each, by so many lanes.
-pub(crate) fn rest_iterations(lanes: u64) -> u64 {
-    2 * (3_u64.div_ceil(lanes) + 1)
-}
-
 /// The smallest workgroups: as many lanes as the smallest subgroups have. Smaller ones would need more workgroups for a
 /// large call than there may be.
-const LEAST_LANES: u32 = 4;
+pub(super) const LEAST_LANES: u32 = 4;
 
 /// The largest workgroup, as a power of two.
 fn largest_workgroup(limits: &Limits) -> u32 {
@@ -219,11 +211,6 @@ fn has_subgroups(info: &AdapterInfo, features: Features) -> bool {
 fn lockstep_size(info: &AdapterInfo, features: Features) -> Option<u32> {
     let one_size = has_subgroups(info, features) && info.subgroup_min_size == info.subgroup_max_size;
     (one_size && info.device_type == DeviceType::Cpu).then_some(info.subgroup_max_size)
-}
-
-/// Iterations over so many classes, with the blocks around them.
-pub(crate) fn walk_iterations(classes: u64) -> u64 {
-    classes.saturating_add(classes.div_ceil(BLOCK.into())).saturating_add(1)
 }
 
 #[cfg(test)]

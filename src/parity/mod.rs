@@ -85,7 +85,7 @@ pub fn check(
     }
     // Losses of regions and of whole batches have kernels in common. The many of other losses need not be kept.
     let shares = spec.regions().is_some() || spec.all_pairs().is_some();
-    let gpu = &if shares { gpu.clone() } else { gpu.with_tuning(tuning) };
+    let gpu = &if shares { gpu.clone() } else { gpu.with_tuning(tuning)? };
     let cases = cases::cases(spec, tuning, effort);
     for (index, case) in cases.iter().enumerate() {
         match case.drawn(spec, index as u64)? {

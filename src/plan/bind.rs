@@ -8,7 +8,7 @@ use crate::{
     drivers::{CallTensor, room},
     gpu::pipeline::Pipeline,
     kernel::{CALL, FIRST_TENSOR},
-    program::{Place, Step, WORKSPACE},
+    program::{Place, Step, WORKSPACE, uniform_size},
 };
 
 impl Plan {
@@ -99,7 +99,7 @@ impl Plan {
             };
             let (offset, needed) = (slice.offset, operand.ty.buffer_size());
             let available = slice.buffer.size().saturating_sub(offset);
-            if needed > available {
+            if needed > available || offset > slice.buffer.size() {
                 return Err(Error::BufferTooSmall { loss, tensor, offset, needed, available });
             }
             if offset % alignment != 0 {
@@ -187,8 +187,7 @@ impl Uniforms {
                 .entry(block)
                 .or_insert_with_key(|block| {
                     let start = bytes.len().next_multiple_of(alignment);
-                    // WGSL rounds the size of a uniform struct up to its alignment; 16 covers every one.
-                    let end = start + block.len().next_multiple_of(16);
+                    let end = start + uniform_size(block.len());
                     bytes.resize(start, 0);
                     bytes.extend(block);
                     bytes.resize(end, 0);

@@ -93,6 +93,7 @@ struct Compiled {
 
 impl Compiled {
     fn new(gpu: &Gpu, loss: &'static str, program: Program) -> Result<Self, Error> {
+        program.check(loss, gpu.machine())?;
         // The entry points of a kernel come from one module; of many panels the kernels are few.
         let mut kernels: Vec<(&Arc<Kernel>, Vec<&'static str>)> = Vec::new();
         let mut places = Vec::with_capacity(program.steps.len());
@@ -133,6 +134,7 @@ impl Plan {
         let (spec, options) = (loss.spec(), options.into());
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, inputs, &options)?;
+        gpu.machine().check(spec.name)?;
         let call =
             Call { machine: gpu.machine(), values: &values, signature: &signature, options: &options, roomy: true };
         let tensors = call.tensors();

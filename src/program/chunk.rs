@@ -171,14 +171,15 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
         }
         chunks.push(Chunk { first, items, workgroups, partials, first_partial });
         first += u64::from(items);
-        first_partial += partials;
+        // Too many for any workspace, if they are too many to count.
+        first_partial = first_partial.saturating_add(partials);
     }
     Ok(chunks)
 }
 
 /// How many partials chunks leave.
 pub(crate) fn partials(chunks: &[Chunk]) -> u32 {
-    chunks.last().map_or(0, |chunk| chunk.first_partial + chunk.partials)
+    chunks.last().map_or(0, |chunk| chunk.first_partial.saturating_add(chunk.partials))
 }
 
 pub(crate) fn floor_power_of_two(x: u64) -> u64 {

@@ -22,6 +22,8 @@ pub(crate) mod workspace;
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
+    Error,
+    gpu::{Loops, Machine},
     kernel::{Block, Kernel},
     program::workspace::WorkspaceHeader,
 };
@@ -57,6 +59,8 @@ pub(crate) struct Step {
     /// Where the tensors of the kernel lie, in their order.
     pub bound: Vec<Place>,
     pub workgroups: [u32; 3],
+    /// The loops of a lane.
+    pub loops: Loops,
 }
 
 /// Where something that a step binds lies.
@@ -83,6 +87,12 @@ impl Report {
     }
 }
 
+/// Bytes of a uniform whose words have so many: WGSL rounds the size of its struct up to its alignment, and 16 covers
+/// every one.
+pub(crate) fn uniform_size(bytes: usize) -> usize {
+    bytes.next_multiple_of(16)
+}
+
 impl Program {
     /// A program without steps.
     pub fn new(scratch: Vec<Scratch>) -> Self {
@@ -92,6 +102,33 @@ impl Program {
     /// Bytes of device memory besides inputs and outputs.
     pub fn scratch_size(&self) -> u64 {
         self.scratch.iter().map(|scratch| scratch.size).sum()
+    }
+
+    /// That the device can run each step.
+    pub fn check(&self, loss: &str, machine: &Machine) -> Result<(), Error> {
+        let limits = &machine.limits;
+        let binding = limits.max_storage_buffer_binding_size;
+        for scratch in &self.scratch {
+            let what = format!("{loss}: {}", scratch.label);
+            machine.expect(&what, "max_buffer_size", scratch.size, limits.max_buffer_size)?;
+            machine.expect(&what, "max_storage_buffer_binding_size", scratch.size, binding)?;
+        }
+        for step in &self.steps {
+            let what = format!("{loss}: `{}`", step.entry);
+            machine.expect_to_run(&what, step.loops)?;
+            let most = u64::from(*step.workgroups.iter().max().unwrap_or(&0));
+            let available = limits.max_compute_workgroups_per_dimension.into();
+            machine.expect(&what, "max_compute_workgroups_per_dimension", most, available)?;
+            for Place::Tensor(_, range) | Place::Scratch(_, range) in &step.bound {
+                machine.expect(&what, "max_storage_buffer_binding_size", range.end - range.start, binding)?;
+            }
+            for words in [step.call.members().len(), step.kernel.params.len()] {
+                let size = uniform_size(words * size_of::<u32>()) as u64;
+                let available = limits.max_uniform_buffer_binding_size;
+                machine.expect(&what, "max_uniform_buffer_binding_size", size, available)?;
+            }
+        }
+        Ok(())
     }
 
     /// The program where inputs may lie in buffers that outputs lie in too; see [`Kernel::with_shared_buffers`].

@@ -194,9 +194,13 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
     let absent = if input.kind == Kind::Index { 0.0 } else { 1.0 };
     let given = given.map_or(vec![absent], HostTensor::to_f64);
     let by_item = |index| given[place(index / width, index % width, width, signature)];
+    let is_of_no_row = signature.items == 0 && values.spec().rows().is_some();
     let values_by_item = match input.shape {
+        // Rows that there are not have no classes, however many each would have.
+        _ if given.len() == 1 && is_of_no_row => Vec::new(),
         _ if given.len() == 1 => vec![given[0]; width],
         Shape::Classes => given,
+        _ if width == 1 => given,
         _ => (0..given.len()).map(by_item).collect(),
     };
     Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }

@@ -1,7 +1,7 @@
 //! The values of a loss's parameters.
 
 use super::{LossSpec, Param, Value, Word};
-use crate::Error;
+use crate::{Error, drivers::check_spec};
 
 /// The values of a loss's parameters, each keeping its rule.
 ///
@@ -27,8 +27,10 @@ impl Values {
     /// The values, in the order of `spec.params`.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a value that breaks its rule, [`Error::ParameterCount`] for too few or too many values.
+    /// [`Error::Parameter`] for a value that breaks its rule, [`Error::ParameterCount`] for too few or too many values,
+    /// [`Error::Spec`] for a loss that lacks what its driver reads by name.
     pub fn new(spec: &'static LossSpec, values: Vec<Value>) -> Result<Self, Error> {
+        check_spec(spec)?;
         if values.len() != spec.params.len() {
             return Err(Error::ParameterCount { loss: spec.name, expected: spec.params.len(), found: values.len() });
         }

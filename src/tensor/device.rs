@@ -118,7 +118,7 @@ impl Tensor {
 
     /// The host tensor of bytes read from [`Tensor::range`].
     pub(crate) fn host(&self, mut bytes: Vec<u8>) -> Result<HostTensor<'static>, Error> {
-        if let (Some(stride), &[_, columns]) = (self.ty.row_stride, self.shape()) {
+        if let (Some(stride), &[_, columns]) = (self.ty.stride_of_rows(), self.shape()) {
             let (stride, columns) = (stride * self.dtype().size(), columns * self.dtype().size());
             bytes = bytes.chunks(stride.max(1)).flat_map(|row| &row[..columns.min(row.len())]).copied().collect();
         }

@@ -45,10 +45,26 @@ impl TensorType {
         self.dtype.buffer_size(self.extent())
     }
 
+    /// The most elements of a tensor: far more than a device holds, and so few that what is made of several such
+    /// numbers does not overflow.
+    pub(crate) const MOST_ELEMENTS: u64 = if usize::BITS < 64 { 1 << 30 } else { 1 << 40 };
+
+    /// Whether there are not more elements than that, those between rows included, also if no axis were empty.
+    pub(crate) fn is_countable(&self) -> bool {
+        let shape = self.shape.iter().map(|&axis| axis.max(1)).collect();
+        let filled = TensorType { shape, ..self.clone() };
+        filled.elements().max(filled.extent()) <= TensorType::MOST_ELEMENTS
+    }
+
+    /// Elements from one row to the next, where there are several and they may have gaps between them.
+    pub(crate) fn stride_of_rows(&self) -> Option<usize> {
+        self.row_stride.filter(|_| matches!(self.shape[..], [rows, _] if rows > 1))
+    }
+
     /// Elements from the first to the last, those between rows included.
     pub(crate) fn extent(&self) -> u64 {
-        match (self.row_stride, &self.shape[..]) {
-            (Some(stride), &[rows, columns]) if rows > 0 && columns > 0 => {
+        match (self.stride_of_rows(), &self.shape[..]) {
+            (Some(stride), &[rows, columns]) if columns > 0 => {
                 (rows as u64 - 1).saturating_mul(stride as u64).saturating_add(columns as u64)
             }
             _ => self.elements(),

@@ -315,7 +315,7 @@ fn a_changed_parameter_reduction_or_length_compiles_nothing() {
     const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean];
     for gpu in adapters::all() {
         // With no kernels yet.
-        let gpu = gpu.with_tuning(gpu.tuning());
+        let gpu = gpu.with_tuning(gpu.tuning()).unwrap();
         assert_eq!(gpu.compiled_kernels(), 0);
         let compiled = |delta, ignore_index, items, options: Options| {
             let (huber, cross_entropy) = (Huber { delta }, CrossEntropy { ignore_index, ..CrossEntropy::default() });

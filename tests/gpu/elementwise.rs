@@ -93,7 +93,7 @@ fn losses_add_their_gradients_into_one_buffer() {
 #[test]
 fn room_behind_the_tensors_needs_no_kernel_of_its_own() {
     for gpu in adapters::all() {
-        let gpu = gpu.with_tuning(gpu.tuning());
+        let gpu = gpu.with_tuning(gpu.tuning()).unwrap();
         let evaluated = |items: usize, buffers: Buffers| {
             let inputs = sample(&Mse, &[items], DType::F32, false);
             let mse = AnyLoss::new("mse", &[]).unwrap();

@@ -52,7 +52,7 @@ fn a_lane_never_gets_more_iterations_than_the_driver_runs() {
     for gpu in adapters::all() {
         let mut tuning = gpu.tuning();
         tuning.workgroups = 1;
-        let gpu = gpu.with_tuning(tuning);
+        let gpu = gpu.with_tuning(tuning).expect("the adapter runs it");
 
         let count = 4 * tuning.workgroup_size as usize * 70_000;
         let prediction = vec![1.0_f32; count];
@@ -90,7 +90,7 @@ fn rows_are_as_long_as_they_like() {
             (20_000, 21, RowKernel::Lane),
         ] {
             tuning.rows = kernel;
-            let gpu = gpu.with_tuning(tuning);
+            let gpu = gpu.with_tuning(tuning).expect("the adapter runs it");
             for dtype in [DType::F32, DType::F16] {
                 let logits =
                     HostTensor::rounded(&values(rows * classes, 20.0), dtype, [rows, classes]).expect("floats");
@@ -114,7 +114,7 @@ fn images_are_as_large_as_they_like() {
         for gpu in effort::adapters(turn) {
             let mut tuning = gpu.tuning();
             tuning.workgroups = 1;
-            evaluated(&gpu.with_tuning(tuning), loss, &inputs, Reduction::Mean);
+            evaluated(&gpu.with_tuning(tuning).expect("the adapter runs it"), loss, &inputs, Reduction::Mean);
         }
     }
 }
@@ -310,7 +310,7 @@ fn a_split_call_gives_what_a_whole_one_gives() {
                 let [whole, split] = [*gpu, small].map(|gpu| {
                     let mut tuning = gpu.tuning();
                     tuning.rows = rows;
-                    call.evaluated(&gpu.with_tuning(tuning))
+                    call.evaluated(&gpu.with_tuning(tuning).expect("the adapter runs it"))
                 });
                 let Call { loss, dtype, shape, .. } = call;
                 assert!(whole == split, "{loss} {dtype} {shape:?}, {rows}, on {}", gpu.adapter_id());

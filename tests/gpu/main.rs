@@ -22,3 +22,4 @@ mod messages;
 mod own_loss;
 mod parity;
 mod record;
+mod tunings;

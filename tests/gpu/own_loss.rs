@@ -204,3 +204,56 @@ fn a_parameter_that_is_not_there_is_named() {
 fn a_parameter_of_another_kind_is_named() {
     PSEUDO_HUBER.values(&[]).unwrap().integer("delta");
 }
+
+/// A loss of the catalogue with another entry.
+fn changed_spec(spec: &LossSpec, change: impl FnOnce(&mut LossSpec)) -> &'static LossSpec {
+    let &LossSpec { name, family, formula, notes, source, driver, inputs, params, shader, reference } = spec;
+    let mut own = LossSpec { name, family, formula, notes, source, driver, inputs, params, shader, reference };
+    change(&mut own);
+    Box::leak(Box::new(own))
+}
+
+/// What a driver reads by its name, and a spec does not have: neither a shader's error nor a panic.
+#[test]
+fn a_spec_that_lacks_what_its_driver_reads_is_refused() {
+    let without_param = |spec: &LossSpec, name: &str| {
+        let params: Vec<Param> = spec.params.iter().copied().filter(|param| param.name != name).collect();
+        assert_eq!(params.len() + 1, spec.params.len(), "{name}");
+        changed_spec(spec, |own| own.params = params.leak())
+    };
+    let without_input = |spec: &LossSpec, name: &str| {
+        let inputs: Vec<Input> = spec.inputs.iter().copied().filter(|input| input.name != name).collect();
+        changed_spec(spec, |own| own.inputs = inputs.leak())
+    };
+    let not_compiled = |spec: &LossSpec, name: &str| {
+        let change = |param: &Param| Param { compiled: param.compiled && param.name != name, ..*param };
+        changed_spec(spec, |own| own.params = spec.params.iter().map(change).collect::<Vec<_>>().leak())
+    };
+    let refused = [
+        (without_param(&losses::DICE, "smooth"), "`smooth`"),
+        (without_param(&losses::DICE, "squared"), "`squared`"),
+        (not_compiled(&losses::DICE, "squared"), "`squared`"),
+        (without_param(&losses::DICE, "include_background"), "`include_background`"),
+        (without_input(&losses::DICE, "class_weight"), "`CLASS_WEIGHT`"),
+        (without_param(&losses::CE_DICE, "ce_weight"), "weights of its terms"),
+        (without_param(&losses::TRIPLET_BATCH_ALL, "margin"), "`margin`"),
+        (without_param(&losses::TRIPLET_BATCH_HARD, "distance"), "`distance`"),
+        (not_compiled(&losses::TRIPLET_SEMI_HARD, "distance"), "`distance`"),
+        (without_input(&losses::SUP_CON, "labels"), "`labels`"),
+        (without_param(&losses::NT_XENT, "temperature"), "`temperature`"),
+        (without_input(&losses::CLIP, "logit_scale"), "`logit_scale`"),
+        (without_param(&losses::GIOU, "eps"), "`eps`"),
+        (changed_spec(&losses::MSE, |own| own.reference = losses::CROSS_ENTROPY.reference), "`reference`"),
+        (changed_spec(&losses::DICE, |own| own.reference = losses::CE_DICE.reference), "`reference`"),
+        (changed_spec(&losses::MSE, |own| own.inputs = &[]), "differentiable"),
+    ];
+    for (spec, named) in refused {
+        match AnyLoss::of(spec, &[]) {
+            Err(Error::Spec { loss, rule }) => assert!(loss == spec.name && rule.contains(named), "{loss}: {rule}"),
+            other => panic!("{} without {named}: {other:?}", spec.name),
+        }
+    }
+    for spec in losses::ALL {
+        assert!(AnyLoss::of(changed_spec(spec, |_| {}), &[]).is_ok(), "{}", spec.name);
+    }
+}

@@ -66,7 +66,7 @@ fn workgroups_may_be_wider_than_a_subgroup() {
             if tuning.reduce == Reduce::SingleSubgroup {
                 tuning.reduce = Reduce::Subgroup;
             }
-            agree_with_the_reference(&gpu.with_tuning(tuning), &[loss]);
+            agree_with_the_reference(&gpu.with_tuning(tuning).unwrap(), &[loss]);
         }
     }
 }

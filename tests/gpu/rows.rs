@@ -34,7 +34,7 @@ fn kernels(turn: usize) -> impl Iterator<Item = &'static Gpu> {
         let with = |gpu: &Gpu, (rows, cached_classes)| {
             let mut tuning = gpu.tuning();
             (tuning.rows, tuning.cached_classes) = (rows, cached_classes);
-            gpu.with_tuning(tuning)
+            gpu.with_tuning(tuning).unwrap()
         };
         kernels.map(|kernel| adapters::all().iter().map(|gpu| with(gpu, kernel)).collect())
     });
@@ -290,18 +290,15 @@ fn the_workspace_does_not_grow_with_the_classes() {
             let types = Named::new().with("logits", ty.clone()).with("teacher_logits", ty);
             Plan::new(gpu, &distillation, &types, Reduction::Mean).unwrap().workspace_size()
         };
-        // Where a driver's loops are short, the longest rows have more parts.
-        let mut tuning = gpu.tuning();
-        tuning.max_loop_iterations = u32::MAX;
-        let endless = gpu.with_tuning(tuning);
+        let tuning = gpu.tuning();
         for rows in [1, 8, 64] {
             for classes in [10, 1000, 50_257, 262_144] {
                 let most = BYTES_A_ROW * rows as u64 + BYTES_A_WORKGROUP * u64::from(tuning.workgroups);
-                let found = size(&endless, rows, classes);
-                assert!(found <= most, "[{rows}, {classes}] takes {found} on {gpu:?}");
                 let found = size(gpu, rows, classes);
+                // Where a driver's loops are short, the longest rows have more parts.
                 let tensors = 2 * 4 * (rows * classes) as u64;
-                assert!(found <= most + tensors / 100, "[{rows}, {classes}] takes {found} on {gpu:?}");
+                let more = if tuning.max_loop_iterations == u32::MAX { 0 } else { tensors / 100 };
+                assert!(found <= most + more, "[{rows}, {classes}] takes {found} on {gpu:?}");
             }
         }
         for rows in [1, 7, 64, 1000, 8192] {
@@ -468,7 +465,7 @@ fn every_kernel_gives_the_same_bits_each_time() {
             // A workgroup for each row, and several where that is the kernel.
             let mut tuning = gpu.tuning();
             tuning.workgroups = 8192;
-            let gpu = gpu.with_tuning(tuning);
+            let gpu = gpu.with_tuning(tuning).unwrap();
             let inputs = sample(&cross_entropy, &shape, dtype, true);
             let expected = evaluated(&gpu, &cross_entropy, &inputs, Reduction::WeightedMean);
             let tensors = uploaded(&gpu, &inputs);

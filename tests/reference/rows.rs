@@ -563,3 +563,13 @@ fn parameters_of_row_losses_keep_their_rules() {
         }
     }
 }
+
+/// Rows that there are not have no classes to keep anything of, however many.
+#[test]
+fn no_rows_of_many_classes_are_nothing() {
+    let no_values = |shape: &[usize], dtype| HostTensor::from_bytes(dtype, shape, Vec::new()).unwrap();
+    let logits = no_values(&[0, u32::MAX as usize], DType::F32);
+    let inputs = Named::new().with("logits", logits).with("target", no_values(&[0], DType::I32));
+    let found = evaluate(&loss("cross_entropy", &[]), &inputs, Reduction::Mean);
+    assert_eq!((found.loss, found.items, found.gradients), (vec![0.0], 0, vec![("logits", Vec::new())]));
+}

@@ -1,10 +1,11 @@
 //! The end of a batch: the sums over all anchors, and the gradients of all rows in their storage type.
 
-use super::{Builder, Which, comparison::Unit, sorting::Lists};
+use super::{Builder, Which, comparison::Unit, loops::BatchLoops, sorting::Lists};
 use crate::{
     Error, Reduction,
     drivers::{CallTensor, gradient_name},
-    kernel::{BLOCK, Block, block},
+    gpu::Loops,
+    kernel::{Block, block},
     spec::{Anchors, Shape, WEIGHT},
 };
 
@@ -12,8 +13,8 @@ impl Builder<'_> {
     /// The loss, and the gradients in their storage.
     pub(super) fn finish(&mut self) -> Result<(), Error> {
         let rows = self.layout.rows;
-        let walk = |lanes: u64| rows.div_ceil(lanes) + rows.div_ceil(lanes * u64::from(BLOCK)) + 20 * (lanes + 2);
-        let tuning = self.widened(walk)?;
+        let loops = self.loops;
+        let tuning = self.fitting(|tuning| loops.finalize(tuning))?;
         let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
         let words = block! {
             length: rows as u32,
@@ -21,7 +22,7 @@ impl Builder<'_> {
             weighted: is_weighted && self.call.dtype(WEIGHT.name).is_some(),
             divisor: self.divisor.known() as f32,
         };
-        self.step(Which::Finalize, tuning, words, [1, 1, 1])?;
+        self.step(Which::Finalize, (tuning, loops.finalize(tuning)), words, [1, 1, 1])?;
         if !self.has_gradients() {
             return Ok(());
         }
@@ -35,7 +36,7 @@ impl Builder<'_> {
         // A batch without rows has a gradient of its scale all the same, of 0.
         for tensor in self.gradients(Shape::Scalar) {
             let words = block! { elements: 1_u32 }.and(scaled.clone());
-            self.step(Which::StoreScale(tensor), self.tuning, words, [1, 1, 1])?;
+            self.step(Which::StoreScale(tensor), (self.tuning, Loops::NONE), words, [1, 1, 1])?;
         }
         Ok(())
     }
@@ -47,31 +48,35 @@ impl Builder<'_> {
             self.gather_mined()?;
         }
         if self.comparison.unit != Unit::No {
-            let (span, workgroups) = self.spread(rows, self.row_iterations());
+            let loops = self.loops;
+            let tuning = self.fitting(|tuning| loops.project(tuning, 1))?;
+            let (span, workgroups) = self.spread(rows, 1, |span| loops.project(tuning, span))?;
             let words = block! {
                 length: rows as u32,
                 span: span as u32,
                 quads: self.quads(),
                 first_radial: self.first_radial(),
             };
-            self.step(Which::Project, self.tuning, words, [workgroups, 1, 1])?;
+            self.step(Which::Project, (tuning, loops.project(tuning, span)), words, [workgroups, 1, 1])?;
         }
         let (batch, dimensions) = (self.call.signature.batch, self.call.signature.row);
         let elements = batch * dimensions;
         for (number, tensor) in self.gradients(Shape::Embeddings).into_iter().enumerate() {
             let words = if tensor.ty.dtype.is_half() { elements.div_ceil(2) } else { elements };
             let lanes = u64::from(self.tuning.workgroup_size);
-            let (span, workgroups) = self.spread(words.div_ceil(lanes), 1);
+            let loops = |span| BatchLoops::finish(self.tuning, span);
+            let (span, workgroups) = self.spread(words, lanes, loops)?;
+            let tuned = (self.tuning, loops(span));
             let words = block! {
                 length: words as u32,
-                span: (span * lanes) as u32,
+                span: span as u32,
                 elements: elements as u32,
                 first_row: (number as u64 * batch) as u32,
                 first_item: self.first_item(number) as u32,
                 dimensions: dimensions as u32,
                 quads: self.quads(),
             };
-            self.step(Which::Finish(tensor), self.tuning, words.and(scaled.clone()), [workgroups, 1, 1])?;
+            self.step(Which::Finish(tensor), tuned, words.and(scaled.clone()), [workgroups, 1, 1])?;
         }
         Ok(())
     }
@@ -81,21 +86,19 @@ impl Builder<'_> {
         let rows = self.layout.rows;
         let lanes = u64::from(self.tuning.workgroup_size);
         let list = self.layout.mined as u32;
-        let (span, workgroups) = self.spread(rows.div_ceil(lanes), 4);
-        let words = block! { length: rows as u32, span: (span * lanes) as u32, list };
-        self.step(Which::ListMined, self.tuning, words, [workgroups, 1, 1])?;
+        let loops = |span| BatchLoops::list_mined(self.tuning, span);
+        let (span, workgroups) = self.spread(rows, lanes, loops)?;
+        let tuned = (self.tuning, loops(span));
+        let words = block! { length: rows as u32, span: span as u32, list };
+        self.step(Which::ListMined, tuned, words, [workgroups, 1, 1])?;
         // Keys are rows, and one more for nothing.
         let bits = u64::BITS - rows.leading_zeros();
         let from_list = self.sort(Lists { lists: 1, keys: list, stride: list, list }, bits)?;
 
-        // A workgroup looks each of its rows up, and its rows may have been mined by all others.
         let quads = u64::from(self.comparison.tile_quads);
-        let each = |lanes: u64| 2 * u64::from(bits + 2) + (quads + 1) * (4 * (lanes + 2) + 4);
-        let all = |lanes: u64| each(lanes) + ((2 * rows).div_ceil(lanes) + 1) * (quads + 1);
-        let tuning = self.widened(all)?;
-        let lanes = u64::from(tuning.workgroup_size);
-        let left = u64::from(tuning.max_loop_iterations) - all(lanes);
-        let span = rows.div_ceil(tuning.workgroups.into()).clamp(1, left / each(lanes) + 1);
+        let loops = self.loops;
+        let tuning = self.fitting(|tuning| loops.gather_mined(tuning, 1))?;
+        let (span, workgroups) = self.spread(rows, 1, |span| loops.gather_mined(tuning, span))?;
         let words = block! {
             rows: rows as u32,
             span: span as u32,
@@ -104,8 +107,8 @@ impl Builder<'_> {
             quads: self.quads(),
             first_radial: self.first_radial(),
         };
-        let workgroups = [rows.div_ceil(span), self.layout.quads / quads, 1];
-        self.step(Which::GatherMined, tuning, words, workgroups)
+        let workgroups = [workgroups, self.layout.quads / quads, 1];
+        self.step(Which::GatherMined, (tuning, loops.gather_mined(tuning, span)), words, workgroups)
     }
 
     /// Where the gradients of the inputs of a shape go.

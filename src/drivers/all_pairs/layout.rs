@@ -3,6 +3,7 @@
 use super::{
     super::Call,
     comparison::{Comparison, Measure},
+    loops::BatchLoops,
 };
 use crate::{
     Error, Tuning,
@@ -113,7 +114,7 @@ impl Layout {
             let what = format!("{}: embeddings [{}, {}]", call.loss(), signature.batch, signature.row);
             return Err(machine.limit(&what, "32-bit index", elements, u32::MAX.into()));
         }
-        let layout = Layout::unchecked(all_pairs, comparison, call);
+        let layout = Layout::unchecked(all_pairs, comparison, call)?;
         let limits = &machine.limits;
         for (size, memory) in layout.sizes(call).into_iter().zip(Memory::ALL) {
             let what = format!("{}: the {} of [{}, {}]", call.loss(), memory.name(), layout.rows, signature.row);
@@ -131,7 +132,7 @@ impl Layout {
         Ok(layout)
     }
 
-    fn unchecked(all_pairs: AllPairs, comparison: Comparison, call: &Call<'_>) -> Self {
+    fn unchecked(all_pairs: AllPairs, comparison: Comparison, call: &Call<'_>) -> Result<Self, Error> {
         let (tuning, signature) = (call.machine.tuning, call.signature);
         let (rows, set) = match all_pairs.relation {
             Relation::Labelled => (signature.batch, signature.batch),
@@ -150,14 +151,23 @@ impl Layout {
         let panel_rows = wanted.clamp(TILE_ROWS, MOST_PANEL_ROWS).min(set.next_multiple_of(TILE_ROWS).max(TILE_ROWS));
 
         let tile_rows = tile_rows(tuning);
-        let most = u64::from(tuning.max_loop_iterations) / tile_iterations(tuning, comparison) * tile_rows;
         let lanes = u64::from(tuning.workgroup_size);
         let workgroups = panel_rows.div_ceil(4 * lanes) * (quads / u64::from(comparison.tile_quads));
         // Enough workgroups for the adapter, and no more sums than there are rows.
         let wanted = u64::from(tuning.workgroups).div_ceil(workgroups).min(set / panel_rows).max(1);
-        let part = set.div_ceil(wanted).next_multiple_of(tile_rows).min(most).max(tile_rows);
+        let layout = Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, parts: 1, part: set };
+        let loops = layout.loops(comparison, all_pairs.anchors);
+        let what = format!("{}: a batch of {set}", call.loss());
+        let tiles = |tiles: u64| loops.gather(tuning, tiles * tile_rows);
+        let tiles = call.machine.most(&what, set.div_ceil(wanted).div_ceil(tile_rows), tiles)?;
+        let part = tiles * tile_rows;
         let parts = if is_hardest { 1 } else { set.div_ceil(part).max(1) };
-        Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, parts, part }
+        Ok(Layout { parts, part, ..layout })
+    }
+
+    /// The loops of a batch that lies so.
+    pub fn loops(self, comparison: Comparison, anchors: Anchors) -> BatchLoops {
+        BatchLoops { comparison, rows: self.rows, set: self.set, quads: self.quads, anchors }
     }
 
     /// Rows of sums: those of all rows, and behind them those of the parts.
@@ -198,11 +208,4 @@ pub(super) fn tile_rows(tuning: Tuning) -> u64 {
         Reduce::SingleSubgroup => 2 * u64::from(tuning.workgroup_size),
         Reduce::Workgroup | Reduce::Subgroup => TILE_ROWS,
     }
-}
-
-/// Iterations of a lane for each tile, of loading it and of all its quads with each of its rows.
-pub(super) fn tile_iterations(tuning: Tuning, comparison: Comparison) -> u64 {
-    let (rows, quads) = (tile_rows(tuning), u64::from(comparison.tile_quads));
-    let loading = (rows * quads).div_ceil(tuning.workgroup_size.into()) + 4;
-    loading + (rows + 1) * (quads + 2) + rows + 2
 }

@@ -8,22 +8,25 @@ mod comparison;
 mod finish;
 pub(super) mod kernels;
 pub(super) mod layout;
+mod loops;
 mod panels;
 mod sorting;
 
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
-use super::{Call, CallTensor, Extent, Role, Room, Statistic, finalize::Divisor};
+use super::{Call, CallTensor, Extent, Need, Role, Room, Statistic, finalize::Divisor};
 use crate::{
-    DType, Error, Reduction, Tuning,
+    DType, Distance, Error, Reduction, Tuning,
     extra::Extra,
-    kernel::{BLOCK, Block, Reduce, block},
+    gpu::Loops,
+    kernel::{Block, Reduce, block},
     program::{Place, Program, Scratch, Step, WORKSPACE, workspace, workspace::WorkspaceHeader},
-    spec::{AllPairs, Anchors, Relation, Shape, Values},
+    spec::{AllPairs, Anchors, Input, Kind, Relation, Shape, Values, Word},
 };
 use comparison::Comparison;
 use kernels::{At, Kernels, Recipe, Which};
-use layout::{Layout, Memory, tile_iterations};
+use layout::{Layout, Memory};
+use loops::BatchLoops;
 
 impl Room for AllPairs {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
@@ -37,6 +40,32 @@ impl Room for AllPairs {
             (_, true) => ["[2N]", "[1] or [2N]"],
             (_, false) => ["[N]", "[1] or [N]"],
         }
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let scale = Need {
+            what: "it has a number `temperature` among `params`, or an input `logit_scale`, a scalar",
+            is_met: |spec| {
+                let is_scale = |input: &Input| input.name == "logit_scale" && input.shape == Shape::Scalar;
+                spec.has_number("temperature") || spec.inputs.iter().any(is_scale)
+            },
+        };
+        let distance = Need {
+            what: "`params` has a compiled word `distance`, a `Distance`",
+            is_met: |spec| spec.has_compiled_word("distance", Distance::NAMES),
+        };
+        let margin = Need { what: "`params` has a number `margin`", is_met: |spec| spec.has_number("margin") };
+        let labels = Need {
+            what: "`inputs` has class indices `labels`",
+            is_met: |spec| spec.inputs.iter().any(|input| input.name == "labels" && input.kind == Kind::Index),
+        };
+        let mut needs = match self.anchors {
+            Anchors::Softmax => vec![scale],
+            Anchors::Hardest => vec![distance],
+            Anchors::Sorted => vec![distance, margin],
+        };
+        needs.extend((self.relation == Relation::Labelled).then_some(labels));
+        needs
     }
 
     fn statistics(&self) -> Vec<Statistic> {
@@ -65,6 +94,7 @@ impl Room for AllPairs {
             anchors: self.anchors,
             tuning: call.machine.tuning,
             layout,
+            loops: layout.loops(comparison, self.anchors),
             divisor: divisor(call),
             program: Program::new(scratch),
         };
@@ -115,13 +145,14 @@ fn divisor(call: &Call<'_>) -> Divisor {
 struct Builder<'a> {
     call: &'a Call<'a>,
     kernels: Kernels<'a>,
-    /// The kernels so far, by what they are and the lanes of their workgroups.
-    known: Vec<((Which, u32), Recipe)>,
+    /// The kernels so far, by what they are, the lanes of their workgroups and how these reduce.
+    known: Vec<((Which, u32, Reduce), Recipe)>,
     comparison: Comparison,
     relation: Relation,
     anchors: Anchors,
     tuning: Tuning,
     layout: Layout,
+    loops: BatchLoops,
     divisor: Divisor,
     program: Program,
 }
@@ -146,15 +177,25 @@ impl Builder<'_> {
         self.finish()
     }
 
-    /// Adds a step of a kernel that this tuning runs.
-    fn step(&mut self, which: Which, tuning: Tuning, words: Block, workgroups: [u64; 3]) -> Result<(), Error> {
+    /// Adds a step of a kernel that this tuning runs, with these loops of a lane.
+    fn step(
+        &mut self,
+        which: Which,
+        (tuning, loops): (Tuning, Loops),
+        words: Block,
+        workgroups: [u64; 3],
+    ) -> Result<(), Error> {
         let available = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
         if let Some(&needed) = workgroups.iter().find(|&&workgroups| workgroups > available) {
-            let what = format!("{}: a batch of {}", self.call.loss(), self.layout.set);
-            return Err(self.call.machine.limit(&what, "max_compute_workgroups_per_dimension", needed, available));
+            return Err(self.call.machine.limit(
+                &self.what(),
+                "max_compute_workgroups_per_dimension",
+                needed,
+                available,
+            ));
         }
         // Of many panels the kernels are few.
-        let key = (which, tuning.workgroup_size);
+        let key = (which, tuning.workgroup_size, tuning.reduce);
         let known = self.known.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
             let recipe = self.kernels.recipe(&key.0, tuning, &words);
             self.known.push((key, recipe));
@@ -163,7 +204,7 @@ impl Builder<'_> {
         let Recipe { entry, kernel, at } = &self.known[known].1;
         let bound = at.iter().map(|at| self.place(at)).collect();
         let workgroups = workgroups.map(|workgroups| workgroups as u32);
-        self.program.steps.push(Step { kernel: kernel.clone(), entry, call: words, bound, workgroups });
+        self.program.steps.push(Step { kernel: kernel.clone(), entry, call: words, bound, workgroups, loops });
         Ok(())
     }
 
@@ -196,55 +237,30 @@ impl Builder<'_> {
         self.layout.first_radial()
     }
 
-    /// The tuning with as many lanes as keep each one's loops, of so many iterations by the number of lanes, within
-    /// what the adapter runs.
-    fn widened(&self, iterations: impl Fn(u64) -> u64) -> Result<Tuning, Error> {
-        let mut tuning = self.tuning;
-        let most = u64::from(tuning.max_loop_iterations);
-        while iterations(tuning.workgroup_size.into()) > most {
-            let wider = Tuning {
-                workgroup_size: 2 * tuning.workgroup_size,
-                reduce: if tuning.reduce == Reduce::Workgroup { Reduce::Workgroup } else { Reduce::Subgroup },
-                ..tuning
-            };
-            let adapter = &self.call.machine.limits;
-            let widest = adapter.max_compute_invocations_per_workgroup.min(adapter.max_compute_workgroup_size_x);
-            if wider.workgroup_size > widest {
-                let what = format!("{}: a batch of {}", self.call.loss(), self.layout.set);
-                let needed = iterations(tuning.workgroup_size.into());
-                return Err(self.call.machine.limit(&what, "max_loop_iterations", needed, most));
-            }
-            tuning = wider;
-        }
-        Ok(tuning)
+    /// What messages call the batch.
+    fn what(&self) -> String {
+        format!("{}: a batch of {}", self.call.loss(), self.layout.set)
     }
 
-    /// Rows that a workgroup takes one after another, with so many iterations a row, and how many workgroups that
-    /// makes.
-    fn spread(&self, rows: u64, iterations: u64) -> (u64, u64) {
-        let most = (u64::from(self.tuning.max_loop_iterations) / iterations).max(1);
-        let span = rows.div_ceil(self.tuning.workgroups.into()).clamp(1, most);
-        (span, rows.div_ceil(span))
+    /// The tuning with which a lane may run a step's loops.
+    fn fitting(&self, loops: impl Fn(Tuning) -> Loops) -> Result<Tuning, Error> {
+        self.call.machine.fitting(&self.what(), self.tuning, loops)
     }
 
-    /// Iterations over the quads of a row, twice.
-    fn row_iterations(&self) -> u64 {
-        let quads = self.layout.quads.div_ceil(self.tuning.workgroup_size.into());
-        // Of a quad there are four elements; and the reduction.
-        2 * 6 * (quads + quads.div_ceil(BLOCK.into()) + 2) + u64::from(self.tuning.workgroup_size)
+    /// Items that a workgroup takes one after another, or its lanes so many at a time, with loops of so many; and how
+    /// many workgroups that makes.
+    fn spread(&self, items: u64, at_once: u64, loops: impl Fn(u64) -> Loops) -> Result<(u64, u64), Error> {
+        let even = items.div_ceil(at_once).div_ceil(self.tuning.workgroups.into()).max(1);
+        let span = at_once * self.call.machine.most(&self.what(), even, |span| loops(at_once * span))?;
+        Ok((span, items.div_ceil(span)))
     }
 
     fn prepare(&mut self) -> Result<(), Error> {
-        let iterations = self.row_iterations();
-        let most = u64::from(self.tuning.max_loop_iterations);
-        let walk =
-            self.layout.quads / u64::from(self.comparison.tile_quads) * tile_iterations(self.tuning, self.comparison);
-        if iterations.max(walk) > most {
-            let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
-            return Err(self.call.machine.limit(&what, "max_loop_iterations", iterations.max(walk), most));
-        }
+        let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
+        let loops = self.loops;
+        let tuning = self.call.machine.fitting(&what, self.tuning, |tuning| loops.prepare(tuning, 1))?;
         let rows = self.call.signature.batch;
-        let (span, workgroups) = self.spread(rows, iterations);
+        let (span, workgroups) = self.spread(rows, 1, |span| loops.prepare(tuning, span))?;
         for (number, tensor) in self.inputs(Shape::Embeddings).into_iter().enumerate() {
             let words = block! {
                 length: rows as u32,
@@ -254,10 +270,10 @@ impl Builder<'_> {
                 dimensions: self.call.signature.row as u32,
                 quads: self.quads(),
             };
-            self.step(Which::Prepare(tensor), self.tuning, words, [workgroups, 1, 1])?;
+            self.step(Which::Prepare(tensor), (tuning, loops.prepare(tuning, span)), words, [workgroups, 1, 1])?;
         }
         for tensor in self.inputs(Shape::Scalar) {
-            self.step(Which::LoadScale(tensor), self.tuning, Block::default(), [1, 1, 1])?;
+            self.step(Which::LoadScale(tensor), (self.tuning, Loops::NONE), Block::default(), [1, 1, 1])?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error,
-    kernel::{BLOCK, Block, block},
+    kernel::{Block, block},
     spec::Anchors,
 };
 
@@ -71,25 +71,25 @@ impl Builder<'_> {
     /// The values of a panel, and the slopes of its anchors' losses.
     pub(super) fn panel(&mut self, panel: Panel) -> Result<(), Error> {
         let Layout { set, lists, stride, .. } = self.layout;
-        let lanes = u64::from(self.tuning.workgroup_size);
+        let loops = self.loops;
         let Panel { rows, first_row, first_column, first_item, direction, counts } = panel;
         let (columns, stride) = (set as u32, stride as u32);
-        let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(self.tuning)), 1];
+        let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
+        let tuning = self.call.machine.fitting(&what, self.tuning, |tuning| loops.measure(tuning))?;
+        let lanes = u64::from(tuning.workgroup_size);
+        let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(tuning)), 1];
         let words = block! { rows, columns, stride, first_row, first_column, quads: self.quads() };
         let words = words.and(self.value_scale());
-        self.step(Which::Measure, self.tuning, words, workgroups)?;
+        self.step(Which::Measure, (tuning, loops.measure(tuning)), words, workgroups)?;
 
-        let walk = |lanes: u64| set.div_ceil(lanes) + set.div_ceil(lanes * u64::from(BLOCK)) + 2;
         let list = self.plane();
         if lists > 0 {
-            let tuning = self.widened(|lanes| walk(lanes) + 10 * lanes)?;
+            let tuning = self.fitting(|tuning| loops.list(tuning))?;
             let words = block! { columns, stride, list, first_row, first_item };
-            self.step(Which::List, tuning, words, [rows.into(), 1, 1])?;
+            self.step(Which::List, (tuning, loops.list(tuning)), words, [rows.into(), 1, 1])?;
             self.sort(Lists { lists: rows.into(), keys: columns, stride, list }, DISTANCE_BITS)?;
         }
-        // Of sorted distances each looks up some others, and positives do so twice.
-        let look_ups = if lists > 0 { 8 * (u64::from(set.max(1).ilog2()) + 2) } else { 2 };
-        let tuning = self.widened(|lanes| (2 + look_ups) * walk(lanes) + 24 * lanes)?;
+        let tuning = self.fitting(|tuning| loops.select(tuning))?;
         let words = block! { columns, stride, first_row, upstream_stride: self.call.upstream_stride() };
         let words = words.and(match self.anchors {
             Anchors::Softmax => block! { first_item, direction, counts },
@@ -97,7 +97,7 @@ impl Builder<'_> {
             Anchors::Sorted => block! { first_column, plane: list, list, to_list: 2 * list },
         });
         let words = words.and(self.value_scale());
-        self.step(Which::Select, tuning, words, [rows.into(), 1, 1])
+        self.step(Which::Select, (tuning, loops.select(tuning)), words, [rows.into(), 1, 1])
     }
 
     /// What similarities are multiplied with, where no input says it.
@@ -152,7 +152,9 @@ impl Builder<'_> {
             quads: self.quads(),
             first_radial: self.first_radial(),
         };
-        self.step(Which::Join, self.tuning, words, [receivers.into(), 1, 1])
+        let loops = self.loops;
+        let tuning = self.fitting(|tuning| loops.join(tuning, parts.into()))?;
+        self.step(Which::Join, (tuning, loops.join(tuning, parts.into())), words, [receivers.into(), 1, 1])
     }
 
     pub(super) fn gather(&mut self, side: Side) -> Result<(), Error> {
@@ -173,6 +175,7 @@ impl Builder<'_> {
             plane: self.plane(),
             first_radial: self.first_radial(),
         };
-        self.step(Which::Gather { to_columns }, self.tuning, words, workgroups)
+        let loops = self.loops.gather(self.tuning, part.into());
+        self.step(Which::Gather { to_columns }, (self.tuning, loops), words, workgroups)
     }
 }

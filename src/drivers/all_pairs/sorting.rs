@@ -1,6 +1,6 @@
 //! Sorting of the lists that a batch's anchors have.
 
-use super::{Builder, Which};
+use super::{Builder, Which, loops::BatchLoops};
 use crate::{Error, kernel::block};
 
 /// The bits of a sorted distance with its kind.
@@ -25,12 +25,13 @@ impl Builder<'_> {
     pub(super) fn sort(&mut self, lists: Lists, bits: u32) -> Result<u32, Error> {
         let Lists { lists, keys: columns, stride, list } = lists;
         let keys = u64::from(columns);
-        let tuning = self.widened(|lanes| 2 * keys.div_ceil(lanes) + 64 * (lanes + 2))?;
+        let loops = |tuning| BatchLoops::sort(tuning, keys);
+        let tuning = self.fitting(loops)?;
         // Back and forth between two pairs of planes.
         let (mut from_list, mut to_list) = (0, 2 * list);
         for shift in (0..bits).step_by(DIGIT_BITS as usize) {
             let words = block! { columns, stride, list, shift, from_list, to_list };
-            self.step(Which::Sort, tuning, words, [lists, 1, 1])?;
+            self.step(Which::Sort, (tuning, loops(tuning)), words, [lists, 1, 1])?;
             (from_list, to_list) = (to_list, from_list);
         }
         Ok(from_list)

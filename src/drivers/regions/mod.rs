@@ -1,6 +1,7 @@
 //! Losses of regions: one item a score of the overlap of regions with their targets. What is walked over are pixels.
 
 mod glue;
+mod layout;
 pub(super) mod scores;
 
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
 use super::{
-    At, Binding, Call, Extent, Role, Room,
+    At, Binding, Call, Extent, Need, Role, Room,
     finalize::{Divisor, Ending},
     items::{self, Items, RECORDS},
     views_of,
@@ -19,12 +20,15 @@ use crate::{
     kernel::{Access, Block, Holds, Kernel, TensorView, block},
     program::{
         Program, Scratch, Step, WORKSPACE,
-        chunk::{Chunk, Operand, Split, floor_power_of_two},
+        chunk::{Chunk, Operand},
         workspace,
         workspace::WorkspaceHeader,
     },
-    spec::{Activation, CLASS_WEIGHT, MeanOver, Regions, Scope, ShaderFile, Shape, Values, shader_file},
+    spec::{
+        Activation, CLASS_WEIGHT, Driver, LossSpec, MeanOver, Regions, Scope, ShaderFile, Shape, Values, shader_file,
+    },
 };
+use layout::Layout;
 use scores::{ScoreSplit, Scores};
 
 impl Room for Regions {
@@ -42,15 +46,34 @@ impl Room for Regions {
         ["[N, d…]", if self.terms.is_some() { "[1]" } else { "[1] or that of the scores" }]
     }
 
+    fn needs(&self) -> Vec<Need> {
+        let weigh = |spec: &LossSpec| match spec.driver {
+            Driver::Regions(Regions { terms: Some(terms) }) => terms.weights.iter().all(|name| spec.has_number(name)),
+            _ => true,
+        };
+        let are_three = |spec: &LossSpec| {
+            let [_, _, weight] = spec.inputs else { return false };
+            spec.inputs[0].shape == Shape::Rows && weight.name == CLASS_WEIGHT.name
+        };
+        let what = "`params` has a flag `include_background`";
+        vec![
+            Need { what: "`inputs` are predictions, targets and `CLASS_WEIGHT`", is_met: are_three },
+            Need { what: "`params` has a number `smooth`", is_met: |spec| spec.has_number("smooth") },
+            Need { what: "`params` has a compiled flag `squared`", is_met: |spec| spec.has_flag("squared", true) },
+            Need { what, is_met: |spec| spec.has_flag("include_background", false) },
+            Need { what: "`params` has the numbers that are the weights of its terms", is_met: weigh },
+        ]
+    }
+
     fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
         let has_mean_only = self.terms.is_some() && reduction != Reduction::Mean;
         has_mean_only.then_some(Error::TermsReduction { loss, reduction })
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
-        let layout = Layout::new(call);
         let scores = Scores::new(*self, call);
-        let split = layout.split(call, scores)?;
+        let (layout, tuning) = Layout::of(call)?;
+        let split = layout.split(call, tuning, scores)?;
         let tensors = items::operands(call, |_| false).into_iter().map(|(tensor, operand)| {
             // Scores are not split with the pixels.
             let is_of_scores =
@@ -58,10 +81,10 @@ impl Room for Regions {
             let unit = operand.unit.filter(|_| !is_of_scores);
             (tensor, Operand { unit, ..operand })
         });
-        let mut items = Items::new(call, call.machine.tuning, split, divisor(call), tensors.collect())?;
+        let mut items = Items::new(call, tuning, split, divisor(call), tensors.collect())?;
         let pixel_parts = items.partials;
-        let score_split = scores.split(call, items.tuning, pixel_parts)?;
-        items.partials += score_split.dispatched;
+        let score_split = scores.split(call, pixel_parts)?;
+        items.partials = pixel_parts.saturating_add(score_split.dispatched);
         items.program.scratch[WORKSPACE].size = workspace::size(items.partials);
         let size = scores.records_size(pixel_parts);
         items.program.scratch.push(Scratch { label: "the records of regions", size });
@@ -71,16 +94,18 @@ impl Room for Regions {
         let kernel = form.pixel_kernel(&items, &bindings);
         let scoring = form.scoring(&items);
         let mut items = items.with_kernel(kernel, bindings, |items, chunk| form.pixel_words(items, chunk));
-        items.each_chunk("sum_regions", |chunk| chunk.workgroups);
+        let pixels = if scores.per_sample { split.part_columns } else { split.span };
+        items.each_chunk("sum_regions", layout.sum_loops(tuning, pixels.into()), |chunk| chunk.workgroups);
         items.program.steps.push(scoring);
         if call.has_gradients() {
-            items.each_chunk("evaluate_gradients", |chunk| chunk.workgroups);
+            let loops = layout.gradient_loops(tuning, pixels.into());
+            items.each_chunk("evaluate_gradients", loops, |chunk| chunk.workgroups);
         }
         if let (Some(weights), false) = (self.weights(call), call.is_per_item()) {
-            items.finalize(Ending::Terms(weights));
+            items.finalize(Ending::Terms(weights))?;
             return Ok(items.program);
         }
-        Ok(items.ended())
+        items.ended()
     }
 
     fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
@@ -138,63 +163,6 @@ fn divisor(call: &Call<'_>) -> Divisor {
         Reduction::BatchMean => Divisor::Known(signature.batch as f64),
         Reduction::WeightedMean if is_weighted => Divisor::Measured,
         Reduction::Mean | Reduction::WeightedMean => Divisor::Known(signature.results() as f64),
-    }
-}
-
-/// How a lane takes its pixels.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    /// Classes that it holds in registers at a time.
-    strip: u32,
-    /// Whether there are more.
-    strips: bool,
-    /// Whether a lane takes two pixels side by side, whose halves make whole words: of one strip.
-    pairs: bool,
-}
-
-/// So many classes make one strip: with their sums, some hundred registers.
-const MOST_CLASSES: u64 = 20;
-/// Of more classes a strip has so many.
-const STRIP: u32 = 8;
-/// Each part has a record for each class; small enough a number of parts keeps them few.
-const MOST_RECORDS: u64 = 1 << 16;
-
-impl Layout {
-    fn new(call: &Call<'_>) -> Self {
-        let signature = call.signature;
-        let strips = signature.row > MOST_CLASSES;
-        let strip = if strips { STRIP } else { signature.row as u32 };
-        Layout { strip, strips, pairs: !strips && signature.class_stride.is_multiple_of(2) }
-    }
-
-    /// Iterations that a pixel takes of all loops of a lane, for loops over a strip that a compiler leaves as they are.
-    fn iterations(self, classes: u64) -> u64 {
-        // Some sixteen loops over the classes, each with its strips.
-        let strips = classes.div_ceil(self.strip.into());
-        16 * (u64::from(self.strip) + 2) * strips + 8
-    }
-
-    /// Parts of the pixels: of a sample, or of all samples together.
-    fn split(self, call: &Call<'_>, scores: Scores) -> Result<Split, Error> {
-        let (tuning, signature) = (call.machine.tuning, call.signature);
-        let lanes = u64::from(tuning.workgroup_size);
-        let (loops, iterations) = (u64::from(tuning.max_loop_iterations), self.iterations(signature.row));
-        if iterations > loops {
-            let what = format!("{}: a pixel of {} classes", call.loss(), signature.row);
-            return Err(call.machine.limit(&what, "max_loop_iterations", iterations, loops));
-        }
-        let workgroups = u64::from(tuning.workgroups).min((MOST_RECORDS / signature.row).max(1));
-        let most = (loops / iterations).saturating_mul(lanes);
-        let even = floor_power_of_two(signature.items.div_ceil(workgroups));
-        // A lane's sums are joined once a part, which its pixels should outweigh.
-        let span = even.max(8 * lanes).min(floor_power_of_two(most.min(1 << 30)));
-        if !scores.per_sample {
-            return Ok(Split::of_spans(span as u32));
-        }
-        let pixels = signature.class_stride.max(1);
-        let parts = pixels.div_ceil(span) as u32;
-        let span = pixels.div_ceil(parts.into()).next_multiple_of(2) as u32;
-        Ok(Split { tallies: parts, parts, part_columns: span, ..Split::of_spans(pixels as u32) })
     }
 }
 
@@ -296,8 +264,8 @@ impl Form<'_> {
         let bindings = items.bindings().into_iter().filter(|binding| is_of_scores(&binding.view));
         let bindings = with_records(bindings.collect());
         let words = self.score_words(items);
-        let mut kernel =
-            Kernel::new(items.tuning.workgroup_size, items.tuning.reduce).with_params(call.values).with_call(&words);
+        let ScoreSplit { tuning, dispatched, loops, .. } = self.score_split;
+        let mut kernel = Kernel::new(tuning.workgroup_size, tuning.reduce).with_params(call.values).with_call(&words);
         kernel.tensors = views_of(&bindings);
         kernel.glue = glue::of_scores(&kernel.tensors).0;
         kernel.join([
@@ -315,7 +283,8 @@ impl Form<'_> {
             entry: "score_regions",
             call: words,
             bound: bindings.iter().map(place).collect(),
-            workgroups: [self.score_split.dispatched, 1, 1],
+            workgroups: [dispatched, 1, 1],
+            loops,
         }
     }
 

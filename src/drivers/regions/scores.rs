@@ -3,7 +3,7 @@
 use super::super::Call;
 use crate::{
     Error, Tuning,
-    kernel::BLOCK,
+    gpu::Loops,
     spec::{Regions, Scope},
 };
 
@@ -37,6 +37,9 @@ pub(super) struct ScoreSplit {
     pub segment_parts: u32,
     /// Parts of all segments.
     pub parts: u32,
+    /// The workgroups, and the loops of a lane.
+    pub tuning: Tuning,
+    pub loops: Loops,
 }
 
 /// Bytes of a record: `Region` in `shaders/drivers/regions/regions.wgsl`.
@@ -69,8 +72,18 @@ impl Scores {
         split.parts * self.records as u32
     }
 
+    /// The loops over a span of scores, of segments of so many parts; or over the parts of the pixels' term, which are
+    /// fewer.
+    fn loops(self, tuning: Tuning, segment_parts: u64, span: u64) -> Loops {
+        let lanes = tuning.workgroup_size.into();
+        let classes = if self.per_class { 1 } else { self.records };
+        let region = Loops::blocks(segment_parts * classes, lanes, Loops::NONE) + Loops::reduce(tuning) * 3;
+        let scale = Loops::walk(self.records, lanes) + Loops::reduce(tuning);
+        scale + Loops::blocks(span, 1, region + Loops::walk(classes, lanes))
+    }
+
     /// How the scores go to workgroups, where the pixels are in so many parts.
-    pub fn split(self, call: &Call<'_>, tuning: Tuning, parts: u32) -> Result<ScoreSplit, Error> {
+    pub fn split(self, call: &Call<'_>, parts: u32) -> Result<ScoreSplit, Error> {
         let segment_parts = u64::from(parts).checked_div(self.segments).unwrap_or(0);
         let (loss, machine) = (call.loss(), call.machine);
         let (size, binding) = (self.records_size(parts), machine.limits.max_storage_buffer_binding_size);
@@ -79,18 +92,11 @@ impl Scores {
             return Err(machine.limit(&what, "max_storage_buffer_binding_size", size, binding));
         }
 
-        let lanes = u64::from(tuning.workgroup_size);
-        let classes = if self.per_class { 1 } else { self.records };
-        let walk = |items: u64| items.div_ceil(lanes) + items.div_ceil(lanes * u64::from(BLOCK)) + 1;
-        // With the iterations of three reductions.
-        let iterations = walk(segment_parts * classes) + walk(classes) + 3 * (lanes + 2);
-        let loops = u64::from(tuning.max_loop_iterations);
-        if 2 * iterations > loops {
-            let what = format!("{loss}: a score of {segment_parts} parts");
-            return Err(machine.limit(&what, "max_loop_iterations", 2 * iterations, loops));
-        }
+        let what = format!("{loss}: a score of {segment_parts} parts");
+        let tuning = machine.fitting(&what, machine.tuning, |tuning| self.loops(tuning, segment_parts, 1))?;
         let even = self.scores.div_ceil(tuning.workgroups.into()).max(1);
-        let span = even.min(loops / 2 / iterations);
+        let span = machine.most(&what, even, |span| self.loops(tuning, segment_parts, span))?;
+        let loops = self.loops(tuning, segment_parts, span);
         let workgroups = self.scores.div_ceil(span);
         let dispatched = workgroups + u64::from(self.has_term);
         let available = u64::from(machine.limits.max_compute_workgroups_per_dimension);
@@ -99,6 +105,6 @@ impl Scores {
             return Err(machine.limit(&what, "max_compute_workgroups_per_dimension", dispatched, available));
         }
         let (span, workgroups, dispatched) = (span as u32, workgroups as u32, dispatched as u32);
-        Ok(ScoreSplit { span, workgroups, dispatched, segment_parts: segment_parts as u32, parts })
+        Ok(ScoreSplit { span, workgroups, dispatched, segment_parts: segment_parts as u32, parts, tuning, loops })
     }
 }

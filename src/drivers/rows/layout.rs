@@ -1,9 +1,9 @@
 //! How the rows of a call are shared out among lanes and workgroups.
 
-use super::super::items::workgroup_iterations;
+use super::super::items::measure_loops;
 use crate::{
-    RowKernel, Tuning,
-    gpu::{rest_iterations, walk_iterations},
+    Error, RowKernel, Tuning,
+    gpu::{Loops, Machine},
     program::chunk::{MOST_ELEMENTS, Split, even_span},
 };
 
@@ -55,20 +55,94 @@ pub(crate) struct RowShape {
     pub rows_of_words: u64,
 }
 
-impl RowShape {
-    /// Iterations of a lane that has a row for itself, two where they are paired.
-    fn lane_iterations(self) -> u64 {
-        2 * self.walks * walk_iterations(self.classes) + 2
+/// The loops of the entry points of rows, as far as their kernels' parts have any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowLoops {
+    pub tuning: Tuning,
+    pub layout: RowLayout,
+    pub shape: RowShape,
+}
+
+/// What `reduce_state` reduces at most: maximum, column and sum of two softmaxes, two sums, and whether all is in
+/// range.
+const STATE_REDUCTIONS: u64 = 9;
+/// What `reduce_middle` reduces.
+const MIDDLE_REDUCTIONS: u64 = 4;
+/// What `store_tally` reduces.
+const TALLY_REDUCTIONS: u64 = 5;
+
+impl RowLoops {
+    fn lanes(self) -> u64 {
+        self.tuning.workgroup_size.into()
     }
 
-    /// Iterations of a lane for each row of its workgroup.
-    fn workgroup_iterations(self, tuning: Tuning) -> u64 {
-        workgroup_iterations(tuning, self.walks, self.classes)
+    fn reductions(self, count: u64) -> Loops {
+        Loops::reduce(self.tuning) * count
+    }
+
+    /// Over the columns before and behind whole quads, three at most each.
+    fn rests(lanes: u64) -> Loops {
+        Loops::walk(3, lanes) * 2
+    }
+
+    /// `walk` or `walk_middle` over so many columns, by so many lanes; by quads or not.
+    fn walk(columns: u64, lanes: u64) -> Loops {
+        Loops::blocks(columns, lanes, Loops::NONE) + RowLoops::rests(lanes)
+    }
+
+    /// The first walk over columns that all lanes share, which may keep them, quad by quad, and what is reduced of it.
+    fn state(self, columns: u64) -> Loops {
+        let quads = columns.div_ceil(4).div_ceil(self.lanes());
+        let keeping = match self.layout {
+            RowLayout::Workgroup { cache } if cache > 0 => Loops::plain(4) * quads,
+            _ => Loops::NONE,
+        };
+        RowLoops::walk(columns, self.lanes()) + keeping + self.reductions(STATE_REDUCTIONS)
+    }
+
+    /// The second walk over columns that all lanes share, and what is reduced of it.
+    fn middle(self, columns: u64) -> Loops {
+        RowLoops::walk(columns, self.lanes()) + self.reductions(MIDDLE_REDUCTIONS)
+    }
+
+    /// `store_row` over columns that all lanes share.
+    fn store(self, columns: u64) -> Loops {
+        Loops::walk(columns, self.lanes()) + RowLoops::rests(self.lanes())
+    }
+
+    /// `evaluate` over a span of rows with a lane or a workgroup each.
+    pub fn evaluate(self, span: u64) -> Loops {
+        let RowShape { classes, walks, .. } = self.shape;
+        if let RowLayout::Lane { .. } = self.layout {
+            // Some lanes take two rows at once.
+            let rows = 2 * span.div_ceil(2 * self.lanes());
+            let row = RowLoops::walk(classes, 1) * (walks - 1) + Loops::plain(classes);
+            return Loops::each(rows, row) + self.reductions(TALLY_REDUCTIONS);
+        }
+        let middle = if walks > 2 { self.middle(classes) } else { Loops::NONE };
+        Loops::each(span, self.state(classes) + middle + self.store(classes))
+    }
+
+    /// A step over the parts of a span of rows, of so many columns: their states, their middles or their gradients.
+    pub fn parts(self, span: u64, columns: u64) -> Loops {
+        if self.layout.is_contiguous() {
+            let longest = self.state(columns).max(self.middle(columns)).max(self.store(columns));
+            return Loops::each(span, longest);
+        }
+        let longest = RowLoops::walk(columns, 1).max(Loops::plain(columns));
+        Loops::each(span.div_ceil(self.lanes()), longest)
+    }
+
+    /// `join_rows` or `join_middles` over a span of rows of so many parts; `measure` too.
+    pub fn join(self, span: u64, parts: u64) -> Loops {
+        let join = Loops::each(span.div_ceil(self.lanes()), Loops::plain(parts)) + self.reductions(TALLY_REDUCTIONS);
+        join.max(measure_loops(self.tuning, span))
     }
 }
 
 /// The layout for rows of this shape, and the tuning with the workgroup that they get.
-pub(super) fn layout_of(tuning: Tuning, shape: RowShape) -> (RowLayout, Tuning) {
+pub(super) fn layout_of(machine: &Machine, shape: RowShape) -> (RowLayout, Tuning) {
+    let tuning = machine.tuning;
     let contiguous = shape.class_stride == 1;
     let parts = (RowLayout::Parts { contiguous }, tuning);
     // A row whose classes lie apart leaves the halves of a word to two rows, side by side if their number is even.
@@ -79,9 +153,11 @@ pub(super) fn layout_of(tuning: Tuning, shape: RowShape) -> (RowLayout, Tuning) 
     let cache = if cached { (shape.classes as u32).next_multiple_of(1024).min(tuning.cached_classes) } else { 0 };
     let workgroup = (RowLayout::Workgroup { cache }, by_workgroup);
 
-    let lane_fits = shape.lane_iterations() <= tuning.max_loop_iterations.into();
-    let iterations = shape.rows_of_words * shape.workgroup_iterations(by_workgroup);
-    let workgroup_fits = contiguous && iterations <= tuning.max_loop_iterations.into();
+    let fits = |(layout, tuning): (RowLayout, Tuning), least: u64| {
+        machine.runs(RowLoops { tuning, layout, shape }.evaluate(least))
+    };
+    let lane_fits = fits(lane, 2 * u64::from(tuning.workgroup_size));
+    let workgroup_fits = contiguous && fits(workgroup, shape.rows_of_words);
     let is_few = shape.rows <= u64::from(tuning.few_rows);
     match tuning.rows {
         RowKernel::Lane if lane_fits => lane,
@@ -108,23 +184,24 @@ pub(super) fn layout_of(tuning: Tuning, shape: RowShape) -> (RowLayout, Tuning) 
     }
 }
 
-/// What each workgroup gets of a call.
-pub(super) fn split_of(layout: RowLayout, shape: RowShape, tuning: Tuning) -> Split {
-    let lanes = u64::from(tuning.workgroup_size);
-    let (loops, workgroups) = (u64::from(tuning.max_loop_iterations), u64::from(tuning.workgroups));
+/// What each workgroup gets of the rows, which messages call `what`.
+pub(super) fn split_of(machine: &Machine, rows: RowLoops, what: &str) -> Result<Split, Error> {
+    let RowLoops { tuning, layout, shape } = rows;
+    let (lanes, workgroups) = (u64::from(tuning.workgroup_size), u64::from(tuning.workgroups));
     let span = |items: u64, least: u64, most: u64| even_span(items, workgroups, least, most);
     let most_rows = (MOST_ELEMENTS / shape.classes).max(1);
-    match layout {
+    let most = |most: u64, loops: &dyn Fn(u64) -> Loops| machine.most(what, most, loops);
+    Ok(match layout {
         RowLayout::Workgroup { .. } => {
             // No word of halves is left to two workgroups.
             let least = shape.rows_of_words;
-            let most = most_rows.min(loops / shape.workgroup_iterations(tuning)).max(least);
+            let most = most(most_rows, &|span| rows.evaluate(span))?.max(least);
             Split::of_spans(span(shape.rows, least, most))
         }
         RowLayout::Lane { .. } => {
             // Two rows a lane where they are paired, one otherwise; a power of two covers both.
-            let most = (loops / shape.lane_iterations()).max(1).saturating_mul(2 * lanes);
-            Split::of_spans(span(shape.rows, 2 * lanes, most.min(most_rows.max(2 * lanes))))
+            let most = most(most_rows.max(2 * lanes), &|span| rows.evaluate(span))?;
+            Split::of_spans(span(shape.rows, 2 * lanes, most))
         }
         RowLayout::Parts { contiguous, .. } => {
             // The lanes of a workgroup run along the columns of one row after the other, or along rows.
@@ -132,15 +209,13 @@ pub(super) fn split_of(layout: RowLayout, shape: RowShape, tuning: Tuning) -> Sp
             let groups = shape.rows.div_ceil(rows_at_once).max(1);
             let wanted = shape.classes.div_ceil(workgroups.div_ceil(groups));
             // A tenth of the iterations, so that a workgroup may have several rows.
-            let most = (loops / 10).saturating_mul(columns_at_once) / shape.walks;
-            let part_columns = wanted.max(16 * columns_at_once).min(most).min(shape.classes).next_multiple_of(4);
+            let tenth = u64::from(tuning.max_loop_iterations) / 10 * columns_at_once / shape.walks;
+            let part_columns = wanted.max(16 * columns_at_once).min(tenth).min(shape.classes).next_multiple_of(4);
             let parts = shape.classes.div_ceil(part_columns);
-            let columns = part_columns.div_ceil(columns_at_once);
-            let iterations = walk_iterations(columns) + rest_iterations(columns_at_once) + 1;
-            let most_rows = (loops / iterations).max(1).saturating_mul(rows_at_once);
+            let most_rows = most(1 << 30, &|span| rows.parts(span, part_columns))?;
             Split {
                 span: span(shape.rows.saturating_mul(parts), rows_at_once, most_rows),
-                tally_span: span(shape.rows, lanes, (loops / (2 * parts + 2)).max(1).saturating_mul(lanes)),
+                tally_span: span(shape.rows, lanes, most(1 << 30, &|span| rows.join(span, parts))?),
                 parts: parts as u32,
                 part_columns: part_columns as u32,
                 // The row's own record and those of its parts.
@@ -148,7 +223,7 @@ pub(super) fn split_of(layout: RowLayout, shape: RowShape, tuning: Tuning) -> Sp
                 ..Split::of_spans(0)
             }
         }
-    }
+    })
 }
 
 /// Bytes of a record of rows by parts: `Row` in `shaders/drivers/rows/rows.wgsl`.

@@ -17,7 +17,7 @@ use crate::{
     program::{Program, chunk::Split, workspace::WorkspaceHeader},
     spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
-use layout::{RowLayout, RowShape, layout_of, split_of};
+use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
 
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
@@ -46,9 +46,11 @@ impl Room for Rows {
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let shape = shape(call, *self);
-        let (layout, tuning) = layout_of(call.machine.tuning, shape);
+        let (layout, tuning) = layout_of(call.machine, shape);
+        let loops = RowLoops { tuning, layout, shape };
         let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
-        let split = split_of(layout, shape, tuning);
+        let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
+        let split = split_of(call.machine, loops, &what)?;
         let tensors = items::operands(call, |tensor| quads != Quads::No && is_of_classes(call, *self, tensor));
         let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
         let form = Form { call, rows: *self, layout, quads };
@@ -67,18 +69,20 @@ impl Room for Rows {
                 second_stride: signature.row_stride(1) as u32,
             })
         });
-        let RowLayout::Parts { .. } = layout else { return Ok(items.evaluated()) };
-        items.measure();
-        items.each_chunk("evaluate_parts", |chunk| chunk.workgroups);
-        items.each_chunk("join_rows", |chunk| chunk.partials);
+        let RowLayout::Parts { .. } = layout else { return items.evaluated(loops.evaluate(split.span.into())) };
+        let parts = loops.parts(split.span.into(), split.part_columns.into());
+        let join = loops.join(split.tally_span.into(), split.parts.into());
+        items.measure()?;
+        items.each_chunk("evaluate_parts", parts, |chunk| chunk.workgroups);
+        items.each_chunk("join_rows", join, |chunk| chunk.partials);
         if form.has_middle() {
-            items.each_chunk("evaluate_middles", |chunk| chunk.workgroups);
-            items.each_chunk("join_middles", |chunk| chunk.partials);
+            items.each_chunk("evaluate_middles", parts, |chunk| chunk.workgroups);
+            items.each_chunk("join_middles", join, |chunk| chunk.partials);
         }
         if form.stores_classes() {
-            items.each_chunk("evaluate_gradients", |chunk| chunk.workgroups);
+            items.each_chunk("evaluate_gradients", parts, |chunk| chunk.workgroups);
         }
-        Ok(items.ended())
+        items.ended()
     }
 
     fn extras(&self, call: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {

@@ -1,9 +1,10 @@
 //! Calls of a loss in which every two things that a call may ask for meet.
 
-use super::super::{Call, room};
+use super::super::{Call, CallTensor, room};
 use crate::{
-    DType, Gradients, Named, Options, Reduce, Reduction, RowKernel, Signature, Statistics, TensorType, Tuning,
+    DType, Error, Gradients, Named, Options, Reduce, Reduction, RowKernel, Signature, Statistics, TensorType, Tuning,
     gpu::Machine,
+    losses::ALL,
     parity::covering,
     program::Program,
     spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values},
@@ -22,11 +23,52 @@ pub(super) struct OwnedCall {
 
 impl OwnedCall {
     pub fn program(&self) -> Program {
-        let OwnedCall { machine, values, signature, options, roomy, shares_buffers } = self;
-        let call = Call { machine, values, signature, options, roomy: *roomy };
-        let program = room(&values.spec().driver).program(&call);
-        let program = program.unwrap_or_else(|error| panic!("{}: {error}", values.spec().name));
-        if *shares_buffers { program.with_shared_buffers() } else { program }
+        self.try_program().unwrap_or_else(|error| panic!("{}: {error}", self.values.spec().name))
+    }
+
+    pub fn try_program(&self) -> Result<Program, Error> {
+        let program = room(&self.values.spec().driver).program(&self.call())?;
+        Ok(if self.shares_buffers { program.with_shared_buffers() } else { program })
+    }
+
+    pub fn tensors(&self) -> Vec<CallTensor> {
+        self.call().tensors()
+    }
+
+    fn call(&self) -> Call<'_> {
+        let OwnedCall { machine, values, signature, options, roomy, .. } = self;
+        Call { machine, values, signature, options, roomy: *roomy }
+    }
+}
+
+/// A call of a loss of the catalogue in f32, every input given, with gradients.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    loss: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+    shape: &'static [usize],
+    reduction: Reduction,
+}
+
+impl Asked {
+    pub const fn of(
+        loss: &'static str,
+        settings: &'static [(&'static str, &'static str)],
+        shape: &'static [usize],
+        reduction: Reduction,
+    ) -> Self {
+        Asked { loss, settings, shape, reduction }
+    }
+
+    pub fn call(&self, machine: Machine) -> OwnedCall {
+        let spec = ALL.iter().find(|spec| spec.name == self.loss).expect("the catalogue has it");
+        let values = spec.values(self.settings).expect("it has such parameters");
+        let shaped = Signature::of_shape(&values, self.shape).expect("the driver takes its shape");
+        let type_of = |input| type_of(&shaped, input, DType::F32, false, self.reduction);
+        let inputs = spec.all_inputs().map(|input| (input.name.to_string(), type_of(input))).collect();
+        let options = Options::new(self.reduction);
+        let signature = Signature::new(spec, &values, &inputs, &options).expect("its inputs fit");
+        OwnedCall { machine, values, signature, options, roomy: false, shares_buffers: false }
     }
 }
 
@@ -124,7 +166,7 @@ fn machine((workgroup_size, reduce): (u32, Reduce), layout: Layout) -> Machine {
         few_rows: 16,
         cached_classes: layout.cached_classes,
     };
-    Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning }
+    Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning, table: tuning }
 }
 
 const GRADIENTS: [Gradients; 4] =

@@ -1,10 +1,12 @@
-//! Tests of the kernels of all losses. They need no device: what a driver does is a function of the call.
+//! Tests of the kernels of all losses. What a driver does is a function of the call: only `loops` needs a device, to
+//! count on.
 
 mod calls;
 mod declarations;
 mod hooks;
 mod interface;
 mod kernels;
+mod loops;
 mod sharing;
 mod structs;
 mod validity;

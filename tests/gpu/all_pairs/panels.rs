@@ -37,7 +37,7 @@ fn parts_of_a_gathering_are_joined() {
     let with = |gpu: &Gpu, workgroup_size, reduce| {
         let mut tuning = gpu.tuning();
         (tuning.workgroup_size, tuning.workgroups, tuning.reduce) = (workgroup_size, 2048, reduce);
-        gpu.with_tuning(tuning)
+        gpu.with_tuning(tuning).unwrap()
     };
     let wide = adapters::all().iter().flat_map(|gpu| {
         let reductions: &[Reduce] = match gpu.tuning().reduce {

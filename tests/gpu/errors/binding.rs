@@ -135,7 +135,7 @@ fn a_tensor_of_another_device_is_refused() {
             assert_eq!(Mse.run(own, &theirs, &ours, Reduction::Sum).map(drop), refused("prediction"));
             assert_eq!(Mse.run(own, &ours, &theirs, Reduction::Sum).map(drop), refused("target"));
             // The same device with another layout of its kernels.
-            let same = own.with_tuning(own.tuning());
+            let same = own.with_tuning(own.tuning()).unwrap();
             assert_eq!(Mse.run(&same, &ours, &ours, Reduction::Sum).map(drop), Ok(()));
         }
         let (own, foreign) = (buffer(&twins[0], 4096, STORAGE), buffer(&twins[1], 1024, STORAGE));

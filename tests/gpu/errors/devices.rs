@@ -1,8 +1,8 @@
 //! Adapters that are not there, limits, lost devices and memory that runs out.
 
 use wgloss::{
-    Adapter, BceWithLogits, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Huber, Loss, Mse, Named, Plan,
-    Reduction, Tensor, TensorType,
+    Adapter, AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Huber, Loss, Mse, Named,
+    Plan, Reduction, Tensor, TensorType,
 };
 
 use super::{
@@ -74,6 +74,79 @@ fn a_limit_that_cannot_be_kept_is_named() {
             panic!("{found:?}")
         };
         assert!(what.starts_with("cross_entropy: `logits`") && *needed >= 12000, "{found:?}");
+    }
+}
+
+/// Calls of every driver.
+fn calls() -> Vec<(AnyLoss, Named<TensorType>)> {
+    let loss = |name: &str| AnyLoss::new(name, &[]).unwrap();
+    let types = |types: &[(&str, DType, &[usize])]| {
+        types.iter().map(|&(name, dtype, shape)| (name.to_string(), TensorType::new(dtype, shape))).collect()
+    };
+    let (f32, i32) = (DType::F32, DType::I32);
+    vec![
+        (loss("mse"), types(&[("prediction", f32, &[1000]), ("target", f32, &[1000])])),
+        (loss("iou"), types(&[("prediction", f32, &[250, 4]), ("target", f32, &[250, 4])])),
+        (loss("triplet_margin"), types(&["anchor", "positive", "negative"].map(|name| (name, f32, &[50, 4][..])))),
+        (loss("cross_entropy"), types(&[("logits", f32, &[50, 5]), ("target", i32, &[50])])),
+        (loss("dice"), types(&[("prediction", f32, &[2, 5, 9]), ("target", i32, &[2, 9])])),
+        (loss("nt_xent"), types(&[("z_i", f32, &[9, 4]), ("z_j", f32, &[9, 4])])),
+    ]
+}
+
+/// As WebGL 2 has them, and one lane a workgroup.
+#[test]
+fn a_device_that_runs_no_kernels_is_told_by_its_limits() {
+    for gpu in adapters::all() {
+        let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).unwrap();
+        let none = pollster::block_on(adapter.open_with_limits(wgpu::Limits::downlevel_webgl2_defaults())).unwrap();
+        let one_lane = opened_with(gpu, |limits| limits.max_compute_invocations_per_workgroup = 1).unwrap();
+        for (loss, types) in calls() {
+            let what = loss.spec().name;
+            let limit = |found: Result<Plan, Error>| match found {
+                Err(Error::Limit { what: named, limit, needed, available, .. }) => {
+                    assert_eq!(named, what);
+                    (limit, needed, available)
+                }
+                other => panic!("{what}: {other:?}"),
+            };
+            let found = limit(Plan::new(&none, &loss, &types, Reduction::Mean));
+            assert_eq!(found, ("max_compute_workgroups_per_dimension", 1, 0));
+            let found = limit(Plan::new(&one_lane, &loss, &types, Reduction::Mean));
+            assert_eq!(found, ("max_compute_invocations_per_workgroup", 4, 1));
+        }
+    }
+}
+
+/// What a plan needs besides its tensors is known when it is made.
+#[test]
+fn a_plan_that_cannot_be_bound_is_refused() {
+    for gpu in adapters::all() {
+        for size in [256, 512, 4096] {
+            let small = opened_with(gpu, |limits| limits.max_storage_buffer_binding_size = size).unwrap();
+            for (loss, types) in calls() {
+                let what = format!("{} with bindings of {size} on {}", loss.spec().name, gpu.adapter_id());
+                let plan = match Plan::new(&small, &loss, &types, Reduction::Mean) {
+                    Ok(plan) => plan,
+                    Err(Error::Limit { needed, available, .. }) => {
+                        assert!(needed > available, "{what}");
+                        continue;
+                    }
+                    Err(error) => panic!("{what}: {error:?}"),
+                };
+                let inputs =
+                    types.iter().map(|(name, ty)| (name.to_string(), Tensor::zeros(&small, ty.clone()).unwrap()));
+                let output = plan.bind_tensors(&inputs.collect()).unwrap_or_else(|error| panic!("{what}: {error:?}"));
+                submit(&small, |encoder| output.record(encoder));
+                output.read_blocking().unwrap_or_else(|error| panic!("{what}: {error:?}"));
+            }
+        }
+        let tight = opened_with(gpu, |limits| limits.max_storage_buffer_binding_size = 256).unwrap();
+        let ty = TensorType::new(DType::F32, [1000]);
+        let types = Named::new().with("prediction", ty.clone()).with("target", ty);
+        let found = Plan::new(&tight, &Mse, &types, Reduction::Mean).unwrap_err();
+        let Error::Limit { what, limit: "max_storage_buffer_binding_size", .. } = &found else { panic!("{found:?}") };
+        assert_eq!(what, "mse: the workspace");
     }
 }
 

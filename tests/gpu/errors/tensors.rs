@@ -3,8 +3,8 @@
 use wgloss::{
     AnyLoss, BceWithLogits, CeDice, Contrastive, CrossEntropy, CrossEntropySoft, DType, Dice, Error, FocalDice,
     GaussianNll, Giou, Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction,
-    Scope, Smoothing, Softmax, Statistics, Tensor, TensorType, TripletMargin, losses, reference,
-    spec::{LossSpec, Rule, Value},
+    Scope, Signature, Smoothing, Softmax, Statistics, Tensor, TensorType, TripletMargin, losses, reference,
+    spec::{Driver, Kind, LossSpec, Rule, Value},
 };
 
 use super::{adapters, device::uploaded, inputs::Inputs, pair, zeros};
@@ -441,5 +441,84 @@ fn a_tensor_takes_only_values_of_its_type_and_length() {
             assert_eq!(wrong_length, Error::Length { shape: vec![3], expected: 3, found: length });
         }
         assert_eq!(tensor.read_blocking().unwrap().to_vec(), Ok(vec![1.0_f32, 2.0, 3.0]));
+    }
+}
+
+/// Every loss with first inputs whose counts overflow somewhere, or nearly: an error that says so, or for nothing at
+/// all a plan.
+#[test]
+fn counts_that_overflow_are_refused_where_a_shape_enters() {
+    let gpu = &adapters::all()[0];
+    let most = 1 << 40;
+    for spec in losses::ALL {
+        let loss = AnyLoss::of(spec, &[]).unwrap();
+        let values = spec.values(&[]).unwrap();
+        let tail: &[usize] = if matches!(spec.driver, Driver::Boxes) { &[4] } else { &[] };
+        for shape in [
+            &[1 << 62, 1][..],
+            &[1, 1 << 62],
+            &[0, 1 << 62],
+            &[1 << 62, 0],
+            &[1 << 32, 1 << 32],
+            &[0, 1, 1 << 32, 1 << 62],
+            &[1 << 20, 1 << 20],
+            &[1 << 40, 1],
+            &[1, 1 << 40],
+            &[0, 1 << 40],
+            &[0, 3, 1 << 33],
+            &[1, 3, 1 << 38],
+            &[1 << 33, 3],
+            &[3, 1 << 33],
+        ] {
+            let shape = [shape, tail].concat();
+            let what = format!("{} {shape:?}", spec.name);
+            let filled = shape.iter().fold(1_u64, |count, &axis| count.saturating_mul(axis.max(1) as u64));
+            let signature = match Signature::of_shape(&values, &shape) {
+                Ok(signature) => signature,
+                Err(Error::Elements { shape: found, .. }) => {
+                    assert!(filled > most && found == shape, "{what}");
+                    continue;
+                }
+                Err(Error::Shape { .. }) => continue,
+                Err(error) => panic!("{what}: {error:?}"),
+            };
+            assert!(filled <= most, "{what}");
+            let required = spec.inputs.iter().filter(|input| !input.optional);
+            let types = required.map(|input| {
+                let dtype = if input.kind == Kind::Index { DType::I32 } else { DType::F32 };
+                (input.name.to_string(), TensorType::new(dtype, signature.shape_of(input)))
+            });
+            let is_empty = shape.contains(&0);
+            let reduction = if spec.is_per_class() { Reduction::None } else { Reduction::Mean };
+            match Plan::new(gpu, &loss, &types.collect(), reduction) {
+                Ok(_) => assert!(is_empty, "{what}"),
+                Err(Error::Limit { needed, available, .. }) => assert!(needed > available, "{what}"),
+                Err(error) => panic!("{what}: {error:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stride_that_leads_to_no_row_is_none() {
+    let softmax = Softmax::default();
+    for gpu in adapters::all() {
+        for stride in [1 << 33, 1 << 62, usize::MAX] {
+            let one = Tensor::from_host(gpu, &HostTensor::new(&[3.0_f32], [1, 1]).unwrap()).unwrap();
+            let ty = TensorType::new(DType::F32, [1, 1]).with_row_stride(stride);
+            assert_eq!(ty.buffer_size(), 4);
+            let logits = Tensor::from_buffer(gpu, one.buffer().clone(), 0, ty.clone());
+            assert_eq!(logits.read_blocking().unwrap().to_f64(), [3.0]);
+            let output = softmax.run_with(gpu, &Named::new().with("logits", logits), Reduction::None).unwrap();
+            assert_eq!(output.read_blocking().unwrap().loss.to_f64(), [1.0]);
+
+            // Between two rows it is more than there is.
+            let two = Named::new().with("logits", TensorType { shape: vec![2, 1], ..ty });
+            match Plan::new(gpu, &softmax, &two, Reduction::None) {
+                Err(Error::Limit { needed, available, .. }) => assert!(stride == 1 << 33 && needed > available),
+                Err(Error::Elements { tensor: "logits", shape, .. }) => assert_eq!(shape, [2, 1]),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Calls of nothing, and regions that nobody wants or predicts.
 
-use wgloss::{Evaluation, Loss, Reduction, Scope};
+use wgloss::{DType, Evaluation, Loss, Reduction, Scope};
 
 use super::{
-    ACTIVATIONS, MANY_CLASSES, MASKED, NONE, SCOPES, SHAPE, SUMS, TARGETS, Target, adapters, agreement::evaluated,
-    described, dice, element, given, gradient, inputs::changed, least_reduced, loss, with_indices,
+    ACTIVATIONS, MANY_CLASSES, MASKED, NONE, SCOPES, SHAPE, SUMS, TARGETS, Target, adapters,
+    agreement::evaluated,
+    described, dice, element, given, gradient,
+    inputs::{changed, tensor},
+    least_reduced, loss, with_indices,
 };
 
 /// The scores of a call.
@@ -53,6 +56,25 @@ fn nothing_in_loses_nothing() {
         for shape in [[0, 40, 5], [2, 40, 0]] {
             let found = evaluated(gpu, &loss, &given(&loss, &shape, Target::Indices), Reduction::None);
             assert_eq!(found.loss.to_f64(), vec![0.0; shape[0] * 40], "{shape:?} on {gpu:?}");
+        }
+    }
+}
+
+/// Samples without a pixel have scores all the same, each with an upstream of its own.
+#[test]
+fn samples_of_no_pixels_take_an_upstream_each() {
+    for gpu in adapters::all() {
+        for (scope, shape, scores) in [
+            ("sample", &[2, 1, 0][..], &[2][..]),
+            ("sample_class", &[2, 3, 0], &[2, 3]),
+            ("sample", &[0, 3, 2], &[0]),
+            ("class", &[2, 3, 0], &[3]),
+        ] {
+            let dice = dice("softmax", scope, "1");
+            let upstream: Vec<f64> = (0..scores.iter().product()).map(|score| 0.5 + score as f64).collect();
+            let inputs = given(&dice, shape, Target::Indices).with("upstream", tensor(&upstream, DType::F32, scores));
+            let found = evaluated(gpu, &dice, &inputs, Reduction::None);
+            assert_eq!(found.loss.to_f64(), vec![0.0; upstream.len()], "{scope} {shape:?} on {gpu:?}");
         }
     }
 }

@@ -46,7 +46,7 @@ fn every_run_gives_the_same_bits() {
     let with_many_workgroups = adapters::all().iter().map(|gpu| {
         let mut tuning = gpu.tuning();
         tuning.workgroups = 8192;
-        gpu.with_tuning(tuning)
+        gpu.with_tuning(tuning).unwrap()
     });
     let gpus: Vec<_> = with_many_workgroups.collect();
     for (turn, (loss, inputs)) in cases().into_iter().enumerate() {

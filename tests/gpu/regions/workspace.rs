@@ -20,10 +20,7 @@ fn the_workspace_does_not_grow_with_the_pixels() {
     const PARTIAL: u64 = 20;
     const HEADER: u64 = 96;
     for gpu in adapters::all() {
-        // Where a driver's loops are short, long calls have more parts.
-        let mut tuning = gpu.tuning();
-        tuning.max_loop_iterations = u32::MAX;
-        let endless = gpu.with_tuning(tuning);
+        let tuning = gpu.tuning();
         let workgroups = u64::from(tuning.workgroups);
         for (shape, scope) in [
             (&[4, 8, 256, 256][..], "class"),
@@ -42,14 +39,18 @@ fn the_workspace_does_not_grow_with_the_pixels() {
             // no power of two.
             let parts = segments + 2 * workgroups;
             let most = RECORD * classes * (parts + segments) + PARTIAL * (parts + workgroups) + HEADER;
-            let found = size(&endless, shape, scope);
+            let found = size(gpu, shape, scope);
+            // Where a driver's loops are short, long calls have more parts.
+            let most = if tuning.max_loop_iterations == u32::MAX { most } else { 2 * most };
             assert!(found <= most, "{scope} {shape:?} takes {found}, more than {most}, on {gpu:?}");
         }
         // Far from the probabilities, which would take 8 MiB.
         let found = size(gpu, &[4, 8, 256, 256], "class");
         assert!(found <= 1 << 18, "{found} on {gpu:?}");
-        let once = size(&endless, &[1, 8, 1024, 1024], "class");
-        assert_eq!(size(&endless, &[1, 8, 2048, 2048], "class"), once, "{gpu:?}");
+        if tuning.max_loop_iterations == u32::MAX {
+            let once = size(gpu, &[1, 8, 1024, 1024], "class");
+            assert_eq!(size(gpu, &[1, 8, 2048, 2048], "class"), once, "{gpu:?}");
+        }
     }
 }
 
@@ -58,8 +59,8 @@ fn the_workspace_does_not_grow_with_the_pixels() {
 fn many_classes_have_fewer_parts() {
     for gpu in adapters::all() {
         let mut tuning = gpu.tuning();
-        (tuning.max_loop_iterations, tuning.workgroups) = (u32::MAX, 4096);
-        let gpu = gpu.with_tuning(tuning);
+        tuning.workgroups = 4096;
+        let gpu = gpu.with_tuning(tuning).unwrap();
         let found = size(&gpu, &[1, 150, 256, 256], "class");
         assert!(found <= 2 << 20, "{found} on {gpu:?}");
     }

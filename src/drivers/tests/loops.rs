@@ -1,0 +1,284 @@
+//! The loops that lanes run, counted on a device, against those that rooms state.
+
+use std::collections::HashMap;
+
+use super::calls::{Asked, OwnedCall};
+use crate::{
+    Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, Tuning,
+    gpu::{
+        Machine,
+        pipeline::layout_entries,
+        readback::{self, Range},
+    },
+    kernel::{CALL, FIRST_TENSOR, Kernel},
+    program::{Place, Program, Step, uniform_size},
+};
+
+/// So many iterations a lane may run here: so few that every span meets them at small sizes.
+const LIMIT: u32 = 3000;
+
+/// Calls whose kernels have all loops of all drivers, of more work than workgroups do at once.
+const CALLS: &[Asked] = &[
+    Asked::of("bce", &[], &[50_001], Reduction::WeightedMean),
+    Asked::of("ciou", &[], &[20_001, 4], Reduction::WeightedMean),
+    Asked::of("triplet_margin", &[("distance", "cosine"), ("swap", "true")], &[301, 37], Reduction::Mean),
+    Asked::of("cosine_embedding", &[], &[31, 2049], Reduction::Mean),
+    Asked::of("cross_entropy", &[], &[2001, 16], Reduction::Mean),
+    Asked::of("softmax", &[], &[300, 101], Reduction::None),
+    Asked::of("distillation", &[], &[40, 1003], Reduction::Mean),
+    Asked::of("distillation", &[("divergence", "reverse")], &[70, 7, 33], Reduction::Mean),
+    Asked::of("cross_entropy", &[], &[3, 9001], Reduction::WeightedMean),
+    Asked::of("dice", &[("scope", "class")], &[1, 103], Reduction::WeightedMean),
+    Asked::of("dice", &[("scope", "sample_class"), ("activation", "sigmoid")], &[3, 4, 2001], Reduction::None),
+    Asked::of("tversky", &[("scope", "sample")], &[40, 3, 50], Reduction::Mean),
+    Asked::of("ce_dice", &[], &[2, 3, 3001], Reduction::Mean),
+    Asked::of("focal_dice", &[], &[1, 45, 501], Reduction::Mean),
+    Asked::of("nt_xent", &[], &[150, 37], Reduction::Mean),
+    Asked::of("clip", &[], &[200, 65], Reduction::Mean),
+    Asked::of("triplet_batch_hard", &[], &[300, 9], Reduction::Mean),
+    Asked::of("triplet_batch_all", &[("triplets", "semi_hard")], &[200, 33], Reduction::Mean),
+    Asked::of("triplet_semi_hard", &[("distance", "cosine")], &[100, 5], Reduction::Mean),
+];
+
+/// Every tuning of these lanes and workgroups that an adapter takes.
+fn tunings(gpu: &Gpu) -> Vec<Tuning> {
+    let table = gpu.tuning();
+    let mut tunings = Vec::new();
+    for lanes in [4, 8, 64, 256, 1024] {
+        for reduce in [Reduce::Workgroup, Reduce::Subgroup, Reduce::SingleSubgroup] {
+            for (workgroups, rows, cached_classes) in [
+                (1, RowKernel::Workgroup, 1024),
+                (15, RowKernel::Lane, 0),
+                (2048, RowKernel::Parts, 0),
+                (1, RowKernel::Parts, 0),
+                (1, RowKernel::BySize, 0),
+            ] {
+                let tuning = Tuning { workgroup_size: lanes, workgroups, reduce, rows, cached_classes, ..table };
+                if tuning.check(gpu.info(), gpu.device().features(), gpu.limits()).is_ok() {
+                    tunings.push(Tuning { max_loop_iterations: LIMIT, ..tuning });
+                }
+            }
+        }
+    }
+    assert!(tunings.len() >= 10, "{}: {tunings:?}", gpu.adapter_id());
+    tunings
+}
+
+#[test]
+fn no_lane_runs_more_iterations_than_its_room_states() {
+    let adapters = Adapter::all_blocking();
+    assert!(!adapters.is_empty(), "no adapter to count on");
+    let is_full = std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all");
+    let turns = adapters.len() * if is_full { 1 } else { 24 };
+    let (mut counted, mut close) = (0, 0);
+    for (place, adapter) in adapters.iter().enumerate() {
+        let gpu = adapter.open_blocking().expect("the adapter opens");
+        let mut counter = Counter { gpu: &gpu, pipelines: HashMap::new() };
+        let tunings = tunings(&gpu);
+        for (number, asked) in CALLS.iter().enumerate() {
+            for (turn, &tuning) in tunings.iter().enumerate() {
+                // Each combination runs on one of the adapters; or, where there is no time for all, one of 24 does.
+                if (5 * number + turn) % turns != place {
+                    continue;
+                }
+                let machine = Machine {
+                    adapter: gpu.adapter_id(),
+                    limits: gpu.limits().clone(),
+                    tuning,
+                    table: Tuning { max_loop_iterations: LIMIT, ..gpu.tuning() },
+                };
+                let call = asked.call(machine);
+                let what = format!("{asked:?} by {tuning:?} on {}", gpu.adapter_id());
+                let program = match call.try_program() {
+                    Ok(program) => program,
+                    Err(Error::Limit { limit: "max_loop_iterations", .. }) => continue,
+                    Err(error) => panic!("{what}: {error}"),
+                };
+                for (step, found) in program.steps.iter().zip(counter.count(&call, &program)) {
+                    let stated = step.loops.iterations();
+                    assert!(stated <= LIMIT.into(), "{what}: `{}` states {stated}", step.entry);
+                    let Some(found) = found else { continue };
+                    assert!(found <= stated, "{what}: `{}` runs {found}, not {stated}", step.entry);
+                    counted += 1;
+                    close += u32::from(2 * found >= stated);
+                }
+            }
+        }
+    }
+    assert!(counted > 80 && 3 * close > counted, "of {counted} steps {close} have half of the loops that they state");
+}
+
+/// Kernels that count their loops.
+struct Counter<'a> {
+    gpu: &'a Gpu,
+    pipelines: HashMap<(usize, &'static str), wgpu::ComputePipeline>,
+}
+
+/// What is counted lies so many bytes apart.
+const STRIDE: u64 = 256;
+
+impl Counter<'_> {
+    /// Runs a program; of each step the most iterations of a lane, or none where its kernel has no binding left for
+    /// their number.
+    fn count(&mut self, call: &OwnedCall, program: &Program) -> Vec<Option<u64>> {
+        let gpu = self.gpu;
+        self.pipelines.clear();
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::UNIFORM;
+        let buffer = |bytes: &[u8]| {
+            let size = bytes.len().next_multiple_of(16).max(16) as u64;
+            let buffer = gpu.buffer("counting", size, usage).expect("there is memory");
+            gpu.queue().write_buffer(&buffer, 0, &[bytes, &[0; 16][..(4 - bytes.len() % 4) % 4]].concat());
+            buffer
+        };
+        let scratch: Vec<_> = program.scratch.iter().map(|scratch| buffer(&vec![0; scratch.size as usize])).collect();
+        let tensors: HashMap<String, wgpu::Buffer> = call
+            .tensors()
+            .into_iter()
+            .map(|tensor| (tensor.name.clone(), buffer(&contents(tensor.ty.dtype, tensor.ty.extent() as usize + 4))))
+            .collect();
+        let counts = buffer(&vec![0; program.steps.len() * STRIDE as usize]);
+
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut is_counted = Vec::new();
+        for (number, step) in program.steps.iter().enumerate() {
+            let tensor_count = step.kernel.tensors.len() as u32;
+            let is_full = tensor_count + 1 > gpu.limits().max_storage_buffers_per_shader_stage;
+            is_counted.push(!is_full);
+            let pipeline = self.pipeline(step, !is_full);
+            let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
+            let part = |buffer, range: &std::ops::Range<u64>| wgpu::BufferBinding {
+                buffer,
+                offset: range.start,
+                size: wgpu::BufferSize::new(range.end - range.start),
+            };
+            let params = step.kernel.bytes_of_params(&call.values);
+            let uniforms: Vec<_> = step
+                .kernel
+                .uniforms()
+                .map(|binding| {
+                    let mut bytes = if binding == CALL { step.call.bytes() } else { params.clone() };
+                    bytes.resize(uniform_size(bytes.len()), 0);
+                    (binding, buffer(&bytes))
+                })
+                .collect();
+            let mut bound: Vec<(u32, wgpu::BufferBinding<'_>)> =
+                uniforms.iter().map(|(binding, buffer)| (*binding, whole(buffer))).collect();
+            bound.extend((FIRST_TENSOR..).zip(step.bound.iter().map(|place| match place {
+                Place::Scratch(index, range) => part(&scratch[*index], range),
+                Place::Tensor(name, range) => part(&tensors[name], range),
+            })));
+            if !is_full {
+                let start = number as u64 * STRIDE;
+                bound.push((FIRST_TENSOR + tensor_count, part(&counts, &(start..start + 4))));
+            }
+            let entries: Vec<_> = bound
+                .into_iter()
+                .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: wgpu::BindingResource::Buffer(buffer),
+                })
+                .collect();
+            let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(step.entry),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &bind_group, &[]);
+            let [x, y, z] = step.workgroups;
+            pass.dispatch_workgroups(x, y, z);
+        }
+        gpu.queue().submit([encoder.finish()]);
+        let all = Range { buffer: &counts, offset: 0, size: counts.size() };
+        let bytes = readback::read_blocking(gpu, &[all]).expect("what was counted can be read").concat();
+        let counts =
+            bytes.chunks(STRIDE as usize).map(|bytes| u32::from_le_bytes(bytes[..4].try_into().expect("a word")));
+        counts.zip(is_counted).map(|(count, is_counted)| is_counted.then_some(count.into())).collect()
+    }
+
+    fn pipeline(&mut self, step: &Step, counts: bool) -> wgpu::ComputePipeline {
+        let gpu = self.gpu;
+        let key = (std::sync::Arc::as_ptr(&step.kernel) as usize, step.entry);
+        let make = || {
+            let text = step.kernel.assemble().source;
+            let text = if counts { counting(&text, &step.kernel, step.entry) } else { text };
+            let mut entries = layout_entries(&step.kernel);
+            if counts {
+                entries.push(wgpu::BindGroupLayoutEntry {
+                    binding: FIRST_TENSOR + step.kernel.tensors.len() as u32,
+                    visibility: wgpu::ShaderStages::COMPUTE,
+                    ty: wgpu::BindingType::Buffer {
+                        ty: wgpu::BufferBindingType::Storage { read_only: false },
+                        has_dynamic_offset: false,
+                        min_binding_size: None,
+                    },
+                    count: None,
+                });
+            }
+            gpu.catching(step.entry, |device| {
+                let source = wgpu::ShaderSource::Wgsl(text.into());
+                let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
+                let layout = device
+                    .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+                let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                    label: None,
+                    bind_group_layouts: &[Some(&layout)],
+                    ..Default::default()
+                });
+                device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: Some(step.entry),
+                    layout: Some(&layout),
+                    module: &module,
+                    entry_point: Some(step.entry),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    cache: None,
+                })
+            })
+            .unwrap_or_else(|error| panic!("{}: {error}", step.entry))
+        };
+        self.pipelines.entry(key).or_insert_with(make).clone()
+    }
+}
+
+/// The text of a kernel that counts, besides, the iterations of all loops, and leaves the most of a lane.
+fn counting(text: &str, kernel: &Kernel, entry: &str) -> String {
+    let binding = FIRST_TENSOR + kernel.tensors.len() as u32;
+    let mut counting = format!(
+        "@group(0) @binding({binding}) var<storage, read_write> most_passes: atomic<u32>;\n\
+         var<private> passes: u32;\n"
+    );
+    let mut is_in_entry = false;
+    for line in text.lines() {
+        let code = line.trim_start();
+        let is_loop = ["for (", "while (", "loop {"].iter().any(|start| code.starts_with(start));
+        if is_loop {
+            assert!(line.ends_with('{'), "a loop begins with a line of its own: {line}");
+            counting.push_str(&format!("passes += 1u; {line} passes += 1u;\n"));
+            continue;
+        }
+        is_in_entry |= line.starts_with(&format!("fn {entry}("));
+        if is_in_entry && (line == "}" || code == "return;") {
+            counting.push_str("atomicMax(&most_passes, passes);\n");
+            is_in_entry = line != "}";
+        }
+        counting.push_str(line);
+        counting.push('\n');
+    }
+    counting
+}
+
+/// Values of a tensor: 0 and 1 in turn for indices, probabilities for others.
+fn contents(dtype: DType, elements: usize) -> Vec<u8> {
+    let probability = |index: usize| (index * 37 % 101) as f32 / 101.0;
+    let bytes = |index: usize| match dtype {
+        DType::F32 => probability(index).to_le_bytes().to_vec(),
+        DType::F16 => half::f16::from_f32(probability(index)).to_le_bytes().to_vec(),
+        DType::BF16 => half::bf16::from_f32(probability(index)).to_le_bytes().to_vec(),
+        DType::I32 => (index as i32 % 2).to_le_bytes().to_vec(),
+    };
+    (0..elements).flat_map(bytes).collect()
+}
