@@ -91,6 +91,7 @@
 
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
+mod converted;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
@@ -102,6 +103,7 @@ mod kernel;
 mod loss;
 pub mod losses;
 mod options;
+mod out_of_range;
 #[cfg(feature = "parity")]
 pub mod parity;
 mod plan;
@@ -112,6 +114,7 @@ pub mod spec;
 mod suggest;
 mod tensor;
 
+pub use converted::Converted;
 pub use drivers::Signature;
 pub use error::Error;
 pub use evaluation::{Evaluation, Hardest, Output};
@@ -123,9 +126,10 @@ pub use losses::{
     Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
 };
 pub use options::{Gradients, Options, Statistics};
+pub use out_of_range::Offender;
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
-pub use tensor::{DType, Element, HostTensor, Named, Tensor, TensorType};
+pub use tensor::{AnyTensor, DType, Element, HostTensor, Named, Number, NumberType, Tensor, TensorType};
 
 /// The version of `half` whose `f16` and `bf16` are [`Element`]s; those of another version are other types.
 pub use half;
