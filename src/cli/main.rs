@@ -18,9 +18,9 @@ mod summary;
 mod tensors;
 mod tune;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Styles};
 
 use crate::error::CliError;
 
@@ -80,7 +80,12 @@ impl Verdict {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    without_a_desktop();
+    let cli = match parsed() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(&cli) {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::FAILURE,
         Err(error) => {
@@ -88,6 +93,36 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Keeps Mesa's Vulkan layer that picks the desktop's GPU from looking for a desktop, and complaining that it finds none,
+/// where there is none: in a container, or over the network. Adapters are sorted here. It stays where it is told which
+/// GPU to pick.
+fn without_a_desktop() {
+    let is_set = |name| std::env::var_os(name).is_some();
+    if !is_set("XDG_RUNTIME_DIR") && !is_set("MESA_VK_DEVICE_SELECT") {
+        // SAFETY: `main` calls this first, when no other thread runs that could read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
+/// The command line; or, where it is none, the exit code.
+fn parsed() -> Result<Cli, ExitCode> {
+    let is_plain = |arg: OsString| !arg.to_string_lossy().contains(char::is_control);
+    if std::env::args_os().all(is_plain) {
+        return Ok(Cli::parse());
+    }
+    // Messages show arguments, which a terminal may obey, as they are: so all is escaped, and there are no colours.
+    let matches = Cli::command().styles(Styles::plain()).try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        // Help and version show none.
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.render().ansi().to_string();
+        output::notice(text.strip_prefix("error: ").unwrap_or(&text));
+        ExitCode::from(2)
+    })
 }
 
 fn run(cli: &Cli) -> Result<Verdict, CliError> {
