@@ -162,7 +162,7 @@ impl<'a> Converting<'a, '_> {
             Some(value) => {
                 let (loss, tensor) = (self.spec.name, self.input.name);
                 let index = unravelled(indices.len(), self.tensor.shape());
-                return Err(Error::NumberRange { loss, tensor, index, value });
+                return Err(Error::NumberRange { loss, tensor, index, value: value.to_string() });
             }
         };
         HostTensor::from_bytes(DType::I32, &self.shape[..], bytemuck::pod_collect_to_vec::<i32, u8>(&indices))

@@ -182,7 +182,7 @@ pub enum Error {
         /// The number's place on each axis.
         index: Vec<usize>,
         /// The number.
-        value: i128,
+        value: String,
     },
     /// Targets that the loss does not allow. Their items contributed nothing.
     #[error("{loss}: {}", out_of_range::text(*count, *first, index, rule, offender.as_deref()))]
@@ -196,7 +196,7 @@ pub enum Error {
         /// d…]`.
         first: u64,
         /// The place of that item on each axis of the items.
-        index: Vec<usize>,
+        index: Box<[usize]>,
         /// The values that the input with the offender may have; without one, those of all checked inputs of the call.
         rule: String,
         /// The first value of that item that is out of range; `None` where only the device has the inputs.

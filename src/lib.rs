@@ -38,6 +38,7 @@
 //! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input,
 //!   multiplies gradients only.
 //! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
+//! - [`Converted`] makes inputs from tensors of other number types, such as u8 or i64 class indices.
 //! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
 //! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
 //! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].

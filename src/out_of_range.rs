@@ -25,7 +25,7 @@ pub(crate) fn error(values: &Values, signature: &Signature, count: u64, first: u
         loss: values.spec().name,
         count,
         first,
-        index: unravelled(first as usize, &signature.item_shape),
+        index: unravelled(first as usize, &signature.item_shape).into(),
         rule: checked.map(|(input, _)| rule(input, values, signature)).collect::<Vec<_>>().join(", "),
         offender: None,
     }
@@ -46,7 +46,7 @@ pub(crate) fn text(count: u64, first: u64, index: &[usize], rule: &str, offender
     let items = if count == 1 { "item" } else { "items" };
     let place = if index.len() > 1 { format!(", {index:?}") } else { String::new() };
     let found = offender.map_or_else(String::new, |offender| {
-        let place = if offender.index == index { String::new() } else { format!(" at {:?}", offender.index) };
+        let place = if offender.index[..] == *index { String::new() } else { format!(" at {:?}", offender.index) };
         format!(", found {}{place}", number(offender.value))
     });
     format!("{count} {items} out of range, the first at index {first}{place}: {rule}{found}")

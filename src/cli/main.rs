@@ -95,9 +95,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps Mesa's Vulkan layer that picks the desktop's GPU from looking for a desktop, and complaining that it finds none,
-/// where there is none: in a container, or over the network. Adapters are sorted here. It stays where it is told which
-/// GPU to pick.
+/// Keeps the layer of Mesa's that picks the desktop's GPU out of Vulkan where there is no desktop, as in a container:
+/// it would complain that it finds none. The library sorts adapters itself. The layer stays where it is told which GPU
+/// to pick.
 fn without_a_desktop() {
     let is_set = |name| std::env::var_os(name).is_some();
     if !is_set("XDG_RUNTIME_DIR") && !is_set("MESA_VK_DEVICE_SELECT") {

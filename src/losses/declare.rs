@@ -8,8 +8,8 @@
 ///   default is a variant; the latter two have no rule but their type.
 /// - `, compiled` asks for kernels of their own for its values, as [`Param::compiled`](crate::spec::Param) says.
 ///
-/// The static has the fields of a [`LossSpec`](crate::spec::LossSpec), `params` left out, and `name` first, behind which
-/// `aliases` may be left out too. A loss without parameters is a `pub struct NAME;`.
+/// The static has the fields of a [`LossSpec`](crate::spec::LossSpec), `params` left out. They begin with `name` and
+/// `aliases`, which may be left out too, and `family`. A loss without parameters is a `pub struct NAME;`.
 ///
 /// ```
 /// use wgloss::{Loss, Reduction, reference::{Item, Term}, spec::*};

@@ -7,8 +7,9 @@
 //!   bf16, each its own; indices are i32. Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM)
 //!   besides.
 //! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and
-//!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item. NaN
-//!   is never outside: it flows through, as infinity does.
+//!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item, and
+//!   where the inputs are in host memory with its value as an [`Offender`](crate::Offender). NaN is never outside: it
+//!   flows through, as infinity does.
 //! - **Parameters**, the struct's fields, with the names of the command line. A value against its rule is
 //!   [`Error::Parameter`] when the loss is evaluated or planned; a shape or type that does not fit is [`Error::Shape`]
 //!   or [`Error::DType`].
