@@ -46,23 +46,30 @@ impl<'a> Converted<'a> {
     pub fn new(loss: &dyn Loss, given: &'a Named<AnyTensor<'_>>) -> Result<Self, Error> {
         let spec = loss.spec();
         let values = Values::new(spec, loss.values())?;
-        let first = given.get(spec.inputs[0].name).map(AnyTensor::shape).unwrap_or_default();
-        let signature = given.get(spec.inputs[0].name).map(|_| Signature::of_shape(&values, first)).transpose()?;
+        let first = given.get(spec.inputs[0].name);
+        let signature = first.map(|first| Signature::of_shape(&values, first.shape())).transpose()?;
+        let axes = first.map_or(0, |first| first.shape().len());
         let mut converted = Converted { tensors: Named::new(), notices: Vec::new() };
         for (name, tensor) in given.iter() {
             let Some(input) = spec.input(name) else {
                 let known = spec.all_inputs().map(|input| input.name.to_string()).collect();
                 return Err(Error::UnexpectedTensor { loss: spec.name, tensor: name.to_string(), known });
             };
+            let found = tensor.shape();
             let shape = signature.as_ref().and_then(|signature| without_axis(input, signature, spec, tensor));
-            let axes = shape.as_deref().unwrap_or(tensor.shape()).len();
-            let are_indices = tensor.number_type().is_integer() && axes + 1 == first.len();
+            let shape = shape.unwrap_or(found.to_vec());
+            // Integers with the axis of classes are values, as those of a mask are.
+            let are_indices = tensor.number_type().is_integer() && shape.len() + 1 == axes;
             let input = input.as_indices.filter(|_| are_indices).unwrap_or(input);
-            if let Some(shape) = &shape {
-                let found = tensor.shape();
+            // A one-hot target is no matter of its type, which is looked at later.
+            let misplaced = signature.as_ref().and_then(|known| known.misplaced_classes(spec, input, &shape));
+            if let Some(error) = misplaced {
+                return Err(error);
+            }
+            if shape != found {
                 converted.notices.push(format!("{}: `{name}` of shape {found:?} is taken as {shape:?}", spec.name));
             }
-            let converting = Converting { spec, input, tensor, shape: shape.unwrap_or(tensor.shape().to_vec()) };
+            let converting = Converting { spec, input, tensor, shape };
             let host = converting.convert(&mut converted.notices)?;
             converted.tensors = converted.tensors.with(name, host);
         }

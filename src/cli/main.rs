@@ -32,7 +32,8 @@ To begin with:
   wgloss eval --help          how to evaluate it for tensors in a file
   wgloss parity --quick       whether this machine computes the right thing, in a minute or two
 
-Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter or a device failure.
+Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter, none to check, or a device \
+failure.
 In JSON, numbers that are not finite are the strings NaN, inf and -inf.";
 
 /// Loss functions and their gradients, fused, on any GPU.

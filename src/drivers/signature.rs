@@ -156,7 +156,7 @@ impl Signature {
     }
 
     fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
-        if let Some(error) = self.misplaced_classes(spec, input, ty) {
+        if let Some(error) = self.misplaced_classes(spec, input, &ty.shape) {
             return Err(error);
         }
         let (fits, kind) = match input.kind {
@@ -194,13 +194,13 @@ impl Signature {
 
     /// The error of classes that lie where the loss does not look for them: on the last axis of the first input, or in
     /// values for each class where an index is asked for.
-    fn misplaced_classes(&self, spec: &LossSpec, input: &Input, ty: &TensorType) -> Option<Error> {
+    pub(crate) fn misplaced_classes(&self, spec: &LossSpec, input: &Input, found: &[usize]) -> Option<Error> {
         let first = &spec.inputs[0];
-        if first.shape != Shape::Rows || input.shape != Shape::Items || ty.shape == self.item_shape {
+        if first.shape != Shape::Rows || input.shape != Shape::Items || *found == self.item_shape[..] {
             return None;
         }
         let rows = self.shape_of(first);
-        if ty.shape == rows && input.domain == Domain::Class {
+        if *found == rows[..] && input.domain == Domain::Class {
             let soft = losses::ALL.iter().find(|other| other.name.strip_suffix("_soft") == Some(spec.name));
             let values = match soft {
                 Some(soft) => format!("values for each class are the target of `{}`", soft.name),
@@ -208,10 +208,10 @@ impl Signature {
                 None => "not values for each class".to_string(),
             };
             let expected = format!("{:?}, class indices; {values}", self.item_shape);
-            return Some(Error::Shape { loss: spec.name, tensor: input.name, expected, found: ty.shape.clone() });
+            return Some(Error::Shape { loss: spec.name, tensor: input.name, expected, found: found.to_vec() });
         }
         let (&classes, others) = rows.split_last()?;
-        if others.len() < 2 || ty.shape != others {
+        if others.len() < 2 || found != others {
             return None;
         }
         let shape = [&others[..1], &[classes], &others[1..]].concat();

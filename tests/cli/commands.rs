@@ -275,6 +275,13 @@ fn a_name_far_from_all_gets_no_suggestion() {
 }
 
 #[test]
+fn every_adapter_is_chosen_by_its_id() {
+    for id in Adapter::all_blocking().iter().map(Adapter::id) {
+        assert_eq!(mse().eval_on(&id, "mse --reduction mean --json").json()["adapter"], id.as_str());
+    }
+}
+
+#[test]
 fn an_adapter_that_does_not_exist_is_refused() {
     mse().eval_on("vulkan:no such adapter", "mse --reduction mean").refused(3, &["vulkan:no such adapter"]);
 }

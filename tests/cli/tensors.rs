@@ -179,6 +179,23 @@ fn tensors_that_do_not_fit_the_loss_are_refused() {
 }
 
 #[test]
+fn classes_in_the_wrong_place_are_told_where_they_belong() {
+    let one_hot = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    for target in [
+        tensor(F32, &[2, 3], &one_hot.map(|x| x as f32)),
+        tensor(F64, &[2, 3], &one_hot),
+        tensor(I64, &[2, 3], &one_hot.map(|x| x as i64)),
+        tensor(BOOL, &[2, 3], &one_hot.map(|x| x as u8)),
+    ] {
+        let run = cross_entropy(target).eval("cross_entropy --reduction mean");
+        run.refused(2, &["`target` must have shape [2]", "`cross_entropy_soft`", "found [2, 3]"]);
+    }
+    let last = [("logits", tensor(F32, &[2, 4, 3], &[0.0_f32; 24])), ("target", tensor(I64, &[2, 4], &[0_i64; 8]))];
+    let run = Files::new(&last).eval("cross_entropy --reduction mean");
+    run.refused(2, &["`logits` must have shape [2, 3, 4]", "classes on axis 1", "found [2, 4, 3]"]);
+}
+
+#[test]
 fn labels_out_of_range_are_refused() {
     for adapter in adapters() {
         let rule = "`target` must be 0 to 2 (C = 3) or -100 (ignore_index), found 3";
