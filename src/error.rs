@@ -1,17 +1,13 @@
 //! The one error type.
 
-use crate::{
-    DType, Reduction, TensorType,
-    spec::{Input, LossSpec, Rule},
-    suggest,
-};
+use crate::{DType, NumberType, Offender, Reduction, TensorType, losses, out_of_range, spec::Rule, suggest};
 
 /// Everything that can go wrong, with fields that say what and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No loss has this name.
-    #[error("no loss is called `{found}`; {}", meant_loss(found, known))]
+    #[error("no loss is called `{found}`; {}", meant_loss(found))]
     UnknownLoss {
         /// The name asked for.
         found: String,
@@ -43,6 +39,14 @@ pub enum Error {
         rule: Rule,
         /// The value given.
         found: String,
+    },
+    /// A parameter is set twice.
+    #[error("{loss}: parameter `{parameter}` is set twice")]
+    RepeatedParameter {
+        /// The loss.
+        loss: &'static str,
+        /// The parameter.
+        parameter: &'static str,
     },
     /// A list of parameter values has the wrong length.
     #[error("{loss}: expected {expected} parameter values, found {found}")]
@@ -174,8 +178,32 @@ pub enum Error {
         /// The type that the tensor has.
         found: DType,
     },
+    /// The numbers of a tensor are of a type that the loss cannot take for this input.
+    #[error("{loss}: `{tensor}` must be {expected}, found {found}")]
+    NumberType {
+        /// The loss.
+        loss: &'static str,
+        /// The input.
+        tensor: &'static str,
+        /// The types that it may have.
+        expected: &'static str,
+        /// The type of the numbers.
+        found: NumberType,
+    },
+    /// A whole number is beyond what an i32 holds.
+    #[error("{loss}: `{tensor}` must hold numbers from {} to {}, found {value} at {index:?}", i32::MIN, i32::MAX)]
+    NumberRange {
+        /// The loss.
+        loss: &'static str,
+        /// The input.
+        tensor: &'static str,
+        /// The number's place on each axis.
+        index: Vec<usize>,
+        /// The number.
+        value: String,
+    },
     /// Targets that the loss does not allow. Their items contributed nothing.
-    #[error("{loss}: {count} item(s) out of range, the first at index {first}: {rule}")]
+    #[error("{loss}: {}", out_of_range::text(*count, *first, index, rule, offender.as_deref()))]
     Target {
         /// The loss.
         loss: &'static str,
@@ -185,8 +213,12 @@ pub enum Error {
         /// The index of the first item out of range, counted over the flattened items: of regions, over the pixels `[N,
         /// d…]`.
         first: u64,
-        /// The values that the checked inputs of the loss may have.
+        /// The place of that item on each axis of the items.
+        index: Box<[usize]>,
+        /// The values that the input with the offender may have; without one, those of all checked inputs of the call.
         rule: String,
+        /// The first value of that item that is out of range; `None` where only the device has the inputs.
+        offender: Option<Box<Offender>>,
     },
     /// The reduction does not exist for what it is asked of.
     #[error("{loss}: an `upstream` per item needs the reduction `none`, found `{reduction}`")]
@@ -346,41 +378,15 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The error of targets that the loss does not allow, as reading its result gives it.
-    ///
-    /// ```
-    /// use wgloss::{Error, losses};
-    /// let error = Error::target(losses::find("hinge")?, 2, 7);
-    /// assert_eq!(error.to_string(), "hinge: 2 item(s) out of range, the first at index 7: `target` must be −1 or 1");
-    /// # Ok::<(), Error>(())
-    /// ```
-    pub fn target(spec: &LossSpec, count: u64, first: u64) -> Self {
-        Error::Target { loss: spec.name, count, first, rule: checked(spec) }
-    }
-}
-
 fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let all = names.iter().map(|name| format!("`{}`", name.as_ref())).collect::<Vec<_>>().join(", ");
     if all.is_empty() { "none".to_string() } else { all }
 }
 
-/// The rule of each checked input of a loss.
-fn checked(spec: &LossSpec) -> String {
-    let rule = |input: &Input| {
-        let index = input.as_indices.map_or_else(String::new, |indices| format!(" or an index {}", indices.domain));
-        format!("`{}` must be {}{index}", input.name, input.domain)
-    };
-    let checked = spec.inputs.iter().filter(|input| input.domain.is_checked());
-    checked.map(rule).collect::<Vec<_>>().join(", ")
-}
-
-/// The advice on a loss that does not exist. Elsewhere names of losses end with `loss`, here they do not.
-fn meant_loss(found: &str, known: &[&str]) -> String {
-    let lower = found.to_lowercase();
-    let bare = lower.strip_suffix("loss").unwrap_or(&lower);
-    match suggest::nearest(found, known).or_else(|| suggest::nearest(bare, known)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
+/// The advice on a loss that does not exist.
+fn meant_loss(found: &str) -> String {
+    match losses::meant(found) {
+        Some(meant) => format!("did you mean `{}`?", meant.name),
         None => "`wgloss list` shows those there are".to_string(),
     }
 }

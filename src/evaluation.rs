@@ -4,6 +4,7 @@ use crate::{
     Error, Extra, Gpu, HostTensor, Loss, Mining, Named, Options, Tensor,
     drivers::gradient_name,
     gpu::readback,
+    out_of_range,
     plan::{BoundPlan, Plan},
 };
 
@@ -208,6 +209,13 @@ impl Output {
     pub fn read_blocking(&self) -> Result<Evaluation, Error> {
         let ranges: Vec<_> = self.tensors().map(Tensor::range).chain([self.bound.status_range()]).collect();
         self.evaluation(readback::read_blocking(self.loss.gpu(), &ranges)?)
+    }
+
+    /// The error with the first value out of range, where it is one of values out of range; the inputs are those that
+    /// the device has.
+    pub(crate) fn located(&self, error: Error, inputs: &Named<HostTensor<'_>>) -> Error {
+        let plan = self.bound.plan();
+        out_of_range::located(error, plan.values(), plan.signature(), inputs)
     }
 
     /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.

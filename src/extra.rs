@@ -1,5 +1,7 @@
 //! What drivers tell of a run besides loss and items.
 
+use std::fmt;
+
 use crate::Named;
 
 /// Something that a driver tells of a run besides loss and items.
@@ -44,6 +46,14 @@ pub struct Mining {
     pub positive_distance: f32,
     /// The mean distance of two rows of different labels, over all ordered pairs; 0 if there are none.
     pub negative_distance: f32,
+}
+
+impl fmt::Display for Mining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mining { triplets, active, positive_distance, negative_distance } = self;
+        write!(f, "{triplets} triplets, {active} of them active, at mean distances of {positive_distance} for ")?;
+        write!(f, "positives and {negative_distance} for negatives")
+    }
 }
 
 impl Mining {

@@ -38,6 +38,7 @@
 //! - The optional input `weight` multiplies each item's loss and gradient; `upstream`, an option or an input,
 //!   multiplies gradients only.
 //! - Targets out of range are counted on the device, and an error where the result is read: see [`losses`].
+//! - [`Converted`] makes inputs from tensors of other number types, such as u8 or i64 class indices.
 //! - Storage may be f32, f16 or bf16, none of which needs a feature of the adapter; arithmetic and the loss are f32.
 //! - [`Gradients`] are written, added, left out, or replace the inputs they belong to in their own buffers.
 //! - A call larger than a binding may be is split. What cannot be split is [`Error::Limit`].
@@ -92,6 +93,7 @@
 
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
+mod converted;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
@@ -103,6 +105,7 @@ mod kernel;
 mod loss;
 pub mod losses;
 mod options;
+mod out_of_range;
 #[cfg(feature = "parity")]
 pub mod parity;
 mod plan;
@@ -113,6 +116,7 @@ pub mod spec;
 mod suggest;
 mod tensor;
 
+pub use converted::Converted;
 pub use drivers::Signature;
 pub use error::Error;
 pub use evaluation::{Evaluation, Hardest, Output};
@@ -124,9 +128,10 @@ pub use losses::{
     Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
 };
 pub use options::{Gradients, Options, Statistics};
+pub use out_of_range::Offender;
 pub use plan::{BoundPlan, BufferSlice, Plan, Status};
 pub use reduction::Reduction;
-pub use tensor::{DType, Element, HostTensor, Named, Tensor, TensorType};
+pub use tensor::{AnyTensor, DType, Element, HostTensor, Named, Number, NumberType, Tensor, TensorType};
 
 /// The version of `half` whose `f16` and `bf16` are [`Element`]s; those of another version are other types.
 pub use half;

@@ -1,5 +1,7 @@
 //! The trait that every loss has, and losses chosen by name.
 
+use std::fmt;
+
 use crate::{
     Error, Evaluation, Gpu, HostTensor, Named, Options, Output, Tensor, evaluation, losses,
     spec::{LossSpec, Value, Values},
@@ -92,7 +94,8 @@ pub trait Loss {
     where
         Self: Sized,
     {
-        self.run_with(gpu, &evaluation::upload(gpu, inputs)?, options)?.read_blocking()
+        let output = self.run_with(gpu, &evaluation::upload(gpu, inputs)?, options)?;
+        output.read_blocking().map_err(|error| output.located(error, inputs))
     }
 
     /// [`Loss::eval_with`] as a future.
@@ -109,7 +112,10 @@ pub trait Loss {
         Self: Sized,
     {
         let output = evaluation::upload(gpu, inputs).and_then(|inputs| self.run_with(gpu, &inputs, options));
-        async { output?.read().await }
+        async move {
+            let output = output?;
+            output.read().await.map_err(|error| output.located(error, inputs))
+        }
     }
 
     /// Submits loss and gradients of device tensors, for a loss with two required inputs; the results stay on the
@@ -168,16 +174,17 @@ fn pair<T>(spec: &LossSpec, first: T, second: T) -> Named<T> {
 /// use wgloss::AnyLoss;
 /// let huber = AnyLoss::new("huber", &[("delta", "0.5")])?;
 /// assert!(AnyLoss::new("huber", &[("delta", "-1")]).is_err());
+/// assert_eq!(huber.to_string(), "huber delta=0.5");
 /// # Ok::<(), wgloss::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AnyLoss(Values);
 
 impl AnyLoss {
     /// The loss of that name with `settings` (`key`, `value`) in place of defaults.
     ///
     /// # Errors
-    /// [`Error::UnknownLoss`], [`Error::UnknownParameter`], [`Error::Parameter`].
+    /// [`Error::UnknownLoss`], [`Error::UnknownParameter`], [`Error::RepeatedParameter`], [`Error::Parameter`].
     pub fn new(name: &str, settings: &[(&str, &str)]) -> Result<Self, Error> {
         AnyLoss::of(losses::find(name)?, settings)
     }
@@ -185,7 +192,7 @@ impl AnyLoss {
     /// The loss of that spec, with `settings` in place of defaults.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`], [`Error::Parameter`].
+    /// [`Error::UnknownParameter`], [`Error::RepeatedParameter`], [`Error::Parameter`].
     pub fn of(spec: &'static LossSpec, settings: &[(&str, &str)]) -> Result<Self, Error> {
         Ok(AnyLoss(spec.values(settings)?))
     }
@@ -198,5 +205,18 @@ impl Loss for AnyLoss {
 
     fn values(&self) -> Vec<Value> {
         self.0.iter().map(|(_, value)| value).collect()
+    }
+}
+
+/// The name and the parameters, as on the command line.
+impl fmt::Display for AnyLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for AnyLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyLoss({self})")
     }
 }

@@ -35,7 +35,8 @@ pub(crate) fn selectors(id: &str) -> Vec<String> {
     whole.into_iter().chain(words.flat_map(|word| [word.to_string(), format!("{backend}:{word}")])).collect()
 }
 
-fn letters(text: &str) -> String {
+/// What of a name counts.
+pub(crate) fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

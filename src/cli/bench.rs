@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
         [] => losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[])).collect::<Result<Vec<_>, _>>()?,
         names => names.iter().map(|name| AnyLoss::new(name, &[])).collect::<Result<_, _>>()?,
     };
-    let prints_json = json.is_some_and(output::is_stdout);
+    let prints_json = json.is_some_and(output::is_standard);
     json.filter(|_| !prints_json).into_iter().chain(html).try_for_each(output::check_writable)?;
     let mut reports = Vec::new();
     for adapter in select::adapters(args.adapter.as_deref())? {

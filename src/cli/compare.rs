@@ -19,7 +19,7 @@ use crate::{
 /// regression fails.
 pub fn run(paths: &[PathBuf], html: Option<&Path>, json: Option<&Path>) -> Result<Verdict, CliError> {
     let reports = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.concat();
-    let prints_json = json.is_some_and(output::is_stdout);
+    let prints_json = json.is_some_and(output::is_standard);
     let files = json.filter(|_| !prints_json).into_iter().chain(html);
     for file in files {
         paths.iter().try_for_each(|input| output::check_file(file, input))?;

@@ -4,7 +4,7 @@ use wgloss::{
     AnyLoss, DType, Error, Evaluation, Extra, Gpu, Hardest, HostTensor, Loss, Named, Options, Statistics, reference,
 };
 
-use crate::{output, select};
+use crate::{error::CliError, output, select};
 
 /// The selector that means the reference.
 pub const REFERENCE: &str = "cpu";
@@ -19,16 +19,18 @@ pub enum Engine {
 
 impl Engine {
     /// The engine that `selector` means; without one, the most capable adapter, or the reference where there is none.
-    pub fn select(selector: Option<&str>) -> Result<Engine, Error> {
+    /// What is to be checked by the reference is never evaluated by it.
+    pub fn select(selector: Option<&str>, to_check: bool) -> Result<Engine, CliError> {
         match selector {
+            Some(REFERENCE) if to_check => Err(CliError::NothingToCheck),
             Some(REFERENCE) => Ok(Engine::Reference),
-            Some(selector) => select::open(&select::adapter(selector)?).map(Engine::Gpu),
+            Some(selector) => Ok(Engine::Gpu(select::open(&select::adapter(selector)?)?)),
             None => match select::adapter("") {
-                Err(Error::NoAdapter { .. }) => {
+                Err(Error::NoAdapter { .. }) if !to_check => {
                     output::notice("no adapter was found: the reference evaluates on the CPU");
                     Ok(Engine::Reference)
                 }
-                adapter => select::open(&adapter?).map(Engine::Gpu),
+                adapter => Ok(Engine::Gpu(select::open(&adapter?)?)),
             },
         }
     }

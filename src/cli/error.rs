@@ -38,12 +38,12 @@ pub enum CliError {
     /// The output would replace a device or a directory.
     #[error("{path}: the output must be a regular file", path = path.display())]
     NotAFile { path: PathBuf },
-    /// A tensor's storage type does not suit the input.
-    #[error("{loss}: `{tensor}` must be {expected}, found {found}")]
-    Type { loss: &'static str, tensor: &'static str, expected: &'static str, found: Dtype },
-    /// An index is beyond what an i32 holds.
-    #[error("{loss}: `{tensor}` must hold indices from {} to {}, found {value} at {index}", i32::MIN, i32::MAX)]
-    IndexRange { loss: &'static str, tensor: &'static str, index: usize, value: i64 },
+    /// A tensor's numbers are of a type that no loss takes.
+    #[error("{path}: `{tensor}` is {found}, which no loss takes", path = path.display())]
+    Type { path: PathBuf, tensor: String, found: Dtype },
+    /// A check was asked for where the reference evaluates.
+    #[error("`--check` compares an adapter with the reference: with `--adapter cpu` there is nothing to check")]
+    NothingToCheck,
     /// Standard output cannot be written.
     #[error("standard output: {0}")]
     Stdout(io::Error),
@@ -61,7 +61,8 @@ impl CliError {
                 | OutOfMemory { .. }
                 | Refused { .. }
                 | Shader { .. },
-            ) => ExitCode::from(3),
+            )
+            | CliError::NothingToCheck => ExitCode::from(3),
             _ => ExitCode::from(2),
         }
     }

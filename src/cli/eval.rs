@@ -8,7 +8,7 @@ use std::{
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
-    AnyLoss, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics,
+    AnyLoss, Converted, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics,
     parity::{self, Comparison, TOLERANCE, Tolerance},
     reference,
     spec::{Param, Value},
@@ -24,6 +24,7 @@ use crate::{
 
 const EXAMPLE: &str = "\
 The file's tensors have the names of the loss's inputs, which `wgloss list LOSS` shows; other tensors are refused. \
+Class indices and labels may be of any integer type or BOOL, and so may what has no gradient; F64 is rounded to f32. \
 The output file holds `loss`, `grad.<input>` for every input with a gradient, and the statistics asked for.
 
 Example, with an input file from Python:
@@ -37,7 +38,7 @@ Example, with an input file from Python:
 pub struct Args {
     /// The loss: `wgloss list` shows them all.
     loss: String,
-    /// The safetensors file with the inputs.
+    /// The safetensors file with the inputs; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// How the losses of the items become the result.
@@ -59,7 +60,8 @@ pub struct Args {
     /// Statistics of each row to write to the output file too, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "output")]
     statistics: Vec<Statistic>,
-    /// Compare with the f64 reference; exit with 1 if an error is above its tolerance.
+    /// Compare with the f64 reference; exit with 1 if an error is above its tolerance, and with 3 where there is no
+    /// adapter to check, as with `--adapter cpu`.
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -104,7 +106,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         output::check_file(path, &args.input)?;
     }
     let file = TensorFile::read(&args.input)?;
-    let inputs = file.inputs(loss.spec())?;
+    let tensors = file.tensors()?;
+    let inputs = Converted::new(&loss, &tensors)?;
     inputs.notices.iter().for_each(output::notice);
     let inputs = inputs.tensors;
 
@@ -115,7 +118,7 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         hardest: asks_for(Statistic::Hardest),
     };
     let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
-    let engine = Engine::select(args.adapter.as_deref())?;
+    let engine = Engine::select(args.adapter.as_deref(), args.check)?;
     let start = Instant::now();
     let evaluation = engine.evaluate(&loss, &inputs, options)?;
     let time = start.elapsed();
@@ -159,6 +162,10 @@ impl Report {
         Verdict::from(self.check.as_ref().is_none_or(|check| check.failures.is_empty()))
     }
 
+    fn loss_summary(&self) -> summary::Loss {
+        summary::Loss::of(&self.evaluation, self.reduction, self.loss.spec().is_per_class())
+    }
+
     fn params(&self) -> impl Iterator<Item = (&'static Param, Value)> {
         self.loss.spec().params.iter().zip(self.loss.values())
     }
@@ -181,7 +188,7 @@ impl Report {
             row("mean distance of positives", output::digits(mining.positive_distance.into()));
             row("mean distance of negatives", output::digits(mining.negative_distance.into()));
         }
-        match summary::Loss::of(&self.evaluation.loss, self.reduction) {
+        match self.loss_summary() {
             summary::Loss::Reduced(loss) => row("loss", output::digits(loss)),
             summary::Loss::Items { count, mean, min, max } => {
                 row("item losses", count.to_string());
@@ -236,7 +243,7 @@ impl Report {
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
             "correct": self.evaluation.correct(),
-            "loss": summary::Loss::of(&self.evaluation.loss, self.reduction).json(),
+            "loss": self.loss_summary().json(),
             "terms": terms,
             "mining": self.evaluation.mining().as_ref().map(mining_json),
             "gradients": gradients,

@@ -53,9 +53,10 @@ pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
 
 fn print_all() -> Result<(), CliError> {
     let section = |family: Family| {
-        let mut table = output::table(["loss", "formula per item", "parameters"]);
+        let mut table = output::table(["loss", "formula per item", "parameters", "elsewhere called"]);
         for spec in of_family(family) {
-            table.add_row([spec.name, spec.formula, &defaults(spec).collect::<Vec<_>>().join(" ")]);
+            let parameters = defaults(spec).collect::<Vec<_>>().join(" ");
+            table.add_row([spec.name, spec.formula, &parameters, &spec.aliases.join(", ")]);
         }
         format!("{}\n{table}", family.title())
     };
@@ -63,8 +64,10 @@ fn print_all() -> Result<(), CliError> {
 }
 
 fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
+    let aliases = spec.aliases.join(", ");
     let facts = [
         ("loss", spec.name),
+        ("elsewhere called", &aliases),
         ("family", spec.family.title()),
         ("formula per item", spec.formula),
         ("symbols", symbols(spec.family)),
@@ -133,6 +136,7 @@ fn describe(spec: &LossSpec) -> Json {
     );
     json!({
         "name": spec.name,
+        "aliases": spec.aliases,
         "family": spec.family.title(),
         "formula": spec.formula,
         "notes": spec.notes,

@@ -18,9 +18,9 @@ mod summary;
 mod tensors;
 mod tune;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, builder::Styles};
 
 use crate::error::CliError;
 
@@ -32,7 +32,8 @@ To begin with:
   wgloss eval --help          how to evaluate it for tensors in a file
   wgloss parity --quick       whether this machine computes the right thing, in a minute or two
 
-Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter or a device failure.
+Exit codes: 0 fine, 1 a check failed, 2 bad input or usage, 3 no such adapter, none to check, or a device \
+failure.
 In JSON, numbers that are not finite are the strings NaN, inf and -inf.";
 
 /// Loss functions and their gradients, fused, on any GPU.
@@ -80,7 +81,12 @@ impl Verdict {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    without_a_desktop();
+    let cli = match parsed() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(&cli) {
         Ok(Verdict::Passed) => ExitCode::SUCCESS,
         Ok(Verdict::Failed) => ExitCode::FAILURE,
         Err(error) => {
@@ -88,6 +94,36 @@ fn main() -> ExitCode {
             error.exit_code()
         }
     }
+}
+
+/// Keeps the layer of Mesa's that picks the desktop's GPU out of Vulkan where there is no desktop, as in a container:
+/// it would complain that it finds none. The library sorts adapters itself. The layer stays where it is told which GPU
+/// to pick.
+fn without_a_desktop() {
+    let is_set = |name| std::env::var_os(name).is_some();
+    if !is_set("XDG_RUNTIME_DIR") && !is_set("MESA_VK_DEVICE_SELECT") {
+        // SAFETY: `main` calls this first, when no other thread runs that could read the environment.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
+    }
+}
+
+/// The command line; or, where it is none, the exit code.
+fn parsed() -> Result<Cli, ExitCode> {
+    let is_plain = |arg: OsString| !arg.to_string_lossy().contains(char::is_control);
+    if std::env::args_os().all(is_plain) {
+        return Ok(Cli::parse());
+    }
+    // Messages show arguments, which a terminal may obey, as they are: so all is escaped, and there are no colours.
+    let matches = Cli::command().styles(Styles::plain()).try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        // Help and version show none.
+        if !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.render().ansi().to_string();
+        output::notice(text.strip_prefix("error: ").unwrap_or(&text));
+        ExitCode::from(2)
+    })
 }
 
 fn run(cli: &Cli) -> Result<Verdict, CliError> {

@@ -23,7 +23,7 @@ pub struct Format {
 
 /// Prints a result. A reader that has closed the pipe has read enough.
 pub fn print(text: impl Display) -> Result<(), CliError> {
-    match writeln!(io::stdout(), "{text}") {
+    match writeln!(io::stdout(), "{}", escaped(&text.to_string())) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::Stdout(error)),
         _ => Ok(()),
     }
@@ -40,13 +40,32 @@ pub fn check_file(output: &Path, input: &Path) -> Result<(), CliError> {
         return Err(CliError::NotAFile { path: output.to_path_buf() });
     }
     match (fs::canonicalize(output), fs::canonicalize(input)) {
-        (Ok(output), Ok(input)) if output == input => Err(CliError::OverwritesInput { path: output }),
+        (Ok(output), Ok(found)) if output == found && !is_standard(input) => {
+            Err(CliError::OverwritesInput { path: output })
+        }
         _ => Ok(()),
     }
 }
 
-/// Whether a path means standard output.
-pub fn is_stdout(path: &Path) -> bool {
+/// The text with control characters, but for line ends, as JSON escapes them: names come from files and other programs,
+/// and a terminal obeys what it is sent.
+pub fn escaped(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() || c == '\n';
+    if text.chars().all(is_plain) {
+        return text.to_string();
+    }
+    text.chars().fold(String::new(), |mut escaped, c| {
+        if is_plain(c) {
+            escaped.push(c);
+        } else {
+            escaped += &format!("\\u{:04x}", u32::from(c));
+        }
+        escaped
+    })
+}
+
+/// Whether a path means standard input or output.
+pub fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -65,7 +84,7 @@ pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
 
 /// Tells something besides the result, on one line.
 pub fn notice(text: impl Display) {
-    let text = text.to_string();
+    let text = escaped(&text.to_string());
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     // Where standard error is closed, nobody wants to know.
     let _ = writeln!(io::stderr(), "wgloss: {}", lines.join(" "));
@@ -90,7 +109,7 @@ pub fn properties<N: Into<String>>(rows: impl IntoIterator<Item = (N, String)>) 
 pub fn progress(prefix: String) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
     let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(prefix);
+    bar.set_prefix(escaped(&prefix));
     bar
 }
 

@@ -1,7 +1,7 @@
 //! Many numbers as a few.
 
 use serde_json::{Value as Json, json};
-use wgloss::{HostTensor, Reduction};
+use wgloss::{Evaluation, HostTensor, Reduction};
 
 use crate::output;
 
@@ -9,20 +9,24 @@ use crate::output;
 pub enum Loss {
     /// The reduced loss.
     Reduced(f64),
-    /// The losses of the items; of no items, mean, min and max are NaN.
+    /// The losses of the items, and the mean of those that count; of no items, mean, min and max are NaN.
     Items { count: usize, mean: f64, min: f64, max: f64 },
 }
 
 impl Loss {
-    /// The loss of an evaluation with this reduction.
-    pub fn of(loss: &HostTensor<'_>, reduction: Reduction) -> Self {
+    /// The loss of an evaluation with this reduction, whose items have one each, or one for each class.
+    pub fn of(evaluation: &Evaluation, reduction: Reduction, is_per_class: bool) -> Self {
+        let Evaluation { loss, items, .. } = evaluation;
         if reduction != Reduction::None {
             return Loss::Reduced(loss.item());
         }
         let losses = loss.to_f64();
+        // What does not count has a loss of 0.
+        let classes = if is_per_class { loss.shape().get(1).copied().unwrap_or(1) } else { 1 };
+        let counted = *items as f64 * classes as f64;
         Loss::Items {
             count: losses.len(),
-            mean: losses.iter().sum::<f64>() / losses.len() as f64,
+            mean: losses.iter().sum::<f64>() / counted,
             min: extreme(&losses, |a, b| a < b),
             max: extreme(&losses, |a, b| a > b),
         }
@@ -49,5 +53,6 @@ fn extreme(values: &[f64], beats: fn(f64, f64) -> bool) -> f64 {
 
 /// The Euclidean length.
 pub fn l2_norm(tensor: &HostTensor<'_>) -> f64 {
-    tensor.to_f64().iter().map(|x| x * x).sum::<f64>().sqrt()
+    // From 0: a sum of nothing is −0.
+    tensor.to_f64().iter().fold(0.0, |sum, x| sum + x * x).sqrt()
 }

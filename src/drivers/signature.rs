@@ -3,8 +3,8 @@
 
 use super::room;
 use crate::{
-    DType, Error, Named, Options, Reduction, TensorType,
-    spec::{Input, Kind, LossSpec, MASK, Shape, Values},
+    DType, Error, Named, Options, Reduction, TensorType, losses,
+    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values},
 };
 
 /// What a first input's shape amounts to for a driver.
@@ -156,6 +156,9 @@ impl Signature {
     }
 
     fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
+        if let Some(error) = self.misplaced_classes(spec, input, &ty.shape) {
+            return Err(error);
+        }
         let (fits, kind) = match input.kind {
             Kind::Float => (ty.dtype.is_float(), "f32, f16 or bf16"),
             Kind::Index => (ty.dtype == DType::I32, "i32"),
@@ -187,6 +190,33 @@ impl Signature {
             return Err(Error::UpstreamReduction { loss: spec.name, reduction });
         }
         Ok(())
+    }
+
+    /// The error of classes that lie where the loss does not look for them: on the last axis of the first input, or in
+    /// values for each class where an index is asked for.
+    pub(crate) fn misplaced_classes(&self, spec: &LossSpec, input: &Input, found: &[usize]) -> Option<Error> {
+        let first = &spec.inputs[0];
+        if first.shape != Shape::Rows || input.shape != Shape::Items || *found == self.item_shape[..] {
+            return None;
+        }
+        let rows = self.shape_of(first);
+        if *found == rows[..] && input.domain == Domain::Class {
+            let soft = losses::ALL.iter().find(|other| other.name.strip_suffix("_soft") == Some(spec.name));
+            let values = match soft {
+                Some(soft) => format!("values for each class are the target of `{}`", soft.name),
+                None if input.kind != spec.input(input.name)?.kind => "values for each class are floats".to_string(),
+                None => "not values for each class".to_string(),
+            };
+            let expected = format!("{:?}, class indices; {values}", self.item_shape);
+            return Some(Error::Shape { loss: spec.name, tensor: input.name, expected, found: found.to_vec() });
+        }
+        let (&classes, others) = rows.split_last()?;
+        if others.len() < 2 || found != others {
+            return None;
+        }
+        let shape = [&others[..1], &[classes], &others[1..]].concat();
+        let expected = format!("{shape:?} for `{}` of shape {others:?}, with the classes on axis 1", input.name);
+        Some(Error::Shape { loss: spec.name, tensor: first.name, expected, found: rows })
     }
 
     /// Whether each item has a class index.

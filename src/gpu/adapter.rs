@@ -36,8 +36,13 @@ impl Adapter {
     /// [`Error::NoAdapter`] with the adapters there are.
     pub async fn find(selector: &str) -> Result<Adapter, Error> {
         // GL comes second: starting it takes long and it serves only machines without anything better, or those who ask
-        // for it.
-        for backends in [Backends::PRIMARY, Backends::SECONDARY] {
+        // for it. Who names a backend asks for no other.
+        let named = |(backend, _): (&str, &str)| backend_called(backend).map(Backends::from);
+        let asked = selector.split_once(':').and_then(named).unwrap_or(Backends::all());
+        for backends in [Backends::PRIMARY & asked, Backends::SECONDARY & asked] {
+            if backends.is_empty() {
+                continue;
+            }
             if let Some(adapter) =
                 Adapter::of_backends(backends).await.into_iter().find(|found| found.matches(selector))
             {
@@ -152,6 +157,11 @@ impl Adapter {
         gpu.device().on_uncaptured_error(Arc::new(move |error| record_fault(&fault, error_of("an operation", error))));
         Ok(gpu)
     }
+}
+
+/// The backend of that name, in lower case or not.
+fn backend_called(name: &str) -> Option<wgpu::Backend> {
+    wgpu::Backend::ALL.into_iter().find(|backend| backend.to_str().eq_ignore_ascii_case(name))
 }
 
 pub(super) fn kind(info: &AdapterInfo) -> &'static str {

@@ -34,6 +34,7 @@ loss! {
 
     pub static BCE: LossSpec = {
         name: "bce",
+        aliases: &["BCELoss", "BinaryCrossentropy"],
         family: Family::Binary,
         formula: "−[t·max(ln p, −100) + (1−t)·max(ln(1−p), −100)]",
         notes: "gradient (p − t)/max(p(1−p), 1e-12)",
@@ -76,9 +77,11 @@ loss! {
 
     pub static BCE_WITH_LOGITS: LossSpec = {
         name: "bce_with_logits",
+        aliases: &["BCEWithLogitsLoss", "binary_cross_entropy_with_logits"],
         family: Family::Binary,
         formula: "(1−t)x + (1+(w−1)t)·softplus(−x)",
-        notes: "w = pos_weight (parameter times input); label_smoothing ε: t ← t(1−ε) + ε/2",
+        notes: "w = pos_weight (parameter times input, which has a value for each place on the last axis); \
+                label_smoothing ε: t ← t(1−ε) + ε/2",
         source: "PyTorch BCEWithLogitsLoss",
         driver: Driver::Elementwise,
         inputs: &[
@@ -119,6 +122,7 @@ loss! {
 
     pub static SIGMOID_FOCAL: LossSpec = {
         name: "sigmoid_focal",
+        aliases: &["sigmoid_focal_loss", "BinaryFocalCrossentropy"],
         family: Family::Binary,
         formula: "α_t·(1−p_t)^gamma·bce_with_logits(x, t)",
         notes: "p_t = pt + (1−p)(1−t), p = σ(x); α_t = alpha·t + (1−alpha)(1−t), off for alpha < 0",
@@ -154,6 +158,7 @@ loss! {
 
     pub static HINGE: LossSpec = {
         name: "hinge",
+        aliases: &["HingeLoss"],
         family: Family::Binary,
         formula: "max(0, 1 − t·x)",
         notes: "t is −1 or 1; gradient 0 at t·x = 1",
@@ -185,6 +190,7 @@ loss! {
 
     pub static SQUARED_HINGE: LossSpec = {
         name: "squared_hinge",
+        aliases: &["SquaredHinge"],
         family: Family::Binary,
         formula: "max(0, 1 − t·x)²",
         notes: "t is −1 or 1",
@@ -216,6 +222,7 @@ loss! {
 
     pub static SOFT_MARGIN: LossSpec = {
         name: "soft_margin",
+        aliases: &["SoftMarginLoss"],
         family: Family::Binary,
         formula: "softplus(−t·x)",
         notes: "t is −1 or 1",
@@ -252,6 +259,7 @@ loss! {
 
     pub static KL_DIV: LossSpec = {
         name: "kl_div",
+        aliases: &["KLDivLoss", "KLDivergence"],
         family: Family::Binary,
         formula: "t(ln t − p), 0 where t = 0; with log_target exp(t)(t − p)",
         notes: "prediction holds log-probabilities; usual reduction batch_mean",

@@ -47,6 +47,7 @@ loss! {
 
     pub static IOU: LossSpec = {
         name: "iou",
+        aliases: &["IoULoss", "box_iou_loss"],
         family: Family::Boxes,
         formula: "1 − IoU, IoU = I/(U + eps)",
         notes: "ties share the gradient in halves",
@@ -83,6 +84,7 @@ loss! {
 
     pub static GIOU: LossSpec = {
         name: "giou",
+        aliases: &["GIoULoss", "generalized_box_iou_loss"],
         family: Family::Boxes,
         formula: "1 − IoU + (C − U)/(C + eps)",
         notes: "C is the area of the hull of both boxes; ties share the gradient in halves",
@@ -119,6 +121,7 @@ loss! {
 
     pub static DIOU: LossSpec = {
         name: "diou",
+        aliases: &["DIoULoss", "distance_box_iou_loss"],
         family: Family::Boxes,
         formula: "1 − IoU + ρ²/(c² + eps)",
         notes: "ρ is the distance of the centres, c the diagonal of the hull; ties share the gradient in halves",
@@ -158,6 +161,7 @@ loss! {
 
     pub static CIOU: LossSpec = {
         name: "ciou",
+        aliases: &["CIoULoss", "complete_box_iou_loss"],
         family: Family::Boxes,
         formula: "diou + α·v, v = 4/π²·(atan(w_t/(h_t + eps)) − atan(w_p/(h_p + eps)))²",
         notes: "α = v/(1 − IoU + v + eps), constant in the gradient; ties share the gradient in halves",

@@ -8,8 +8,8 @@
 ///   default is a variant; the latter two have no rule but their type.
 /// - `, compiled` asks for kernels of their own for its values, as [`Param::compiled`](crate::spec::Param) says.
 ///
-/// The static has the fields of a [`LossSpec`](crate::spec::LossSpec), `params` left out. A loss without parameters is
-/// a `pub struct NAME;`.
+/// The static has the fields of a [`LossSpec`](crate::spec::LossSpec), `params` left out. They begin with `name` and
+/// `aliases`, which may be left out too, and `family`. A loss without parameters is a `pub struct NAME;`.
 ///
 /// ```
 /// use wgloss::{Loss, Reduction, reference::{Item, Term}, spec::*};
@@ -78,6 +78,7 @@
 /// /// The entry of [`Cauchy`] in the catalogue.
 /// pub static CAUCHY: LossSpec = LossSpec {
 ///     name: "cauchy",
+///     aliases: &[],
 ///     // …
 ///     params: &[Param::number("scale", Cauchy::DEFAULT.scale, Rule::Positive)],
 /// };
@@ -97,13 +98,13 @@ macro_rules! loss {
     (
         $(#[$attribute:meta])*
         pub struct $loss:ident;
-        pub static $entry:ident: LossSpec = { $($key:ident: $fact:expr),* $(,)? };
+        pub static $entry:ident: LossSpec = { $($fact:tt)* };
     ) => {
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug, Default, PartialEq)]
         pub struct $loss;
 
-        $crate::loss!(@entry $loss $entry { $($key: $fact,)* params: &[] } []);
+        $crate::loss!(@entry $loss $entry { $($fact)* } { params: &[] } []);
     };
     (
         $(#[$attribute:meta])*
@@ -113,7 +114,7 @@ macro_rules! loss {
                 pub $field:ident: $ty:ident = $default:expr $(=> $rule:expr)? $(, $compiled:ident)?;
             )+
         }
-        pub static $entry:ident: LossSpec = { $($key:ident: $fact:expr),* $(,)? };
+        pub static $entry:ident: LossSpec = { $($fact:tt)* };
     ) => {
         $(#[$attribute])*
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,14 +130,20 @@ macro_rules! loss {
             }
         }
 
-        $crate::loss!(@entry $loss $entry {
-            $($key: $fact,)*
+        $crate::loss!(@entry $loss $entry { $($fact)* } {
             params: &[$($crate::loss!(@param $ty, $field, $loss::DEFAULT.$field $(, $rule)?) $(.$compiled())?),+]
         } [$($field)+]);
     };
-    (@entry $loss:ident $entry:ident { $($key:ident: $fact:expr),* } [$($field:ident)*]) => {
+    // Without aliases.
+    (@entry $loss:ident $entry:ident { name: $name:expr, family: $($fact:tt)* } $params:tt $fields:tt) => {
+        $crate::loss!(@entry $loss $entry { name: $name, aliases: &[], family: $($fact)* } $params $fields);
+    };
+    (
+        @entry $loss:ident $entry:ident
+        { $($key:ident: $fact:expr),* $(,)? } { params: $params:expr } [$($field:ident)*]
+    ) => {
         #[doc = ::std::concat!("The entry of [`", ::std::stringify!($loss), "`] in the catalogue.")]
-        pub static $entry: $crate::spec::LossSpec = $crate::spec::LossSpec { $($key: $fact),* };
+        pub static $entry: $crate::spec::LossSpec = $crate::spec::LossSpec { $($key: $fact,)* params: $params };
 
         impl $crate::Loss for $loss {
             fn spec(&self) -> &'static $crate::spec::LossSpec {

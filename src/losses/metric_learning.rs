@@ -61,6 +61,7 @@ loss! {
 
     pub static TRIPLET_BATCH_HARD: LossSpec = {
         name: "triplet_batch_hard",
+        aliases: &["BatchHardTripletLoss", "TripletHardLoss"],
         family: Family::MetricLearning,
         formula: "h(max_p d(a,p) − min_n d(a,n)), h(x) = max(0, x + margin)",
         notes: "soft_margin: h = softplus; anchors with a positive and a negative count",
@@ -106,6 +107,7 @@ loss! {
 
     pub static TRIPLET_SEMI_HARD: LossSpec = {
         name: "triplet_semi_hard",
+        aliases: &["TripletSemiHardLoss", "SemiHardTripletLoss"],
         family: Family::MetricLearning,
         formula: "max(0, d(a,p) − d(a,n) + margin), n the nearest negative with d(a,n) > d(a,p)",
         notes: "items are pairs (a, p); fallback=farthest: pairs without such a negative take their farthest",
@@ -154,6 +156,7 @@ loss! {
 
     pub static TRIPLET_BATCH_ALL: LossSpec = {
         name: "triplet_batch_all",
+        aliases: &["BatchAllTripletLoss"],
         family: Family::MetricLearning,
         formula: "max(0, d(a,p) − d(a,n) + margin) of all triplets",
         notes: "items are triplets; triplets=semi_hard: 0 < d(a,n) − d(a,p) ≤ margin, hard: d(a,n) ≤ d(a,p); \
@@ -193,6 +196,7 @@ loss! {
 
     pub static INFO_NCE: LossSpec = {
         name: "info_nce",
+        aliases: &["InfoNCELoss"],
         family: Family::MetricLearning,
         formula: "−log softmax_j(q_i·k_j/τ) at j = i",
         notes: "τ is temperature; normalize: q and k are brought to unit length first",
@@ -232,6 +236,7 @@ loss! {
 
     pub static CLIP: LossSpec = {
         name: "clip",
+        aliases: &["CLIPLoss"],
         family: Family::MetricLearning,
         formula: "½(info_nce(q, k) + info_nce(k, q)), 1/τ = exp(logit_scale)",
         notes: "q and k are brought to unit length first",
@@ -271,6 +276,7 @@ loss! {
 
     pub static NT_XENT: LossSpec = {
         name: "nt_xent",
+        aliases: &["NTXentLoss", "SimCLRLoss"],
         family: Family::MetricLearning,
         formula: "−log exp(s_{i,pos}/τ) / Σ_{k≠i} exp(s_ik/τ)",
         notes: "2N rows [z_i; z_j] of unit length, τ is temperature",
@@ -313,6 +319,7 @@ loss! {
 
     pub static SUP_CON: LossSpec = {
         name: "sup_con",
+        aliases: &["SupConLoss", "SupervisedContrastiveLoss"],
         family: Family::MetricLearning,
         formula: "−1/|P(i)| Σ_{p∈P(i)} log exp(s_ip/τ) / Σ_{k≠i} exp(s_ik/τ)",
         notes: "rows of unit length, τ is temperature; anchors with a positive count",

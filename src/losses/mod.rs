@@ -7,8 +7,9 @@
 //!   bf16, each its own; indices are i32. Every loss takes the optional inputs [`MASK`](crate::spec::MASK)
 //!   and [`UPSTREAM`](crate::spec::UPSTREAM) besides.
 //! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and
-//!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item. NaN
-//!   is never outside: it flows through, as infinity does.
+//!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item, and
+//!   where the inputs are in host memory with its value as an [`Offender`](crate::Offender). NaN is never outside: it
+//!   flows through, as infinity does.
 //! - **Parameters**, the struct's fields, with the names of the command line. A value against its rule is
 //!   [`Error::Parameter`] when the loss is evaluated or planned; a shape or type that does not fit is [`Error::Shape`]
 //!   or [`Error::DType`].
@@ -38,7 +39,7 @@ pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
 
-use crate::{Error, spec::LossSpec};
+use crate::{Error, spec::LossSpec, suggest};
 
 /// Every loss, in the order of the catalogue.
 pub static ALL: &[&LossSpec] = &[
@@ -109,4 +110,68 @@ pub fn find(name: &str) -> Result<&'static LossSpec, Error> {
         found: name.to_string(),
         known: ALL.iter().map(|spec| spec.name).collect(),
     })
+}
+
+/// The loss that was probably meant by a name that none has: by one of another library, with or without its path and
+/// the `loss` at its end, or by a slip of the pen.
+pub(crate) fn meant(found: &str) -> Option<&'static LossSpec> {
+    let name = found.rsplit(['.', ':', '/']).next().unwrap_or(found);
+    let names = ALL.iter().flat_map(|spec| names(spec).map(move |name| Name { name: bare(name), spec }));
+    suggest::nearest(&bare(name), names).map(|meant| meant.spec)
+}
+
+/// A loss by one of its names.
+struct Name {
+    name: String,
+    spec: &'static LossSpec,
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The names that a loss has here and elsewhere.
+fn names(spec: &LossSpec) -> impl Iterator<Item = &'static str> {
+    std::iter::once(spec.name).chain(spec.aliases.iter().copied())
+}
+
+/// A name without the `loss` at its end, which losses have elsewhere, but not here.
+fn bare(name: &str) -> String {
+    let lower = name.to_lowercase();
+    lower.strip_suffix("loss").map_or(lower.clone(), str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_means_two_losses() {
+        let mut meant: Vec<(String, &str)> = Vec::new();
+        for spec in ALL {
+            for name in names(spec) {
+                let letters = suggest::letters(&bare(name));
+                assert!(!letters.is_empty(), "{name}");
+                match meant.iter().find(|(known, _)| *known == letters) {
+                    Some((_, other)) => assert_eq!(*other, spec.name, "`{name}`"),
+                    None => meant.push((letters, spec.name)),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_name_leads_to_its_loss() {
+        for spec in ALL {
+            for name in names(spec) {
+                let with_path =
+                    ["", "nn.", "torch.nn.functional.", "keras::losses::"].map(|path| format!("{path}{name}"));
+                for name in with_path {
+                    assert_eq!(super::meant(&name).map(|meant| meant.name), Some(spec.name), "{name}");
+                }
+            }
+        }
+    }
 }

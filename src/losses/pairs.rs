@@ -53,6 +53,7 @@ loss! {
 
     pub static CONTRASTIVE: LossSpec = {
         name: "contrastive",
+        aliases: &["ContrastiveLoss"],
         family: Family::Pairs,
         formula: "factor·[y·d² + (1 − y)·max(0, margin − d)²], d = ‖x1 − x2 + eps‖₂",
         notes: "y is 1 for similar rows, 0 for others; gradient 0 at d = 0 for others",
@@ -95,6 +96,7 @@ loss! {
 
     pub static COSINE_EMBEDDING: LossSpec = {
         name: "cosine_embedding",
+        aliases: &["CosineEmbeddingLoss"],
         family: Family::Pairs,
         formula: "1 − cos if y = 1, max(0, cos − margin) if y = −1",
         notes: "cos = x1·x2 / max(‖x1‖·‖x2‖, 1e-8); that of a zero vector is 0, and its gradient too",
@@ -133,6 +135,7 @@ loss! {
 
     pub static MARGIN_RANKING: LossSpec = {
         name: "margin_ranking",
+        aliases: &["MarginRankingLoss"],
         family: Family::Pairs,
         formula: "max(0, −y·(x1 − x2) + margin)",
         notes: "y is 1 where x1 is to be larger, −1 where x2 is",
@@ -172,6 +175,7 @@ loss! {
 
     pub static HINGE_EMBEDDING: LossSpec = {
         name: "hinge_embedding",
+        aliases: &["HingeEmbeddingLoss"],
         family: Family::Pairs,
         formula: "x if t = 1, max(0, margin − x) if t = −1",
         notes: "x is usually a distance",
@@ -222,6 +226,7 @@ loss! {
 
     pub static TRIPLET_MARGIN: LossSpec = {
         name: "triplet_margin",
+        aliases: &["TripletMarginLoss", "TripletMarginWithDistanceLoss", "TripletLoss"],
         family: Family::Pairs,
         formula: "max(0, d(a,p) − d(a,n) + margin)",
         notes: "euclidean ‖a − b + eps‖₂; swap: min(d(a,n), d(p,n)) in place of d(a,n), ties in halves",

@@ -30,6 +30,7 @@ loss! {
 
     pub static MSE: LossSpec = {
         name: "mse",
+        aliases: &["MSELoss", "MeanSquaredError", "L2Loss"],
         family: Family::Regression,
         formula: "e²",
         notes: "",
@@ -59,6 +60,7 @@ loss! {
 
     pub static MAE: LossSpec = {
         name: "mae",
+        aliases: &["L1Loss", "MeanAbsoluteError"],
         family: Family::Regression,
         formula: "|e|",
         notes: "gradient sign(e), 0 at e = 0",
@@ -92,6 +94,7 @@ loss! {
 
     pub static HUBER: LossSpec = {
         name: "huber",
+        aliases: &["HuberLoss"],
         family: Family::Regression,
         formula: "½e² if |e| ≤ delta, else delta·(|e| − ½·delta)",
         notes: "",
@@ -125,6 +128,7 @@ loss! {
 
     pub static SMOOTH_L1: LossSpec = {
         name: "smooth_l1",
+        aliases: &["SmoothL1Loss"],
         family: Family::Regression,
         formula: "½e²/beta if |e| < beta, else |e| − ½·beta",
         notes: "beta = 0 is exactly mae",
@@ -156,6 +160,7 @@ loss! {
 
     pub static LOG_COSH: LossSpec = {
         name: "log_cosh",
+        aliases: &["LogCosh", "LogCoshLoss"],
         family: Family::Regression,
         formula: "|e| + log1p(exp(−2|e|)) − ln 2",
         notes: "gradient tanh(e)",
@@ -188,6 +193,7 @@ loss! {
 
     pub static QUANTILE: LossSpec = {
         name: "quantile",
+        aliases: &["PinballLoss"],
         family: Family::Regression,
         formula: "max(quantile·(t − p), (quantile − 1)·(t − p))",
         notes: "gradient 0 at p = t",
@@ -223,6 +229,7 @@ loss! {
 
     pub static ASYMMETRIC_MSE: LossSpec = {
         name: "asymmetric_mse",
+        aliases: &["ExpectileLoss"],
         family: Family::Regression,
         formula: "e²·(over_penalty if e > 0 else 1)",
         notes: "",
@@ -261,6 +268,7 @@ loss! {
 
     pub static POISSON_NLL: LossSpec = {
         name: "poisson_nll",
+        aliases: &["PoissonNLLLoss", "Poisson"],
         family: Family::Regression,
         formula: "exp(p) − t·p with log_input, else p − t·ln(p + eps)",
         notes: "full adds t ln t − t + ½ln(2πt) where t > 1",
@@ -309,6 +317,7 @@ loss! {
 
     pub static GAUSSIAN_NLL: LossSpec = {
         name: "gaussian_nll",
+        aliases: &["GaussianNLLLoss"],
         family: Family::Regression,
         formula: "½(ln v + e²/v), v = max(variance, eps)",
         notes: "full adds ½ln 2π; the gradient of variance is taken at v and passed through the clamp",

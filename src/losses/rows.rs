@@ -31,6 +31,7 @@ loss! {
 
     pub static LOG_SUM_EXP: LossSpec = {
         name: "log_sum_exp",
+        aliases: &["logsumexp"],
         family: Family::Rows,
         formula: "log Σ_c exp(x_c)",
         notes: "its gradient is the softmax",
@@ -101,6 +102,7 @@ loss! {
 
     pub static LOG_SOFTMAX: LossSpec = {
         name: "log_softmax",
+        aliases: &["LogSoftmax"],
         family: Family::Rows,
         formula: "x_c − log Σ_j exp(x_j)",
         notes: "one value per class; reduction none only",

@@ -130,6 +130,7 @@ score_loss! {
 
     pub static DICE: LossSpec = {
         name: "dice",
+        aliases: &["DiceLoss", "SoftDiceLoss"],
         family: Family::Segmentation,
         formula: "1 − (2I + s)/(P + T + s)",
         notes: "I = Σ p·t, P = Σ p, T = Σ t over the scope, squares of p and t in P and T with squared; p is the \
@@ -174,6 +175,7 @@ score_loss! {
 
     pub static TVERSKY: LossSpec = {
         name: "tversky",
+        aliases: &["TverskyLoss"],
         family: Family::Segmentation,
         formula: "1 − (I + s)/(I + α(P − I) + β(T − I) + s)",
         notes: "the sums are those of dice, s is smooth; α = β = ½ is dice with twice the smooth, α = β = 1 is jaccard",
@@ -218,6 +220,7 @@ score_loss! {
 
     pub static FOCAL_TVERSKY: LossSpec = {
         name: "focal_tversky",
+        aliases: &["FocalTverskyLoss"],
         family: Family::Segmentation,
         formula: "(tversky loss)^exponent",
         notes: "gradient 0 where the loss is 0; the paper's γ is 1/exponent",
@@ -254,6 +257,7 @@ score_loss! {
 
     pub static JACCARD: LossSpec = {
         name: "jaccard",
+        aliases: &["JaccardLoss"],
         family: Family::Segmentation,
         formula: "1 − (I + s)/(P + T − I + s)",
         notes: "the sums are those of dice, s is smooth",
@@ -307,6 +311,7 @@ term_loss! {
 
     pub static CE_DICE: LossSpec = {
         name: "ce_dice",
+        aliases: &["DiceCELoss"],
         family: Family::Segmentation,
         formula: "ce_weight·cross_entropy + dice_weight·dice",
         notes: "the mean of cross_entropy over the pixels, which divides by Σ w_y, or where targets are values by the \
@@ -367,6 +372,7 @@ term_loss! {
 
     pub static FOCAL_DICE: LossSpec = {
         name: "focal_dice",
+        aliases: &["DiceFocalLoss"],
         family: Family::Segmentation,
         formula: "focal_weight·focal + dice_weight·dice",
         notes: "the mean of focal over the pixels; the mean of dice over the classes of the softmax, with the scope \

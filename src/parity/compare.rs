@@ -1,5 +1,7 @@
 //! How far an evaluation is from the reference's.
 
+use std::fmt;
+
 use crate::{DType, Evaluation, Hardest, HostTensor, Mining, reference};
 
 /// How far a kernel may be from the reference.
@@ -85,11 +87,12 @@ pub fn compare(expected: &reference::Evaluation, found: &Evaluation) -> Comparis
         failures.push(format!("{} items counted, expected {}", found.items, expected.items));
     }
     if found.correct() != expected.correct {
-        failures.push(format!("{:?} items right, expected {:?}", found.correct(), expected.correct));
+        let [found, expected] = [found.correct(), expected.correct].map(|right| told(right, "no number of"));
+        failures.push(format!("{found} items right, expected {expected}"));
     }
     let terms = found.terms();
     if terms.iter().count() != expected.terms.len() {
-        failures.push(format!("the terms {:?}, expected {:?}", terms, expected.terms));
+        failures.push(format!("{} terms, expected {}", terms.iter().count(), expected.terms.len()));
     }
     for ((_, &found), &expected) in terms.iter().zip(&expected.terms) {
         let mut error = Worst::default();
@@ -142,7 +145,12 @@ fn mining_failures(expected: Option<Mining>, found: Option<Mining>) -> Option<St
         }
         (expected, found) => expected == found,
     };
-    (!agree).then(|| format!("mined {found:?}, expected {expected:?}"))
+    (!agree).then(|| format!("mined {}, expected {}", told(found, "nothing"), told(expected, "nothing")))
+}
+
+/// What there is as text, or what to say where there is nothing.
+fn told(what: Option<impl fmt::Display>, nothing: &str) -> String {
+    what.map_or(nothing.to_string(), |what| what.to_string())
 }
 
 /// The largest finite magnitude.

@@ -5,6 +5,7 @@ use crate::{
     Error, Mining, Named,
     extra::Extra,
     gpu::readback::{self, Range},
+    out_of_range,
     program::workspace::WorkspaceHeader,
 };
 
@@ -113,6 +114,6 @@ impl BoundPlan {
             return Ok(Status { items, extras: self.plan.extras(&found) });
         }
         let first = self.plan.0.compiled.program.report.first_invalid(&found);
-        Err(Error::target(self.plan.spec(), count, first))
+        Err(out_of_range::error(self.plan.values(), self.plan.signature(), count, first))
     }
 }

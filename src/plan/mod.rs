@@ -147,6 +147,16 @@ impl Plan {
         self.0.values.spec()
     }
 
+    /// The parameters' values.
+    pub(crate) fn values(&self) -> &Values {
+        &self.0.values
+    }
+
+    /// The inputs given and what they amount to.
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.0.signature
+    }
+
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.0.gpu
     }

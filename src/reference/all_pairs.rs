@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Call, Evaluation, dot, reciprocal, weighed};
+use super::{Call, Evaluation, dot, reciprocal, total, weighed};
 use crate::{
     Error, Gradients, Hardest, Mining, Options, Reduction,
     spec::{Anchor, AnchorTerm, Anchors, Distance, Relation, Shape, Values},
@@ -85,10 +85,10 @@ pub(super) fn evaluate(
         gradients.clear();
     }
 
-    let sum: f64 = losses.iter().sum();
+    let sum = total(losses.iter().copied());
     let largest = |of: fn(&AnchorTerm) -> f64| anchors.iter().map(|anchor| of(&anchor.term)).fold(0.0, f64::max);
     Ok(Evaluation {
-        magnitude: scale.abs() * magnitudes.iter().sum::<f64>(),
+        magnitude: scale.abs() * total(magnitudes.iter().copied()),
         largest_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
@@ -295,7 +295,7 @@ impl Pulled {
 fn mining(anchors: &[Compared]) -> Mining {
     let mean = |of: fn(&Compared) -> &Vec<usize>| {
         let values = || anchors.iter().flat_map(|anchor| of(anchor).iter().map(|&other| anchor.values[other]));
-        (values().sum::<f64>() * reciprocal(values().count() as f64)) as f32
+        (total(values()) * reciprocal(values().count() as f64)) as f32
     };
     Mining {
         triplets: anchors.iter().map(|anchor| anchor.term.triplets).sum(),

@@ -46,6 +46,7 @@ use std::ops::Range;
 
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
+    out_of_range,
     spec::{Column, Domain, Input, Kind, MASK, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
 };
 
@@ -109,7 +110,7 @@ pub struct Evaluation {
 /// [`Error::Statistic`] and [`Error::Option`] if inputs or options do not fit the loss.
 pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let call = Call::new(loss, inputs, options)?;
-    match call.reference {
+    let evaluation = match call.reference {
         Reference::Elementwise(loss) => of_items(&call, |item| call.element_term(loss, item), options),
         Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
         Reference::Boxes(loss) | Reference::Pairs(loss) => {
@@ -117,7 +118,8 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
         Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
-    }
+    };
+    evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))
 }
 
 /// Loss and gradients where every item has a term of its own.
@@ -235,7 +237,7 @@ impl Call {
         }
         match first {
             None => Ok(counted),
-            Some(first) => Err(Error::target(self.values.spec(), count, first)),
+            Some(first) => Err(out_of_range::error(&self.values, &self.signature, count, first)),
         }
     }
 
@@ -250,20 +252,12 @@ impl Call {
 
     /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
     fn out_of_range(&self, item: usize) -> u64 {
-        let in_range = |domain, x: f64| match domain {
-            // NaN is not out of range: it flows through to the loss.
-            Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
-            Domain::Sign => x.abs() == 1.0 || x.is_nan(),
-            Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
-            Domain::Class => (0.0..self.signature.row as f64).contains(&x),
-            Domain::ClassWeight => x >= 0.0 || x.is_nan(),
-            _ => true,
-        };
         if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
             return 1;
         }
-        let is_bad =
-            |input: &Column, class: usize| input.part(item).get(class).is_some_and(|&x| !in_range(input.domain, x));
+        let is_bad = |input: &Column, class: usize| {
+            input.part(item).get(class).is_some_and(|&x| !input.domain.contains(x, self.signature.row))
+        };
         let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
         let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
         let mut classes = 0..self.signature.row as usize;
@@ -392,6 +386,11 @@ fn is_poison(x: f64) -> bool {
 /// factor·x, where 0 of what is infinite is 0.
 fn weighed(factor: f64, x: f64) -> f64 {
     if factor == 0.0 { 0.0 } else { factor * x }
+}
+
+/// The sum of values, from 0: that of nothing is not −0.
+fn total(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, x| sum + x)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -1,7 +1,7 @@
 //! What losses of regions share: probabilities, the sums of every score, and the way back from the scores to the
 //! predictions.
 
-use super::{Call, Evaluation, binary::sigmoid, is_poison, reciprocal, softmax::*, weighed};
+use super::{Call, Evaluation, binary::sigmoid, is_poison, reciprocal, softmax::*, total, weighed};
 use crate::{
     Error, Options, Reduction,
     spec::{Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
@@ -31,11 +31,11 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
 
     // Both terms, each reduced, and their sum.
     let reduced = |of: fn(f64) -> f64| {
-        let reduce = |scale: f64, losses: &[f64]| scale * losses.iter().map(|&x| of(x)).sum::<f64>();
+        let reduce = |scale: f64, losses: &[f64]| scale * total(losses.iter().map(|&x| of(x)));
         let terms = [reduce(pixel_scale, &pixel_losses), reduce(scale, &losses)];
         (terms, weighed(pixel_share, terms[0]) + weighed(score_share, terms[1]))
     };
-    let (each, total) = reduced(|x| x);
+    let (each, sum) = reduced(|x| x);
     let (_, magnitude) = reduced(f64::abs);
 
     // The slopes of the sum of the scores' losses; what multiplies that and the sum of the pixels' losses comes last.
@@ -56,7 +56,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     }
     Ok(Evaluation {
         items: scores.len() as u64,
-        loss: if options.reduction == Reduction::None { losses } else { vec![total] },
+        loss: if options.reduction == Reduction::None { losses } else { vec![sum] },
         terms: if terms.is_some() { each.to_vec() } else { Vec::new() },
         shape: call.signature.loss_type(options.reduction).shape,
         gradients,

@@ -162,6 +162,19 @@ impl Domain {
         }
     }
 
+    /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside: it
+    /// flows through to the loss. Boxes, which are checked as a whole, are not asked here.
+    pub(crate) fn contains(self, x: f64, classes: u64) -> bool {
+        match self {
+            Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
+            Domain::Sign => x.abs() == 1.0 || x.is_nan(),
+            Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
+            Domain::Class => (0.0..classes as f64).contains(&x),
+            Domain::ClassWeight => x >= 0.0 || x.is_nan(),
+            _ => true,
+        }
+    }
+
     /// The domain under these parameter values: never [`Domain::Where`] or [`Domain::Activated`].
     pub fn resolve(self, values: &Values) -> Domain {
         match self {

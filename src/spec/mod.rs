@@ -28,6 +28,8 @@ use crate::Error;
 pub struct LossSpec {
     /// The loss's name: the same word in the WGSL file, the reference, the tests and the command line.
     pub name: &'static str,
+    /// What other libraries call it: names that errors lead from to [`LossSpec::name`]. May be empty.
+    pub aliases: &'static [&'static str],
     /// The section of the catalogue it belongs to.
     pub family: Family,
     /// The loss of one item, as a formula.
@@ -101,8 +103,8 @@ impl LossSpec {
     /// The values of the parameters with `settings` in place of defaults.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks
-    /// its rule.
+    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::RepeatedParameter`] for one that
+    /// stands twice, [`Error::Parameter`] for a value that breaks its rule.
     pub fn values(&'static self, settings: &[(&str, &str)]) -> Result<Values, Error> {
         Values::with_settings(self, settings)
     }

@@ -53,9 +53,11 @@ impl Param {
 
     pub(super) fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
         let parsed = match self.rule {
-            Rule::Flag => text.parse().ok().map(Value::Flag),
+            Rule::Flag => text.to_ascii_lowercase().parse().ok().map(Value::Flag),
             Rule::Integer | Rule::OneOf(_) => text.parse().ok().map(Value::Integer),
-            Rule::Word(words) => words.iter().find(|word| **word == text).map(|word| Value::Word(word)),
+            Rule::Word(words) => {
+                words.iter().find(|word| word.eq_ignore_ascii_case(text)).map(|word| Value::Word(word))
+            }
             _ => text.parse().ok().map(Value::Number),
         };
         match parsed {

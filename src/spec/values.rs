@@ -1,5 +1,7 @@
 //! The values of a loss's parameters.
 
+use std::fmt;
+
 use super::{LossSpec, Param, Value, Word};
 use crate::{Error, drivers::check_spec};
 
@@ -17,7 +19,7 @@ use crate::{Error, drivers::check_spec};
 /// assert!(values.get("temperature").is_none());
 /// # Ok::<(), wgloss::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Values {
     spec: &'static LossSpec,
     values: Vec<Value>,
@@ -45,8 +47,8 @@ impl Values {
     /// The loss's defaults with `settings` in their place.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::Parameter`] for a value that breaks
-    /// its rule.
+    /// [`Error::UnknownParameter`] for a name that the loss does not have, [`Error::RepeatedParameter`] for one that
+    /// stands twice, [`Error::Parameter`] for a value that breaks its rule.
     pub(super) fn with_settings(spec: &'static LossSpec, settings: &[(&str, &str)]) -> Result<Self, Error> {
         let mut values = Values::new(spec, spec.params.iter().map(|param| param.default).collect())?;
         for &(name, text) in settings {
@@ -56,6 +58,9 @@ impl Values {
                     parameter: name.to_string(),
                     known: spec.params.iter().map(|param| param.name).collect(),
                 })?;
+            if settings.iter().filter(|(other, _)| *other == name).count() > 1 {
+                return Err(Error::RepeatedParameter { loss: spec.name, parameter: spec.params[index].name });
+            }
             values.values[index] = spec.params[index].parse(spec, text)?;
         }
         Ok(values)
@@ -141,6 +146,20 @@ impl Values {
             self.spec.params.iter().map(|param| format!("{} ({})", param.name, param.rule)).collect();
         let known = if known.is_empty() { "it has none".to_string() } else { format!("it has {}", known.join(", ")) };
         panic!("the parameters of {} have no {kind} called `{name}`: {known}", self.spec.name)
+    }
+}
+
+/// The loss with its values, as on the command line: `huber delta=0.5`.
+impl fmt::Display for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec.name)?;
+        self.iter().try_for_each(|(param, value)| write!(f, " {}={value}", param.name))
+    }
+}
+
+impl fmt::Debug for Values {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Values({self})")
     }
 }
 

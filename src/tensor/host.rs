@@ -140,6 +140,13 @@ impl<'a> HostTensor<'a> {
         }
     }
 
+    /// The value at that place in memory, widened to f64; `None` behind the last.
+    pub(crate) fn value(&self, element: usize) -> Option<f64> {
+        let size = self.dtype().size();
+        let bytes = self.bytes.get(element.checked_mul(size)?..)?.get(..size)?;
+        HostTensor { ty: TensorType::new(self.dtype(), []), bytes: Cow::Borrowed(bytes) }.to_f64().first().copied()
+    }
+
     /// The first values as text: floats in the fewest digits that an f32 needs.
     fn first_values(&self, count: usize) -> Vec<String> {
         match self.dtype() {

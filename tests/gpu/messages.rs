@@ -1,11 +1,12 @@
 //! What people read: the text of errors, and of values printed with `{:?}`.
 
 use wgloss::{
-    AnyLoss, Error, Evaluation, HostTensor, Mse, Named, Reduction,
+    AnyLoss, CrossEntropy, DType, Error, Evaluation, HostTensor, Loss, Mse, Named, Reduction, Tensor,
     half::{bf16, f16},
-    losses, reference,
-    spec::LossSpec,
+    reference,
 };
+
+use crate::common::adapters;
 
 #[track_caller]
 fn assert_says(error: &Error, text: &str) {
@@ -47,6 +48,15 @@ fn the_nearest_name_is_suggested() {
         ("BCEWithLogitsLoss", "bce_with_logits"),
         ("SmoothL1Loss", "smooth_l1"),
         ("dice_loss", "dice"),
+        ("CrossEntropyLoss", "cross_entropy"),
+        ("nn.CrossEntropyLoss", "cross_entropy"),
+        ("torch.nn.functional.l1_loss", "mae"),
+        ("L1Loss", "mae"),
+        ("NTXent", "nt_xent"),
+        ("hubber", "huber"),
+        ("monai.losses.DiceCELoss", "ce_dice"),
+        ("keras.losses.SparseCategoricalCrossentropy", "cross_entropy"),
+        ("MeanSquaredEror", "mse"),
         ("huberr", "huber"),
         ("Mse", "mse"),
     ] {
@@ -80,14 +90,85 @@ fn a_tensor_given_twice_is_no_slip_of_the_pen() {
     assert_suggests_nothing(&no_tensor("target"));
 }
 
+fn refused(name: &str, inputs: &[(&str, HostTensor<'_>)]) -> String {
+    let loss = AnyLoss::new(name, &[]).unwrap();
+    let inputs = inputs.iter().map(|(name, tensor)| (name.to_string(), tensor.view())).collect();
+    reference::evaluate(&loss, &inputs, &Reduction::Sum.into()).unwrap_err().to_string()
+}
+
 #[test]
-fn targets_out_of_range_are_told_the_rule_of_their_own_loss() {
-    let rule = |spec| Error::target(spec, 3, 5).to_string();
-    assert_eq!(rule(&losses::HINGE), "hinge: 3 item(s) out of range, the first at index 5: `target` must be −1 or 1");
-    assert!(rule(&losses::DICE).contains("`target` must be in [0, 1] or an index 0 to C − 1"));
-    // A loss of someone else's may have the name of one in the catalogue.
-    let other = LossSpec { name: "huber", ..losses::HINGE };
-    assert_eq!(rule(&other), "huber: 3 item(s) out of range, the first at index 5: `target` must be −1 or 1");
+fn a_value_out_of_range_is_named_with_its_input_and_place() {
+    let logits = HostTensor::new(&[0.0_f32; 24], [2, 3, 4]).unwrap();
+    let target = HostTensor::new(&[0, 1, 2, -100, 2, 7, 1, -3], [2, 4]).unwrap();
+    let text = refused("cross_entropy", &[("logits", logits.view()), ("target", target)]);
+    let rule = "`target` must be 0 to 2 (C = 3) or -100 (ignore_index)";
+    assert_eq!(text, format!("cross_entropy: 2 items out of range, the first at index 5, [1, 1]: {rule}, found 7"));
+
+    // Who is guilty is named alone, with a place of its own where that is not the item's.
+    let target = HostTensor::new(&[0, 1, 2, -100, 2, 2, 1, 0], [2, 4]).unwrap();
+    let weights = ("class_weight", HostTensor::from(&[1.0_f32, 0.5, -0.25]));
+    let text = refused("cross_entropy", &[("logits", logits), ("target", target), weights]);
+    let rule = "`class_weight` must be 0 or above, found -0.25 at [2]";
+    assert_eq!(text, format!("cross_entropy: 7 items out of range, the first at index 0, [0, 0]: {rule}"));
+
+    let text = refused("hinge", &[("logits", HostTensor::from(&[0.5_f32])), ("target", HostTensor::from(&[0.1_f32]))]);
+    assert_eq!(text, "hinge: 1 item out of range, the first at index 0: `target` must be −1 or 1, found 0.1");
+    let boxes = |values: &[f64]| HostTensor::rounded(values, DType::F32, [1, 4]).unwrap();
+    let text = refused("giou", &[("prediction", boxes(&[0.0; 4])), ("target", boxes(&[0.0, 2.0, 1.0, 1.0]))]);
+    assert!(text.ends_with("at index 0: `target` must be x1 ≤ x2 and y1 ≤ y2, found 1 at [0, 3]"), "{text}");
+}
+
+#[test]
+fn on_the_device_the_inputs_that_were_given_are_named() {
+    for gpu in adapters::all() {
+        let logits = Tensor::from_host(gpu, HostTensor::new(&[0.0_f32; 6], [2, 3]).unwrap()).unwrap();
+        let target = Tensor::from_host(gpu, &[0, 3]).unwrap();
+        let error = CrossEntropy::default().run(gpu, &logits, &target, Reduction::Mean).unwrap().read_blocking();
+        let rule = "`target` must be 0 to 2 (C = 3) or -100 (ignore_index)";
+        let text = format!("cross_entropy: 1 item out of range, the first at index 1: {rule}");
+        assert_eq!(error.unwrap_err().to_string(), text, "{gpu:?}");
+    }
+}
+
+#[test]
+fn classes_in_the_wrong_place_are_told_where_they_belong() {
+    let zeros = |shape: &[usize]| HostTensor::rounded(&vec![0.0; shape.iter().product()], DType::F32, shape).unwrap();
+    let classes = |shape: &[usize]| {
+        let bytes = vec![0; 4 * shape.iter().product::<usize>()];
+        HostTensor::from_bytes(DType::I32, shape, bytes).unwrap()
+    };
+    for one_hot in [zeros(&[2, 3]), classes(&[2, 3])] {
+        for (loss, advice) in [
+            ("cross_entropy", "values for each class are the target of `cross_entropy_soft`"),
+            ("focal", "not values for each class"),
+        ] {
+            let text = refused(loss, &[("logits", zeros(&[2, 3])), ("target", one_hot.view())]);
+            let expected = format!("{loss}: `target` must have shape [2], class indices; {advice}, found [2, 3]");
+            assert_eq!(text, expected);
+        }
+    }
+    for (loss, first) in [("cross_entropy", "logits"), ("dice", "prediction")] {
+        let text = refused(loss, &[(first, zeros(&[2, 8, 9, 3])), ("target", classes(&[2, 8, 9]))]);
+        let shape = "[2, 3, 8, 9] for `target` of shape [2, 8, 9], with the classes on axis 1";
+        assert_eq!(text, format!("{loss}: `{first}` must have shape {shape}, found [2, 8, 9, 3]"));
+    }
+    // What fits is taken as it is, and what fits neither way is the target's fault.
+    let text = refused("cross_entropy", &[("logits", zeros(&[2, 3, 4])), ("target", classes(&[2, 5]))]);
+    assert_eq!(text, "cross_entropy: `target` must have shape [2, 4], found [2, 5]");
+}
+
+#[test]
+fn a_parameter_set_twice_is_refused() {
+    let error = AnyLoss::new("huber", &[("delta", "1"), ("delta", "1")]).unwrap_err();
+    assert_eq!(error.to_string(), "huber: parameter `delta` is set twice");
+}
+
+#[test]
+fn losses_print_their_parameters() {
+    let loss = AnyLoss::new("quantile", &[("quantile", "0.25")]).unwrap();
+    assert_eq!(loss.to_string(), "quantile quantile=0.25");
+    assert_eq!(format!("{loss:?}"), "AnyLoss(quantile quantile=0.25)");
+    assert_eq!(format!("{:?}", AnyLoss::new("mse", &[]).unwrap()), "AnyLoss(mse)");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use std::f64::consts::PI;
 
 use wgloss::{
-    AnyLoss, Error, HostTensor, Loss, Named, Reduction,
+    AnyLoss, HostTensor, Loss, Named, Reduction,
     reference::{self, Evaluation},
     spec::{Driver, Input},
 };
 
-use super::{assert_close, evaluate, every_setting, inputs_for, loss, moved, shapes, tensor};
+use super::{assert_close, evaluate, every_setting, inputs_for, loss, moved, out_of_range, shapes, tensor};
 
 const EPS: f64 = 1e-7_f32 as f64;
 
@@ -165,8 +165,8 @@ fn inverted_targets_are_counted_and_inverted_predictions_are_not() {
         };
         let predictions = [upright, mirrored, upside_down, [1.0, 2.0, 0.0, 0.0]];
         assert_eq!(result(&predictions, &[upright; 4]).unwrap().items, 4);
-        let refused = Error::target(loss(name, &[]).spec(), 3, 1);
-        assert_eq!(result(&[upright; 4], &[upright, mirrored, upside_down, spoilt]), Err(refused));
+        let refused = result(&[upright; 4], &[upright, mirrored, upside_down, spoilt]).unwrap_err();
+        assert_eq!(out_of_range(&refused), (name, 3, 1));
         // NaN is out of no order.
         assert!(result(&[upright], &[[f64::NAN, 0.0, 1.0, 2.0]]).unwrap().loss[0].is_nan());
     }

@@ -1,6 +1,6 @@
 //! Kernels held to the reference.
 
-use wgloss::{Evaluation, Gpu, HostTensor, Loss, Named, Options, parity, reference};
+use wgloss::{Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, parity, reference};
 
 #[track_caller]
 pub fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
@@ -23,4 +23,13 @@ pub fn evaluated(
     let (name, values) = (loss.spec().name, loss.values());
     assert_agree(&expected, &found, &format!("{name} {values:?} {first:?} {options:?} on {gpu:?}"));
     found
+}
+
+/// The loss, the count and the first item of an error of values out of range.
+#[track_caller]
+pub fn out_of_range(error: &Error) -> (&'static str, u64, u64) {
+    match error {
+        &Error::Target { loss, count, first, .. } => (loss, count, first),
+        other => panic!("{other}"),
+    }
 }

@@ -8,7 +8,7 @@ mod tensors;
 use wgloss::{DType, Gpu};
 
 use crate::common::{
-    adapters, caller, device, effort, futures, inputs,
+    adapters, agreement, caller, device, effort, futures, inputs,
     inputs::{Inputs, tensor},
 };
 

@@ -8,6 +8,7 @@ use wgloss::{
 
 use super::{
     adapters,
+    agreement::out_of_range,
     device::{submit, uploaded},
     effort,
     inputs::{Inputs, changed, domain, sample},
@@ -37,6 +38,8 @@ struct Offence {
     loss: AnyLoss,
     good: Inputs,
     bad: Inputs,
+    /// The input with them.
+    input: &'static str,
     /// The items that this puts out of range.
     offenders: Vec<usize>,
     /// The number of the loss.
@@ -66,7 +69,8 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Ve
     let turn = index + index / DType::FLOATS.len();
     let offence = |elements: &[usize], offenders: Vec<usize>| {
         let changes: Vec<_> = elements.iter().copied().zip(outside.iter().copied().cycle()).collect();
-        Offence { loss: loss.clone(), good: good.clone(), bad: changed(good, input.name, &changes), offenders, turn }
+        let bad = changed(good, input.name, &changes);
+        Offence { loss: loss.clone(), good: good.clone(), bad, input: input.name, offenders, turn }
     };
     match input.shape {
         _ if outside.is_empty() => Vec::new(),
@@ -87,22 +91,24 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Ve
 
 #[test]
 fn values_out_of_range_are_counted_and_the_first_is_named() {
-    for Offence { loss, bad, offenders, turn, .. } in offences() {
-        let expected = Error::target(loss.spec(), offenders.len() as u64, offenders[0] as u64);
-        assert_eq!(reference::evaluate(&loss, &bad, &Reduction::Sum.into()).unwrap_err(), expected);
+    for Offence { loss, bad, input, offenders, turn, .. } in offences() {
+        let expected = reference::evaluate(&loss, &bad, &Reduction::Sum.into()).unwrap_err();
+        let counted = (loss.spec().name, offenders.len() as u64, offenders[0] as u64);
+        assert_eq!(out_of_range(&expected), counted);
+        assert!(matches!(&expected, Error::Target { offender: Some(offender), .. } if offender.tensor == input));
         for gpu in effort::adapters(turn) {
             for reduction in [Reduction::None, Reduction::Sum, Reduction::Mean] {
                 assert_eq!(loss.eval_with(gpu, &bad, reduction).unwrap_err(), expected, "{}", gpu.adapter_id());
             }
             let output = loss.run_with(gpu, &uploaded(gpu, &bad), Reduction::None).unwrap();
-            assert_eq!(pollster::block_on(output.read()).unwrap_err(), expected);
+            assert_eq!(out_of_range(&pollster::block_on(output.read()).unwrap_err()), counted);
         }
     }
 }
 
 #[test]
 fn an_item_out_of_range_contributes_nothing_and_disturbs_no_other() {
-    for Offence { loss, good, bad, offenders, turn } in offences() {
+    for Offence { loss, good, bad, offenders, turn, .. } in offences() {
         for gpu in effort::adapters(turn) {
             let [without, with] =
                 [&good, &bad].map(|inputs| loss.run_with(gpu, &uploaded(gpu, inputs), Reduction::None).unwrap());
@@ -130,10 +136,10 @@ fn ignored_rows_are_never_out_of_range() {
     let shape = [4, CLASSES];
     let good = changed(&sample(&loss, &shape, DType::F32, true), "target", &[(0, -100.0), (2, -100.0)]);
     let bad = changed(&good, "class_weight", &[(3, -1.0)]);
-    let expected = Error::target(&losses::CROSS_ENTROPY, 2, 1);
     let all_ignored = changed(&bad, "target", &[(1, -100.0), (3, -100.0)]);
     for gpu in adapters::all() {
-        assert_eq!(loss.eval_with(gpu, &bad, Reduction::Mean), Err(expected.clone()), "{}", gpu.adapter_id());
+        let error = loss.eval_with(gpu, &bad, Reduction::Mean).unwrap_err();
+        assert_eq!(out_of_range(&error), ("cross_entropy", 2, 1), "{}", gpu.adapter_id());
         let found = loss.eval_with(gpu, &all_ignored, Reduction::Mean).unwrap();
         assert_eq!((found.items, found.loss.item()), (0, 0.0), "{}", gpu.adapter_id());
     }
@@ -156,10 +162,10 @@ fn the_status_of_a_bound_plan_is_that_of_its_last_run() {
             submit(gpu, |encoder| bound.record(encoder));
             let status = bound.read_status_blocking();
             assert_eq!(pollster::block_on(bound.read_status()), status);
-            status.map(|status| status.items)
+            status.map(|status| status.items).map_err(|error| out_of_range(&error))
         };
-        assert_eq!(status_with([1.0, 0.0, 2.0]), Err(Error::target(&losses::HINGE, 2, 1)));
+        assert_eq!(status_with([1.0, 0.0, 2.0]), Err(("hinge", 2, 1)));
         assert_eq!(status_with([1.0, -1.0, 1.0]), Ok(3));
-        assert_eq!(status_with([0.0, -1.0, 1.0]), Err(Error::target(&losses::HINGE, 1, 0)));
+        assert_eq!(status_with([0.0, -1.0, 1.0]), Err(("hinge", 1, 0)));
     }
 }

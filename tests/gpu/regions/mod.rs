@@ -48,9 +48,7 @@ fn dice(activation: &str, scope: &str, smooth: &str) -> AnyLoss {
 
 /// The loss with its parameters, for messages.
 fn described(loss: &AnyLoss) -> String {
-    let settings =
-        loss.spec().params.iter().zip(loss.values()).map(|(param, value)| format!(" {}={value}", param.name));
-    format!("{}{}", loss.spec().name, settings.collect::<String>())
+    loss.to_string()
 }
 
 /// The only reduction of a sum of terms, or no reduction.
