@@ -111,7 +111,6 @@ impl Program {
         for scratch in &self.scratch {
             let what = format!("{loss}: {}", scratch.label);
             machine.expect(&what, "max_buffer_size", scratch.size, limits.max_buffer_size)?;
-            machine.expect(&what, "max_storage_buffer_binding_size", scratch.size, binding)?;
         }
         for step in &self.steps {
             let what = format!("{loss}: `{}`", step.entry);
@@ -119,7 +118,11 @@ impl Program {
             let most = u64::from(*step.workgroups.iter().max().unwrap_or(&0));
             let available = limits.max_compute_workgroups_per_dimension.into();
             machine.expect(&what, "max_compute_workgroups_per_dimension", most, available)?;
-            for Place::Tensor(_, range) | Place::Scratch(_, range) in &step.bound {
+            for place in &step.bound {
+                let (what, range) = match place {
+                    Place::Tensor(name, range) => (format!("{loss}: `{name}`"), range),
+                    Place::Scratch(index, range) => (format!("{loss}: {}", self.scratch[*index].label), range),
+                };
                 machine.expect(&what, "max_storage_buffer_binding_size", range.end - range.start, binding)?;
             }
             for words in [step.call.members().len(), step.kernel.params.len()] {

@@ -75,8 +75,8 @@ impl Layout {
         // Of a pixel: its values, what it is (2), what is out of range, its regions, its term; and without strips its
         // softmax (2).
         let pixel = self.classes(if self.strips { 6 } else { 8 });
-        // Behind each block of pixels its sums are added to all; the weights are loaded before.
-        let sums = |own: u64| Loops::blocks(own, 1, pixel) + self.classes(1) * (own.div_ceil(BLOCK.into()) + 1);
+        // Behind each block of pixels its sums are added to all, and once for nothing; the weights are loaded before.
+        let sums = |own: u64| Loops::blocks(own, 1, pixel) + self.classes(1) * (own.div_ceil(BLOCK.into()) + 2);
         let stores = Loops::each(self.strip.into(), store) + store;
         let ends = Loops::reduce(tuning) * 2;
         if !self.strips {
@@ -106,7 +106,7 @@ impl Layout {
 
     /// Either step over a part of so many pixels.
     fn loops(self, tuning: Tuning, pixels: u64) -> Loops {
-        self.sum_loops(tuning, pixels).max(self.gradient_loops(tuning, pixels))
+        self.sum_loops(tuning, pixels).or(self.gradient_loops(tuning, pixels))
     }
 
     /// Parts of the pixels: of a sample, or of all samples together.

@@ -94,7 +94,8 @@ impl RowLoops {
     fn state(self, columns: u64) -> Loops {
         let quads = columns.div_ceil(4).div_ceil(self.lanes());
         let keeping = match self.layout {
-            RowLayout::Workgroup { cache } if cache > 0 => Loops::plain(4) * quads,
+            // And once for nothing behind each block of 16, and behind all.
+            RowLayout::Workgroup { cache } if cache > 0 => Loops::plain(4) * (quads + quads.div_ceil(16) + 1),
             _ => Loops::NONE,
         };
         RowLoops::walk(columns, self.lanes()) + keeping + self.reductions(STATE_REDUCTIONS)
@@ -126,17 +127,17 @@ impl RowLoops {
     /// A step over the parts of a span of rows, of so many columns: their states, their middles or their gradients.
     pub fn parts(self, span: u64, columns: u64) -> Loops {
         if self.layout.is_contiguous() {
-            let longest = self.state(columns).max(self.middle(columns)).max(self.store(columns));
+            let longest = self.state(columns).or(self.middle(columns)).or(self.store(columns));
             return Loops::each(span, longest);
         }
-        let longest = RowLoops::walk(columns, 1).max(Loops::plain(columns));
+        let longest = RowLoops::walk(columns, 1).or(Loops::plain(columns));
         Loops::each(span.div_ceil(self.lanes()), longest)
     }
 
     /// `join_rows` or `join_middles` over a span of rows of so many parts; `measure` too.
     pub fn join(self, span: u64, parts: u64) -> Loops {
         let join = Loops::each(span.div_ceil(self.lanes()), Loops::plain(parts)) + self.reductions(TALLY_REDUCTIONS);
-        join.max(measure_loops(self.tuning, span))
+        join.or(measure_loops(self.tuning, span))
     }
 }
 

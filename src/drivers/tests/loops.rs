@@ -10,7 +10,7 @@ use crate::{
         pipeline::layout_entries,
         readback::{self, Range},
     },
-    kernel::{CALL, FIRST_TENSOR, Kernel},
+    kernel::{CALL, Constant, FIRST_TENSOR, Kernel},
     program::{Place, Program, Step, uniform_size},
 };
 
@@ -244,31 +244,88 @@ impl Counter<'_> {
     }
 }
 
-/// The text of a kernel that counts, besides, the iterations of all loops, and leaves the most of a lane.
+/// The text of a kernel that counts, besides, the iterations of all loops, and leaves the most of a lane. The pass that
+/// ends a loop passes the loops in it once, as on llvmpipe.
 fn counting(text: &str, kernel: &Kernel, entry: &str) -> String {
     let binding = FIRST_TENSOR + kernel.tensors.len() as u32;
     let mut counting = format!(
         "@group(0) @binding({binding}) var<storage, read_write> most_passes: atomic<u32>;\n\
          var<private> passes: u32;\n"
     );
+    let lines: Vec<&str> = text.lines().collect();
+    let live = without_dead(&lines, kernel);
     let mut is_in_entry = false;
-    for line in text.lines() {
+    for (number, line) in lines.iter().enumerate() {
         let code = line.trim_start();
-        let is_loop = ["for (", "while (", "loop {"].iter().any(|start| code.starts_with(start));
-        if is_loop {
+        if is_loop(line) {
             assert!(line.ends_with('{'), "a loop begins with a line of its own: {line}");
-            counting.push_str(&format!("passes += 1u; {line} passes += 1u;\n"));
+            let last = 1 + loops_in(&live, body(&lines, number));
+            counting.push_str(&format!("passes += {last}u; {line} passes += 1u;\n"));
             continue;
         }
         is_in_entry |= line.starts_with(&format!("fn {entry}("));
-        if is_in_entry && (line == "}" || code == "return;") {
+        if is_in_entry && (*line == "}" || code == "return;") {
             counting.push_str("atomicMax(&most_passes, passes);\n");
-            is_in_entry = line != "}";
+            is_in_entry = *line != "}";
         }
         counting.push_str(line);
         counting.push('\n');
     }
     counting
+}
+
+/// The lines, of which those are empty that flags keep from ever running.
+fn without_dead<'a>(lines: &[&'a str], kernel: &Kernel) -> Vec<&'a str> {
+    let flag = |term: &str| {
+        let is_of = |(name, _): &&(String, Constant)| name == term.trim_start_matches('!');
+        match kernel.constants.iter().find(is_of) {
+            Some((_, Constant::Flag(flag))) => Some(*flag != term.starts_with('!')),
+            _ => None,
+        }
+    };
+    let mut live = lines.to_vec();
+    for (number, line) in lines.iter().enumerate() {
+        let Some(condition) = line.trim_start().strip_prefix("if (").and_then(|rest| rest.strip_suffix(") {")) else {
+            continue;
+        };
+        let terms: Vec<Option<bool>> = condition.split(" && ").map(flag).collect();
+        let then = body(lines, number);
+        if terms.contains(&Some(false)) {
+            live[then].fill("");
+        } else if terms.iter().all(|term| *term == Some(true)) && lines[then.end].trim() == "} else {" {
+            live[body(lines, then.end)].fill("");
+        }
+    }
+    live
+}
+
+fn is_loop(line: &str) -> bool {
+    ["for (", "while (", "loop {"].iter().any(|start| line.trim_start().starts_with(start))
+}
+
+/// The lines inside the braces that a line opens.
+fn body(lines: &[&str], opening: usize) -> std::ops::Range<usize> {
+    let indent = lines[opening].len() - lines[opening].trim_start().len();
+    let is_end =
+        |line: &&str| line.len() > indent && line[..indent].trim().is_empty() && line[indent..].starts_with('}');
+    let length = lines[opening + 1..].iter().position(is_end).expect("what is opened is closed");
+    opening + 1..opening + 1 + length
+}
+
+/// How many loops there are in some lines, those of the functions that they call included.
+fn loops_in(lines: &[&str], range: std::ops::Range<usize>) -> usize {
+    let calls = |line: &str| -> usize {
+        let words = line.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '(');
+        let called = words.flat_map(|word| word.split_inclusive('(')).filter_map(|word| word.strip_suffix('('));
+        let start = |name: &str| lines.iter().position(|line| line.starts_with(&format!("fn {name}(")));
+        called
+            .filter(|name| !name.is_empty())
+            .filter_map(start)
+            .filter(|&start| !lines[start].ends_with('}'))
+            .map(|start| loops_in(lines, body(lines, start)))
+            .sum()
+    };
+    range.map(|number| usize::from(is_loop(lines[number])) + calls(lines[number])).sum()
 }
 
 /// Values of a tensor: 0 and 1 in turn for indices, probabilities for others.
