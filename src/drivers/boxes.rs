@@ -23,8 +23,8 @@ pub(crate) struct Boxes;
 impl Room for Boxes {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
         match shape {
-            [items @ .., 4] if !items.is_empty() => Ok(Extent::of_items(items.to_vec(), 4)),
-            _ => Err("[N, 4] or [N, d1, …, 4]".to_string()),
+            [items @ .., 4] => Ok(Extent::of_items(items.to_vec(), 4)),
+            _ => Err("[4], [N, 4] or [N, d1, …, 4]".to_string()),
         }
     }
 

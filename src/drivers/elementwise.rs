@@ -3,18 +3,18 @@
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
 use super::{
-    Binding, Call, CallTensor, Extent, Role, Room, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Role, Room, fold, gradient_name, gradient_view, input_view,
     items::{self, Items},
     view, views_of,
 };
 use crate::{
-    Error,
-    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, block, list},
+    DType, Error, TensorType,
+    kernel::{BLOCK, Glue, Kernel, PARTS, TensorView, list},
     program::{
-        Program,
-        chunk::{MOST_ELEMENTS, Split, even_span},
+        Program, Scratch, WORKSPACE,
+        chunk::{MOST_ELEMENTS, Operand, Split, even_span},
     },
-    spec::{Domain, Input, Shape, Values, WEIGHT, shader_file},
+    spec::{Domain, Input, Shape, UPSTREAM, Values, WEIGHT, shader_file},
 };
 
 /// The driver of elementwise losses.
@@ -32,6 +32,10 @@ impl Room for Elementwise {
         ["[*]", "[1] or [*]"]
     }
 
+    fn broadcasts(&self) -> bool {
+        true
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
         let (lanes, loops) = (u64::from(tuning.workgroup_size), u64::from(tuning.max_loop_iterations));
@@ -41,18 +45,29 @@ impl Room for Elementwise {
         let quads = call.signature.items.div_ceil(QUAD);
         let span = even_span(quads, tuning.workgroups.into(), 2 * lanes, most);
         let split = Split { items_at_once: QUAD, ..Split::of_spans(span) };
-        let tensors = items::operands(call, |tensor| call.roomy && is_of_elements(call, tensor));
-        let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        let tensors = operands(call)?;
+        let folded: Vec<(&Input, Operand)> = tensors.iter().filter_map(folded).collect();
+        let mut items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        for (_, terms) in &folded {
+            let size = terms.ty.dtype.size_in_quads(terms.ty.elements().max(1));
+            items.program.scratch.push(Scratch { label: "the gradients of a broadcast input", size });
+        }
         let bindings = items.bindings();
         let kernel = kernel(call, &items, &bindings);
-        let last_axis = call.signature.last_axis;
         let items = items.with_kernel(kernel, bindings, |items, chunk| {
-            items.words(chunk).and(block! {
-                last_axis: last_axis as u32,
-                last_axis_start: (chunk.first % last_axis) as u32,
-            })
+            let mut words = items.words(chunk);
+            for input in call.spec().all_inputs() {
+                if let Some(spread) = call.signature.spread(input.name) {
+                    spread.fill(input.name, chunk.first, &mut words);
+                }
+            }
+            words
         });
-        Ok(items.evaluated())
+        let mut program = items.evaluated();
+        for (input, terms) in &folded {
+            fold::add_steps(call, input, terms, &mut program)?;
+        }
+        Ok(program)
     }
 
     #[cfg(feature = "parity")]
@@ -68,9 +83,49 @@ impl Room for Elementwise {
 /// Whether a tensor has a value for each element.
 fn is_of_elements(call: &Call<'_>, tensor: &CallTensor) -> bool {
     match tensor.role.input() {
-        Some(input) => input.shape == Shape::Items,
+        Some(input) => input.shape == Shape::Items && call.signature.spread(input.name).is_none(),
         None => tensor.role == Role::Loss && call.is_per_item(),
     }
+}
+
+/// The tensors that kernels of elements bind. The gradient of an input whose values serve several elements each is
+/// first left for every element, in a scratch; even in place of its input, which later chunks read.
+fn operands(call: &Call<'_>) -> Result<Vec<(CallTensor, Operand)>, Error> {
+    let mut scratch = WORKSPACE;
+    let mut tensors = Vec::new();
+    for (tensor, operand) in items::operands(call, |tensor| call.roomy && is_of_elements(call, tensor)) {
+        let Some((input, spread)) =
+            tensor.role.input().and_then(|input| Some((input, call.signature.spread(input.name)?)))
+        else {
+            tensors.push((tensor, operand));
+            continue;
+        };
+        let most = u64::from(u32::MAX / 2);
+        if spread.largest_word() > most {
+            let what = format!("{}: broadcasting `{}`", call.loss(), input.name);
+            return Err(call.machine.limit(&what, "indices of 32 bits", spread.largest_word(), most));
+        }
+        let role = match tensor.role {
+            Role::Overwritten(input) => Role::Input(input),
+            role => role,
+        };
+        if let Role::Input(_) = role {
+            tensors.push((CallTensor { role, ..tensor.clone() }, Operand { unit: None, quads: false, ..operand }));
+        }
+        if let Role::Overwritten(_) | Role::Gradient(_) = tensor.role {
+            scratch += 1;
+            let (name, ty) = (gradient_name(input.name), TensorType::new(DType::F32, &call.signature.item_shape[..]));
+            let (unit, quads) = (Some(1), call.roomy);
+            let terms = Operand { name: name.clone(), ty: ty.clone(), unit, quads, scratch: Some(scratch) };
+            tensors.push((CallTensor { name, ty, role: Role::Gradient(input) }, terms));
+        }
+    }
+    Ok(tensors)
+}
+
+/// The input whose gradient a scratch has for every element, and the scratch.
+fn folded((tensor, operand): &(CallTensor, Operand)) -> Option<(&'static Input, Operand)> {
+    operand.scratch.and_then(|_| Some((tensor.role.input()?, operand.clone())))
 }
 
 fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
@@ -100,7 +155,7 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
 
     for input in spec.all_inputs() {
-        load_quad_of(&mut glue, views, input);
+        load_quad_of(&mut glue, call, views, input);
     }
     let loaded = list(&hooked, |input| format!("load_{}(quad)", input.name));
     glue.function("load_items(quad: u32) -> Items", &format!("Items({loaded})"));
@@ -133,18 +188,22 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
 }
 
 /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
+fn load_quad_of(glue: &mut Glue, call: &Call<'_>, views: &[TensorView], input: &Input) {
     let tensor = input_view(views, input.name);
-    let places = match input.shape {
-        Shape::LastAxis => "places_on_last_axis(quad)",
-        Shape::OneOrItems => "min(places_of(quad), vec4<u32>(call.length - 1u)) * call.upstream_stride",
-        _ => "",
+    let spread = call.signature.spread(input.name).map(|spread| spread.places(input.name));
+    let places = match spread {
+        Some(places) if input.name == UPSTREAM.name => format!("({places}) * call.upstream_stride"),
+        Some(places) => places,
+        None if input.shape == Shape::OneOrItems => {
+            "min(places_of(quad), vec4<u32>(call.length - 1u)) * call.upstream_stride".to_string()
+        }
+        None => String::new(),
     };
     let Some(tensor) = tensor.filter(|_| !places.is_empty()) else {
         return glue.load_quad(&format!("load_{}", input.name), tensor);
     };
     let values = list(&PARTS, |part| tensor.element(&format!("places.{part}")));
-    let body = format!("let places = {places};\n    return vec4<f32>({values});");
+    let body = format!("let places = {places};\n    return vec4<f32>(vec4({values}));");
     glue.procedure(&format!("load_{}(quad: u32) -> vec4<f32>", input.name), &body);
 }
 
@@ -153,7 +212,9 @@ fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
 fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
     let loss = view(views, "loss_of_item").map(|tensor| (0, tensor, false));
     let gradients = (1..).zip(call.spec().differentiable());
-    let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, call.adds())));
+    // What is added up first has nothing to be added to yet.
+    let adds = |input: &Input| call.adds() && call.signature.spread(input.name).is_none();
+    let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, adds(input))));
     let (mut store, mut put) = (Vec::new(), Vec::new());
     for (part, tensor, adds) in loss.into_iter().chain(gradients) {
         let function = format!("store_{}", tensor.name);

@@ -3,8 +3,10 @@
 
 mod all_pairs;
 mod boxes;
+mod broadcast;
 mod elementwise;
 mod finalize;
+mod fold;
 mod items;
 mod pairs;
 mod regions;
@@ -36,6 +38,11 @@ pub(crate) trait Room {
 
     /// The shapes, in symbols, of an input with one value per item, and of one with one value or one per result.
     fn symbols(&self) -> [&'static str; 2];
+
+    /// Whether inputs with one value per item may be smaller: a value then serves several items.
+    fn broadcasts(&self) -> bool {
+        false
+    }
 
     /// Whether rows of a matrix may have gaps between them.
     fn takes_row_strides(&self) -> bool {

@@ -24,7 +24,7 @@ pub(crate) struct Pairs;
 
 impl Room for Pairs {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
-        Extent::of_embeddings(shape)
+        Extent::of_one_or_more_embeddings(shape)
     }
 
     fn symbols(&self) -> [&'static str; 2] {

@@ -317,7 +317,7 @@ loss! {
         inputs: &[
             Input::differentiable("prediction", Shape::Items, Domain::Real),
             Input::constant("target", Shape::Items, Domain::Real),
-            Input::differentiable("variance", Shape::Items, Domain::Positive),
+            Input { may_lack_last_axis: true, ..Input::differentiable("variance", Shape::Items, Domain::Positive) },
             WEIGHT,
         ],
         shader: shader_file!("losses/regression/gaussian_nll.wgsl"),

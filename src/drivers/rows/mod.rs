@@ -21,7 +21,7 @@ use layout::{RowLayout, RowShape, layout_of, split_of};
 
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
-        let extent = Extent::of_rows(shape, (self.least_classes)(values))?;
+        let extent = Extent::of_one_or_more_rows(shape, (self.least_classes)(values))?;
         Ok(if self.per_class { Extent { result_shape: shape.to_vec(), ..extent } } else { extent })
     }
 

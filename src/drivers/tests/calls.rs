@@ -34,6 +34,8 @@ impl OwnedCall {
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     shape: &'static [usize],
+    /// Where inputs are broadcast, the shapes that they have in turn.
+    broadcast: &'static [&'static [usize]],
     /// Elements between one row and the next.
     gap: usize,
     rows: RowKernel,
@@ -42,11 +44,15 @@ struct Layout {
 
 impl Layout {
     const fn of(shape: &'static [usize]) -> Self {
-        Layout { shape, gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
+        Layout { shape, broadcast: &[], gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
     }
 
     const fn of_rows(rows: RowKernel, shape: &'static [usize]) -> Self {
         Layout { rows, ..Layout::of(shape) }
+    }
+
+    const fn broadcasting(self, broadcast: &'static [&'static [usize]]) -> Self {
+        Layout { broadcast, ..self }
     }
 
     const fn with_gap(self, gap: usize) -> Self {
@@ -62,7 +68,12 @@ impl Layout {
 fn layouts(driver: &Driver) -> Vec<Layout> {
     use RowKernel::{Lane, Parts, Workgroup};
     match driver {
-        Driver::Elementwise => vec![Layout::of(&[3, 5])],
+        // Of inputs the axes at both ends, all, the last ones, none; the first ones, and those in the middle.
+        Driver::Elementwise => vec![
+            Layout::of(&[3, 5]),
+            Layout::of(&[3, 70, 5]).broadcasting(&[&[3, 1, 5], &[3, 70, 5], &[1, 1, 5], &[]]),
+            Layout::of(&[3, 70, 5]).broadcasting(&[&[3, 70, 5], &[1], &[3, 1, 1], &[70, 1], &[70, 5]]),
+        ],
         Driver::Boxes => vec![Layout::of(&[5, 4])],
         // Rows of whole quads or not, for few lanes and for many.
         Driver::Pairs => {
@@ -215,6 +226,11 @@ impl Factors {
             // Each input has a type of its own.
             let float = DType::FLOATS[(dtype + shift * number) % DType::FLOATS.len()];
             let ty = type_of(&shaped, input, float, indices == 1, options.reduction);
+            let ty = match layout.broadcast {
+                [] => ty,
+                _ if input.shape == Shape::LastAxis || ty.elements() == 1 => ty,
+                shapes => TensorType::new(ty.dtype, shapes[number % shapes.len()]),
+            };
             let has_gap = layout.gap > 0 && input.shape == Shape::Rows;
             inputs = inputs
                 .with(input.name, if has_gap { ty.clone().with_row_stride(ty.shape[1] + layout.gap) } else { ty });
