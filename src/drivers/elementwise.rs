@@ -1,7 +1,7 @@
 //! Elementwise losses: one item an element, four of which a lane takes at once.
 
 #[cfg(feature = "parity")]
-use super::trials::{Arrangement, Trials};
+use super::trials::{Arrangement, Axes, TrialShape, Trials};
 use super::{
     Binding, Call, CallTensor, Extent, Role, Room, fold, gradient_name, gradient_view, input_view,
     items::{self, Items},
@@ -76,7 +76,21 @@ impl Room for Elementwise {
         let few: &[&[usize]] = &[&[1], &[2], &[3], &[w - 1], &[w], &[7, 3, 5], &[w + 1], &[2 * w + 1]];
         let many: &[&[usize]] = &[&[8 * w - 1], &[8 * w], &[8 * w + 1], &[131, 77]];
         let more: &[&[usize]] = &[&[128 * w + 1], &[100_003], &[4, 64, 1031]];
-        vec![trials.arrangement(&[131, 7], &[few, many].concat(), more)]
+        let broadcast = |shapes: &[&[usize]], axes| Arrangement {
+            middle: TrialShape::broadcasting(shapes[0], axes),
+            others: shapes[1..].iter().map(|shape| TrialShape::broadcasting(shape, axes)).collect(),
+        };
+        let mut arrangements = vec![
+            trials.arrangement(&[131, 7], &[few, many].concat(), more),
+            broadcast(&[&[131, 7], &[3, 71, 5], &[2, 8 * w + 1]], &[Axes::First, Axes::All, Axes::Last, Axes::Last]),
+        ];
+        if trials.full {
+            let axes = &[Axes::All, Axes::None, Axes::Ends, Axes::First];
+            arrangements.push(broadcast(&[&[3, 71, 5], &[17, 2, 8 * w + 1], &[2, 4099, 2]], axes));
+            let axes = &[Axes::Ends, Axes::All, Axes::None, Axes::Ends];
+            arrangements.push(broadcast(&[&[3, 71, 5], &[17, 3, 8 * w + 1], &[2, 4099, 2]], axes));
+        }
+        arrangements
     }
 }
 

@@ -196,6 +196,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
             Some(tensor.ty.row_stride.map_or(items * signature.row, |stride| stride as u64))
         }
         Some(Shape::Embeddings) => Some(signature.row),
+        Some(Shape::Classes) if signature.has_weights_by_row() => Some(items * signature.row),
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
         None if tensor.role == Role::Statistic => Some(items),

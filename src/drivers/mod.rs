@@ -49,6 +49,11 @@ pub(crate) trait Room {
         false
     }
 
+    /// Whether each row may have weights of its own for the classes.
+    fn takes_weights_by_row(&self) -> bool {
+        false
+    }
+
     /// What a loss can give of each item besides its loss.
     fn statistics(&self) -> Vec<Statistic> {
         Vec::new()

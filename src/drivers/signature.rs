@@ -167,10 +167,7 @@ impl Signature {
         match input.shape {
             Shape::Items => self.item_shape.clone(),
             Shape::OneOrItems => self.result_shape.clone(),
-            Shape::Rows => {
-                let (batch, inner) = self.item_shape.split_at(self.item_shape.len().min(1));
-                [batch, &[self.row as usize], inner].concat()
-            }
+            Shape::Rows => self.rows_shape(),
             Shape::Boxes => [&self.item_shape[..], &[4]].concat(),
             Shape::Embeddings if self.item_shape.is_empty() => vec![self.row as usize],
             Shape::Embeddings => vec![self.batch as usize, self.row as usize],
@@ -178,6 +175,17 @@ impl Signature {
             Shape::Classes => vec![self.row as usize],
             Shape::LastAxis => vec![self.last_axis as usize],
         }
+    }
+
+    /// The shape of a row of classes for every item.
+    fn rows_shape(&self) -> Vec<usize> {
+        let (batch, inner) = self.item_shape.split_at(self.item_shape.len().min(1));
+        [batch, &[self.row as usize], inner].concat()
+    }
+
+    /// Whether each row has weights of its own for the classes.
+    pub(crate) fn has_weights_by_row(&self) -> bool {
+        self.inputs.iter().any(|(input, ty)| input.shape == Shape::Classes && ty.elements() != self.row)
     }
 
     fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
@@ -204,6 +212,11 @@ impl Signature {
                 (fits, format!("[1], {}", or_broadcast(&shape)))
             }
             Shape::OneOrItems => (ty.shape == shape || ty.elements() == 1, format!("[1] or {shape:?}")),
+            Shape::Classes if room(&spec.driver).takes_weights_by_row() => {
+                let by_row = self.rows_shape();
+                let fits = ty.shape == shape || ty.shape == by_row || is_one(&shape) && is_one(&ty.shape);
+                (fits, format!("{shape:?} or {by_row:?}"))
+            }
             // One item alone has its one value with an axis or without.
             _ if self.item_shape.is_empty() && is_one(&shape) => (is_one(&ty.shape), "[] or [1]".to_string()),
             _ => (ty.shape == shape, format!("{shape:?}")),
@@ -350,6 +363,7 @@ impl LossSpec {
             Shape::Boxes => "[N, d…, 4]",
             Shape::Embeddings => "[N, D]",
             Shape::Scalar => "[]",
+            Shape::Classes if room(&self.driver).takes_weights_by_row() => "[C] or [N, C, d…]",
             Shape::Classes => "[C]",
             Shape::LastAxis => "[C], the last axis",
         }

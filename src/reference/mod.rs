@@ -205,7 +205,7 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
     let by_item = |index| given[place(index / width, index % width, width, signature)];
     let values_by_item = match input.shape {
         _ if given.len() == 1 => vec![given[0]; width],
-        Shape::Classes => given,
+        Shape::Classes if given.len() == width => given,
         _ => match signature.broadcast_axes(input.name) {
             Some(axes) => broadcast::places(&axes, signature).map(|place| given[place]).collect(),
             None => (0..given.len()).map(by_item).collect(),

@@ -59,7 +59,8 @@ def stored(tensor):
 
 
 def wide(tensor):
-    return tensor.detach().double() if tensor.is_floating_point() else tensor
+    """In float64, of values that are exact in float32."""
+    return tensor.detach().float().double() if tensor.is_floating_point() else tensor
 
 
 def case(function, loss, domains, sample):
@@ -78,7 +79,7 @@ def case(function, loss, domains, sample):
     signature = inspect.signature(getattr(F, function)).parameters
     options |= {name: signature[name].default for name in ("eps", "margin", "beta", "delta") if name in signature} | options
     options = {name: exact(value) for name, value in options.items() if value is not None}
-    inputs = {name.rstrip("*"): fit(value) for (name, fit), value in zip(domains.items(), values)}
+    inputs = {name.rstrip("*"): wide(fit(value)) for (name, fit), value in zip(domains.items(), values)}
     for name in ("weight", "pos_weight"):
         if name in options:
             options[name] = wide(options[name]).abs()

@@ -33,6 +33,10 @@ impl Room for Rows {
         true
     }
 
+    fn takes_weights_by_row(&self) -> bool {
+        true
+    }
+
     fn statistics(&self) -> Vec<Statistic> {
         let log_sum_exp = Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] };
         let argmax = Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] };
@@ -249,6 +253,7 @@ impl Form<'_> {
             ("HAS_TARGET", spec.inputs.iter().any(|input| input.kind == Kind::Index)),
             ("PER_CLASS", rows.per_class),
             ("CHECKS_CLASSES", checks_classes),
+            ("WEIGHTS_BY_ROW", call.signature.has_weights_by_row()),
             ("STATISTICS", statistics.log_sum_exp || statistics.argmax),
             ("CONTIGUOUS", layout.is_contiguous()),
             ("STORES", self.stores_classes()),

@@ -36,6 +36,8 @@ struct Layout {
     shape: &'static [usize],
     /// Where inputs are broadcast, the shapes that they have in turn.
     broadcast: &'static [&'static [usize]],
+    /// Whether each row has weights of its own for the classes.
+    weights_by_row: bool,
     /// Elements between one row and the next.
     gap: usize,
     rows: RowKernel,
@@ -44,7 +46,7 @@ struct Layout {
 
 impl Layout {
     const fn of(shape: &'static [usize]) -> Self {
-        Layout { shape, broadcast: &[], gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
+        Layout { shape, broadcast: &[], weights_by_row: false, gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
     }
 
     const fn of_rows(rows: RowKernel, shape: &'static [usize]) -> Self {
@@ -53,6 +55,10 @@ impl Layout {
 
     const fn broadcasting(self, broadcast: &'static [&'static [usize]]) -> Self {
         Layout { broadcast, ..self }
+    }
+
+    const fn with_weights_by_row(self) -> Self {
+        Layout { weights_by_row: true, ..self }
     }
 
     const fn with_gap(self, gap: usize) -> Self {
@@ -94,6 +100,8 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
             Layout::of_rows(Parts, &[2, 4097]),
             Layout::of_rows(Parts, &[2, 4096]),
             Layout::of_rows(Parts, &[2, 4097, 3]),
+            Layout::of_rows(Lane, &[3, 5, 4]).with_weights_by_row(),
+            Layout::of_rows(Workgroup, &[6, 7]).with_weights_by_row(),
         ],
         Driver::Regions(_) => vec![
             // One strip of classes with pairs of pixels or without, and several strips.
@@ -227,6 +235,7 @@ impl Factors {
             let float = DType::FLOATS[(dtype + shift * number) % DType::FLOATS.len()];
             let ty = type_of(&shaped, input, float, indices == 1, options.reduction);
             let ty = match layout.broadcast {
+                [] if layout.weights_by_row && input.shape == Shape::Classes => TensorType::new(ty.dtype, layout.shape),
                 [] => ty,
                 _ if input.shape == Shape::LastAxis || ty.elements() == 1 => ty,
                 shapes => TensorType::new(ty.dtype, shapes[number % shapes.len()]),
