@@ -54,6 +54,7 @@ impl Room for Boxes {
         let counts = counts.iter().chain(if trials.full { &more[..] } else { &[] });
         let mut others: Vec<TrialShape> = counts.map(|&count| TrialShape::dense(&[count, 4])).collect();
         others.push(TrialShape::dense(&[7, 3, 4]));
+        others.push(TrialShape::dense(&[4]));
         if trials.full {
             others.push(TrialShape::dense(&[4, 1031, 4]));
         }

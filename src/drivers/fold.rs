@@ -136,10 +136,11 @@ fn add_pass(
     let size_of_row = 4 * pass.inner * pass.fan.min(pass.axis.max(1));
     let most = ((binding - alignment) / size_of_row).min(most_sums / pass.inner).min(u64::from(u32::MAX / 2));
     // Words of halves are whole in each step.
-    let step = if pass.inner % 2 == 1 && pass.rows() > most { most / 2 * 2 } else { most };
+    let rows_of_words = if sums.dtype.is_half() && pass.inner % 2 == 1 { 2 } else { 1 };
+    let step = if pass.rows() > most { most / rows_of_words * rows_of_words } else { most };
     if step == 0 {
         let what = format!("{}: the sum of `{}`", call.loss(), gradient_name(input.name));
-        let needed = size_of_row * (1 + pass.inner % 2) + alignment;
+        let needed = size_of_row * rows_of_words + alignment;
         return Err(call.machine.limit(&what, "max_storage_buffer_binding_size", needed, binding));
     }
     let mut kernel = None;
