@@ -357,6 +357,7 @@ impl LossSpec {
     pub fn symbols_of(&self, input: &Input) -> &'static str {
         let [items, one_or_items] = room(&self.driver).symbols();
         match input.shape {
+            Shape::Items if input.may_lack_last_axis => "[*], or without its last axis",
             Shape::Items => items,
             Shape::OneOrItems => one_or_items,
             Shape::Rows => "[N, C, d…]",
