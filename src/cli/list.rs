@@ -16,8 +16,10 @@ use crate::{
 
 const AFTER_HELP: &str = "\
 In shapes N is the length of the first axis, C the number of classes, D that of an embedding's dimensions; d… are any \
-further axes, and [*] is any shape. Values that are `checked` are an error where they are out of range. `wgloss list \
-LOSS` tells what the symbols of its formula mean.
+further axes, and [*] is any shape, to which smaller inputs are broadcast as in PyTorch: axes are aligned from the \
+last one, and one of length 1, or one that is not there, has its value for every place. One row [C], one pair of \
+vectors [D] and one box [4] need no N. Values that are `checked` are an error where they are out of range. \
+`wgloss list LOSS` tells what the symbols of its formula mean.
 
 Example:
   wgloss list cross_entropy";

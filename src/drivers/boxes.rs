@@ -24,8 +24,8 @@ pub(crate) struct Boxes;
 impl Room for Boxes {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
         match shape {
-            [items @ .., 4] if !items.is_empty() => Ok(Extent::of_items(items.to_vec(), 4)),
-            _ => Err("[N, 4] or [N, d1, …, 4]".to_string()),
+            [items @ .., 4] => Ok(Extent::of_items(items.to_vec(), 4)),
+            _ => Err("[4], [N, 4] or [N, d1, …, 4]".to_string()),
         }
     }
 
@@ -61,6 +61,7 @@ impl Room for Boxes {
         let counts = counts.iter().chain(if trials.full { &more[..] } else { &[] });
         let mut others: Vec<TrialShape> = counts.map(|&count| TrialShape::dense(&[count, 4])).collect();
         others.push(TrialShape::dense(&[7, 3, 4]));
+        others.push(TrialShape::dense(&[4]));
         if trials.full {
             others.push(TrialShape::dense(&[4, 1031, 4]));
         }

@@ -1,19 +1,19 @@
 //! Elementwise losses: one item an element, four of which a lane takes at once.
 
 #[cfg(feature = "parity")]
-use super::trials::{Arrangement, Trials};
+use super::trials::{Arrangement, Axes, TrialShape, Trials};
 use super::{
-    Binding, Call, CallTensor, Extent, Role, Room, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Role, Room, fold, gradient_name, gradient_view, input_view,
     items::{self, Items},
     view, views_of,
 };
 use crate::{
-    DType, Error,
+    DType, Error, TensorType,
     gpu::Loops,
-    kernel::{Glue, Kernel, PARTS, TensorView, block, list},
+    kernel::{Glue, Kernel, PARTS, TensorView, list},
     program::{
-        Program,
-        chunk::{MOST_ELEMENTS, Split, even_span},
+        Program, Scratch, WORKSPACE,
+        chunk::{MOST_ELEMENTS, Operand, Split, even_span},
     },
     spec::{Domain, Input, MASK, Shape, UPSTREAM, Values, WEIGHT, shader_file},
 };
@@ -33,6 +33,10 @@ impl Room for Elementwise {
         ["[*]", "[1] or [*]"]
     }
 
+    fn broadcasts(&self) -> bool {
+        true
+    }
+
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
         let tuning = call.machine.tuning;
         let lanes = u64::from(tuning.workgroup_size);
@@ -43,18 +47,29 @@ impl Room for Elementwise {
         let quads = call.signature.items.div_ceil(QUAD);
         let span = even_span(quads, tuning.workgroups.into(), 2 * lanes, most);
         let split = Split { items_at_once: QUAD, ..Split::of_spans(span) };
-        let tensors = items::operands(call, |tensor| call.roomy && is_of_elements(call, tensor));
-        let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        let tensors = operands(call)?;
+        let folded: Vec<(&Input, Operand)> = tensors.iter().filter_map(folded).collect();
+        let mut items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        for (_, terms) in &folded {
+            let size = terms.ty.dtype.size_in_quads(terms.ty.elements().max(1));
+            items.program.scratch.push(Scratch { label: "the gradients of a broadcast input", size });
+        }
         let bindings = items.bindings();
         let kernel = kernel(call, &items, &bindings);
-        let last_axis = call.signature.last_axis;
         let items = items.with_kernel(kernel, bindings, |items, chunk| {
-            items.words(chunk).and(block! {
-                last_axis: last_axis as u32,
-                last_axis_start: (chunk.first % last_axis) as u32,
-            })
+            let mut words = items.words(chunk);
+            for input in call.spec().all_inputs() {
+                if let Some(spread) = call.signature.spread(input.name) {
+                    spread.fill(input.name, chunk.first, &mut words);
+                }
+            }
+            words
         });
-        items.evaluated(loops(span.into()))
+        let mut program = items.evaluated(loops(span.into()))?;
+        for (input, terms) in &folded {
+            fold::add_steps(call, input, terms, &mut program)?;
+        }
+        Ok(program)
     }
 
     #[cfg(feature = "parity")]
@@ -63,16 +78,70 @@ impl Room for Elementwise {
         let few: &[&[usize]] = &[&[1], &[2], &[3], &[w - 1], &[w], &[7, 3, 5], &[w + 1], &[2 * w + 1]];
         let many: &[&[usize]] = &[&[8 * w - 1], &[8 * w], &[8 * w + 1], &[131, 77]];
         let more: &[&[usize]] = &[&[128 * w + 1], &[100_003], &[4, 64, 1031]];
-        vec![trials.arrangement(&[131, 7], &[few, many].concat(), more)]
+        let broadcast = |shapes: &[&[usize]], axes| Arrangement {
+            middle: TrialShape::broadcasting(shapes[0], axes),
+            others: shapes[1..].iter().map(|shape| TrialShape::broadcasting(shape, axes)).collect(),
+        };
+        let mut arrangements = vec![
+            trials.arrangement(&[131, 7], &[few, many].concat(), more),
+            broadcast(&[&[131, 7], &[3, 71, 5], &[2, 8 * w + 1]], &[Axes::First, Axes::All, Axes::Last, Axes::Last]),
+        ];
+        if trials.full {
+            let axes = &[Axes::All, Axes::None, Axes::Ends, Axes::First];
+            arrangements.push(broadcast(&[&[3, 71, 5], &[17, 2, 8 * w + 1], &[2, 4099, 2]], axes));
+            let axes = &[Axes::Ends, Axes::All, Axes::None, Axes::Ends];
+            arrangements.push(broadcast(&[&[3, 71, 5], &[17, 3, 8 * w + 1], &[2, 4099, 2]], axes));
+        }
+        arrangements
     }
 }
 
 /// Whether a tensor has a value for each element.
 fn is_of_elements(call: &Call<'_>, tensor: &CallTensor) -> bool {
     match tensor.role.input() {
-        Some(input) => input.shape == Shape::Items,
+        Some(input) => input.shape == Shape::Items && call.signature.spread(input.name).is_none(),
         None => tensor.role == Role::Loss && call.is_per_item(),
     }
+}
+
+/// The tensors that kernels of elements bind. The gradient of an input whose values serve several elements each is
+/// first left for every element, in a scratch; even in place of its input, which later chunks read.
+fn operands(call: &Call<'_>) -> Result<Vec<(CallTensor, Operand)>, Error> {
+    let mut scratch = WORKSPACE;
+    let mut tensors = Vec::new();
+    for (tensor, operand) in items::operands(call, |tensor| call.roomy && is_of_elements(call, tensor)) {
+        let Some((input, spread)) =
+            tensor.role.input().and_then(|input| Some((input, call.signature.spread(input.name)?)))
+        else {
+            tensors.push((tensor, operand));
+            continue;
+        };
+        let most = u64::from(u32::MAX / 2);
+        if spread.largest_word() > most {
+            let what = format!("{}: broadcasting `{}`", call.loss(), input.name);
+            return Err(call.machine.limit(&what, "indices of 32 bits", spread.largest_word(), most));
+        }
+        let role = match tensor.role {
+            Role::Overwritten(input) => Role::Input(input),
+            role => role,
+        };
+        if let Role::Input(_) = role {
+            tensors.push((CallTensor { role, ..tensor.clone() }, Operand { unit: None, quads: false, ..operand }));
+        }
+        if let Role::Overwritten(_) | Role::Gradient(_) = tensor.role {
+            scratch += 1;
+            let (name, ty) = (gradient_name(input.name), TensorType::new(DType::F32, &call.signature.item_shape[..]));
+            let (unit, quads) = (Some(1), call.roomy);
+            let terms = Operand { name: name.clone(), ty: ty.clone(), unit, quads, scratch: Some(scratch) };
+            tensors.push((CallTensor { name, ty, role: Role::Gradient(input) }, terms));
+        }
+    }
+    Ok(tensors)
+}
+
+/// The input whose gradient a scratch has for every element, and the scratch.
+fn folded((tensor, operand): &(CallTensor, Operand)) -> Option<(&'static Input, Operand)> {
+    operand.scratch.and_then(|_| Some((tensor.role.input()?, operand.clone())))
 }
 
 fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
@@ -102,9 +171,9 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
 
     for input in spec.inputs.iter().chain([&UPSTREAM]) {
-        load_quad_of(&mut glue, views, input);
+        load_quad_of(&mut glue, call, views, input);
     }
-    are_kept(&mut glue, input_view(views, MASK.name));
+    are_kept(&mut glue, call, views);
     let loaded = list(&hooked, |input| format!("load_{}(quad)", input.name));
     glue.function("load_items(quad: u32) -> Items", &format!("Items({loaded})"));
     let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| format!("items[{place}].{part}")));
@@ -136,29 +205,44 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
 }
 
 /// `are_kept(quad)`: which of four items the mask keeps.
-fn are_kept(glue: &mut Glue, mask: Option<&TensorView>) {
-    let kept = mask.map(|mask| match mask.dtype() {
-        Some(DType::I32) => format!("{} != vec4<i32>()", mask.quad()),
-        // Told by bits: of a comparison compilers may assume that it sees no NaN.
-        _ => format!("unsigned_bits_of({}) != vec4<u32>()", mask.quad()),
-    });
-    glue.declare(&format!("const MASKED: bool = {};", kept.is_some()));
-    glue.function("are_kept(quad: u32) -> vec4<bool>", kept.as_deref().unwrap_or("vec4<bool>(true)"));
+fn are_kept(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
+    let (mut places, mut kept) = (None, "vec4<bool>(true)".to_string());
+    let mask = input_view(views, MASK.name);
+    if let Some(mask) = mask {
+        places = call.signature.spread(MASK.name).map(|spread| spread.places(MASK.name));
+        let values = if places.is_some() { values_at_places(mask) } else { mask.quad() };
+        kept = match mask.dtype() {
+            Some(DType::I32) => format!("{values} != vec4<i32>()"),
+            // Told by bits: of a comparison compilers may assume that it sees no NaN.
+            _ => format!("unsigned_bits_of({values}) != vec4<u32>()"),
+        };
+    }
+    let places = places.map_or_else(String::new, |places| format!("let places = {places};\n    "));
+    glue.declare(&format!("const MASKED: bool = {};", mask.is_some()));
+    glue.procedure("are_kept(quad: u32) -> vec4<bool>", &format!("{places}return {kept};"));
+}
+
+/// The four values of a tensor at `places`.
+fn values_at_places(tensor: &TensorView) -> String {
+    format!("vec4({})", list(&PARTS, |part| tensor.element(&format!("places.{part}"))))
 }
 
 /// `load_<input>(quad)`: four values of an input; 1 where it was left out.
-fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
+fn load_quad_of(glue: &mut Glue, call: &Call<'_>, views: &[TensorView], input: &Input) {
     let tensor = input_view(views, input.name);
-    let places = match input.shape {
-        Shape::LastAxis => "places_on_last_axis(quad)",
-        Shape::OneOrItems => "min(places_of(quad), vec4<u32>(call.length - 1u)) * call.upstream_stride",
-        _ => "",
+    let spread = call.signature.spread(input.name).map(|spread| spread.places(input.name));
+    let places = match spread {
+        Some(places) if input.name == UPSTREAM.name => format!("({places}) * call.upstream_stride"),
+        Some(places) => places,
+        None if input.shape == Shape::OneOrItems => {
+            "min(places_of(quad), vec4<u32>(call.length - 1u)) * call.upstream_stride".to_string()
+        }
+        None => String::new(),
     };
     let Some(tensor) = tensor.filter(|_| !places.is_empty()) else {
         return glue.load_quad(&format!("load_{}", input.name), tensor);
     };
-    let values = list(&PARTS, |part| tensor.element(&format!("places.{part}")));
-    let body = format!("let places = {places};\n    return vec4<f32>({values});");
+    let body = format!("let places = {places};\n    return vec4<f32>({});", values_at_places(tensor));
     glue.procedure(&format!("load_{}(quad: u32) -> vec4<f32>", input.name), &body);
 }
 
@@ -167,7 +251,9 @@ fn load_quad_of(glue: &mut Glue, views: &[TensorView], input: &Input) {
 fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
     let loss = view(views, "loss_of_item").map(|tensor| (0, tensor, false));
     let gradients = (1..).zip(call.spec().differentiable());
-    let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, call.adds())));
+    // What is added up first has nothing to be added to yet.
+    let adds = |input: &Input| call.adds() && call.signature.spread(input.name).is_none();
+    let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, adds(input))));
     let (mut store, mut put) = (Vec::new(), Vec::new());
     for (part, tensor, adds) in loss.into_iter().chain(gradients) {
         let function = format!("store_{}", tensor.name);

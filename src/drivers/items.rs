@@ -194,11 +194,14 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     // Values of a result: of functions of a value per class, as many as there are classes.
     let results = if call.spec().is_per_class() { items * signature.row } else { items };
     let unit = |tensor: &CallTensor| match tensor.role.input().map(|input| input.shape) {
+        // A value that serves several items may be any chunk's.
+        Some(_) if matches!(tensor.role, Role::Input(input) if signature.spread(input.name).is_some()) => None,
         Some(Shape::Items) => Some(items),
         Some(Shape::Rows | Shape::Boxes) => {
             Some(tensor.ty.stride_of_rows().map_or(items * signature.row, |stride| stride as u64))
         }
         Some(Shape::Embeddings) => Some(signature.row),
+        Some(Shape::Classes) if signature.has_weights_by_row() => Some(items * signature.row),
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
         None if tensor.role == Role::Statistic => Some(items),
@@ -206,7 +209,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     };
     let operand = |tensor: CallTensor| {
         let (unit, quads) = (unit(&tensor), quads(&tensor));
-        let operand = Operand { name: tensor.name.clone(), ty: tensor.ty.clone(), unit, quads };
+        let operand = Operand { name: tensor.name.clone(), ty: tensor.ty.clone(), unit, quads, scratch: None };
         (tensor, operand)
     };
     call.tensors().into_iter().map(operand).collect()

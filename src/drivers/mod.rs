@@ -3,8 +3,10 @@
 
 mod all_pairs;
 mod boxes;
+mod broadcast;
 mod elementwise;
 mod finalize;
+mod fold;
 mod items;
 mod needs;
 mod pairs;
@@ -45,8 +47,18 @@ pub(crate) trait Room {
         Vec::new()
     }
 
+    /// Whether inputs with one value per item may be smaller: a value then serves several items.
+    fn broadcasts(&self) -> bool {
+        false
+    }
+
     /// Whether rows of a matrix may have gaps between them.
     fn takes_row_strides(&self) -> bool {
+        false
+    }
+
+    /// Whether each row may have weights of its own for the classes.
+    fn takes_weights_by_row(&self) -> bool {
         false
     }
 

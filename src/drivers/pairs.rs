@@ -25,7 +25,7 @@ pub(crate) struct Pairs;
 
 impl Room for Pairs {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
-        Extent::of_embeddings(shape)
+        Extent::of_one_or_more_embeddings(shape)
     }
 
     fn symbols(&self) -> [&'static str; 2] {
@@ -59,7 +59,7 @@ impl Room for Pairs {
         vec![
             trials.arrangement(
                 &[33, 10],
-                &[&[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[6, 513], &[64, 1]],
+                &[&[3], &[1, 1], &[2, 3], &[3, 2], &[65, 3], &[257, 2], &[6, 513], &[64, 1]],
                 &[&[1, 513], &[3, 1], &[17, 513], &[257, 3], &[1000, 5], &[1000, 2], &[1000, 513]],
             ),
             trials.arrangement(&[33, 12], &[&[17, 48], &[64, 128]], &[&[1, 48], &[2, 128], &[257, 48], &[1000, 128]]),

@@ -1,10 +1,13 @@
 //! What the shapes and types of a call amount to, checked against the spec. Kernels and reference start from the same
 //! signature.
 
-use super::room;
+use super::{
+    broadcast::{self, Spread},
+    room,
+};
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType, losses,
-    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values},
+    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values, WEIGHT},
 };
 
 /// What a first input's shape amounts to for a driver.
@@ -28,6 +31,16 @@ impl Extent {
         Extent { result_shape: items.clone(), item_shape: items, row: row as u64, class_stride: 1 }
     }
 
+    /// A row of at least so many classes an item, with a result each; or the shape that it takes. A row alone is one
+    /// item, and so is a value alone where one class is enough.
+    pub fn of_one_or_more_rows(shape: &[usize], least_classes: usize) -> Result<Self, String> {
+        match *shape {
+            [classes] if classes >= least_classes => Ok(Extent::of_items(Vec::new(), classes)),
+            [] if least_classes <= 1 => Ok(Extent::of_items(Vec::new(), 1)),
+            _ => Extent::of_rows(shape, least_classes).map_err(|expected| format!("[C], {expected}")),
+        }
+    }
+
     /// A row of at least so many classes an item, with a result each; or the shape that it takes.
     pub fn of_rows(shape: &[usize], least_classes: usize) -> Result<Self, String> {
         match *shape {
@@ -36,6 +49,14 @@ impl Extent {
                 Ok(Extent { class_stride, ..Extent::of_items([&[rows], inner].concat(), classes) })
             }
             _ => Err(format!("[N, C] or [N, C, d1, …] with C ≥ {least_classes}")),
+        }
+    }
+
+    /// A row of an embedding of each input an item; an embedding alone is one item.
+    pub fn of_one_or_more_embeddings(shape: &[usize]) -> Result<Self, String> {
+        match *shape {
+            [dimensions] if dimensions > 0 => Ok(Extent::of_items(Vec::new(), dimensions)),
+            _ => Extent::of_embeddings(shape).map_err(|expected| format!("[D], {expected}")),
         }
     }
 
@@ -98,6 +119,7 @@ impl Signature {
         let first = &spec.inputs[0];
         let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
+        let shape = if room(&spec.driver).broadcasts() { common_shape(spec, given)? } else { shape };
         let mut signature = Signature::of_shape(values, &shape)?;
         for input in spec.all_inputs() {
             match given.get(input.name) {
@@ -125,6 +147,8 @@ impl Signature {
         let refused = |expected| Error::Shape { loss: spec.name, tensor, expected, found: shape.to_vec() };
         let extent = room(&spec.driver).extent(values, shape).map_err(refused)?;
         let Extent { item_shape, result_shape, row, class_stride } = extent;
+        // One item alone has no axis of items.
+        let batch = if item_shape.is_empty() { None } else { shape.first() };
         Ok(Signature {
             inputs: Vec::new(),
             items: TensorType::new(DType::F32, &item_shape[..]).elements(),
@@ -133,7 +157,7 @@ impl Signature {
             row,
             class_stride,
             last_axis: shape.last().map_or(1, |&length| length as u64),
-            batch: shape.first().map_or(1, |&length| length as u64),
+            batch: batch.map_or(1, |&length| length as u64),
         })
     }
 
@@ -143,16 +167,25 @@ impl Signature {
         match input.shape {
             Shape::Items => self.item_shape.clone(),
             Shape::OneOrItems => self.result_shape.clone(),
-            Shape::Rows => {
-                let (batch, inner) = self.item_shape.split_at(self.item_shape.len().min(1));
-                [batch, &[self.row as usize], inner].concat()
-            }
+            Shape::Rows => self.rows_shape(),
             Shape::Boxes => [&self.item_shape[..], &[4]].concat(),
+            Shape::Embeddings if self.item_shape.is_empty() => vec![self.row as usize],
             Shape::Embeddings => vec![self.batch as usize, self.row as usize],
             Shape::Scalar => Vec::new(),
             Shape::Classes => vec![self.row as usize],
             Shape::LastAxis => vec![self.last_axis as usize],
         }
+    }
+
+    /// The shape of a row of classes for every item.
+    fn rows_shape(&self) -> Vec<usize> {
+        let (batch, inner) = self.item_shape.split_at(self.item_shape.len().min(1));
+        [batch, &[self.row as usize], inner].concat()
+    }
+
+    /// Whether each row has weights of its own for the classes.
+    pub(crate) fn has_weights_by_row(&self) -> bool {
+        self.inputs.iter().any(|(input, ty)| input.shape == Shape::Classes && ty.elements() != self.row)
     }
 
     fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
@@ -170,9 +203,25 @@ impl Signature {
             return Err(Error::DType { tensor, expected: kind.to_string(), found: ty.dtype });
         }
         let shape = self.shape_of(input);
+        let broadcasts = room(&spec.driver).broadcasts();
         let (fits, expected) = match input.shape {
             Shape::Scalar => (ty.elements() == 1, "[] or [1]".to_string()),
+            Shape::Items if broadcasts => {
+                let fits = self.aligned(input, ty).is_some_and(|own| broadcast::fits(&own, &shape));
+                (fits, or_broadcast(&shape))
+            }
+            Shape::OneOrItems if broadcasts => {
+                let fits = ty.elements() == 1 || broadcast::fits(&ty.shape, &shape);
+                (fits, format!("[1], {}", or_broadcast(&shape)))
+            }
             Shape::OneOrItems => (ty.shape == shape || ty.elements() == 1, format!("[1] or {shape:?}")),
+            Shape::Classes if room(&spec.driver).takes_weights_by_row() => {
+                let by_row = self.rows_shape();
+                let fits = ty.shape == shape || ty.shape == by_row || is_one(&shape) && is_one(&ty.shape);
+                (fits, format!("{shape:?} or {by_row:?}"))
+            }
+            // One item alone has its one value with an axis or without.
+            _ if self.item_shape.is_empty() && is_one(&shape) => (is_one(&ty.shape), "[] or [1]".to_string()),
             _ => (ty.shape == shape, format!("{shape:?}")),
         };
         if !fits {
@@ -217,6 +266,30 @@ impl Signature {
         let shape = [&others[..1], &[classes], &others[1..]].concat();
         let expected = format!("{shape:?} for `{}` of shape {others:?}, with the classes on axis 1", input.name);
         Some(Error::Shape { loss: spec.name, tensor: first.name, expected, found: rows })
+    }
+
+    /// The axes of an input as they are aligned with those of the others.
+    fn aligned(&self, input: &Input, ty: &TensorType) -> Option<Vec<usize>> {
+        let first = self.inputs.first().map_or(&ty.shape, |(_, first)| &first.shape);
+        aligned(input, &ty.shape, first)
+    }
+
+    /// The axes of an input that has fewer values than there are items, where one value serves several of them: as many
+    /// axes as those of the items, of the same length or of length 1.
+    pub(crate) fn broadcast_axes(&self, name: &str) -> Option<Vec<usize>> {
+        let (input, ty) = self.inputs.iter().find(|(input, _)| input.name == name)?;
+        let own = match input.shape {
+            Shape::LastAxis => ty.shape.clone(),
+            Shape::Items if ty.elements() != self.items => self.aligned(input, ty)?,
+            Shape::OneOrItems if ty.elements() != 1 && ty.elements() != self.results() => ty.shape.clone(),
+            _ => return None,
+        };
+        Some(broadcast::padded(&own, self.item_shape.len()))
+    }
+
+    /// How the values of such an input lie among the items.
+    pub(super) fn spread(&self, name: &str) -> Option<Spread> {
+        self.broadcast_axes(name).map(|axes| Spread::new(&axes, &self.item_shape))
     }
 
     /// Whether each item has a class index.
@@ -266,6 +339,56 @@ fn expect_countable(spec: &LossSpec, tensor: &'static str, ty: &TensorType) -> R
     }
 }
 
+/// What messages say of an input that is broadcast to a shape.
+fn or_broadcast(shape: &[usize]) -> String {
+    format!("{shape:?}, or the same from the last axis on with axes of length 1")
+}
+
+/// Whether a tensor of this shape has one value.
+fn is_one(shape: &[usize]) -> bool {
+    shape.iter().all(|&length| length == 1)
+}
+
+/// The axes of an input as they are aligned with those of the others: one that may lack the first input's last axis
+/// and does has it with the length 1. `None` for one that lacks other axes.
+fn aligned(input: &Input, shape: &[usize], first: &[usize]) -> Option<Vec<usize>> {
+    if !input.may_lack_last_axis || is_one(shape) || shape.len() >= first.len() {
+        return Some(shape.to_vec());
+    }
+    (*shape == first[..first.len() - 1]).then(|| [shape, &[1]].concat())
+}
+
+/// The common shape of a loss's own inputs, to which each is broadcast.
+fn common_shape(spec: &LossSpec, given: &Named<TensorType>) -> Result<Vec<usize>, Error> {
+    let own = spec.inputs.iter().filter(|input| input.shape == Shape::Items && input.name != WEIGHT.name);
+    let own: Vec<(&Input, &TensorType)> = own.filter_map(|input| Some((input, given.get(input.name)?))).collect();
+    let refused = |(input, ty): &(&'static Input, &TensorType), expected| Error::Shape {
+        loss: spec.name,
+        tensor: input.name,
+        expected,
+        found: ty.shape.clone(),
+    };
+    let first = &own[0].1.shape;
+    let mut shape = Vec::new();
+    for input in &own {
+        let common = aligned(input.0, &input.1.shape, first).and_then(|own| broadcast::common(&shape, &own));
+        shape = common.ok_or_else(|| refused(input, or_broadcast(&shape)))?;
+    }
+    // [N, 1] and [N] would be [N, N], which is hardly ever meant; [N, 1] and [1, N] say so.
+    let several: Vec<_> = own.iter().filter(|(_, ty)| !is_one(&ty.shape)).collect();
+    let is_common =
+        |(_, ty): &&&(&Input, &TensorType)| ty.elements() == TensorType::new(DType::F32, &shape[..]).elements();
+    if let Some(first) = several.first().filter(|_| several.iter().find(is_common).is_none()) {
+        let axes = first.1.shape.len();
+        if let Some(other) = several.iter().find(|(_, ty)| ty.shape.len() != axes) {
+            let what =
+                format!("of {axes} axes, as `{}` has, where both are to be broadcast to {shape:?}", first.0.name);
+            return Err(refused(other, what));
+        }
+    }
+    Ok(shape)
+}
+
 impl LossSpec {
     /// The shape of an input in symbols, such as `[N, C, d…]`.
     ///
@@ -277,12 +400,14 @@ impl LossSpec {
     pub fn symbols_of(&self, input: &Input) -> &'static str {
         let [items, one_or_items] = room(&self.driver).symbols();
         match input.shape {
+            Shape::Items if input.may_lack_last_axis => "[*], or without its last axis",
             Shape::Items => items,
             Shape::OneOrItems => one_or_items,
             Shape::Rows => "[N, C, d…]",
             Shape::Boxes => "[N, d…, 4]",
             Shape::Embeddings => "[N, D]",
             Shape::Scalar => "[]",
+            Shape::Classes if room(&self.driver).takes_weights_by_row() => "[C] or [N, C, d…]",
             Shape::Classes => "[C]",
             Shape::LastAxis => "[C], the last axis",
         }

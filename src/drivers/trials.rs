@@ -6,6 +6,18 @@ pub(crate) struct TrialShape {
     pub shape: Vec<usize>,
     /// Elements between one row and the next.
     pub gap: usize,
+    /// Where inputs are broadcast, which axes they have in turn.
+    pub broadcast: &'static [Axes],
+}
+
+/// Which axes of a call's shape an input has; the others are of length 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Axes {
+    All,
+    First,
+    Last,
+    Ends,
+    None,
 }
 
 /// Shapes whose calls have the same kernel, if the same kernel of rows takes them.
@@ -24,7 +36,29 @@ impl TrialShape {
 
     /// A shape with so many elements between one row and the next.
     pub fn with_gap(shape: &[usize], gap: usize) -> Self {
-        TrialShape { shape: shape.to_vec(), gap }
+        TrialShape { shape: shape.to_vec(), gap, broadcast: &[] }
+    }
+
+    /// A shape to which inputs are broadcast.
+    pub fn broadcasting(shape: &[usize], broadcast: &'static [Axes]) -> Self {
+        TrialShape { broadcast, ..TrialShape::dense(shape) }
+    }
+
+    /// The shape of the input of that number, which would have this one.
+    pub fn shape_of(&self, number: usize, mut shape: Vec<usize>) -> Vec<usize> {
+        let axes = self.broadcast.get(number % self.broadcast.len().max(1)).copied().unwrap_or(Axes::All);
+        let last = shape.len().saturating_sub(1);
+        for (place, length) in shape.iter_mut().enumerate() {
+            let has = match axes {
+                Axes::All => true,
+                Axes::First => place == 0,
+                Axes::Last => place == last,
+                Axes::Ends => place == 0 || place == last,
+                Axes::None => false,
+            };
+            *length = if has { *length } else { 1 };
+        }
+        shape
     }
 }
 

@@ -1,8 +1,13 @@
 //! The uniform `call`: words that each step fills anew.
 
+use std::borrow::Cow;
+
 /// The words of a step's uniform `call`, by the names that its kernel's files use.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Block(Vec<(&'static str, Word)>);
+pub(crate) struct Block(Vec<(Cow<'static, str>, Word)>);
+
+/// Name and WGSL type of a word.
+pub(crate) type Member = (Cow<'static, str>, &'static str);
 
 /// A word of a uniform.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +46,7 @@ pub(crate) use block;
 
 impl Block {
     pub fn of(words: Vec<(&'static str, Word)>) -> Self {
-        Block(words)
+        Block(words.into_iter().map(|(name, word)| (name.into(), word)).collect())
     }
 
     /// This block's words, then those of another.
@@ -50,13 +55,18 @@ impl Block {
         self
     }
 
+    /// Adds a word whose name depends on the call.
+    pub fn push(&mut self, name: String, word: impl Into<Word>) {
+        self.0.push((name.into(), word.into()));
+    }
+
     /// Names and WGSL types.
-    pub fn members(&self) -> Vec<(&'static str, &'static str)> {
+    pub fn members(&self) -> Vec<Member> {
         let ty = |word: &Word| match word {
             Word::U32(_) => "u32",
             Word::F32(_) => "f32",
         };
-        self.0.iter().map(|(name, word)| (*name, ty(word))).collect()
+        self.0.iter().map(|(name, word)| (name.clone(), ty(word))).collect()
     }
 
     pub fn bytes(&self) -> Vec<u8> {

@@ -9,7 +9,7 @@ mod glue;
 mod tensor;
 mod text;
 
-pub(crate) use block::{Block, block};
+pub(crate) use block::{Block, Member, block};
 pub(crate) use glue::Glue;
 pub(crate) use tensor::{Access, Holds, PARTS, TensorView, list};
 pub(crate) use text::Text;
@@ -52,7 +52,7 @@ pub(crate) struct Kernel {
     /// How its lanes add up what they have.
     pub reduce: Reduce,
     /// The words of the uniform `call`, which each step fills anew: name and WGSL type.
-    pub call: Vec<(&'static str, &'static str)>,
+    pub call: Vec<Member>,
     /// The members of the uniform `params`, the loss's parameters: name and WGSL type. Empty where no file reads one.
     pub params: Vec<(String, &'static str)>,
     /// Constants that files choose by: name, and value in WGSL.
@@ -230,7 +230,7 @@ impl Kernel {
             members.map(|(name, ty)| format!("    {name}: {ty},\n")).collect::<String>()
         };
         if !self.call.is_empty() {
-            line(format!("struct Call {{\n{}}}", members(&mut self.call.iter().copied())));
+            line(format!("struct Call {{\n{}}}", members(&mut self.call.iter().map(|(name, ty)| (&**name, *ty)))));
             line(format!("@group(0) @binding({CALL}) var<uniform> call: Call;"));
         }
         if !self.params.is_empty() {

@@ -1,5 +1,5 @@
 //! Binary and multi-label classification: elementwise; inputs `logits` or `prediction` ∂, `target` and optional
-//! `weight`, all of one shape.
+//! `weight`, broadcast to one shape.
 
 use crate::{
     loss, reference,

@@ -1,4 +1,4 @@
-//! Regression: elementwise; inputs `prediction` ∂, `target` and optional `weight`, all of one shape.
+//! Regression: elementwise; inputs `prediction` ∂, `target` and optional `weight`, broadcast to one shape.
 
 use crate::{
     loss, reference,
@@ -294,8 +294,9 @@ loss! {
     /// `½(ln v + e²/v)` with e = p − t and v = max(`variance`, `eps`). `full` adds ½ln 2π.
     /// The gradient of the variance is taken at v and passed through the clamp.
     ///
-    /// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, `variance` ∂ `[*]`, optional `weight` `[*]`; with three inputs
-    /// it is called by name. Source: Nix & Weigend 1994; PyTorch GaussianNLLLoss.
+    /// Inputs `prediction` p ∂ `[*]`, `target` t `[*]`, `variance` ∂ `[*]`, or without the last axis of the prediction:
+    /// then it is one for each row; optional `weight` `[*]`; with three inputs it is called by name. Source: Nix &
+    /// Weigend 1994; PyTorch GaussianNLLLoss.
     ///
     /// ```
     /// # use wgloss::{GaussianNll, Gpu, Loss, Named, Reduction};
@@ -326,7 +327,7 @@ loss! {
         inputs: &[
             Input::differentiable("prediction", Shape::Items, Domain::Real),
             Input::constant("target", Shape::Items, Domain::Real),
-            Input::differentiable("variance", Shape::Items, Domain::Positive),
+            Input { may_lack_last_axis: true, ..Input::differentiable("variance", Shape::Items, Domain::Positive) },
             WEIGHT,
         ],
         shader: shader_file!("losses/regression/gaussian_nll.wgsl"),

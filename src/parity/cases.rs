@@ -48,6 +48,7 @@ impl fmt::Display for Case {
         }
         for (text, given) in [
             (" with gaps", layout.gap > 0),
+            (" broadcast", !layout.broadcast.is_empty()),
             (" weighted", choice.weighted),
             (" masked", choice.masked),
             (" with an input upstream", choice.results.has_upstream()),
@@ -279,7 +280,7 @@ impl Case {
         let classes = signature.row as usize;
         let mut inputs = Named::<HostTensor<'static>>::new();
         let mut first: Vec<f64> = Vec::new();
-        for input in spec.all_inputs() {
+        for (number, input) in spec.all_inputs().enumerate() {
             let given = match input.name {
                 "weight" => self.choice.weighted,
                 "mask" => self.choice.masked,
@@ -290,8 +291,11 @@ impl Case {
                 continue;
             }
             let input = input.as_indices.filter(|_| self.choice.indices).unwrap_or(input);
-            let shape =
-                if input.name == "upstream" && self.shares_upstream { vec![1] } else { signature.shape_of(input) };
+            let shape = match input.shape {
+                Shape::OneOrItems if self.shares_upstream => vec![1],
+                Shape::Items | Shape::OneOrItems => self.layout.shape_of(number, signature.shape_of(input)),
+                _ => signature.shape_of(input),
+            };
             let length: usize = shape.iter().product();
             let host = if input.kind == Kind::Index {
                 let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
@@ -334,8 +338,9 @@ impl Case {
             inputs = inputs.with(input.name, host);
         }
         Ok(match inputs.get("mask").map(HostTensor::to_f64) {
-            Some(mask) => poisoned(&inputs, spec, &signature, &mask)?,
-            None => inputs,
+            // A value that serves several items may be that of one that is kept.
+            Some(mask) if self.layout.broadcast.is_empty() => poisoned(&inputs, spec, &signature, &mask)?,
+            _ => inputs,
         })
     }
 

@@ -66,6 +66,8 @@ pub(crate) struct Operand {
     pub unit: Option<u64>,
     /// Whether kernels take four elements at once, up to the end of the last four.
     pub quads: bool,
+    /// The scratch that it lies in, of what steps leave for later ones.
+    pub scratch: Option<usize>,
 }
 
 impl Operand {
@@ -85,7 +87,11 @@ impl Operand {
         };
         let size = if self.quads { ty.dtype.size_in_quads(elements) } else { ty.dtype.buffer_size(elements) };
         let start = first * ty.dtype.size() as u64;
-        Place::Tensor(self.name.clone(), start..start + size)
+        let range = start..start + size;
+        match self.scratch {
+            Some(scratch) => Place::Scratch(scratch, range),
+            None => Place::Tensor(self.name.clone(), range),
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 mod all_pairs;
 mod binary;
 mod boxes;
+mod broadcast;
 mod conditioning;
 mod distances;
 mod metric_learning;
@@ -43,6 +44,8 @@ pub use crate::spec::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReferenc
 pub use softmax::*;
 
 use std::ops::Range;
+
+use broadcast::SharedGradient;
 
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
@@ -136,6 +139,7 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
     let (mut sum, mut magnitude, mut largest_magnitude) = (0.0, 0.0, 0.0_f64);
     let mut gradient_magnitudes = vec![0.0_f64; call.signature.differentiable().count()];
     let mut gradients = call.no_gradients(options);
+    let mut shared = broadcast::shared_gradients(&call.signature);
     for &item in &counted {
         let term = term(item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
@@ -144,12 +148,21 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         largest_magnitude = largest_magnitude.max(term.magnitude.filter(|x| x.is_finite()).unwrap_or(0.0));
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
         let parts = term.gradients.chunks(call.signature.row as usize);
-        for ((_, gradient), part) in gradients.iter_mut().zip(parts) {
-            call.put(part, item, gradient);
+        let magnitudes = term.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
+        for (((_, gradient), shared), (part, magnitude)) in
+            gradients.iter_mut().zip(&mut shared).zip(parts.zip(magnitudes))
+        {
+            match shared {
+                None => call.put(part, item, gradient),
+                Some(shared) => shared.add(part[0], magnitude, item, &call.signature, gradient),
+            }
         }
         for (largest, magnitude) in gradient_magnitudes.iter_mut().zip(term.gradient_magnitudes) {
             *largest = largest.max(if magnitude.is_finite() { magnitude } else { 0.0 });
         }
+    }
+    for (largest, shared) in gradient_magnitudes.iter_mut().zip(&shared) {
+        *largest = largest.max(shared.as_ref().map_or(0.0, SharedGradient::magnitude));
     }
 
     let Statistics { log_sum_exp, argmax, .. } = options.statistics;
@@ -201,9 +214,11 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         // Rows that there are not have no classes, however many each would have.
         _ if given.len() == 1 && is_of_no_row => Vec::new(),
         _ if given.len() == 1 => vec![given[0]; width],
-        Shape::Classes => given,
-        _ if width == 1 => given,
-        _ => (0..given.len()).map(by_item).collect(),
+        Shape::Classes if given.len() == width => given,
+        _ => match signature.broadcast_axes(input.name) {
+            Some(axes) => broadcast::places(&axes, signature).map(|place| given[place]).collect(),
+            None => (0..given.len()).map(by_item).collect(),
+        },
     };
     Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }
 }

@@ -20,6 +20,9 @@ pub struct Input {
     pub shape: Shape,
     /// The values it may have.
     pub domain: Domain,
+    /// Whether, of inputs that are broadcast, it may lack the last axis of the first input: one value for each of the
+    /// rows along that axis.
+    pub may_lack_last_axis: bool,
     /// What it is where it may be given as indices (i32) instead.
     pub as_indices: Option<&'static Input>,
 }
@@ -32,7 +35,16 @@ impl Input {
 
     /// A required floating input without a gradient.
     pub const fn constant(name: &'static str, shape: Shape, domain: Domain) -> Self {
-        Input { name, differentiable: false, optional: false, kind: Kind::Float, shape, domain, as_indices: None }
+        Input {
+            name,
+            differentiable: false,
+            optional: false,
+            kind: Kind::Float,
+            shape,
+            domain,
+            may_lack_last_axis: false,
+            as_indices: None,
+        }
     }
 
     /// An optional floating input without a gradient; left out, it counts as 1 everywhere.
@@ -88,7 +100,8 @@ pub enum Kind {
 /// The shape an input must have, in terms of the loss's first input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {
-    /// Elementwise: the shape of the first input. Rows and boxes: one each.
+    /// Elementwise: the common shape of the inputs, or one that is broadcast to it as PyTorch does. Rows and boxes: one
+    /// each.
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
@@ -100,7 +113,7 @@ pub enum Shape {
     Scalar,
     /// `[C]`: one per class.
     Classes,
-    /// `[C]`: one per position on the last axis of the first input.
+    /// `[C]`: one per position on the last axis of the inputs' common shape.
     LastAxis,
     /// `[1]`, or one per item.
     OneOrItems,

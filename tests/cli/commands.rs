@@ -76,6 +76,30 @@ fn numbers_that_are_not_finite_stay_visible() {
 }
 
 #[test]
+fn smaller_inputs_are_broadcast_and_one_row_needs_no_axis_of_rows() {
+    let variances = Files::new(&[
+        ("prediction", tensor(F32, &[2, 2], &[1.0_f32, 1.0, 1.0, 1.0])),
+        ("target", tensor(F32, &[], &[0.0_f32])),
+        ("variance", tensor(F32, &[2], &[1.0_f32, 0.5])),
+        ("weight", tensor(F32, &[1, 2], &[1.0_f32, 3.0])),
+    ]);
+    let row =
+        Files::new(&[("logits", tensor(F32, &[3], &[0.0_f32, 1.0, 0.0])), ("target", tensor(I32, &[], &[1_i32]))]);
+    for adapter in adapters() {
+        assert_eq!(variances.eval_on(&adapter, "gaussian_nll --reduction mean --check --json").code, 0);
+        let written = variances.eval_to_file_on(&adapter, "gaussian_nll --reduction sum");
+        assert_eq!(written["grad.variance"].1, [2]);
+        // ½(1/v − 1/v²) of each row, by both weights.
+        assert_eq!(floats(&written["grad.variance"]), [0.0, -4.0]);
+        assert_eq!(row.eval_on(&adapter, "cross_entropy --reduction none --check --json").code, 0);
+        let written = row.eval_to_file_on(&adapter, "multi_margin --reduction none");
+        assert_eq!((&written["loss"].1[..], floats(&written["loss"])), (&[][..], vec![0.0]));
+        assert_eq!(written["grad.logits"].1, [3]);
+    }
+    variances.eval("mse --reduction sum").refused(2, &["unexpected `variance`"]);
+}
+
+#[test]
 fn the_output_file_holds_loss_and_gradients_in_the_shapes_and_types_of_the_inputs() {
     let files = mse();
     let written = files.eval_to_file("mse --reduction mean --upstream -2");

@@ -23,9 +23,10 @@ fn assert_same(found: &[f64], expected: &[f64], what: &str) {
 
 #[test]
 fn the_reference_gives_what_pytorch_gives() {
-    for Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in cases() {
+    for Case { name, loss, reduction, inputs, expected_loss, expected_shape, expected_gradients } in cases() {
         let result =
             reference::evaluate(&loss, &inputs, &reduction.into()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(result.shape, expected_shape, "{name}");
         assert_same(&result.loss, &expected_loss, &format!("{name}: loss"));
         assert_eq!(result.gradients.len(), expected_gradients.iter().count(), "{name}");
         for (input, gradient) in result.gradients {
@@ -72,7 +73,7 @@ fn every_loss_and_parameter_has_golden_cases() {
 
 #[test]
 fn kernels_give_what_pytorch_gives() {
-    for Case { name, loss, reduction, inputs, expected_loss, expected_gradients } in cases() {
+    for Case { name, loss, reduction, inputs, expected_loss, expected_shape, expected_gradients } in cases() {
         // The cases of a loss have most kernels in common.
         let turn = losses::ALL.iter().position(|spec| spec.name == loss.spec().name).unwrap();
         // Count and magnitude are the reference's, which has a test of its own against the same values.
@@ -83,6 +84,7 @@ fn kernels_give_what_pytorch_gives() {
         }
         for gpu in effort::adapters(turn) {
             let found = loss.eval_with(gpu, &inputs, reduction).unwrap();
+            assert_eq!(found.loss.shape(), expected_shape, "{name}");
             assert_agree(&expected, &found, &format!("{name} on {}", gpu.adapter_id()));
         }
     }

@@ -10,6 +10,7 @@ mod regions;
 mod rows;
 
 mod bench;
+mod broadcast;
 mod compare;
 mod conventions;
 mod dynamic;

@@ -1,8 +1,8 @@
 //! What is particular to losses of pairs and triplets, on every adapter.
 
 use wgloss::{
-    AnyLoss, Contrastive, CosineEmbedding, DType, Distance, Error, Evaluation, Gradients, Loss, Named, Options,
-    Reduction, TripletMargin, losses, reference, spec::Kind,
+    AnyLoss, Contrastive, CosineEmbedding, DType, Distance, Evaluation, Gradients, Loss, Named, Options, Reduction,
+    TripletMargin, losses, reference, spec::Kind,
 };
 
 use crate::common::{

@@ -505,20 +505,23 @@ fn what_does_not_fit_a_row_loss_is_refused() {
             .with("logits", tensor(&vec![0.0; elements(shape)], shape))
             .with("target", classes(&vec![0; elements(target)], target))
     };
-    for shape in [&[3_usize][..], &[3, 0], &[]] {
+    for shape in [&[0_usize][..], &[3, 0]] {
         let error = refused(&cross_entropy, &given(shape, &[3]), Reduction::Sum);
-        let expected = "[N, C] or [N, C, d1, …] with C ≥ 1".to_string();
+        let expected = "[C], [N, C] or [N, C, d1, …] with C ≥ 1".to_string();
         assert_eq!(shape_of(error), ("logits", expected, shape.to_vec()));
     }
     let others = loss("cross_entropy", &[("smoothing", "others"), ("label_smoothing", "0.1")]);
     let error = refused(&others, &given(&[3, 1], &[3]), Reduction::Sum);
-    assert_eq!(shape_of(error).1, "[N, C] or [N, C, d1, …] with C ≥ 2");
+    assert_eq!(shape_of(error).1, "[C], [N, C] or [N, C, d1, …] with C ≥ 2");
+    // One row has one target.
+    let error = refused(&cross_entropy, &given(&[3], &[3]), Reduction::Sum);
+    assert_eq!(shape_of(error), ("target", "[] or [1]".to_string(), vec![3]));
     // The targets of [N, C, d] are [N, d].
     let error = refused(&cross_entropy, &given(&[3, 2, 4], &[3]), Reduction::Sum);
     assert_eq!(shape_of(error), ("target", "[3, 4]".to_string(), vec![3]));
     let weights = given(&[3, 2], &[3]).with("class_weight", tensor(&[1.0; 3], &[3]));
     let error = refused(&cross_entropy, &weights, Reduction::Sum);
-    assert_eq!(shape_of(error), ("class_weight", "[2]".to_string(), vec![3]));
+    assert_eq!(shape_of(error), ("class_weight", "[2] or [3, 2]".to_string(), vec![3]));
     let teacher =
         Named::new().with("logits", tensor(&[0.0; 4], &[2, 2])).with("teacher_logits", tensor(&[0.0; 4], &[1, 4]));
     let error = refused(&loss("distillation", &[]), &teacher, Reduction::Sum);

@@ -32,12 +32,17 @@ fn places_of(quad: u32) -> vec4<u32> {
     return 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
 }
 
-// Their places on the first input's last axis.
-fn places_on_last_axis(quad: u32) -> vec4<u32> {
-    let x = (call.last_axis_start + 4u * quad) % call.last_axis;
-    let y = select(x + 1u, 0u, x + 1u == call.last_axis);
-    let z = select(y + 1u, 0u, y + 1u == call.last_axis);
-    return vec4<u32>(x, y, z, select(z + 1u, 0u, z + 1u == call.last_axis));
+// Their places along the last axes, of this length together, where the chunk begins at a place of these.
+fn places_along(quad: u32, start: u32, length: u32) -> vec4<u32> {
+    let x = (start + 4u * quad) % length;
+    let y = select(x + 1u, 0u, x + 1u == length);
+    let z = select(y + 1u, 0u, y + 1u == length);
+    return vec4<u32>(x, y, z, select(z + 1u, 0u, z + 1u == length));
+}
+
+// Their places on an axis, of which each takes `inner` elements: the chunk begins at a place, and at an element of it.
+fn places_across(quad: u32, offset: u32, inner: u32, start: u32, length: u32) -> vec4<u32> {
+    return (start + (offset + places_of(quad)) / inner) % length;
 }
 
 // Stores the elements of the last quad that are before the end. What is behind it is not ours and stays.

@@ -18,9 +18,8 @@ struct Call {
     weighted: u32,
     // From one element's upstream to the next: 0 where all share one.
     upstream_stride: u32,
-    // The length of the first input's last axis, and where on it the chunk begins.
-    last_axis: u32,
-    last_axis_start: u32,
+    // And for each input whose values serve several elements, where these are: what `places_along` or `places_across`
+    // takes, and from one place to the next `step` values.
 }
 @group(0) @binding(0) var<uniform> call: Call;
 

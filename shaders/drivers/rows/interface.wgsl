@@ -47,6 +47,8 @@ const HAS_TARGET: bool = true;
 const PER_CLASS: bool = false;
 // Whether a class may put its row out of range or spoil it besides by its logit.
 const CHECKS_CLASSES: bool = true;
+// Whether each row has weights of its own for the classes.
+const WEIGHTS_BY_ROW: bool = false;
 // Whether statistics of rows are asked for.
 const STATISTICS: bool = true;
 // Whether the classes of a row lie side by side.
@@ -68,7 +70,7 @@ const ROW_CACHE: u32 = 1024u;
 @group(0) @binding(3) var<storage, read> input_teacher_logits: array<f32>;
 // A class index a row.
 @group(0) @binding(4) var<storage, read> input_target: array<i32>;
-// A weight a class, a weight a row, and an upstream a row, a class of a row or for all.
+// A weight a class or a class of a row, a weight a row, and an upstream a row, a class of a row or for all.
 @group(0) @binding(5) var<storage, read> input_class_weight: array<f32>;
 @group(0) @binding(6) var<storage, read> input_weight: array<f32>;
 @group(0) @binding(7) var<storage, read> input_mask: array<f32>;
@@ -108,7 +110,7 @@ fn load_second(index: u32) -> f32 {
     return input_teacher_logits[index];
 }
 
-// The weight of a class, by its column; 1 where it is left out.
+// The weight of a class, by its column or, where rows have their own, its element; 1 where it is left out.
 fn load_class_weight(index: u32) -> f32 {
     return input_class_weight[index];
 }

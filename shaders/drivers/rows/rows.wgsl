@@ -109,9 +109,17 @@ fn begin_row(index: u32, label: i32) -> Row {
     if (HAS_TARGET && row.counts != 0u) {
         row.label = u32(label);
         row.target_logit = load_first(address(row.base, row.label));
-        row.target_weight = load_class_weight(row.label);
+        row.target_weight = class_weight(row, row.label);
     }
     return row;
+}
+
+// The weight of a class, the same in all rows, or each row's own.
+fn class_weight(row: Row, column: u32) -> f32 {
+    if (WEIGHTS_BY_ROW) {
+        return load_class_weight(address(row.value_base, column));
+    }
+    return load_class_weight(column);
 }
 
 // Barriers need uniform flow: a row that does not count is walked over zero columns, unless its statistics are asked
@@ -130,13 +138,13 @@ fn address(base: u32, column: u32) -> u32 {
 
 fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
     if (PER_CLASS) {
-        return cell_of(column, logit, load_upstream(address(row.value_base, column)));
+        return cell_of(row, column, logit, load_upstream(address(row.value_base, column)));
     }
-    return cell_of(column, logit, load_second(address(row.second_base, column)));
+    return cell_of(row, column, logit, load_second(address(row.second_base, column)));
 }
 
-fn cell_of(column: u32, logit: f32, second: f32) -> Cell {
-    return Cell(column, logit, second, load_class_weight(column));
+fn cell_of(row: Row, column: u32, logit: f32, second: f32) -> Cell {
+    return Cell(column, logit, second, class_weight(row, column));
 }
 
 // The state of a single class. A masked class, −∞, becomes so low a logit that it adds nothing.
@@ -411,7 +419,7 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             if (is_counted(index, label)) {
                 var share = select(1.0, load_weight(index), call.weighted != 0u);
                 if (MEAN_OVER_CLASS_WEIGHTS) {
-                    share *= load_class_weight(u32(label));
+                    share *= begin_row(index, label).target_weight;
                 }
                 block_total += share;
             }

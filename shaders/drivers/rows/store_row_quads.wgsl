@@ -17,10 +17,10 @@ fn store_row(thread: Thread, row: Row, first_column: u32, end_column: u32) {
         }
         for (var column = whole.x + 4u * thread.lane; column < whole.y; column += step) {
             let quad = kept_quad(row, column);
-            let x = cell_in(quad, 0u);
-            let y = cell_in(quad, 1u);
-            let z = cell_in(quad, 2u);
-            let w = cell_in(quad, 3u);
+            let x = cell_in(row, quad, 0u);
+            let y = cell_in(row, quad, 1u);
+            let z = cell_in(row, quad, 2u);
+            let w = cell_in(row, quad, 3u);
             if (PER_CLASS) {
                 let values = vec4<f32>(value_of(row, x), value_of(row, y), value_of(row, z), value_of(row, w));
                 store_value_quad((row.value_base + column) / 4u, values);

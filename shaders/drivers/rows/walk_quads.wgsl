@@ -40,8 +40,8 @@ fn kept_quad(row: Row, column: u32) -> Quad {
     return load_quad(row, column, kept_logits(row, column));
 }
 
-fn cell_in(quad: Quad, i: u32) -> Cell {
-    return cell_of(quad.column + i, quad.logits[i], quad.seconds[i]);
+fn cell_in(row: Row, quad: Quad, i: u32) -> Cell {
+    return cell_of(row, quad.column + i, quad.logits[i], quad.seconds[i]);
 }
 
 fn read_quad(row: Row, column: u32) -> Quad {
@@ -60,8 +60,8 @@ fn state_of_quad(row: Row, quad: Quad) -> State {
     if (SOFTMAX && !SECOND_SOFTMAX && !SUMS && !CHECKS_CLASSES) {
         return State(softmax_of_quad(quad), no_state().second, vec2<f32>(), FINE);
     }
-    let low = merge(state_of(row, cell_in(quad, 0u)), state_of(row, cell_in(quad, 1u)));
-    return merge(low, merge(state_of(row, cell_in(quad, 2u)), state_of(row, cell_in(quad, 3u))));
+    let low = merge(state_of(row, cell_in(row, quad, 0u)), state_of(row, cell_in(row, quad, 1u)));
+    return merge(low, merge(state_of(row, cell_in(row, quad, 2u)), state_of(row, cell_in(row, quad, 3u))));
 }
 
 // The same for a softmax alone, with fewer steps: the largest of four, and the powers of the three others.
@@ -138,8 +138,8 @@ fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f3
         var block = vec4<f32>();
         for (var column = block_start; column < block_end; column += step) {
             let quad = kept_quad(row, column);
-            block += (middle_sums(row, cell_in(quad, 0u)) + middle_sums(row, cell_in(quad, 1u)))
-                + (middle_sums(row, cell_in(quad, 2u)) + middle_sums(row, cell_in(quad, 3u)));
+            block += (middle_sums(row, cell_in(row, quad, 0u)) + middle_sums(row, cell_in(row, quad, 1u)))
+                + (middle_sums(row, cell_in(row, quad, 2u)) + middle_sums(row, cell_in(row, quad, 3u)));
         }
         blocks += block;
         count += 1u;

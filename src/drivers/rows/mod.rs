@@ -21,7 +21,7 @@ use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
 
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
-        let extent = Extent::of_rows(shape, (self.least_classes)(values))?;
+        let extent = Extent::of_one_or_more_rows(shape, (self.least_classes)(values))?;
         Ok(if self.per_class { Extent { result_shape: shape.to_vec(), ..extent } } else { extent })
     }
 
@@ -30,6 +30,10 @@ impl Room for Rows {
     }
 
     fn takes_row_strides(&self) -> bool {
+        true
+    }
+
+    fn takes_weights_by_row(&self) -> bool {
         true
     }
 
@@ -102,7 +106,7 @@ impl Room for Rows {
             // Whole quads.
             gaps.others.push(TrialShape::with_gap(&[9, 64], 4));
         }
-        let few: &[&[usize]] = &[&[1, 1], &[1, 2], &[2, 1], &[3, 3], &[65, 2], &[5, 10], &[2, 5, 1], &[257, 3]];
+        let few: &[&[usize]] = &[&[5], &[1, 1], &[1, 2], &[2, 1], &[3, 3], &[65, 2], &[5, 10], &[2, 5, 1], &[257, 3]];
         let many: &[&[usize]] = &[&[33, w.max(2) - 1], &[16, w + 1], &[2, 257], &[3, 20 * w + 1]];
         let more: &[&[usize]] = &[&[3, 4099], &[4099, 7], &[7, 64 * w + 1], &[3, 50_257]];
         vec![
@@ -252,6 +256,7 @@ impl Form<'_> {
             ("HAS_TARGET", call.signature.has_labels()),
             ("PER_CLASS", rows.per_class),
             ("CHECKS_CLASSES", checks_classes),
+            ("WEIGHTS_BY_ROW", call.signature.has_weights_by_row()),
             ("STATISTICS", statistics.log_sum_exp || statistics.argmax),
             ("CONTIGUOUS", layout.is_contiguous()),
             ("STORES", self.stores_classes()),

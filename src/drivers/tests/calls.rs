@@ -76,6 +76,10 @@ impl Asked {
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     shape: &'static [usize],
+    /// Where inputs are broadcast, the shapes that they have in turn.
+    broadcast: &'static [&'static [usize]],
+    /// Whether each row has weights of its own for the classes.
+    weights_by_row: bool,
     /// Elements between one row and the next.
     gap: usize,
     rows: RowKernel,
@@ -84,11 +88,19 @@ struct Layout {
 
 impl Layout {
     const fn of(shape: &'static [usize]) -> Self {
-        Layout { shape, gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
+        Layout { shape, broadcast: &[], weights_by_row: false, gap: 0, rows: RowKernel::BySize, cached_classes: 0 }
     }
 
     const fn of_rows(rows: RowKernel, shape: &'static [usize]) -> Self {
         Layout { rows, ..Layout::of(shape) }
+    }
+
+    const fn broadcasting(self, broadcast: &'static [&'static [usize]]) -> Self {
+        Layout { broadcast, ..self }
+    }
+
+    const fn with_weights_by_row(self) -> Self {
+        Layout { weights_by_row: true, ..self }
     }
 
     const fn with_gap(self, gap: usize) -> Self {
@@ -104,7 +116,12 @@ impl Layout {
 fn layouts(driver: &Driver) -> Vec<Layout> {
     use RowKernel::{Lane, Parts, Workgroup};
     match driver {
-        Driver::Elementwise => vec![Layout::of(&[3, 5])],
+        // Of inputs the axes at both ends, all, the last ones, none; the first ones, and those in the middle.
+        Driver::Elementwise => vec![
+            Layout::of(&[3, 5]),
+            Layout::of(&[3, 70, 5]).broadcasting(&[&[3, 1, 5], &[3, 70, 5], &[1, 1, 5], &[]]),
+            Layout::of(&[3, 70, 5]).broadcasting(&[&[3, 70, 5], &[1], &[3, 1, 1], &[70, 1], &[70, 5]]),
+        ],
         Driver::Boxes => vec![Layout::of(&[5, 4])],
         // Rows of whole quads or not, for few lanes and for many.
         Driver::Pairs => {
@@ -125,6 +142,8 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
             Layout::of_rows(Parts, &[2, 4097]),
             Layout::of_rows(Parts, &[2, 4096]),
             Layout::of_rows(Parts, &[2, 4097, 3]),
+            Layout::of_rows(Lane, &[3, 5, 4]).with_weights_by_row(),
+            Layout::of_rows(Workgroup, &[6, 7]).with_weights_by_row(),
         ],
         Driver::Regions(_) => vec![
             // One strip of classes with pairs of pixels or without, and several strips.
@@ -257,6 +276,12 @@ impl Factors {
             // Each input has a type of its own.
             let float = DType::FLOATS[(dtype + shift * number) % DType::FLOATS.len()];
             let ty = type_of(&shaped, input, float, indices == 1, options.reduction);
+            let ty = match layout.broadcast {
+                [] if layout.weights_by_row && input.shape == Shape::Classes => TensorType::new(ty.dtype, layout.shape),
+                [] => ty,
+                _ if input.shape == Shape::LastAxis || ty.elements() == 1 => ty,
+                shapes => TensorType::new(ty.dtype, shapes[number % shapes.len()]),
+            };
             let has_gap = layout.gap > 0 && input.shape == Shape::Rows;
             inputs = inputs
                 .with(input.name, if has_gap { ty.clone().with_row_stride(ty.shape[1] + layout.gap) } else { ty });

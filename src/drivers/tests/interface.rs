@@ -2,6 +2,7 @@
 //! declare the same.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashSet},
     path::Path,
     sync::Arc,
@@ -29,12 +30,13 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 8] = [
+static INTERFACES: [Interface; 9] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
         losses: &[&HUBER],
     },
+    Interface { file: shader_file!("drivers/fold/interface.wgsl"), of: "drivers/fold/fold.wgsl", losses: &[&HUBER] },
     Interface {
         file: shader_file!("drivers/boxes/interface.wgsl"),
         of: "drivers/boxes/evaluate.wgsl",
@@ -86,10 +88,11 @@ impl Interface {
         self.losses.iter().flat_map(|spec| of(spec)).collect()
     }
 
-    /// Those of them that take no quads at once, where there are such.
+    /// Those of them that take no quads at once, where there are such, and have no words named after inputs.
     fn plain_kernels(&self) -> Vec<Arc<Kernel>> {
         let kernels: Vec<Arc<Kernel>> = self.kernels().into_iter().map(|(_, kernel)| kernel).collect();
-        let is_plain = |kernel: &Arc<Kernel>| kernel.tensors.iter().all(|view| !view.quads);
+        let has_own_words = |kernel: &Kernel| kernel.call.iter().any(|(name, _)| matches!(name, Cow::Owned(_)));
+        let is_plain = |kernel: &Arc<Kernel>| kernel.tensors.iter().all(|view| !view.quads) && !has_own_words(kernel);
         let plain: Vec<Arc<Kernel>> = kernels.iter().filter(|kernel| is_plain(kernel)).cloned().collect();
         if plain.is_empty() { kernels } else { plain }
     }

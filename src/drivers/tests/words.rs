@@ -61,6 +61,6 @@ fn every_word_of_a_call_is_read_by_a_kernel_that_has_it() {
         }
     }
     let dead =
-        unread.iter().flat_map(|(words, unread)| unread.iter().map(move |&word| (words[word as usize].0, words)));
+        unread.iter().flat_map(|(words, unread)| unread.iter().map(move |&word| (&words[word as usize].0, words)));
     assert_eq!(dead.collect::<Vec<_>>(), []);
 }

@@ -14,6 +14,7 @@ pub struct Case {
     /// Exact in f32.
     pub inputs: Named<HostTensor<'static>>,
     pub expected_loss: Vec<f64>,
+    pub expected_shape: Vec<usize>,
     /// By the name of the input.
     pub expected_gradients: Named<Vec<f64>>,
 }
@@ -43,7 +44,7 @@ fn case(name: &str, described: &Json, tensors: &SafeTensors<'_>) -> Case {
     let (mut inputs, mut expected_loss, mut expected_gradients) = (Named::new(), None, Named::new());
     for (full_name, tensor) in tensors.iter() {
         match full_name.rsplit_once(':') {
-            Some((of, "loss")) if of == name => expected_loss = Some(doubles(&tensor)),
+            Some((of, "loss")) if of == name => expected_loss = Some((doubles(&tensor), tensor.shape().to_vec())),
             Some((of, tensor_name)) if of == name => match tensor_name.strip_prefix("grad.") {
                 Some(input) => expected_gradients = expected_gradients.with(input, doubles(&tensor)),
                 None => inputs = inputs.with(tensor_name, host(&tensor)),
@@ -51,8 +52,8 @@ fn case(name: &str, described: &Json, tensors: &SafeTensors<'_>) -> Case {
             _ => {}
         }
     }
-    let expected_loss = expected_loss.unwrap();
-    Case { name: name.to_string(), loss, reduction, inputs, expected_loss, expected_gradients }
+    let (expected_loss, expected_shape) = expected_loss.unwrap();
+    Case { name: name.to_string(), loss, reduction, inputs, expected_loss, expected_shape, expected_gradients }
 }
 
 fn host(tensor: &TensorView<'_>) -> HostTensor<'static> {

@@ -50,51 +50,52 @@ fn a_shape_that_does_not_fit_is_refused() {
     use DType::{F32, I32};
     use check_shape as check;
     let ce = CrossEntropy::default();
-    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[3])], "target", "[4]");
-    check(&Mse, &[("prediction", F32, &[2, 2]), ("target", F32, &[4])], "target", "[2, 2]");
-    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("weight", F32, &[1])], "weight", "[4]");
-    check(&Mse, &[("prediction", F32, &[4]), ("target", F32, &[4]), ("upstream", F32, &[3])], "upstream", "[1] or [4]");
-    check(
-        &GaussianNll::default(),
-        &[("prediction", F32, &[4]), ("target", F32, &[4]), ("variance", F32, &[1])],
-        "variance",
-        "[4]",
-    );
+    let broadcast = |shape: &str| format!("{shape}, or the same from the last axis on with axes of length 1");
+    let pair = |target| [("prediction", F32, &[4][..]), ("target", F32, target)];
+    check(&Mse, &pair(&[3]), "target", &broadcast("[4]"));
+    check(&Mse, &[("prediction", F32, &[2, 2]), ("target", F32, &[4])], "target", &broadcast("[2, 2]"));
+    let with = |name, shape| [&pair(&[4])[..], &[(name, F32, shape)]].concat();
+    check(&Mse, &with("weight", &[3]), "weight", &broadcast("[4]"));
+    check(&Mse, &with("upstream", &[3]), "upstream", &broadcast("[1], [4]"));
+    check(&GaussianNll::default(), &with("variance", &[3]), "variance", &broadcast("[4]"));
     check(
         &BceWithLogits::default(),
         &[("logits", F32, &[2, 3]), ("target", F32, &[2, 3]), ("pos_weight", F32, &[2])],
         "pos_weight",
         "[3]",
     );
-    for shape in [&[][..], &[4], &[2, 0], &[2, 0, 3]] {
-        let expected = "[N, C] or [N, C, d1, …] with C ≥ 1";
+    for shape in [&[0][..], &[2, 0], &[2, 0, 3]] {
+        let expected = "[C], [N, C] or [N, C, d1, …] with C ≥ 1";
         check(&ce, &[("logits", F32, shape), ("target", I32, &[2])], "logits", expected);
     }
     // Nobody else is there to have a share.
     let others = CrossEntropy { smoothing: Smoothing::Others, ..ce };
-    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2";
+    let expected = "[C], [N, C] or [N, C, d1, …] with C ≥ 2";
+    check(&others, &[("logits", F32, &[]), ("target", I32, &[])], "logits", expected);
     check(&others, &[("logits", F32, &[3, 1]), ("target", I32, &[3])], "logits", expected);
+    check(&ce, &[("logits", F32, &[4]), ("target", I32, &[2])], "target", "[] or [1]");
     check(&ce, &[("logits", F32, &[2, 3, 4]), ("target", I32, &[2])], "target", "[2, 4]");
     check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[3])], "target", "[2]");
     check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), ("weight", F32, &[2, 3])], "weight", "[2]");
     for length in [2, 4] {
         let class_weight = ("class_weight", F32, &[length][..]);
-        check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), class_weight], "class_weight", "[3]");
+        check(&ce, &[("logits", F32, &[2, 3]), ("target", I32, &[2]), class_weight], "class_weight", "[3] or [2, 3]");
     }
     let soft = CrossEntropySoft::default();
     let probabilities = "target_probabilities";
     check(&soft, &[("logits", F32, &[2, 3, 4]), (probabilities, F32, &[2, 4, 3])], probabilities, "[2, 3, 4]");
     check(&Softmax, &[("logits", F32, &[2, 3]), ("upstream", F32, &[2])], "upstream", "[1] or [2, 3]");
     let giou = Giou::default();
-    for shape in [&[][..], &[4], &[2, 3], &[4, 2], &[2, 0], &[2, 4, 5]] {
-        let expected = "[N, 4] or [N, d1, …, 4]";
+    for shape in [&[][..], &[3], &[2, 3], &[4, 2], &[2, 0], &[2, 4, 5]] {
+        let expected = "[4], [N, 4] or [N, d1, …, 4]";
         check(&giou, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
     }
     let contrastive = Contrastive::default();
     let pair = |x1, x2, label| [("x1", F32, x1), ("x2", F32, x2), ("label", F32, label)];
-    for shape in [&[][..], &[4], &[2, 0], &[2, 3, 4]] {
-        check(&contrastive, &pair(shape, shape, &[2]), "x1", "[N, D] with D ≥ 1");
+    for shape in [&[][..], &[0], &[2, 0], &[2, 3, 4]] {
+        check(&contrastive, &pair(shape, shape, &[2]), "x1", "[D], [N, D] with D ≥ 1");
     }
+    check(&contrastive, &pair(&[3], &[1, 3], &[]), "x2", "[3]");
     for shape in [&[2, 4][..], &[3, 3], &[6], &[2, 3, 1]] {
         check(&contrastive, &pair(&[2, 3], shape, &[2]), "x2", "[2, 3]");
         let triplet = [("anchor", F32, &[2, 3][..]), ("positive", F32, &[2, 3]), ("negative", F32, shape)];
