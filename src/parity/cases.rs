@@ -132,9 +132,10 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     }
     for situation in Situation::of(spec) {
         for dtype in DType::FLOATS {
-            // What is small would drown in what gradients are added to.
-            let fitting = choices.iter().filter(|choice| choice.dtype == dtype && choice.has_gradients_alone());
-            let taken = fitting.cycle().skip(situation as usize).take(times(dtype, 2, 6)).enumerate();
+            let fits =
+                |choice: &&Choice| choice.dtype == dtype && (!situation.is_subtle() || choice.has_gradients_alone());
+            let taken =
+                choices.iter().filter(fits).cycle().skip(situation as usize).take(times(dtype, 2, 6)).enumerate();
             for (round, choice) in taken.collect::<Vec<_>>() {
                 add_in(choice, &middle(choice), &words[round % words.len()], Some(situation));
             }

@@ -56,7 +56,9 @@ impl Case {
                 drawing.adapt_labels(input, &mut labels, &mut rng);
                 indices(&labels, shape)?
             } else {
-                let mut drawn = self.floats(input, &values, &shape, &drawing.first(), &mut rng);
+                // What is optional knows nothing of the predictions.
+                let first = if input.optional { Vec::new() } else { drawing.first() };
+                let mut drawn = self.floats(input, &values, &shape, &first, &mut rng);
                 drawing.adapt(input, &mut drawn, &mut rng);
                 match input.kind {
                     Kind::Label if self.choice.indices => {

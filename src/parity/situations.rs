@@ -3,7 +3,7 @@
 use super::{cases::Case, compare::Scale};
 use crate::{
     DType, HostTensor, Signature,
-    spec::{Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
+    spec::{Activation, Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
 };
 
 /// What a loss's inputs are brought into.
@@ -27,6 +27,11 @@ impl Situation {
     /// Those that a loss may meet.
     pub fn of(spec: &'static LossSpec) -> impl Iterator<Item = Situation> {
         Situation::ALL.into_iter().filter(|situation| situation.fits(spec))
+    }
+
+    /// Whether what is wrong may be so small that it would drown in what gradients are added to.
+    pub fn is_subtle(self) -> bool {
+        self != Situation::NotFinite
     }
 
     pub fn name(self) -> &'static str {
@@ -100,9 +105,9 @@ impl<'a> Drawing<'a> {
         dtype: DType,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        // Embeddings' squares vanish or overflow at the farther end; those of others are just in reach.
+        // Squares vanish at the farther end, and those of embeddings overflow; those of others are just in reach.
         let is_embedding = values.spec().inputs[0].shape == Shape::Embeddings;
-        let farthest = if is_embedding { 70 } else { 58 };
+        let farthest = if is_embedding || situation == Some(Situation::Tiny) { 70 } else { 58 };
         let exponent = if dtype == DType::F16 { 11 } else { [40, farthest][rng.usize(..2)] };
         let exponent = match situation {
             Some(Situation::Huge) => exponent,
@@ -116,7 +121,7 @@ impl<'a> Drawing<'a> {
             lead: LEAD[rng.usize(..LEAD.len())],
             distance: 2f64.powi([-8, -14, -20][rng.usize(..3)]),
             factor: 2f64.powi(exponent),
-            is_finite: rng.bool(),
+            is_finite: rng.u8(..3) == 0,
             first: Vec::new(),
         }
     }
@@ -134,6 +139,10 @@ impl<'a> Drawing<'a> {
 
     /// Brings what was drawn for an input into the situation.
     pub fn adapt(&self, input: &Input, drawn: &mut [f64], rng: &mut fastrand::Rng) {
+        if self.situation == Some(Situation::NotFinite) && input.domain == Domain::ClassWeight {
+            // What has no weight does not count, though it be infinite.
+            drawn.iter_mut().filter(|_| rng.bool()).for_each(|x| *x = 0.0);
+        }
         // Nothing is related to them, and they are finite.
         if input.optional || input.kind == Kind::Label && input.shape != Shape::Items {
             return;
@@ -193,9 +202,7 @@ impl<'a> Drawing<'a> {
         let spec = self.values.spec();
         match spec.rows() {
             Some(rows) => !rows.softmax_of.is_empty() || spec.inputs.iter().any(|input| input.kind == Kind::Index),
-            None => {
-                self.values.word_or("activation", crate::spec::Activation::Softmax) == crate::spec::Activation::Softmax
-            }
+            None => self.values.word_or("activation", Activation::Softmax) == Activation::Softmax,
         }
     }
 

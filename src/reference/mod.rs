@@ -65,8 +65,8 @@ pub struct Evaluation {
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
-    /// Of every gradient, in the same order and shape, what the rounding error of each value is relative to: the largest
-    /// gradient of its item, or where that is larger, of what the item's gradients are differences.
+    /// Of every gradient, in the same order and shape, what the rounding error of each value is relative to: the
+    /// largest gradient of its item or, where these are differences, the largest of their terms.
     pub gradient_magnitudes: Vec<Vec<f64>>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.

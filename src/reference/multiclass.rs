@@ -201,7 +201,8 @@ impl Share {
     }
 }
 
-/// The logarithm of Σ exp a over Σ exp b, with all its digits where a and b nearly agree; `ln_q` is the log-softmax of b.
+/// The logarithm of Σ exp a over Σ exp b, with all its digits where a and b nearly agree; `ln_q` is the log-softmax of
+/// b.
 fn norm_ratio(a: &[f64], b: &[f64], ln_q: &[f64]) -> f64 {
     let rises = || a.iter().zip(b).map(|(a, b)| if a == b { 0.0 } else { a - b });
     if rises().all(|rise| rise.abs() < 0.5) {

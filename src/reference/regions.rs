@@ -259,8 +259,8 @@ impl Sums {
 }
 
 impl Score {
-    /// What rounding errors of the loss are relative to: with squares, sums have terms of both signs, and so has what the
-    /// loss makes of the sums.
+    /// What rounding errors of the loss are relative to: with squares, sums have terms of both signs, and so has what
+    /// the loss makes of the sums.
     fn magnitude(&self, sizes: &Sums) -> f64 {
         let Sums { false_positives, false_negatives, .. } = self.slopes.abs();
         let missed = weighed(false_positives, sizes.false_positives) + weighed(false_negatives, sizes.false_negatives);

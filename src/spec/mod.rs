@@ -24,7 +24,7 @@ pub use word::*;
 use crate::Error;
 
 /// The entry of a loss in the catalogue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LossSpec {
     /// The loss's name: the same word in the WGSL file, the reference, the tests and the command line.
     pub name: &'static str,

@@ -18,6 +18,8 @@ mod golden;
 mod halves;
 mod large;
 mod messages;
+mod mutants;
+mod optimum;
 mod own_loss;
 mod parity;
 mod record;
