@@ -3,20 +3,18 @@
 use std::fmt;
 
 use super::{
-    Effort, Report,
+    Effort,
     choices::{Choice, Setting, arrangements, choices, has_reduction, other_values},
-    compare,
+    situations::Situation,
 };
 use crate::{
-    AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Named, Options, Plan, Reduction, Signature,
-    Statistics, Tensor, TensorType, Tuning,
-    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    AnyLoss, DType, Error, Gradients, Options, Reduction, Signature, Statistics, Tuning,
+    draw::Regime,
     drivers::{TrialShape, room},
-    reference,
-    spec::{Domain, Input, Kind, LossSpec, Param, Rule, Shape},
+    spec::{LossSpec, Param, Rule, Shape, Values},
 };
 
-/// The regimes that a loss meets; the last is one of logits.
+/// The regimes that a loss meets in all its choices; the last is one of logits.
 fn regimes(spec: &LossSpec) -> &'static [Regime] {
     const REGIMES: &[Regime] = &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted];
     let has_rows = spec.inputs.iter().any(|input| input.shape == Shape::Rows);
@@ -26,21 +24,23 @@ fn regimes(spec: &LossSpec) -> &'static [Regime] {
 /// One call.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    choice: Choice,
+    pub choice: Choice,
     settings: Vec<Setting>,
-    layout: TrialShape,
+    pub layout: TrialShape,
     reduction: Reduction,
     /// The number that is an option; it multiplies the input.
     upstream: f32,
     /// Whether the input `upstream` is one value for all items.
-    shares_upstream: bool,
+    pub shares_upstream: bool,
     statistics: Statistics,
-    regime: Regime,
+    pub regime: Regime,
+    /// What the values are brought into, if so.
+    pub situation: Option<Situation>,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Case { choice, layout, reduction, regime, .. } = self;
+        let Case { choice, layout, reduction, .. } = self;
         let Choice { dtype, gradients, reduce, rows, .. } = choice;
         write!(f, "{dtype} {:?} {reduction}", layout.shape)?;
         for (name, value) in &self.settings {
@@ -62,30 +62,13 @@ impl fmt::Display for Case {
             f.write_str(if given { text } else { "" })?;
         }
         let kept = if rows.cached { ", kept in workgroup memory" } else { "" };
-        write!(f, " upstream {}, {regime:?} values, {reduce} reduction, rows {}{kept}", self.upstream, rows.kernel)
+        let values = self.situation.map_or(self.regime.name(), Situation::name);
+        write!(f, " upstream {}, {values} values, {reduce} reduction, rows {}{kept}", self.upstream, rows.kernel)
     }
 }
 
-/// What a case is run with, and what it should give.
-pub(super) struct Drawn {
-    pub inputs: Named<HostTensor<'static>>,
-    pub expected: reference::Evaluation,
-}
-
-/// How often inputs are drawn before a case is given up.
-const DRAWS: u64 = 20;
-
-/// How clear choices have to be; see [`reference::Evaluation::clearance`]. The distances that they compare are off by
-/// some 1e-7 in f32.
-const LEAST_CLEARANCE: f64 = 1e-5;
-
-/// So few items that no larger loss is beside one that is left of terms which nearly cancel.
-const FEW_ITEMS: u64 = 3;
-/// Roundings of the largest loss by which the losses may change if each input is rounded once; the tolerance is some 8.
-const MOST_SENSITIVITY: f64 = 3.0;
-
 /// The cases of a loss. Each choice is met with all regimes and all words that a kernel takes as they come; and in each
-/// storage type, every size and every parameter's every value has some of the choices that it fits.
+/// storage type, every size, every parameter's every value and every situation has some of the choices that it fits.
 pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> Vec<Case> {
     let choices = choices(spec, tuning, effort);
     let arrangements = arrangements(spec, tuning, effort);
@@ -98,13 +81,14 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
         let values = spec.values(&as_texts(&settings));
         values.is_ok_and(|values| Signature::of_shape(&values, &layout.shape).is_ok())
     };
-    let mut add = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
+    let mut add_in = |choice: &Choice, layout: &TrialShape, settings: &[Setting], situation: Option<Situation>| {
         if fits(choice, layout, settings) {
             let is_alike = |case: &&Case| (case.choice.dtype, case.choice.results) == (choice.dtype, choice.results);
             let turn = cases.iter().filter(is_alike).count();
-            cases.push(Case::new(spec, [cases.len(), turn], choice, layout, settings));
+            cases.push(Case { situation, ..Case::new(spec, [cases.len(), turn], choice, layout, settings) });
         }
     };
+    let mut add = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| add_in(choice, layout, settings, None);
     let middle = |choice: &Choice| arrangements[choice.arrangement].middle.clone();
     // As many as there are regimes, words and reductions.
     let rounds = regimes.len().max(words.len()).max(Reduction::ALL.len() - 1);
@@ -148,13 +132,18 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
             add(choice, &middle(choice), &together);
         }
     }
+    for situation in Situation::of(spec) {
+        for dtype in DType::FLOATS {
+            let fits =
+                |choice: &&Choice| choice.dtype == dtype && (!situation.is_subtle() || choice.has_gradients_alone());
+            let taken =
+                choices.iter().filter(fits).cycle().skip(situation as usize).take(times(dtype, 2, 6)).enumerate();
+            for (round, choice) in taken.collect::<Vec<_>>() {
+                add_in(choice, &middle(choice), &words[round % words.len()], Some(situation));
+            }
+        }
+    }
     cases
-}
-
-/// Whether a mean distance is but the rounding of the reference, as 1 − cos is of rows that are alike.
-fn has_rounding_alone(expected: &reference::Evaluation) -> bool {
-    let distances = expected.mining.map(|mining| [mining.positive_distance, mining.negative_distance]);
-    distances.into_iter().flatten().any(|distance| distance != 0.0 && distance.abs() < 1e-12)
 }
 
 fn as_texts(settings: &[Setting]) -> Vec<(&str, &str)> {
@@ -204,299 +193,30 @@ impl Case {
             shares_upstream: choice.results.is_reduced() || (!spec.is_per_class() && turn % 3 == 1),
             statistics,
             regime: regimes[round % regimes.len()],
+            situation: None,
             choice: choice.clone(),
         }
     }
 
-    fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
+    pub fn loss(&self, spec: &'static LossSpec) -> Result<AnyLoss, Error> {
         AnyLoss::of(spec, &as_texts(&self.settings))
     }
 
-    fn options(&self) -> Options {
+    pub fn values(&self, spec: &'static LossSpec) -> Result<Values, Error> {
+        spec.values(&as_texts(&self.settings))
+    }
+
+    pub fn options(&self) -> Options {
         let Case { upstream, statistics, .. } = *self;
         Options { upstream, gradients: self.choice.gradients, statistics, ..Options::new(self.reduction) }
     }
-
-    /// Inputs of this case with the reference's evaluation of them. `None` if several draws have each led to a choice
-    /// so close that rounding decides it: a kernel that chooses otherwise is as right.
-    pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Option<Drawn>, Error> {
-        let mut clear = None;
-        for draw in 0..DRAWS {
-            let inputs = self.inputs(spec, seed + (draw << 32))?;
-            let expected = self.expected(spec, &inputs)?;
-            if expected.clearance > LEAST_CLEARANCE && !has_rounding_alone(&expected) {
-                let sensitivity = self.sensitivity(spec, &inputs, &expected)?;
-                let drawn = Drawn { inputs, expected };
-                if sensitivity <= MOST_SENSITIVITY {
-                    return Ok(Some(drawn));
-                }
-                clear.get_or_insert(drawn);
-            }
-        }
-        Ok(clear)
-    }
-
-    /// Of few items, how much the losses change if predictions and soft targets do by their rounding, in roundings of
-    /// the largest. Of many, the largest says what matters.
-    fn sensitivity(
-        &self,
-        spec: &'static LossSpec,
-        inputs: &Named<HostTensor<'_>>,
-        expected: &reference::Evaluation,
-    ) -> Result<f64, Error> {
-        let values = spec.values(&as_texts(&self.settings))?;
-        if Signature::of_shape(&values, &self.layout.shape)?.items > FEW_ITEMS {
-            return Ok(0.0);
-        }
-        let rounding = f64::from(f32::EPSILON);
-        let largest = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0_f64, |largest, x| largest.max(x.abs()));
-        let size = largest(&mut expected.loss.iter().copied());
-        let mut change = 0.0_f64;
-        // All values, and every other one: what is in both halves of a difference cancels.
-        for step in [1, 2] {
-            let moved = inputs.iter().map(|(name, host)| {
-                let moves =
-                    |input: &Input| input.differentiable || input.domain.resolve(&values) == Domain::Probability;
-                if host.dtype() == DType::I32 || !spec.input(name).is_some_and(moves) {
-                    return Ok((name.to_string(), host.clone()));
-                }
-                let mut values = host.to_f64();
-                // Towards 0, which no domain forbids.
-                values.iter_mut().step_by(step).for_each(|x| *x *= 1.0 - rounding);
-                Ok((name.to_string(), HostTensor::rounded(&values, DType::F32, host.shape())?))
-            });
-            let moved = moved.collect::<Result<Named<HostTensor>, Error>>()?;
-            let moved = self.expected(spec, &moved)?;
-            change = change.max(largest(&mut moved.loss.iter().zip(&expected.loss).map(|(moved, x)| moved - x)));
-        }
-        Ok(if change == 0.0 { 0.0 } else { change / size / rounding })
-    }
-
-    /// Inputs drawn from their domains, and rounded to storage.
-    fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
-        let values = spec.values(&as_texts(&self.settings))?;
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let signature = Signature::of_shape(&values, &self.layout.shape)?;
-        let classes = signature.row as usize;
-        let mut inputs = Named::<HostTensor<'static>>::new();
-        let mut first: Vec<f64> = Vec::new();
-        for (number, input) in spec.all_inputs().enumerate() {
-            let given = match input.name {
-                "weight" => self.choice.weighted,
-                "mask" => self.choice.masked,
-                "upstream" => self.choice.results.has_upstream(),
-                _ => !input.optional || self.choice.optional,
-            };
-            if !given {
-                continue;
-            }
-            let input = input.as_indices.filter(|_| self.choice.indices).unwrap_or(input);
-            let shape = match input.shape {
-                Shape::OneOrItems if self.shares_upstream => vec![1],
-                Shape::Items | Shape::OneOrItems => self.layout.shape_of(number, signature.shape_of(input)),
-                _ => signature.shape_of(input),
-            };
-            let length: usize = shape.iter().product();
-            let host = if input.kind == Kind::Index {
-                let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
-                let class = |rng: &mut fastrand::Rng| match ignored {
-                    Some(crate::spec::Value::Integer(index)) if rng.u8(..8) == 0 => index,
-                    _ => rng.i32(0..classes as i32),
-                };
-                let labels: Vec<i32> = if input.domain == Domain::Label {
-                    let labels = rng.usize(2 + length / 16..=2 + length / 4);
-                    draw_labels(length, labels, &mut rng)
-                } else {
-                    (0..length).map(|_| class(&mut rng)).collect()
-                };
-                let labels: Vec<f64> = labels.into_iter().map(f64::from).collect();
-                of_values(&labels, DType::I32, &shape)?
-            } else {
-                let domain = input.domain.resolve(&values);
-                // Only logits are shifted: what comes after them knows nothing of it.
-                let regime = match self.regime {
-                    Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
-                    regime => regime,
-                };
-                let drawn: Vec<f64> = match input.shape {
-                    Shape::Boxes => draw_boxes(regime, length / 4, &first, &mut rng),
-                    Shape::Embeddings if spec.all_pairs().is_some() => {
-                        draw_batch(regime, &values, [shape[0], shape[1]], &first, &mut rng)
-                    }
-                    Shape::Embeddings => draw_pairs(domain, regime, (length, classes), &first, &mut rng),
-                    // The logarithm of what similarities are multiplied with.
-                    Shape::Scalar => vec![draw(domain, Regime::Small, None, &mut rng)],
-                    _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), &mut rng)).collect(),
-                };
-                let takes_indices = matches!(input.kind, Kind::Label | Kind::Mask);
-                let dtype = if takes_indices && self.choice.indices { DType::I32 } else { self.choice.dtype };
-                of_values(&drawn, dtype, &shape)?
-            };
-            if first.is_empty() {
-                first = host.to_f64();
-            }
-            inputs = inputs.with(input.name, host);
-        }
-        Ok(match inputs.get("mask").map(HostTensor::to_f64) {
-            // A value that serves several items may be that of one that is kept.
-            Some(mask) if self.layout.broadcast.is_empty() => poisoned(&inputs, spec, &signature, &mask)?,
-            _ => inputs,
-        })
-    }
-
-    fn expected(
-        &self,
-        spec: &'static LossSpec,
-        inputs: &Named<HostTensor<'_>>,
-    ) -> Result<reference::Evaluation, Error> {
-        let mut expected = reference::evaluate(&self.loss(spec)?, inputs, &self.options())?;
-        if let Gradients::Add { .. } = self.choice.gradients {
-            for (_, gradients) in &mut expected.gradients {
-                gradients.iter_mut().for_each(|gradient| *gradient += GARBAGE);
-            }
-        }
-        Ok(expected)
-    }
-
-    /// Loss, gradients and count of the kernel, over buffers that held garbage; and whether the gaps between rows are
-    /// as they were. Kernels stay compiled for the cases that follow.
-    pub fn run(
-        &self,
-        gpu: &Gpu,
-        spec: &'static LossSpec,
-        inputs: &Named<HostTensor<'_>>,
-    ) -> Result<(Evaluation, bool), Error> {
-        let gpu = &gpu.sharing_kernels(self.choice.tuning(gpu.tuning()));
-        let uploaded = inputs.iter().map(|(name, host)| {
-            let has_gaps = self.layout.gap > 0 && spec.input(name).is_some_and(|input| input.shape == Shape::Rows);
-            let tensor = if has_gaps { self.with_gaps(gpu, host) } else { Tensor::from_host(gpu, host) };
-            Ok((name.to_string(), tensor?))
-        });
-        let uploaded = uploaded.collect::<Result<Named<Tensor>, Error>>()?;
-        let plan = Plan::new(gpu, &self.loss(spec)?, &uploaded.map(|tensor| tensor.ty().clone()), self.options())?;
-        let output = plan.bind_tensors(&uploaded)?;
-        let gradients: Vec<&Tensor> = output.gradients.iter().map(|(_, gradient)| gradient).collect();
-        let in_place = self.choice.gradients == Gradients::InPlace;
-        for tensor in std::iter::once(&output.loss).chain(gradients.iter().copied().filter(|_| !in_place)) {
-            let flat = flat(gpu, tensor);
-            let garbage = vec![GARBAGE; flat.ty().elements() as usize];
-            flat.write(HostTensor::rounded(&garbage, flat.dtype(), flat.shape())?)?;
-        }
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        output.record(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
-        let evaluation = output.read_blocking()?;
-
-        let mut gaps_stay = true;
-        for gradient in gradients {
-            let Some(stride) = gradient.ty().row_stride else { continue };
-            let columns = gradient.shape()[1];
-            let left = if in_place { f64::NAN } else { GARBAGE };
-            for row in flat(gpu, gradient).read_blocking()?.to_f64().chunks(stride) {
-                let gap = row.get(columns..).unwrap_or_default();
-                gaps_stay &= gap.iter().all(|&x| x == left || x.is_nan() && left.is_nan());
-            }
-        }
-        Ok((evaluation, gaps_stay))
-    }
-
-    /// A tensor in a buffer with NaNs between its rows.
-    fn with_gaps(&self, gpu: &Gpu, host: &HostTensor<'_>) -> Result<Tensor, Error> {
-        let stride = self.layout.shape[1] + self.layout.gap;
-        let ty = host.ty().clone().with_row_stride(stride);
-        let mut values = Vec::new();
-        for row in host.to_f64().chunks(self.layout.shape[1]) {
-            values.extend_from_slice(row);
-            values.resize(values.len() + self.layout.gap, f64::NAN);
-        }
-        values.truncate(ty.extent() as usize);
-        let dense = Tensor::from_host(gpu, HostTensor::rounded(&values, host.dtype(), [values.len()])?)?;
-        Ok(Tensor::from_buffer(gpu, dense.buffer().clone(), 0, ty))
-    }
-
-    pub fn compare(
-        &self,
-        expected: &reference::Evaluation,
-        (found, gaps_stay): &(Evaluation, bool),
-        report: &mut Report,
-    ) {
-        let mut comparison = compare(expected, found);
-        if !gaps_stay {
-            comparison.failures.push("a gap between rows was written to".to_string());
-        }
-        report.cases += 1;
-        report.loss_error = report.loss_error.or_larger(comparison.loss_error);
-        report.gradient_error = report.gradient_error.or_larger(comparison.gradient_error);
-        let failures = comparison.failures.iter();
-        report.failures.extend(failures.map(|what| format!("{self}: {what}")));
-    }
 }
-
-/// The inputs with NaN, or a class that is none, in all that belongs to items which the mask leaves out.
-fn poisoned(
-    inputs: &Named<HostTensor<'static>>,
-    spec: &LossSpec,
-    signature: &Signature,
-    mask: &[f64],
-) -> Result<Named<HostTensor<'static>>, Error> {
-    // Rows of two views are items of their own, those of the second view behind those of the first.
-    let mut views = 0;
-    let mut poison = |(name, host): (&str, &HostTensor<'static>)| {
-        let shape = spec.input(name).map(|input| input.given_as(host.dtype()).shape);
-        let of_rows = (signature.row as usize, signature.class_stride as usize);
-        let has_each = host.ty().elements() > 1 && spec.regions().is_none();
-        let (row, stride) = match shape {
-            _ if name == "mask" => return Ok((name.to_string(), host.clone())),
-            Some(Shape::Items) => (1, 1),
-            Some(Shape::Rows) => of_rows,
-            Some(Shape::Boxes | Shape::Embeddings) => (of_rows.0, 1),
-            Some(Shape::OneOrItems) if has_each => {
-                if spec.is_per_class() {
-                    of_rows
-                } else {
-                    (1, 1)
-                }
-            }
-            _ => return Ok((name.to_string(), host.clone())),
-        };
-        let mut values = host.to_f64();
-        let is_view = shape == Some(Shape::Embeddings) && values.len() < mask.len() * row;
-        let first_item = if is_view { views * (values.len() / row) } else { 0 };
-        views += usize::from(is_view);
-        for (element, value) in values.iter_mut().enumerate() {
-            let item = first_item + element / (row * stride) * stride + element % stride;
-            if mask[item] == 0.0 {
-                *value = if host.dtype() == DType::I32 { -7.0 } else { f64::NAN };
-            }
-        }
-        Ok((name.to_string(), of_values(&values, host.dtype(), host.shape())?))
-    };
-    inputs.iter().map(&mut poison).collect()
-}
-
-/// A tensor of values, rounded to floats or whole already.
-fn of_values(values: &[f64], dtype: DType, shape: &[usize]) -> Result<HostTensor<'static>, Error> {
-    if dtype.is_float() {
-        return HostTensor::rounded(values, dtype, shape);
-    }
-    let whole: Vec<i32> = values.iter().map(|&value| value as i32).collect();
-    HostTensor::from_bytes(dtype, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&whole))
-}
-
-/// All elements of a tensor, those in gaps included.
-fn flat(gpu: &Gpu, tensor: &Tensor) -> Tensor {
-    let ty = TensorType::new(tensor.dtype(), [tensor.ty().extent() as usize]);
-    Tensor::from_buffer(gpu, tensor.buffer().clone(), tensor.offset(), ty)
-}
-
-/// What outputs hold before a run; exact in every storage type.
-const GARBAGE: f64 = 0.375;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Case, arrangements, cases, choices, has_reduction, other_values, regimes};
+    use super::{Case, Situation, arrangements, cases, choices, has_reduction, other_values, regimes};
     use crate::{
         DType, Reduce, Reduction, RowKernel, Tuning,
         losses::ALL,
@@ -579,6 +299,9 @@ mod tests {
         }
         for regime in regimes(spec) {
             assert!(cases.iter().any(|case| case.regime == *regime), "{what}: {regime:?}");
+        }
+        for situation in Situation::of(spec) {
+            assert!(cases.iter().any(|case| case.situation == Some(situation)), "{what}: {situation:?}");
         }
         let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();
         let known = Reduction::ALL.into_iter().filter(|&reduction| has_reduction(spec, reduction));

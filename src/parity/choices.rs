@@ -67,6 +67,11 @@ impl Choice {
         Tuning { reduce: self.reduce, rows: self.rows.kernel, cached_classes, ..tuning }
     }
 
+    /// Whether it gives gradients into tensors of their own, or in place.
+    pub fn has_gradients_alone(&self) -> bool {
+        matches!(self.gradients, Gradients::Write | Gradients::InPlace)
+    }
+
     /// Whether the defaults make this kernel.
     pub fn is_of_defaults(&self, spec: &LossSpec) -> bool {
         let is_default = |(name, values): &(&str, Vec<String>)| {

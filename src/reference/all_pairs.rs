@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Call, Evaluation, dot, reciprocal, total, weighed};
+use super::{Call, Doubts, Evaluation, dot, largest_finite, reciprocal, total, weighed};
 use crate::{
     Error, Gradients, Hardest, Mining, Options, Reduction,
     spec::{Anchor, AnchorTerm, Anchors, Distance, Relation, Shape, Values},
@@ -36,29 +36,18 @@ pub(super) fn evaluate(
         magnitudes[*item] += weight.abs() * term.magnitude;
         counts[*item] = term.items;
     }
-    let count = |item: usize| counts[item] as f64;
-    let counted = || call.items().filter(|&item| counts[item] > 0);
-    let scale = reciprocal(match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => counted().map(count).sum(),
-        Reduction::WeightedMean => counted().map(|item| count(item) * call.weight.at(item)).sum(),
-        Reduction::BatchMean => call.signature.batch as f64,
-    });
+    let scale = reciprocal(divisor(call, options, &counts));
 
     let mut pulled: Vec<Pulled> = rows.iter().map(|row| Pulled::nothing(row.x.len())).collect();
     let (mut scale_gradient, mut scale_magnitude) = (0.0, 0.0);
-    for Compared { item, row, others, values, term, .. } in anchors.iter().filter(|anchor| anchor.term.items > 0) {
-        let upstream = scale * call.upstream(*item) * options.gradient_scale();
-        let factor = share * call.weight.at(*item) * upstream;
+    for anchor in anchors.iter().filter(|anchor| anchor.term.items > 0) {
+        let factor =
+            share * scale * call.upstream(anchor.item) * call.weight.at(anchor.item) * options.gradient_scale();
         let mut by_scale = 0.0;
-        for (other, (&value, slope)) in others.clone().zip(values.iter().zip(&term.slopes)) {
-            let slope = factor * slope;
-            // Self is not compared, and what has no slope adds nothing.
-            if slope != 0.0 {
-                comparison.pull(slope, value, &rows[*row], &rows[other], &mut pulled[*row]);
-                comparison.pull(slope, value, &rows[other], &rows[*row], &mut pulled[other]);
-                by_scale += slope * value;
-            }
+        for (other, value, slope) in anchor.sloped(&anchor.term.slopes, factor) {
+            comparison.pull(slope, value, &rows[anchor.row], &rows[other], &mut pulled[anchor.row]);
+            comparison.pull(slope, value, &rows[other], &rows[anchor.row], &mut pulled[other]);
+            by_scale += slope * value;
         }
         scale_gradient += by_scale;
         scale_magnitude += by_scale.abs();
@@ -78,18 +67,19 @@ pub(super) fn evaluate(
             // The logarithm of what similarities are multiplied with: a value is its own derivative.
             _ => (vec![scale_gradient], scale_magnitude),
         };
+        let largest = largest_finite(gradient.iter().copied().chain([magnitude]));
+        gradient_magnitudes.push(vec![largest; gradient.len()]);
         gradients.push((input.name, gradient));
-        gradient_magnitudes.push(magnitude);
     }
     if options.gradients == Gradients::Skip {
         gradients.clear();
+        gradient_magnitudes.clear();
     }
 
     let sum = total(losses.iter().copied());
-    let largest = |of: fn(&AnchorTerm) -> f64| anchors.iter().map(|anchor| of(&anchor.term)).fold(0.0, f64::max);
-    Ok(Evaluation {
+    let mut evaluation = Evaluation {
         magnitude: scale.abs() * total(magnitudes.iter().copied()),
-        largest_magnitude: magnitudes.iter().copied().fold(0.0, f64::max),
+        loss_magnitudes: magnitudes,
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
@@ -101,9 +91,79 @@ pub(super) fn evaluate(
         correct: None,
         mining: (batch.anchors != Anchors::Softmax).then(|| mining(&anchors)),
         hardest: options.statistics.hardest.then(|| hardest(&anchors)),
-        condition: largest(|term| term.condition),
-        clearance: anchors.iter().map(|anchor| anchor.term.clearance).fold(f64::INFINITY, f64::min),
-    })
+        condition: anchors.iter().map(|anchor| anchor.term.condition).fold(0.0, f64::max),
+        doubts: Doubts::default(),
+    };
+    if anchors.iter().any(|anchor| !anchor.term.doubt.is_none()) {
+        evaluation.doubts = doubts(call, &comparison, &rows, &anchors, options, &evaluation);
+    }
+    Ok(evaluation)
+}
+
+/// What the sum over all items is divided by, where so many of each anchor count.
+fn divisor(call: &Call, options: &Options, counts: &[u64]) -> f64 {
+    let counted =
+        || counts.iter().enumerate().map(|(item, &count)| (item, count as f64)).filter(|(_, count)| *count > 0.0);
+    match options.reduction {
+        Reduction::None | Reduction::Sum => 1.0,
+        Reduction::Mean => counted().map(|(_, count)| count).sum(),
+        Reduction::WeightedMean => counted().map(|(item, count)| count * call.weight.at(item)).sum(),
+        Reduction::BatchMean => call.signature.batch as f64,
+    }
+}
+
+/// What may be otherwise in an evaluation where rounding decides what anchors choose.
+fn doubts(
+    call: &Call,
+    comparison: &Comparison,
+    rows: &[Row],
+    anchors: &[Compared],
+    options: &Options,
+    evaluation: &Evaluation,
+) -> Doubts {
+    let sum = |of: fn(&AnchorTerm) -> u64| anchors.iter().map(|anchor| of(&anchor.term)).sum();
+    let by_item = |of: fn(&AnchorTerm) -> u64| {
+        let mut counts = vec![0; call.items().len()];
+        anchors.iter().for_each(|anchor| counts[anchor.item] += of(&anchor.term));
+        divisor(call, options, &counts)
+    };
+    // By what part of itself a mean may change because it divides by another count.
+    let [divided, doubtful] = [by_item(|term| term.items), by_item(|term| term.doubt.items)].map(f64::abs);
+    let change = match options.reduction {
+        Reduction::Mean | Reduction::WeightedMean if divided > doubtful => doubtful / (divided - doubtful),
+        Reduction::Mean | Reduction::WeightedMean => 1.0,
+        Reduction::None | Reduction::Sum | Reduction::BatchMean => 0.0,
+    };
+    let scale = reciprocal(if divided == 0.0 { doubtful } else { divided }) * (1.0 + change);
+
+    let mut loss: Vec<f64> = evaluation.loss.iter().map(|x| change * x.abs()).collect();
+    let mut by_row: Vec<Vec<f64>> = rows.iter().map(|row| vec![0.0; row.x.len()]).collect();
+    for anchor in anchors {
+        let weight = scale * call.weight.at(anchor.item).abs();
+        loss[if options.reduction == Reduction::None { anchor.item } else { 0 }] += weight * anchor.term.doubt.loss;
+        let factor = weight * call.upstream(anchor.item) * options.gradient_scale();
+        for (other, value, slope) in anchor.sloped(&anchor.term.doubt.slopes, factor) {
+            for [a, b] in [[anchor.row, other], [other, anchor.row]] {
+                let mut pulled = Pulled::nothing(rows[a].x.len());
+                comparison.pull(slope, value, &rows[a], &rows[b], &mut pulled);
+                by_row[a].iter_mut().zip(pulled.gradient(&rows[a])).for_each(|(sum, x)| *sum += x.abs());
+            }
+        }
+    }
+    // Rows are those of the first input, which losses that choose have alone.
+    let mut gradients = vec![by_row.concat()];
+    gradients.truncate(evaluation.gradients.len());
+    for (doubts, (_, gradient)) in gradients.iter_mut().zip(&evaluation.gradients) {
+        doubts.iter_mut().zip(gradient).for_each(|(doubt, x)| *doubt += change * x.abs());
+    }
+    Doubts {
+        loss,
+        gradients,
+        items: sum(|term| term.doubt.items),
+        triplets: sum(|term| term.doubt.triplets),
+        active: sum(|term| term.doubt.active),
+        hardest: anchors.iter().map(|anchor| anchor.term.doubt.hardest.clone()).collect(),
+    }
 }
 
 /// One anchor and what became of it.
@@ -142,6 +202,15 @@ impl Compared {
         let values: Vec<f64> = rows[others.clone()].iter().map(|other| comparison.value(&rows[row], other)).collect();
         let term = loss(&Anchor { values: &values, positives: &positives, negatives: &negatives }, &call.values);
         Compared { item, row, others: others.clone(), values, positives, negatives, term }
+    }
+}
+
+impl Compared {
+    /// The places of the rows whose value has a slope among these, with the value and so many times the slope. Self is
+    /// not compared, and what has no slope adds nothing.
+    fn sloped<'a>(&'a self, slopes: &'a [f64], factor: f64) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
+        let values = self.others.clone().zip(&self.values).zip(slopes);
+        values.map(move |((other, &value), &slope)| (other, value, factor * slope)).filter(|(.., slope)| *slope != 0.0)
     }
 }
 
@@ -255,16 +324,21 @@ const LEAST_LENGTH: f64 = 1e-12;
 /// The gradient of a row: a sum over its pairs, less a multiple of the row itself where only its direction matters.
 struct Pulled {
     sum: Vec<f64>,
+    /// The same sum of the terms' magnitudes.
+    size: Vec<f64>,
     along: f64,
 }
 
 impl Pulled {
     fn nothing(dimensions: usize) -> Self {
-        Pulled { sum: vec![0.0; dimensions], along: 0.0 }
+        Pulled { sum: vec![0.0; dimensions], size: vec![0.0; dimensions], along: 0.0 }
     }
 
     fn add(&mut self, factor: f64, x: impl Iterator<Item = f64>) {
-        self.sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
+        for ((sum, size), x) in self.sum.iter_mut().zip(&mut self.size).zip(x) {
+            *sum += factor * x;
+            *size += (factor * x).abs();
+        }
     }
 
     fn add_difference(&mut self, factor: f64, a: &Row, b: &Row) {
@@ -285,9 +359,9 @@ impl Pulled {
         self.sum.iter().zip(row.x).map(|(sum, &x)| sum - weighed(self.along, x)).collect()
     }
 
-    /// The largest magnitude before the difference, which may be far below.
+    /// The largest magnitude of what is added and subtracted, which may leave far less.
     fn magnitude(&self) -> f64 {
-        self.sum.iter().map(|x| x.abs()).fold(0.0, f64::max)
+        largest_finite(self.size.iter().copied())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Binary and multi-label classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::weighed;
+use super::{conditioning, weighed};
 use crate::spec::{Item, Term, Values};
 
 /// [`Bce`](crate::losses::Bce).
@@ -31,8 +31,14 @@ pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
     // The derivative of ln(1 − p_t): p' = p(1−p).
     let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
 
-    let Term { loss, gradients, .. } = logistic(x, t, 1.0 - t);
-    Term::new(modulation * loss[0], [modulation * (gradients[0] + gamma * ln_miss_slope * loss[0])])
+    let Term { loss, gradients, gradient_magnitudes, .. } = logistic(x, t, 1.0 - t);
+    let by_modulation = gamma * ln_miss_slope * loss[0];
+    let term = Term::new(modulation * loss[0], [modulation * (gradients[0] + by_modulation)])
+        .of_magnitude(modulation * loss[0])
+        .of_gradient_magnitudes([modulation * (gradient_magnitudes[0] + by_modulation.abs())]);
+    // The exponent is rounded, and what it has as an error is one relative to the power.
+    let exponent = gamma * ln_miss;
+    if exponent.is_finite() { conditioning::amplified(term, 1.0 + exponent.abs()) } else { term }
 }
 
 /// [`Hinge`](crate::losses::Hinge).
@@ -59,8 +65,8 @@ pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
     if values.flag("log_target") {
         Term::new(t.exp() * (t - p), [-t.exp()])
     } else {
-        let loss = if t == 0.0 { 0.0 } else { t * (t.ln() - p) };
-        Term::new(loss, [-t])
+        let (loss, magnitude) = if t == 0.0 { (0.0, 0.0) } else { (t * (t.ln() - p), t * (t.ln().abs() + p.abs())) };
+        Term::new(loss, [-t]).of_magnitude(magnitude)
     }
 }
 
@@ -68,7 +74,8 @@ pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
 /// σ(−x).
 pub(super) fn logistic(x: f64, positive: f64, negative: f64) -> Term {
     let loss = weighed(positive, softplus(-x)) + weighed(negative, softplus(x));
-    Term::new(loss, [negative * sigmoid(x) - positive * sigmoid(-x)])
+    let terms = [negative * sigmoid(x), positive * sigmoid(-x)];
+    Term::new(loss, [terms[0] - terms[1]]).of_gradient_magnitudes([terms[0].abs() + terms[1].abs()])
 }
 
 /// max(0, 1 − t·x), and t.

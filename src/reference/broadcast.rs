@@ -2,35 +2,10 @@
 
 use crate::Signature;
 
-/// The gradient of an input whose values serve several items each: a sum over these.
-pub(super) struct SharedGradient {
-    /// The input's axes; see [`Signature::broadcast_axes`].
-    axes: Vec<usize>,
-    /// What each of the sums is a sum of, without signs.
-    magnitudes: Vec<f64>,
-}
-
-/// Of each gradient, whether it is such a sum.
-pub(super) fn shared_gradients(signature: &Signature) -> Vec<Option<SharedGradient>> {
-    let gradients = signature.differentiable().map(|(input, ty)| {
-        let axes = signature.broadcast_axes(input.name)?;
-        Some(SharedGradient { axes, magnitudes: vec![0.0; ty.elements() as usize] })
-    });
-    gradients.collect()
-}
-
-impl SharedGradient {
-    /// Adds the gradient of an item, and the magnitude of what that is a difference of.
-    pub fn add(&mut self, x: f64, magnitude: f64, item: usize, signature: &Signature, gradient: &mut [f64]) {
-        let place = place(item, &self.axes, &signature.item_shape);
-        gradient[place] += x;
-        self.magnitudes[place] += if x.is_finite() { x.abs().max(magnitude) } else { 0.0 };
-    }
-
-    /// What rounding errors of the sums are relative to, at its largest.
-    pub fn magnitude(&self) -> f64 {
-        self.magnitudes.iter().copied().fold(0.0, f64::max)
-    }
+/// Of each input with a gradient, its axes where its values serve several items each, whose gradients are summed; see
+/// [`Signature::broadcast_axes`].
+pub(super) fn shared_axes(signature: &Signature) -> Vec<Option<Vec<usize>>> {
+    signature.differentiable().map(|(input, _)| signature.broadcast_axes(input.name)).collect()
 }
 
 /// Where the value of each item lies in a tensor with these axes.
@@ -39,7 +14,7 @@ pub(super) fn places<'a>(axes: &'a [usize], signature: &'a Signature) -> impl It
 }
 
 /// Where the value of an item lies: an axis of length 1 has the same value for all places on the items' axis.
-fn place(item: usize, axes: &[usize], item_shape: &[usize]) -> usize {
+pub(super) fn place(item: usize, axes: &[usize], item_shape: &[usize]) -> usize {
     let (mut rest, mut place, mut stride) = (item, 0, 1);
     for (&own, &length) in axes.iter().zip(item_shape).rev() {
         place += if own == 1 { 0 } else { rest % length * stride };

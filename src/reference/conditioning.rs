@@ -1,11 +1,11 @@
-//! How well conditioned losses of distances are: what rounding errors of a loss and of its gradients are relative to,
-//! and how far choices are from being made otherwise. Not part of any formula; parity measures errors by it.
+//! How well conditioned losses of distances are: what rounding errors of a loss and of its gradients are relative to.
+//! Not part of any formula; parity measures errors by it.
 
 use super::{
     distances::{Measured, Pull},
     dot,
 };
-use crate::spec::{Anchor, AnchorTerm, Distance, Term, Triplets, Values};
+use crate::spec::{Anchor, AnchorTerm, Distance, Term, Values};
 
 /// The sine of an angle so small that rows which differ by it are hardly told from parallel ones: rounding errors are
 /// measured against this.
@@ -67,110 +67,34 @@ pub(super) fn of_softmax(term: AnchorTerm, anchor: &Anchor<'_>) -> AnchorTerm {
 }
 
 /// The term of an anchor's hardest triplet.
-pub(super) fn of_hardest(mut term: AnchorTerm, anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
-    let Some([positive, negative]) = term.hardest else { return term };
-    let triplet = Triplet::new(anchor, values, [positive, negative]);
+pub(super) fn of_hardest(term: AnchorTerm, anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
+    let Some(rows) = term.hardest else { return term };
     if values.flag("soft_margin") {
-        term.magnitude = term.loss;
-        term.condition = triplet.sizes;
-    } else {
-        triplet.measure(&mut term);
+        let [positive, negative] = rows.map(|row| size(values, anchor.values[row]));
+        return AnchorTerm { magnitude: term.loss, condition: positive + negative, ..term };
     }
-    let others = anchor.positives.iter().map(|&p| (p, positive)).chain(anchor.negatives.iter().map(|&n| (n, negative)));
-    term.keep_clear(others.map(|(other, chosen)| gap(values, anchor.values[other], anchor.values[chosen])));
-    term
+    of_triplets(term, anchor, values, &[rows])
 }
 
-/// The term of the triplets of an anchor's positives with the nearest negatives farther than these.
-pub(super) fn of_semi_hard(
+/// The term of triplets, each given by its positive and its negative.
+pub(super) fn of_triplets(
     mut term: AnchorTerm,
     anchor: &Anchor<'_>,
     values: &Values,
-    selected: &[[usize; 2]],
+    triplets: &[[usize; 2]],
 ) -> AnchorTerm {
-    let distance = |row: usize| anchor.values[row];
-    for &[positive, negative] in selected {
-        Triplet::new(anchor, values, [positive, negative]).measure(&mut term);
-        let farther = anchor.farther_negatives(positive);
-        let candidates = if farther.is_empty() { anchor.negatives } else { &farther[..] };
-        term.keep_clear(candidates.iter().map(|&other| gap(values, distance(other), distance(negative))));
-    }
-    term.keep_clear(anchor.pairs().map(|[p, n]| gap(values, distance(p), distance(n))));
-    term
-}
-
-/// The term of all triplets of an anchor, or of those that are selected.
-pub(super) fn of_all(
-    mut term: AnchorTerm,
-    anchor: &Anchor<'_>,
-    values: &Values,
-    selected: &[[usize; 2]],
-) -> AnchorTerm {
-    selected.iter().for_each(|&rows| Triplet::new(anchor, values, rows).measure(&mut term));
-    if values.word::<Triplets>("triplets") != Triplets::All {
-        let selection = |rows: [usize; 2]| {
-            let triplet = Triplet::new(anchor, values, rows);
-            gap(values, triplet.positive, triplet.negative).min(triplet.clearance())
-        };
-        term.keep_clear(anchor.pairs().map(selection));
-    }
-    term
-}
-
-impl AnchorTerm {
-    fn keep_clear(&mut self, gaps: impl Iterator<Item = f64>) {
-        self.clearance = gaps.fold(self.clearance, f64::min);
-    }
-}
-
-/// The distances of a triplet, and its margin.
-struct Triplet {
-    positive: f64,
-    negative: f64,
-    margin: f64,
-    /// What the rounding errors of the distances are relative to.
-    sizes: f64,
-}
-
-impl Triplet {
-    fn new(anchor: &Anchor<'_>, values: &Values, rows: [usize; 2]) -> Self {
+    let margin = values.number("margin");
+    for rows in triplets {
         let [positive, negative] = rows.map(|row| anchor.values[row]);
-        let sizes = size(values, positive) + size(values, negative);
-        Triplet { positive, negative, margin: values.number("margin"), sizes }
-    }
-
-    /// What the hinge is of.
-    fn x(&self) -> f64 {
-        self.positive - self.negative + self.margin
-    }
-
-    /// The sum of the magnitudes of what the hinge is of.
-    fn size(&self) -> f64 {
-        self.sizes + self.margin
-    }
-
-    /// Adds to a term what is to know of the triplet's hinge.
-    fn measure(&self, term: &mut AnchorTerm) {
         // At the kink rounding may leave a little; farther below, nothing.
-        if self.x() >= 0.0 {
-            term.magnitude += self.size();
+        if positive - negative + margin >= 0.0 {
+            term.magnitude += size(values, positive) + size(values, negative) + margin.abs();
         }
-        term.keep_clear(std::iter::once(self.clearance()));
     }
-
-    /// How far the hinge is from its kink. Where both distances are the same, their difference is not rounded.
-    fn clearance(&self) -> f64 {
-        let x = self.x();
-        if x == 0.0 || self.positive == self.negative { f64::INFINITY } else { x.abs() / self.size() }
-    }
+    term
 }
 
 /// What the rounding error of a distance is relative to: itself, or the 1 that a cosine is taken from.
-fn size(values: &Values, distance: f64) -> f64 {
+pub(super) fn size(values: &Values, distance: f64) -> f64 {
     if values.word::<Distance>("distance") == Distance::Cosine { distance.max(1.0) } else { distance }
-}
-
-/// How far two distances are apart; infinite where they are the same.
-fn gap(values: &Values, a: f64, b: f64) -> f64 {
-    if a == b { f64::INFINITY } else { (a - b).abs() / size(values, a.max(b)) }
 }

@@ -3,10 +3,10 @@
 
 use super::{
     binary::{sigmoid, softplus},
-    conditioning, dot,
+    choices, conditioning, dot,
     softmax::*,
 };
-use crate::spec::{Anchor, AnchorTerm, Average, Fallback, Triplets, Values};
+use crate::spec::{Anchor, AnchorTerm, Average, Doubt, Fallback, Triplets, Values};
 
 /// [`TripletBatchHard`](crate::losses::TripletBatchHard).
 pub fn triplet_batch_hard(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
@@ -25,7 +25,7 @@ pub fn triplet_batch_hard(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
     };
     term.items = 1;
     term.hardest = Some([positive, negative]);
-    conditioning::of_hardest(term, anchor, values)
+    choices::of_hardest(conditioning::of_hardest(term, anchor, values), anchor, values)
 }
 
 /// [`TripletSemiHard`](crate::losses::TripletSemiHard).
@@ -44,7 +44,7 @@ pub fn triplet_semi_hard(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
         anchor.positives.iter().filter_map(|&positive| Some([positive, negative_of(positive)?])).collect();
     let mut term = anchor.hinges(&selected, values.number("margin"));
     term.items = term.triplets;
-    conditioning::of_semi_hard(term, anchor, values, &selected)
+    choices::of_semi_hard(conditioning::of_triplets(term, anchor, values, &selected), anchor, values)
 }
 
 /// [`TripletBatchAll`](crate::losses::TripletBatchAll).
@@ -67,7 +67,7 @@ pub fn triplet_batch_all(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
         Average::Active => term.active,
         Average::All => term.triplets,
     };
-    conditioning::of_all(term, anchor, values, &selected)
+    choices::of_all(conditioning::of_triplets(term, anchor, values, &selected), anchor, values)
 }
 
 /// [`InfoNce`](crate::losses::InfoNce).
@@ -139,7 +139,7 @@ impl Anchor<'_> {
             hardest: None,
             magnitude: 0.0,
             condition: 0.0,
-            clearance: f64::INFINITY,
+            doubt: Doubt::default(),
         }
     }
 
@@ -179,11 +179,11 @@ impl AnchorTerm {
 }
 
 /// The first of the rows with the largest value.
-fn farthest(values: &[f64], rows: &[usize]) -> Option<usize> {
+pub(super) fn farthest(values: &[f64], rows: &[usize]) -> Option<usize> {
     rows.iter().copied().reduce(|best, row| if values[row] > values[best] { row } else { best })
 }
 
 /// The first of the rows with the smallest value.
-fn nearest(values: &[f64], rows: &[usize]) -> Option<usize> {
+pub(super) fn nearest(values: &[f64], rows: &[usize]) -> Option<usize> {
     rows.iter().copied().reduce(|best, row| if values[row] < values[best] { row } else { best })
 }

@@ -20,6 +20,7 @@ mod all_pairs;
 mod binary;
 mod boxes;
 mod broadcast;
+mod choices;
 mod conditioning;
 mod distances;
 mod metric_learning;
@@ -33,6 +34,7 @@ mod softmax;
 
 pub use binary::*;
 pub use boxes::*;
+pub use choices::Doubts;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
@@ -40,12 +42,10 @@ pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
 
-pub use crate::spec::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
 pub use softmax::*;
 
 use std::ops::Range;
-
-use broadcast::SharedGradient;
 
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
@@ -67,15 +67,15 @@ pub struct Evaluation {
     /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
     /// With [`Gradients::Add`] it is what is added, its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
-    /// Of every gradient, in the same order, the largest magnitude of what its values are differences of: what is left
-    /// may be far below the rounding errors of these. May be empty.
-    pub gradient_magnitudes: Vec<f64>,
+    /// Of every gradient, in the same order and shape, what the rounding error of each value is relative to: the
+    /// largest gradient of its item or, where these are differences, the largest of their terms.
+    pub gradient_magnitudes: Vec<Vec<f64>>,
     /// The reduction of the items' absolute losses, with [`Reduction::None`] their sum:
     /// what the rounding errors of a sum of losses of both signs are relative to. With terms, their weighted sum.
     /// Where an item's loss is a difference of larger terms, theirs take its place.
     pub magnitude: f64,
-    /// The largest magnitude of an item whose loss is such a difference; 0 for other losses.
-    pub largest_magnitude: f64,
+    /// The same of each item, in the shape of the unreduced loss.
+    pub loss_magnitudes: Vec<f64>,
     /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
     pub log_sum_exp: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
@@ -89,10 +89,9 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one
     /// relative to its exponential. 0 for other losses.
     pub condition: f64,
-    /// How near to another outcome a triplet loss of a whole batch was where it chose a row or a triplet or found a
-    /// loss above 0: the least distance of two values that it compared, relative to what they are rounded to. What is
-    /// exactly the same is so in f32 too and does not count. Infinite for other losses.
-    pub clearance: f64,
+    /// What may be otherwise where rounding decides what a triplet loss of a whole batch chooses; nothing for other
+    /// losses.
+    pub doubts: Doubts,
 }
 
 /// The loss and its gradients in f64.
@@ -136,33 +135,31 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
     });
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
-    let (mut sum, mut magnitude, mut largest_magnitude) = (0.0, 0.0, 0.0_f64);
-    let mut gradient_magnitudes = vec![0.0_f64; call.signature.differentiable().count()];
+    let (mut sum, mut magnitude, mut loss_magnitudes) = (0.0, 0.0, losses.clone());
     let mut gradients = call.no_gradients(options);
-    let mut shared = broadcast::shared_gradients(&call.signature);
+    let shared = broadcast::shared_axes(&call.signature);
+    let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     for &item in &counted {
         let term = term(item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
         sum += term.loss.iter().sum::<f64>();
         magnitude += term.magnitude.unwrap_or_else(|| term.loss.iter().map(|x| x.abs()).sum());
-        largest_magnitude = largest_magnitude.max(term.magnitude.filter(|x| x.is_finite()).unwrap_or(0.0));
+        let size = largest_finite(term.loss.iter().copied().chain(term.magnitude));
+        call.put(&vec![size; term.loss.len()], item, &mut loss_magnitudes);
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
         let parts = term.gradients.chunks(call.signature.row as usize);
-        let magnitudes = term.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
-        for (((_, gradient), shared), (part, magnitude)) in
-            gradients.iter_mut().zip(&mut shared).zip(parts.zip(magnitudes))
-        {
-            match shared {
-                None => call.put(part, item, gradient),
-                Some(shared) => shared.add(part[0], magnitude, item, &call.signature, gradient),
+        for (index, part) in parts.enumerate().take(gradients.len()) {
+            let size = largest_finite(part.iter().chain(term.gradient_magnitudes.get(index)).copied());
+            let (gradient, magnitudes) = (&mut gradients[index].1, &mut gradient_magnitudes[index]);
+            if let Some(axes) = &shared[index] {
+                let place = broadcast::place(item, axes, &call.signature.item_shape);
+                gradient[place] += part[0];
+                magnitudes[place] += size;
+            } else {
+                call.put(part, item, gradient);
+                call.put(&vec![size; part.len()], item, magnitudes);
             }
         }
-        for (largest, magnitude) in gradient_magnitudes.iter_mut().zip(term.gradient_magnitudes) {
-            *largest = largest.max(if magnitude.is_finite() { magnitude } else { 0.0 });
-        }
-    }
-    for (largest, shared) in gradient_magnitudes.iter_mut().zip(&shared) {
-        *largest = largest.max(shared.as_ref().map_or(0.0, SharedGradient::magnitude));
     }
 
     let Statistics { log_sum_exp, argmax, .. } = options.statistics;
@@ -174,14 +171,14 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         gradients,
         gradient_magnitudes,
         magnitude: scale.abs() * magnitude,
-        largest_magnitude,
+        loss_magnitudes,
         log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
         argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
         mining: None,
         hardest: None,
         condition: 0.0,
-        clearance: f64::INFINITY,
+        doubts: Doubts::default(),
     })
 }
 
@@ -406,6 +403,11 @@ fn weighed(factor: f64, x: f64) -> f64 {
 /// The sum of values, from 0: that of nothing is not −0.
 fn total(values: impl Iterator<Item = f64>) -> f64 {
     values.fold(0.0, |sum, x| sum + x)
+}
+
+/// The largest finite magnitude.
+fn largest_finite(values: impl Iterator<Item = f64>) -> f64 {
+    values.map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

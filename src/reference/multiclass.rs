@@ -10,7 +10,9 @@ pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
     let (main, z_term) = (entropy(&logits, &target), z_term(&logits, values));
     let slopes = item.row("logits").iter().map(|&x| softcap_slope(x, values.number("softcap")));
     let gradients = main.gradients.iter().zip(&z_term.gradients).zip(slopes).map(|((g, z), slope)| (g + z) * slope);
+    let z_magnitude = z_term.gradients.iter().copied().fold(0.0, |largest: f64, z| largest.max(z.abs()));
     Term::new(main.loss[0] + z_term.loss[0], gradients.collect::<Vec<_>>())
+        .of_gradient_magnitudes([main.gradient_magnitudes[0] + z_magnitude])
 }
 
 /// [`CrossEntropySoft`](crate::losses::CrossEntropySoft).
@@ -50,8 +52,10 @@ pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
         }
     };
     let temperature = values.number("temperature");
-    // T² of the loss, of which the logits' division takes one T from the gradient.
+    // T² of the loss, of which the logits' division takes one T from the gradient. A divergence is of the order of the
+    // squared differences of probabilities, and these are known to 1e-8.
     Term::new(temperature.powi(2) * loss, gradients.iter().map(|g| temperature * g).collect::<Vec<_>>())
+        .of_magnitude(temperature.powi(2) * loss.abs().max(1e-16))
 }
 
 /// [`MultiMargin`](crate::losses::MultiMargin).
@@ -78,7 +82,8 @@ pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
     let factor = 1.0 / logits.len() as f64;
     let terms: Vec<Term> = classes.map(|((x, t), w)| logistic(*x, factor * w * t, factor * w * (1.0 - t))).collect();
     let gradients: Vec<f64> = terms.iter().map(|term| term.gradients[0]).collect();
-    Term::new(terms.iter().map(|term| term.loss[0]).sum(), gradients)
+    let magnitude = terms.iter().map(|term| term.gradient_magnitudes[0]).fold(0.0, f64::max);
+    Term::new(terms.iter().map(|term| term.loss[0]).sum(), gradients).of_gradient_magnitudes([magnitude])
 }
 
 /// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
@@ -119,6 +124,7 @@ pub(super) fn entropy(logits: &[f64], masses: &[f64]) -> Term {
     let slopes: Vec<f64> = masses.iter().map(|mass| -mass).collect();
     let loss = slopes.iter().zip(&ln_p).map(|(&slope, &ln_p)| weighed(slope, ln_p)).sum();
     Term::new(loss, ln_softmax_pullback(&ln_p, &slopes))
+        .of_gradient_magnitudes([ln_softmax_pullback_magnitude(&ln_p, &slopes)])
 }
 
 /// −Σ α·m·(1 − p)^γ·ln p, as [`entropy`].
@@ -195,12 +201,23 @@ impl Share {
     }
 }
 
+/// The logarithm of Σ exp a over Σ exp b, with all its digits where a and b nearly agree; `ln_q` is the log-softmax of
+/// b.
+fn norm_ratio(a: &[f64], b: &[f64], ln_q: &[f64]) -> f64 {
+    let rises = || a.iter().zip(b).map(|(a, b)| if a == b { 0.0 } else { a - b });
+    if rises().all(|rise| rise.abs() < 0.5) {
+        ln_q.iter().zip(rises()).map(|(ln_q, rise)| ln_q.exp() * rise.exp_m1()).sum::<f64>().ln_1p()
+    } else {
+        ln_sum_exp(a) - ln_sum_exp(b)
+    }
+}
+
 /// The shares of every class in the teacher's softmax and in the student's.
 fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
     let rows = [item.row("teacher_logits"), item.row("logits")];
     let [teacher, student] = rows.map(|logits| seen(logits, values));
     let [ln_p, ln_q] = [&teacher, &student].map(|logits| ln_softmax(logits));
-    let shift = ln_sum_exp(&teacher) - ln_sum_exp(&student);
+    let shift = norm_ratio(&teacher, &student, &ln_q);
     let share = |c: usize| {
         let ln_ratio = if ln_p[c].is_finite() && ln_q[c].is_finite() {
             (rows[0][c] - rows[1][c]) / values.number("temperature") - shift

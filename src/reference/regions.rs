@@ -1,7 +1,9 @@
 //! What losses of regions share: probabilities, the sums of every score, and the way back from the scores to the
 //! predictions.
 
-use super::{Call, Evaluation, binary::sigmoid, is_poison, reciprocal, softmax::*, total, weighed};
+use super::{
+    Call, Doubts, Evaluation, binary::sigmoid, is_poison, largest_finite, reciprocal, softmax::*, total, weighed,
+};
 use crate::{
     Error, Options, Reduction,
     spec::{Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
@@ -10,9 +12,12 @@ use crate::{
 /// Loss and gradients of a call of a loss of regions.
 pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Options) -> Result<Evaluation, Error> {
     let regions = Regions::new(call)?;
-    let scores: Vec<Score> = regions.sums().iter().map(|sums| (reference.score)(sums, &call.values)).collect();
+    let (sums, sizes) = (regions.sums(|adds| adds), regions.sums(Sums::abs));
+    let scores: Vec<Score> = sums.iter().map(|sums| (reference.score)(sums, &call.values)).collect();
     let weights: Vec<f64> = (0..scores.len()).map(|score| regions.weight_of_score(score)).collect();
     let losses: Vec<f64> = scores.iter().zip(&weights).map(|(score, weight)| weight * score.loss).collect();
+    let magnitude = |((score, sizes), weight): ((&Score, &Sums), &f64)| weight.abs() * score.magnitude(sizes);
+    let magnitudes: Vec<f64> = scores.iter().zip(&sizes).zip(&weights).map(magnitude).collect();
     let scale = reciprocal(match options.reduction {
         Reduction::None | Reduction::Sum => 1.0,
         Reduction::Mean => scores.len() as f64,
@@ -30,13 +35,12 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let pixel_losses: Vec<f64> = pixel_terms.iter().map(|term| term.loss[0]).collect();
 
     // Both terms, each reduced, and their sum.
-    let reduced = |of: fn(f64) -> f64| {
-        let reduce = |scale: f64, losses: &[f64]| scale * total(losses.iter().map(|&x| of(x)));
-        let terms = [reduce(pixel_scale, &pixel_losses), reduce(scale, &losses)];
+    let reduced = |pixels: &[f64], scores: &[f64]| {
+        let terms = [pixel_scale * total(pixels.iter().copied()), scale * total(scores.iter().copied())];
         (terms, weighed(pixel_share, terms[0]) + weighed(score_share, terms[1]))
     };
-    let (each, sum) = reduced(|x| x);
-    let (_, magnitude) = reduced(f64::abs);
+    let (each, sum) = reduced(&pixel_losses, &losses);
+    let (_, magnitude) = reduced(&pixel_losses.iter().map(|x| x.abs()).collect::<Vec<_>>(), &magnitudes);
 
     // The slopes of the sum of the scores' losses; what multiplies that and the sum of the pixels' losses comes last.
     let slope = |score: usize| weights[score] * call.upstream.at(score);
@@ -44,7 +48,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let score_factor = score_share * scale * options.gradient_scale();
     let pixel_factor = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
     let mut gradients = call.no_gradients(options);
-    for (_, gradient) in &mut gradients {
+    let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
+    for ((_, gradient), magnitudes) in gradients.iter_mut().zip(&mut gradient_magnitudes) {
         for (index, (pixel, elements)) in regions.pixels().enumerate() {
             let mut part = regions.pulled_back(pixel, elements, &slopes);
             part.iter_mut().for_each(|g| *g *= score_factor);
@@ -52,10 +57,12 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
                 part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_factor() * g);
             }
             call.put(&part, pixel, gradient);
+            call.put(&vec![largest_finite(part.iter().copied()); part.len()], pixel, magnitudes);
         }
     }
     Ok(Evaluation {
         items: scores.len() as u64,
+        loss_magnitudes: magnitudes,
         loss: if options.reduction == Reduction::None { losses } else { vec![sum] },
         terms: if terms.is_some() { each.to_vec() } else { Vec::new() },
         shape: call.signature.loss_type(options.reduction).shape,
@@ -66,10 +73,9 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         correct: None,
         mining: None,
         hardest: None,
-        largest_magnitude: 0.0,
-        gradient_magnitudes: Vec::new(),
+        gradient_magnitudes,
         condition: 0.0,
-        clearance: f64::INFINITY,
+        doubts: Doubts::default(),
     })
 }
 
@@ -151,13 +157,13 @@ impl<'a> Regions<'a> {
         if self.scope.is_per_class() { weights[score % weights.len()] } else { 1.0 }
     }
 
-    /// The sums of every score.
-    fn sums(&self) -> Vec<Sums> {
+    /// The sums of every score, of this of what each element adds.
+    fn sums(&self, of: fn(Sums) -> Sums) -> Vec<Sums> {
         let classes = self.class_weight.len();
         let mut by_class = vec![Sums::default(); self.segments() * classes];
         for (pixel, elements) in self.pixels() {
             let of_segment = &mut by_class[self.segment_of(pixel) * classes..];
-            of_segment.iter_mut().zip(elements).for_each(|(sums, element)| *sums += element.adds(self.squared));
+            of_segment.iter_mut().zip(elements).for_each(|(sums, element)| *sums += of(element.adds(self.squared)));
         }
         let scored = by_class.chunks(classes).map(|sums| &sums[self.first..]);
         if self.scope.is_per_class() {
@@ -241,6 +247,26 @@ impl Element {
     /// p − t.
     fn excess(self) -> f64 {
         if self.t > 0.5 { (1.0 - self.t) - self.q } else { self.p - self.t }
+    }
+}
+
+impl Sums {
+    fn abs(self) -> Self {
+        Sums {
+            true_positives: self.true_positives.abs(),
+            false_positives: self.false_positives.abs(),
+            false_negatives: self.false_negatives.abs(),
+        }
+    }
+}
+
+impl Score {
+    /// What rounding errors of the loss are relative to: with squares, sums have terms of both signs, and so has what
+    /// the loss makes of the sums.
+    fn magnitude(&self, sizes: &Sums) -> f64 {
+        let Sums { false_positives, false_negatives, .. } = self.slopes.abs();
+        let missed = weighed(false_positives, sizes.false_positives) + weighed(false_negatives, sizes.false_negatives);
+        self.loss.abs().max(missed)
     }
 }
 

@@ -69,14 +69,20 @@ pub fn asymmetric_mse(item: &Item<'_>, values: &Values) -> Term {
 /// [`PoissonNll`](crate::losses::PoissonNll).
 pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
     let (p, t) = (item["prediction"], item["target"]);
+    // The loss and the gradient are differences of these.
     let (loss, gradient) = if values.flag("log_input") {
-        (p.exp() - t * p, p.exp() - t)
+        ([p.exp(), t * p], [p.exp(), t])
     } else {
         let eps = values.number("eps");
-        (p - t * (p + eps).ln(), 1.0 - t / (p + eps))
+        // What is left of p − t is exact.
+        ([p, t * (p + eps).ln()], [(p - t + eps) / (p + eps), 0.0])
     };
-    let stirling = if values.flag("full") && t > 1.0 { t * t.ln() - t + 0.5 * (2.0 * PI * t).ln() } else { 0.0 };
-    Term::new(loss + stirling, [gradient])
+    let stirling = if values.flag("full") && t > 1.0 { [t * t.ln(), t, 0.5 * (2.0 * PI * t).ln()] } else { [0.0; 3] };
+    let constant = stirling[0] - stirling[1] + stirling[2];
+    let magnitude: f64 = loss.iter().chain(&stirling).map(|x| x.abs()).sum();
+    Term::new(loss[0] - loss[1] + constant, [gradient[0] - gradient[1]])
+        .of_magnitude(magnitude)
+        .of_gradient_magnitudes([gradient[0].abs() + gradient[1].abs()])
 }
 
 /// [`GaussianNll`](crate::losses::GaussianNll).
@@ -84,7 +90,8 @@ pub fn gaussian_nll(item: &Item<'_>, values: &Values) -> Term {
     let (e, v) = (error(item), item["variance"].max(values.number("eps")));
     let constant = if values.flag("full") { 0.5 * (2.0 * PI).ln() } else { 0.0 };
     let term = Term::new(0.5 * (v.ln() + e * e / v) + constant, [e / v, 0.5 * (1.0 - e * e / v) / v]);
-    term.of_gradient_magnitudes([(e / v).abs(), 0.5 * (1.0 + e * e / v) / v])
+    term.of_magnitude(0.5 * (v.ln().abs() + e * e / v) + constant)
+        .of_gradient_magnitudes([(e / v).abs(), 0.5 * (1.0 + e * e / v) / v])
 }
 
 fn error(item: &Item<'_>) -> f64 {

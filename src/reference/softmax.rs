@@ -21,6 +21,13 @@ pub fn ln_softmax_pullback(ln_p: &[f64], upstream: &[f64]) -> Vec<f64> {
     ln_p.iter().zip(upstream).map(|(ln_p, g)| -ln_p.exp_m1() * g - ln_p.exp() * (total - g)).collect()
 }
 
+/// The largest magnitude of the terms that [`ln_softmax_pullback`] is a sum of.
+pub(super) fn ln_softmax_pullback_magnitude(ln_p: &[f64], upstream: &[f64]) -> f64 {
+    let total: f64 = upstream.iter().map(|g| g.abs()).sum();
+    let terms = ln_p.iter().zip(upstream).map(|(ln_p, g)| -ln_p.exp_m1() * g.abs() + ln_p.exp() * (total - g.abs()));
+    terms.fold(0.0, f64::max)
+}
+
 /// What a gradient with respect to the probabilities is with respect to the logits: p·(g − Σ p·g).
 pub fn softmax_pullback(p: &[f64], upstream: &[f64]) -> Vec<f64> {
     // The same amount added to every upstream value changes nothing. Without that of the likeliest class, the mean has

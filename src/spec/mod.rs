@@ -15,7 +15,7 @@ pub use driver::*;
 pub use input::*;
 pub use param::*;
 pub(crate) use reference::Column;
-pub use reference::{Anchor, AnchorTerm, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use reference::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
 pub use shader_file::ShaderFile;
 pub(crate) use shader_file::shader_file;
 pub use values::Values;
@@ -24,7 +24,7 @@ pub use word::*;
 use crate::Error;
 
 /// The entry of a loss in the catalogue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LossSpec {
     /// The loss's name: the same word in the WGSL file, the reference, the tests and the command line.
     pub name: &'static str,

@@ -213,7 +213,31 @@ pub struct AnchorTerm {
     pub magnitude: f64,
     /// The largest magnitude of what is exponentiated.
     pub condition: f64,
-    /// How far the values are from others with which another row or triplet would be chosen; see
-    /// [`Evaluation::clearance`](crate::reference::Evaluation::clearance).
-    pub clearance: f64,
+    /// What rounding may change, where it decides a choice.
+    pub doubt: Doubt,
+}
+
+/// How much of an anchor's term rounding may change, because rows or triplets are chosen by values so near each other
+/// that either is right. Nothing where every choice is clear.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Doubt {
+    /// By how much the loss may change.
+    pub loss: f64,
+    /// By how much the slope of each value may change; empty where none does.
+    pub slopes: Vec<f64>,
+    /// By how much the count of items may change.
+    pub items: u64,
+    /// By how much the count of triplets may change.
+    pub triplets: u64,
+    /// By how much the count of active triplets may change.
+    pub active: u64,
+    /// Which rows, besides those chosen, may be the hardest positive and the hardest negative.
+    pub hardest: [Vec<usize>; 2],
+}
+
+impl Doubt {
+    /// Whether every choice is clear.
+    pub fn is_none(&self) -> bool {
+        *self == Doubt::default()
+    }
 }

@@ -71,7 +71,7 @@ fn a_gradient_of_another_length_or_name_is_an_error() {
     let expected = reference::evaluate(&Mse, &inputs, &Reduction::Sum.into()).unwrap();
     let loss = HostTensor::rounded(&[1.0], DType::F32, []).unwrap();
     let comparison = parity::compare(&expected, &evaluation(loss, 2, Named::new()));
-    assert_eq!(comparison.failures, ["no gradient of `prediction`", "2 items counted, expected 1"]);
+    assert_eq!(comparison.failures, ["there is no gradient of `prediction`", "2 items counted, expected 1"]);
 }
 
 fn indices(values: &[i32]) -> HostTensor<'static> {

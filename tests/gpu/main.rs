@@ -20,6 +20,8 @@ mod halves;
 mod large;
 mod mask;
 mod messages;
+mod mutants;
+mod optimum;
 mod own_loss;
 mod parity;
 mod record;

@@ -13,7 +13,8 @@ fn box_outcome(prediction: vec4<f32>, t: vec4<f32>) -> Outcome {
     let target_across = select(pair.target_size, pair.target_outer, pair.overlap).yxyx;
     let outer = pair.of_inner * pair.outer.xyxy + pair.of_hull * pair.target_outer.xyxy;
     let turn = pair.of_inner * across - pair.of_hull * target_across;
-    let slope = pair.hull.yxyx * (across * outer + pair.target_size.xyxy * turn)
-        + params.eps * (pair.of_inner * across - pair.of_hull * pair.target_outer.yxyx);
-    return Outcome(iou.loss + ratio, iou.inward + inverse * (inverse * slope));
+    // Areas are divided by the hull's before they are multiplied with a length.
+    let shares = inverse * (across * outer + pair.target_size.xyxy * turn);
+    let of_eps = inverse * (params.eps * (pair.of_inner * across - pair.of_hull * pair.target_outer.yxyx));
+    return Outcome(iou.loss + ratio, iou.inward + (inverse * pair.hull.yxyx) * shares + inverse * of_eps);
 }

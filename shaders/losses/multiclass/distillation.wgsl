@@ -111,9 +111,12 @@ fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec4<f32> {
 }
 
 fn row_outcome(row: Row) -> Outcome {
-    let factor = params.temperature * params.temperature
-        * select(1.0, 0.5, COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON);
-    return Outcome(factor * (row.middle.x + row.middle.w), vec3<f32>());
+    let is_mean = COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON;
+    let factor = params.temperature * params.temperature * select(1.0, 0.5, is_mean);
+    // What the norms left in every d has added its square.
+    let rounding = select(0.5, 0.25, is_mean) * row.middle.z * row.middle.z;
+    let divergence = row.middle.x + row.middle.w;
+    return Outcome(factor * select(divergence, divergence - rounding, divergence > rounding), vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {

@@ -3,11 +3,15 @@ const TWO_PI: f32 = 6.28318531;
 fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
     var result: vec2<f32>;
     if (COMPILED_LOG_INPUT != 0u) {
-        let rate = expf(p);
-        result = vec2<f32>(rate - t * p, rate - t);
+        let reduced = reduce_exponential(clamp(p, -110.0, 90.0));
+        let power = scale_by_power_of_two(1.0, reduced.exponent);
+        let rate = scale_by_power_of_two(1.0 + reduced.expm1, reduced.exponent);
+        // What is near the count is subtracted before the rate is rounded.
+        let gradient = select(rate - t, (power - t) + power * reduced.expm1, is_finite(power));
+        result = vec2<f32>(rate - t * p, gradient);
     } else {
         let rate = p + params.eps;
-        result = vec2<f32>(p - t * logf(rate), 1.0 - t / rate);
+        result = vec2<f32>(p - t * logf(rate), ((p - t) + params.eps) / rate);
     }
     if (COMPILED_FULL != 0u && t > 1.0) {
         // Stirling's approximation of ln t!.

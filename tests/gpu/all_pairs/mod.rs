@@ -3,6 +3,7 @@
 mod counts;
 mod edges;
 mod mined;
+mod near_ties;
 mod nonfinite;
 mod panels;
 mod runs;

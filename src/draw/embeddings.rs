@@ -1,73 +1,10 @@
-//! Values of the kind that a loss's inputs ask for.
+//! Rows of embeddings: of pairs, and of whole batches with their labels.
 
+use super::{Regime, draw};
 use crate::{
     losses::Distance,
     spec::{Domain, Values},
 };
-
-/// How large the values are. Errors are measured against the largest, so small ones need cases of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Regime {
-    Small,
-    Medium,
-    /// Up to ±1e4.
-    Large,
-    /// For rows: small differences at ±1e4.
-    Shifted,
-}
-
-impl Regime {
-    fn pick(self, [small, medium, large]: [f64; 3]) -> f64 {
-        match self {
-            Regime::Small | Regime::Shifted => small,
-            Regime::Medium => medium,
-            Regime::Large => large,
-        }
-    }
-}
-
-/// A value of the domain, sometimes at or next to the first input's, where kinks are.
-pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut fastrand::Rng) -> f64 {
-    let signed = |rng: &mut fastrand::Rng, scale: f64| (2.0 * rng.f64() - 1.0) * scale;
-    match domain {
-        Domain::Real => match (first, rng.u8(..8)) {
-            (Some(first), 0) => first,
-            (Some(first), 1) => first * (1.0 + signed(rng, 1e-2)),
-            (None, 0) if regime != Regime::Shifted => 0.0,
-            _ if regime == Regime::Shifted => 1e4 + signed(rng, 3.0),
-            _ => signed(rng, regime.pick([3.0, 100.0, 1e4])),
-        },
-        Domain::LogRate => signed(rng, regime.pick([2.0, 20.0, 80.0])),
-        Domain::Positive => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
-        Domain::Count => (rng.f64() * regime.pick([4.0, 100.0, 1e4])).floor(),
-        Domain::Probability => match (rng.u8(..4), regime) {
-            // Certain values: for a prediction their gradient dwarfs all others, hence the regime of their own.
-            (0, Regime::Large) => 0.0,
-            (1, Regime::Large) => 1.0,
-            _ => rng.f64(),
-        },
-        Domain::LogProbability => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
-        Domain::Sign => f64::from(2 * i8::from(rng.bool()) - 1),
-        Domain::Weight | Domain::ClassWeight => {
-            if rng.u8(..8) == 0 {
-                0.0
-            } else {
-                2.0 * rng.f64()
-            }
-        }
-        Domain::Similar => f64::from(u8::from(rng.bool())),
-        Domain::Mask => {
-            if rng.u8(..4) == 0 {
-                0.0
-            } else {
-                1.0
-            }
-        }
-        Domain::Class | Domain::Label | Domain::Activated | Domain::TargetBox | Domain::Where(..) => {
-            unreachable!("labels and boxes are drawn apart, and domains are resolved")
-        }
-    }
-}
 
 /// The elements of embeddings, `length` in all, in rows of so many: of the first input, or of others with rows that are
 /// equal to the first input's, nearly so, nearly parallel, or opposite to them. Some rows are 0.
@@ -98,55 +35,6 @@ pub(crate) fn draw_pairs(
         drawn.extend(anywhere.iter().enumerate().map(|(dimension, x)| origin(dimension) + part * x));
     }
     drawn
-}
-
-/// The corners of so many boxes: of predictions, some of them inverted, or of targets for the predictions given.
-pub(crate) fn draw_boxes(regime: Regime, boxes: usize, predictions: &[f64], rng: &mut fastrand::Rng) -> Vec<f64> {
-    let scale = regime.pick([1.0, 100.0, 1e4]);
-    let mut corners = Vec::with_capacity(4 * boxes);
-    for index in 0..boxes {
-        let equal = rng.u8(..8) == 0;
-        let axes = [0, 1].map(|axis| match predictions.get(4 * index..4 * index + 4) {
-            Some(prediction) if equal => sorted([prediction[axis], prediction[axis + 2]]),
-            Some(prediction) => sorted(related(sorted([prediction[axis], prediction[axis + 2]]), scale, rng)),
-            None => {
-                let [low, high] = anywhere(scale, rng);
-                if rng.u8(..8) == 0 { [high, low] } else { [low, high] }
-            }
-        });
-        corners.extend([axes[0][0], axes[1][0], axes[0][1], axes[1][1]]);
-    }
-    corners
-}
-
-/// The ends of a box on one axis.
-fn anywhere(scale: f64, rng: &mut fastrand::Rng) -> [f64; 2] {
-    let low = (2.0 * rng.f64() - 1.0) * scale;
-    [low, low + (0.02 + 0.98 * rng.f64()) * scale]
-}
-
-/// Ends in a relation to others: with some in common, next to them, within, around, shifted, touching or apart.
-fn related([low, high]: [f64; 2], scale: f64, rng: &mut fastrand::Rng) -> [f64; 2] {
-    let size = high - low;
-    let side = if rng.bool() { 1.0 } else { -1.0 };
-    let mut part = |most: f64| most * size * rng.f64();
-    let (a, b) = (part(0.45), part(0.45));
-    match rng.u8(..9) {
-        0 => [low, high],
-        1 => [low, high + side * a],
-        2 => [low + side * a, high],
-        3 => [low + 1e-3 * a, high + side * 1e-3 * b],
-        4 => [low + a, high - b],
-        5 => [low - a, high + b],
-        6 => [low + side * a, high + side * b],
-        7 if side > 0.0 => [high, high + a],
-        7 => [high + a, high + size + b],
-        _ => anywhere(scale, rng),
-    }
-}
-
-fn sorted([a, b]: [f64; 2]) -> [f64; 2] {
-    [a.min(b), a.max(b)]
 }
 
 /// So many embeddings for a loss of a whole batch with these parameters, related to the first input's if there are any.

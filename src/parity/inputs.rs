@@ -1,0 +1,152 @@
+//! The inputs that a case draws, and what they should give.
+
+use super::{cases::Case, masked::poisoned, run::GARBAGE, situations::Drawing};
+use crate::{
+    DType, Error, Gradients, HostTensor, Named, Signature,
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    reference,
+    spec::{Domain, Input, Kind, LossSpec, Shape, Value, Values},
+};
+
+/// What a case is run with, and what it should give.
+pub(super) struct Drawn {
+    pub inputs: Named<HostTensor<'static>>,
+    pub expected: reference::Evaluation,
+}
+
+/// How often inputs are drawn before a case is taken in which rounding decides what the loss chooses: what either
+/// choice gives is right then, and less is checked.
+const DRAWS: u64 = 20;
+
+impl Case {
+    /// Inputs of this case with the reference's evaluation of them.
+    pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Drawn, Error> {
+        let mut draws = 0;
+        loop {
+            let inputs = self.inputs(spec, seed + (draws << 32))?;
+            let expected = self.expected(spec, &inputs)?;
+            draws += 1;
+            if draws == DRAWS || expected.doubts.is_none() && !has_rounding_alone(&expected) {
+                return Ok(Drawn { inputs, expected });
+            }
+        }
+    }
+
+    /// Inputs drawn from their domains, and rounded to storage.
+    fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
+        let values = self.values(spec)?;
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let signature = Signature::of_shape(&values, &self.layout.shape)?;
+        let mut drawing = Drawing::new(self.situation, &values, &signature, self.choice.dtype, &mut rng);
+        let mut inputs = Named::<HostTensor<'static>>::new();
+        for (number, input) in spec.all_inputs().enumerate() {
+            let given = match input.name {
+                "weight" => self.choice.weighted,
+                "mask" => self.choice.masked,
+                "upstream" => self.choice.results.has_upstream(),
+                _ => !input.optional || self.choice.optional,
+            };
+            if !given {
+                continue;
+            }
+            let input = input.as_indices.filter(|_| self.choice.indices).unwrap_or(input);
+            let shape = match input.shape {
+                Shape::OneOrItems if self.shares_upstream => vec![1],
+                Shape::Items | Shape::OneOrItems => self.layout.shape_of(number, signature.shape_of(input)),
+                _ => signature.shape_of(input),
+            };
+            let host = if input.kind == Kind::Index {
+                let mut labels = labels(input, &values, &signature, &shape, &mut rng);
+                drawing.adapt_labels(input, &mut labels, &mut rng);
+                of_values(&labels.into_iter().map(f64::from).collect::<Vec<_>>(), DType::I32, &shape)?
+            } else {
+                // What is optional knows nothing of the predictions.
+                let first = if input.optional { Vec::new() } else { drawing.first() };
+                let mut drawn = self.floats(input, &values, &shape, &first, &mut rng);
+                drawing.adapt(input, &mut drawn, &mut rng);
+                let takes_indices = matches!(input.kind, Kind::Label | Kind::Mask);
+                let dtype = if takes_indices && self.choice.indices { DType::I32 } else { self.choice.dtype };
+                of_values(&drawn, dtype, &shape)?
+            };
+            drawing.is_drawn(&host);
+            inputs = inputs.with(input.name, host);
+        }
+        Ok(match inputs.get("mask").map(HostTensor::to_f64) {
+            // A value that serves several items may be that of one that is kept.
+            Some(mask) if self.layout.broadcast.is_empty() => poisoned(&inputs, spec, &signature, &mask)?,
+            _ => inputs,
+        })
+    }
+
+    /// Values of an input, some of them related to the first input's.
+    fn floats(
+        &self,
+        input: &Input,
+        values: &Values,
+        shape: &[usize],
+        first: &[f64],
+        rng: &mut fastrand::Rng,
+    ) -> Vec<f64> {
+        let length: usize = shape.iter().product();
+        let domain = input.domain.resolve(values);
+        let regime = match self.regime {
+            _ if self.situation.is_some() => Regime::Small,
+            // Only logits are shifted: what comes after them knows nothing of it.
+            Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
+            regime => regime,
+        };
+        match input.shape {
+            Shape::Boxes => draw_boxes(regime, length / 4, first, rng),
+            Shape::Embeddings if values.spec().all_pairs().is_some() => {
+                draw_batch(regime, values, [shape[0], shape[1]], first, rng)
+            }
+            Shape::Embeddings => draw_pairs(domain, regime, (length, shape[1]), first, rng),
+            // The logarithm of what similarities are multiplied with.
+            Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
+            _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),
+        }
+    }
+
+    fn expected(
+        &self,
+        spec: &'static LossSpec,
+        inputs: &Named<HostTensor<'_>>,
+    ) -> Result<reference::Evaluation, Error> {
+        let mut expected = reference::evaluate(&self.loss(spec)?, inputs, &self.options())?;
+        if let Gradients::Add { .. } = self.choice.gradients {
+            expected.gradients.iter_mut().for_each(|(_, gradient)| gradient.iter_mut().for_each(|x| *x += GARBAGE));
+            expected.gradient_magnitudes.iter_mut().flatten().for_each(|x| *x += GARBAGE);
+        }
+        Ok(expected)
+    }
+}
+
+/// Classes, some of them the ignored one, or the labels of a batch.
+fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize], rng: &mut fastrand::Rng) -> Vec<i32> {
+    let length: usize = shape.iter().product();
+    if input.domain == Domain::Label {
+        let labels = rng.usize(2 + length / 16..=2 + length / 4);
+        return draw_labels(length, labels, rng);
+    }
+    let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
+    let class = |rng: &mut fastrand::Rng| match ignored {
+        Some(Value::Integer(index)) if rng.u8(..8) == 0 => index,
+        _ => rng.i32(0..signature.row as i32),
+    };
+    (0..length).map(|_| class(rng)).collect()
+}
+
+/// A tensor of values, rounded to floats or whole already.
+pub(super) fn of_values(values: &[f64], dtype: DType, shape: &[usize]) -> Result<HostTensor<'static>, Error> {
+    if dtype.is_float() {
+        return HostTensor::rounded(values, dtype, shape);
+    }
+    let whole: Vec<i32> = values.iter().map(|&value| value as i32).collect();
+    HostTensor::from_bytes(dtype, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&whole))
+}
+
+/// Whether a mean distance is but the rounding of the reference, as 1 − cos is of rows that are alike.
+fn has_rounding_alone(expected: &reference::Evaluation) -> bool {
+    let distances = expected.mining.map(|mining| [mining.positive_distance, mining.negative_distance]);
+    distances.into_iter().flatten().any(|distance| distance != 0.0 && distance.abs() < 1e-12)
+}
