@@ -205,7 +205,9 @@ fn unless_refused<T>(
     match measured {
         Ok(measured) => Ok(Some(measured)),
         Err(Error::Shape { .. }) if !skips_shapes => measured.map(Some),
-        Err(error @ (Error::Shape { .. } | Error::Limit { .. } | Error::OutOfMemory { .. })) => {
+        Err(
+            error @ (Error::Shape { .. } | Error::Elements { .. } | Error::Limit { .. } | Error::OutOfMemory { .. }),
+        ) => {
             report.skipped.push(Skipped {
                 loss: case.loss.spec().name.to_string(),
                 shape: case.shape.clone(),
