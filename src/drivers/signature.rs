@@ -94,9 +94,10 @@ pub struct Signature {
     pub(crate) row: u64,
     /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
     pub(crate) class_stride: u64,
-    /// The length of the first input's last axis.
+    /// The length of the last axis of the first input, or of what inputs are broadcast to.
     pub(crate) last_axis: u64,
-    /// The length of the first input's first axis, which `batch_mean` divides by.
+    /// The length of the first axis of the first input, or of what inputs are broadcast to; 1 for one item alone. It is
+    /// what `batch_mean` divides by.
     pub(crate) batch: u64,
 }
 

@@ -24,12 +24,16 @@ impl SharedGradient {
     pub fn add(&mut self, x: f64, magnitude: f64, item: usize, signature: &Signature, gradient: &mut [f64]) {
         let place = place(item, &self.axes, &signature.item_shape);
         gradient[place] += x;
-        self.magnitudes[place] += if x.is_finite() { x.abs().max(magnitude) } else { 0.0 };
+        let size = x.abs().max(magnitude);
+        self.magnitudes[place] += if size.is_finite() { size } else { 0.0 };
     }
+}
 
-    /// What rounding errors of the sums are relative to, at its largest.
-    pub fn magnitude(&self) -> f64 {
-        self.magnitudes.iter().copied().fold(0.0, f64::max)
+/// Makes of the magnitudes of all gradients what rounding errors of such sums are relative to, at its largest.
+pub(super) fn include_magnitudes(shared: &[Option<SharedGradient>], magnitudes: &mut [f64]) {
+    for (largest, shared) in magnitudes.iter_mut().zip(shared) {
+        let sums = shared.iter().flat_map(|shared| &shared.magnitudes);
+        *largest = sums.copied().fold(*largest, f64::max);
     }
 }
 

@@ -45,8 +45,6 @@ pub use softmax::*;
 
 use std::ops::Range;
 
-use broadcast::SharedGradient;
-
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
     spec::{Column, Domain, Input, Kind, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
@@ -146,21 +144,16 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
         let parts = term.gradients.chunks(call.signature.row as usize);
         let magnitudes = term.gradient_magnitudes.iter().copied().chain(std::iter::repeat(0.0));
-        for (((_, gradient), shared), (part, magnitude)) in
-            gradients.iter_mut().zip(&mut shared).zip(parts.zip(magnitudes))
-        {
-            match shared {
-                None => call.put(part, item, gradient),
-                Some(shared) => shared.add(part[0], magnitude, item, &call.signature, gradient),
-            }
-        }
+        let parts = gradients.iter_mut().zip(&mut shared).zip(parts.zip(magnitudes));
+        parts.for_each(|(((_, gradient), shared), (part, magnitude))| match shared {
+            None => call.put(part, item, gradient),
+            Some(shared) => shared.add(part[0], magnitude, item, &call.signature, gradient),
+        });
         for (largest, magnitude) in gradient_magnitudes.iter_mut().zip(term.gradient_magnitudes) {
             *largest = largest.max(if magnitude.is_finite() { magnitude } else { 0.0 });
         }
     }
-    for (largest, shared) in gradient_magnitudes.iter_mut().zip(&shared) {
-        *largest = largest.max(shared.as_ref().map_or(0.0, SharedGradient::magnitude));
-    }
+    broadcast::include_magnitudes(&shared, &mut gradient_magnitudes);
 
     let Statistics { log_sum_exp, argmax, .. } = options.statistics;
     Ok(Evaluation {
