@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn shapes_have_the_common_shape_that_array_libraries_give_them() {
-        let cases: [(&[usize], &[usize], Option<&[usize]>); 10] = [
+        type Shape = &'static [usize];
+        let cases: [(Shape, Shape, Option<Shape>); 10] = [
             (&[3, 5], &[3, 5], Some(&[3, 5])),
             (&[3, 5], &[5], Some(&[3, 5])),
             (&[5], &[3, 1], Some(&[3, 5])),

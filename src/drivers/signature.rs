@@ -94,9 +94,10 @@ pub struct Signature {
     pub(crate) row: u64,
     /// From one class to the next in a dense tensor of rows: the product of the axes after the classes.
     pub(crate) class_stride: u64,
-    /// The length of the first input's last axis.
+    /// The length of the last axis of the first input, or of what inputs are broadcast to.
     pub(crate) last_axis: u64,
-    /// The length of the first input's first axis, which `batch_mean` divides by.
+    /// The length of the first axis of the first input, or of what inputs are broadcast to; 1 for one item alone. It is
+    /// what `batch_mean` divides by.
     pub(crate) batch: u64,
 }
 
@@ -119,7 +120,7 @@ impl Signature {
         let first = &spec.inputs[0];
         let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
-        let shape = if room(&spec.driver).broadcasts() { common_shape(spec, given)? } else { shape };
+        let shape = if room(&spec.driver).broadcasts() { common_shape(spec, given, shape)? } else { shape };
         let mut signature = Signature::of_shape(values, &shape)?;
         for input in spec.all_inputs() {
             match given.get(input.name) {
@@ -358,8 +359,8 @@ fn aligned(input: &Input, shape: &[usize], first: &[usize]) -> Option<Vec<usize>
     (*shape == first[..first.len() - 1]).then(|| [shape, &[1]].concat())
 }
 
-/// The common shape of a loss's own inputs, to which each is broadcast.
-fn common_shape(spec: &LossSpec, given: &Named<TensorType>) -> Result<Vec<usize>, Error> {
+/// The common shape of a loss's own inputs, to which each is broadcast; the first has this one.
+fn common_shape(spec: &LossSpec, given: &Named<TensorType>, first: Vec<usize>) -> Result<Vec<usize>, Error> {
     let own = spec.inputs.iter().filter(|input| input.shape == Shape::Items && input.name != WEIGHT.name);
     let own: Vec<(&Input, &TensorType)> = own.filter_map(|input| Some((input, given.get(input.name)?))).collect();
     let refused = |(input, ty): &(&'static Input, &TensorType), expected| Error::Shape {
@@ -368,10 +369,9 @@ fn common_shape(spec: &LossSpec, given: &Named<TensorType>) -> Result<Vec<usize>
         expected,
         found: ty.shape.clone(),
     };
-    let first = &own[0].1.shape;
-    let mut shape = Vec::new();
+    let mut shape = first.clone();
     for input in &own {
-        let common = aligned(input.0, &input.1.shape, first).and_then(|own| broadcast::common(&shape, &own));
+        let common = aligned(input.0, &input.1.shape, &first).and_then(|own| broadcast::common(&shape, &own));
         shape = common.ok_or_else(|| refused(input, or_broadcast(&shape)))?;
     }
     // [N, 1] and [N] would be [N, N], which is hardly ever meant; [N, 1] and [1, N] say so.
