@@ -104,6 +104,7 @@ impl<'a> Items<'a> {
             first_partial: chunk.first_partial,
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
             measured: self.divisor.is_measured(),
+            divisor: self.divisor.known() as f32,
             upstream_stride: self.call.upstream_stride(),
         }
     }

@@ -146,7 +146,7 @@ impl Triplet {
 
     /// The sum of the magnitudes of what the hinge is of.
     fn size(&self) -> f64 {
-        self.sizes + self.margin
+        self.sizes + self.margin.abs()
     }
 
     /// Adds to a term what is to know of the triplet's hinge.

@@ -5,6 +5,7 @@ use std::{
     f64::consts::{LN_2, PI},
 };
 
+use super::weighed;
 use crate::spec::{Item, Term, Values};
 
 /// [`Mse`](crate::losses::Mse).
@@ -50,7 +51,7 @@ pub fn log_cosh(item: &Item<'_>, _: &Values) -> Term {
 /// [`Quantile`](crate::losses::Quantile).
 pub fn quantile(item: &Item<'_>, values: &Values) -> Term {
     let (p, t, q) = (item["prediction"], item["target"], values.number("quantile"));
-    let loss = (q * (t - p)).max((q - 1.0) * (t - p));
+    let loss = weighed(q, t - p).max(weighed(q - 1.0, t - p));
     let gradient = match p.partial_cmp(&t) {
         Some(Ordering::Less) => -q,
         Some(Ordering::Greater) => 1.0 - q,
@@ -70,11 +71,13 @@ pub fn asymmetric_mse(item: &Item<'_>, values: &Values) -> Term {
 pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
     let (p, t) = (item["prediction"], item["target"]);
     let (loss, gradient) = if values.flag("log_input") {
-        (p.exp() - t * p, p.exp() - t)
+        (p.exp() - weighed(t, p), p.exp() - t)
     } else {
         let eps = values.number("eps");
         (p - t * (p + eps).ln(), 1.0 - t / (p + eps))
     };
+    // The rate outgrows its logarithm.
+    let loss = if p == f64::INFINITY { p } else { loss };
     let stirling = if values.flag("full") && t > 1.0 { t * t.ln() - t + 0.5 * (2.0 * PI * t).ln() } else { 0.0 };
     Term::new(loss + stirling, [gradient])
 }

@@ -13,6 +13,7 @@ mod bench;
 mod compare;
 mod conventions;
 mod dynamic;
+mod ends;
 mod errors;
 mod golden;
 mod halves;

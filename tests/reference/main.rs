@@ -228,8 +228,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     }
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
-        Domain::LogRate => on_grid(-64, 63),
-        Domain::Positive | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
+        Domain::LogRate | Domain::LogScale => on_grid(-64, 63),
+        Domain::NonNegative | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),

@@ -26,6 +26,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first = workgroup.x * call.span;
     let end = min(first + call.span, call.length);
     let scale = gradient_scale();
+    let share = loss_share();
 
     var loss = 0.0;
     var invalid = 0u;
@@ -41,7 +42,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             first_invalid = min(first_invalid, select(NOWHERE, index, offends));
             let outcome = finished(box_outcome(prediction, t), is_spoilt(prediction) || is_spoilt(t), offends);
             let weight = load_weight(index);
-            let item_loss = weight * outcome.loss;
+            let item_loss = (share * weight) * outcome.loss;
             store_loss(index, item_loss);
             store_gradient(index, scale * weight * load_upstream(index) * (INWARD * outcome.inward));
             block_loss += item_loss;

@@ -4,11 +4,13 @@ fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
     var result: vec2<f32>;
     if (COMPILED_LOG_INPUT != 0u) {
         let rate = expf(p);
-        result = vec2<f32>(rate - t * p, rate - t);
+        result = vec2<f32>(rate - times(t, p), rate - t);
     } else {
         let rate = p + params.eps;
         result = vec2<f32>(p - t * logf(rate), 1.0 - t / rate);
     }
+    // The rate outgrows its logarithm.
+    result.x = select(result.x, p, bitcast<u32>(p) == 0x7f800000u);
     if (COMPILED_FULL != 0u && t > 1.0) {
         // Stirling's approximation of ln t!.
         result.x += t * logf(t) - t + 0.5 * logf(TWO_PI * t);

@@ -52,6 +52,7 @@ impl Builder<'_> {
                 length: rows as u32,
                 span: span as u32,
                 quads: self.quads(),
+                least_norm: self.comparison.least_norm,
                 first_radial: self.first_radial(),
             };
             self.step(Which::Project, self.tuning, words, [workgroups, 1, 1])?;

@@ -252,6 +252,7 @@ impl Builder<'_> {
                 first_row: (number as u64 * rows) as u32,
                 dimensions: self.call.signature.row as u32,
                 quads: self.quads(),
+                least_norm: self.comparison.least_norm,
             };
             self.step(Which::Prepare(tensor), self.tuning, words, [workgroups, 1, 1])?;
         }

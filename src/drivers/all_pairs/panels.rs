@@ -171,6 +171,7 @@ impl Builder<'_> {
             quads: self.quads(),
             stride: self.layout.stride as u32,
             plane: self.plane(),
+            least_norm: self.comparison.least_norm,
             first_radial: self.first_radial(),
         };
         self.step(Which::Gather { to_columns }, self.tuning, words, workgroups)
