@@ -121,8 +121,10 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
             if fitting.iter().any(|choice| choice.is_of_defaults(spec)) {
                 fitting.retain(|choice| choice.is_of_defaults(spec));
             }
+            let is_met = fitting.iter().any(|choice| fits(choice, &arrangement.middle, &[]));
+            let unmet = (!is_met).then_some(&arrangement.middle);
             let mut fitting = fitting.into_iter().cycle();
-            for layout in arrangement.others.iter().flat_map(|layout| vec![layout; times(dtype, 1, 2)]) {
+            for layout in arrangement.others.iter().chain(unmet).flat_map(|layout| vec![layout; times(dtype, 1, 2)]) {
                 // Of those that a shape does not fit, any other takes the place.
                 let mut choices = fitting.next().into_iter().chain(of_dtype.iter().copied());
                 choices

@@ -79,7 +79,9 @@ pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
     // The rate outgrows its logarithm.
     let loss = if p == f64::INFINITY { p } else { loss };
     let stirling = if values.flag("full") && t > 1.0 { t * t.ln() - t + 0.5 * (2.0 * PI * t).ln() } else { 0.0 };
-    Term::new(loss + stirling, [gradient])
+    // Which outgrows all that t is a factor of.
+    let is_boundless = values.flag("full") && t == f64::INFINITY;
+    Term::new(if is_boundless { t } else { loss + stirling }, [gradient])
 }
 
 /// [`GaussianNll`](crate::losses::GaussianNll).
