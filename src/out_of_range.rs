@@ -107,8 +107,9 @@ fn elements(
         Shape::Boxes | Shape::Embeddings => part(item * row, row, 1),
         Shape::Classes => part(0, row, 1),
         Shape::Items => part(item, 1, 1),
+        Shape::Scalar => part(0, 1, 1),
         // Values of these are never checked.
-        Shape::Scalar | Shape::LastAxis | Shape::OneOrItems => part(0, 0, 1),
+        Shape::LastAxis | Shape::OneOrItems => part(0, 0, 1),
     }
 }
 

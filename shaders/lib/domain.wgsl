@@ -1,7 +1,23 @@
-// Whether a value may be a target. A NaN may: it flows through to the loss instead.
+// Whether a value may be what an input says it is. A NaN may: it flows through to the loss instead.
+
+// How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.
+const SLACK: f32 = 1e-6;
 
 fn is_probability(value: f32) -> bool {
-    return is_nan(value) || (value >= 0.0 && value <= 1.0);
+    return is_nan(value) || (value >= -SLACK && value <= 1.0 + SLACK);
+}
+
+// What is beyond an end counts as that end.
+fn as_probability(value: f32) -> f32 {
+    return select(clamp(value, 0.0, 1.0), value, is_nan(value));
+}
+
+fn is_log_probability(value: f32) -> bool {
+    return is_nan(value) || value <= SLACK;
+}
+
+fn is_non_negative(value: f32) -> bool {
+    return is_nan(value) || value >= 0.0;
 }
 
 fn is_sign(value: f32) -> bool {

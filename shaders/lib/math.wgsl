@@ -24,6 +24,12 @@ fn nan_from(x: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(x) | 0x7fc00000u);
 }
 
+// Whether there is nothing to divide by: 0, or less than the smallest normal number, which adapters may take for 0 and
+// whose inverse is hardly a float. Told by bits, so that NaN is no nothing.
+fn is_negligible(divisor: f32) -> bool {
+    return (bitcast<u32>(divisor) & 0x7f800000u) == 0u;
+}
+
 fn sum(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
 }
@@ -125,20 +131,23 @@ fn logf(x: f32) -> f32 {
 
 // x^y for x ≥ 0 and y ≥ 0 whose result is not above 2^126. With x = m·2^k, exp(y·log x) would keep the rounding of a
 // product as large as k·y; its whole part is taken as an exponent instead, exactly: y's upper half times k is exact.
-fn powf(x: f32, y: f32) -> f32 {
+fn powf(x: f32, exponent: f32) -> f32 {
     if (x == 0.0) {
-        return select(0.0, 1.0, y == 0.0);
+        return select(0.0, 1.0, exponent == 0.0);
     }
     let tiny = bitcast<u32>(x) < 0x00800000u;
     let bits = bitcast<u32>(select(x, x * 8388608.0, tiny));
     let shift = bitcast<i32>(bits - 0x3f3504f3u) >> 23u;
     let fraction = bitcast<f32>(bits - (bitcast<u32>(shift) << 23u));
     let k = f32(shift) - select(0.0, 23.0, tiny);
+    // Of a number below ½·√2 or above √2, no power is a float beyond this one.
+    let y = select(min(exponent, 512.0), exponent, k == 0.0);
     let upper = bitcast<f32>(bitcast<u32>(y) & 0xfffff000u);
-    let product = max(k * upper, -1000.0);
+    let product = k * upper;
     let whole = round(product);
     let rest = (product - whole) + k * (y - upper);
-    return expf(y * log1p_reduced(fraction - 1.0, 0.0) + rest * LN2) * power_of_two(i32(clamp(whole, -127.0, 126.0)));
+    let power = reduce_exponential(clamp(y * log1p_reduced(fraction - 1.0, 0.0) + rest * LN2, -1000.0, 1000.0));
+    return scale_by_power_of_two(1.0 + power.expm1, clamp(power.exponent + i32(whole), -254, 254));
 }
 
 // log(1 + x) for x in [-1, 2^126], exact to the relative precision of x near 0; −∞ at −1.

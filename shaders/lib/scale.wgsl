@@ -3,5 +3,5 @@ fn gradient_scale() -> f32 {
     if (call.measured == 0u) {
         return call.scale;
     }
-    return select(call.scale / workspace.divisor, 0.0, workspace.divisor == 0.0);
+    return select(call.scale / workspace.divisor, 0.0, is_negligible(workspace.divisor));
 }

@@ -2,6 +2,7 @@
 
 // One workgroup's share of the sums.
 struct Partial {
+    // Times `mean_share` of the divisor.
     loss: f32,
     // Items that count.
     items: u32,
@@ -42,3 +43,10 @@ struct Workspace {
 }
 
 const NOWHERE: u32 = 0xffffffffu;
+
+// What losses are multiplied with before they are added up, if their sum is divided by this: a power of two, not above
+// the divisor's inverse, so that a sum overflows only where its mean does. 1 for a divisor of 1.
+fn mean_share(divisor: f32) -> f32 {
+    let exponent = i32(((bitcast<u32>(divisor) & 0x7fffffffu) + 0x7fffffu) >> 23u) - 127;
+    return bitcast<f32>((127 - clamp(exponent, 0, 126)) << 23u);
+}

@@ -50,8 +50,8 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
             _ if regime == Regime::Shifted => 1e4 + signed(rng, 3.0),
             _ => signed(rng, regime.pick([3.0, 100.0, 1e4])),
         },
-        Domain::LogRate => signed(rng, regime.pick([2.0, 20.0, 80.0])),
-        Domain::Positive => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
+        Domain::LogRate | Domain::LogScale => signed(rng, regime.pick([2.0, 20.0, 80.0])),
+        Domain::NonNegative => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
         Domain::Count => (rng.f64() * regime.pick([4.0, 100.0, 1e4])).floor(),
         Domain::Probability => match (rng.u8(..4), regime) {
             // Certain values: for a prediction their gradient dwarfs all others, hence the regime of their own.

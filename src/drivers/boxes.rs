@@ -81,6 +81,7 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.join([
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
+        shader_file!("lib/share.wgsl"),
         shader_file!("drivers/boxes/overlap.wgsl"),
         call.spec().shader,
         shader_file!("drivers/boxes/evaluate.wgsl"),

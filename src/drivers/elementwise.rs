@@ -152,6 +152,7 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.join([
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
+        shader_file!("lib/share.wgsl"),
         spec.shader,
         shader_file!("drivers/elementwise/evaluate.wgsl"),
     ]);
@@ -176,17 +177,23 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     are_kept(&mut glue, call, views);
     let loaded = list(&hooked, |input| format!("load_{}(quad)", input.name));
     glue.function("load_items(quad: u32) -> Items", &format!("Items({loaded})"));
-    let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| format!("items[{place}].{part}")));
+    let taken = |place: &usize, part: &char| {
+        let value = format!("items[{place}].{part}");
+        within_domain(hooked[*place].domain, &value).unwrap_or(value)
+    };
+    let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| taken(place, part)));
     let hooks = format!("transpose(mat4x{outcomes}<f32>({}))", list(&PARTS, hook));
     glue.function("hook(items: Items) -> Outcomes", &hooks);
 
     // No loop over the parts: those cost CPU adapters more than what is in them.
     let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
     let part = |part: usize| {
-        format!("finished_part(outcomes[{part}], inputs, offends, {})", if part == 0 { "weight" } else { "slope" })
+        format!("finished_part(outcomes[{part}], bits, offends, {})", if part == 0 { "weight" } else { "slope" })
     };
     let parts = list(&(0..outcomes).collect::<Vec<_>>(), |&place| part(place));
-    glue.function(&format!("finished(outcomes: Outcomes, {given}) -> Outcomes"), &format!("Outcomes({parts})"));
+    let bits = "let bits = max(inputs, unsigned_bits_of(outcomes[0]));";
+    let body = format!("{bits}\n    return Outcomes({parts});");
+    glue.procedure(&format!("finished(outcomes: Outcomes, {given}) -> Outcomes"), &body);
     let largest = |bits: String, place: &usize| format!("max({bits}, unsigned_bits_of(items[{place}]))");
     let bits = places.iter().fold("vec4<u32>()".to_string(), largest);
     glue.function("unsigned_bits(items: Items) -> vec4<u32>", &bits);
@@ -265,9 +272,24 @@ fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
     glue.procedure("put(index: u32, outcome: Outcome)", &put.join("\n    "));
 }
 
+/// An expression for a value that takes what rounding has brought beyond an end of its domain for that end.
+fn within_domain(domain: Domain, value: &str) -> Option<String> {
+    match domain {
+        Domain::Probability => Some(format!("as_probability({value})")),
+        Domain::Where(param, on, off) => {
+            let side = |domain: &Domain| within_domain(*domain, value).unwrap_or_else(|| value.to_string());
+            let (on, off) = (side(on), side(off));
+            (on != off).then(|| format!("select({off}, {on}, params.{param} != 0u)"))
+        }
+        _ => None,
+    }
+}
+
 /// An expression that is false where a value is outside a checked domain.
 pub(crate) fn domain_check(domain: Domain, value: &str) -> Option<String> {
     match domain {
+        Domain::NonNegative => Some(format!("is_non_negative({value})")),
+        Domain::LogProbability => Some(format!("is_log_probability({value})")),
         Domain::Probability => Some(format!("is_probability({value})")),
         Domain::Sign => Some(format!("is_sign({value})")),
         Domain::Similar => Some(format!("is_similar({value})")),

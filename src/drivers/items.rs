@@ -105,6 +105,7 @@ impl<'a> Items<'a> {
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
             measured: self.divisor.is_measured(),
             weighted: self.call.options.reduction == Reduction::WeightedMean,
+            divisor: self.divisor.known() as f32,
             upstream_stride: self.call.upstream_stride(),
         }
     }

@@ -109,6 +109,7 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
     kernel.join([
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
+        shader_file!("lib/share.wgsl"),
         shader_file!("drivers/pairs/distances.wgsl"),
         call.spec().shader,
         shader_file!("drivers/pairs/evaluate.wgsl"),

@@ -71,8 +71,8 @@ loss! {
     pub struct BceWithLogits {
         /// The weight of the positive class; 0 or above.
         pub pos_weight: f32 = 1.0 => Rule::NonNegative;
-        /// How far targets move to ½; 0 or above, below 1.
-        pub label_smoothing: f32 = 0.0 => Rule::HalfOpenUnit;
+        /// How far targets move to ½; from 0 to 1.
+        pub label_smoothing: f32 = 0.0 => Rule::Unit;
     }
 
     pub static BCE_WITH_LOGITS: LossSpec = {

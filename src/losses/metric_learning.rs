@@ -51,8 +51,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct TripletBatchHard {
-        /// By how much negatives are to be farther than positives; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// By how much negatives are to be farther than positives. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
         /// How distances are measured.
         pub distance: Distance = Distance::Euclidean, compiled;
         /// Whether softplus takes the place of the hinge with its margin. Default `false`.
@@ -97,8 +97,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct TripletSemiHard {
-        /// By how much negatives are to be farther than positives; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// By how much negatives are to be farther than positives. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
         /// How distances are measured.
         pub distance: Distance = Distance::Euclidean, compiled;
         /// What becomes of pairs without such a negative.
@@ -144,8 +144,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct TripletBatchAll {
-        /// By how much negatives are to be farther than positives; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// By how much negatives are to be farther than positives. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
         /// How distances are measured.
         pub distance: Distance = Distance::Euclidean, compiled;
         /// Which triplets are selected.
@@ -173,7 +173,7 @@ loss! {
     /// InfoNCE: which key belongs to a query?
     ///
     /// `−log softmax_j(q_i·k_j/τ)` at j = i, with the temperature τ. With `normalize` queries and keys are divided by
-    /// max(‖x‖, 1e-12) first, and the gradient is that through the division.
+    /// max(‖x‖, `norm_eps`) first, and the gradient is that through the division.
     ///
     /// Items are queries; all count. Inputs `query` ∂ `[N, D]`, `key` ∂ `[N, D]`, optional `weight` `[N]`. Source: van
     /// den Oord et al. 2018, arXiv 1807.03748.
@@ -192,6 +192,8 @@ loss! {
         pub temperature: f32 = 0.07 => Rule::Positive;
         /// Whether embeddings are brought to unit length first. Default `true`.
         pub normalize: bool = true, compiled;
+        /// What rows shorter than it are divided by in place of their length; above 0. Default 1e-12.
+        pub norm_eps: f32 = 1e-12 => Rule::Positive;
     }
 
     pub static INFO_NCE: LossSpec = {
@@ -227,12 +229,15 @@ loss! {
     ///     .with("query", image.view())
     ///     .with("key", image.view())
     ///     .with("logit_scale", &logit_scale);
-    /// let result = Clip.eval_with(&gpu, &inputs, Reduction::Mean)?;
+    /// let result = Clip::default().eval_with(&gpu, &inputs, Reduction::Mean)?;
     /// approx::assert_abs_diff_eq!(result.loss.item(), (-2_f64).exp().ln_1p(), epsilon = 1e-6);
     /// assert!(result.gradients.get("logit_scale").unwrap().item() < 0.0);
     /// # Ok::<(), wgloss::Error>(())
     /// ```
-    pub struct Clip;
+    pub struct Clip {
+        /// What rows shorter than it are divided by in place of their length; above 0. Default 1e-12.
+        pub norm_eps: f32 = 1e-12 => Rule::Positive;
+    }
 
     pub static CLIP: LossSpec = {
         name: "clip",
@@ -242,7 +247,7 @@ loss! {
         notes: "q and k are brought to unit length first",
         source: "Radford et al. 2021, arXiv 2103.00020",
         driver: Driver::AllPairs(AllPairs { relation: Relation::PairedBothWays, anchors: Anchors::Softmax }),
-        inputs: &[QUERY, KEY, Input::differentiable("logit_scale", Shape::Scalar, Domain::LogRate), WEIGHT],
+        inputs: &[QUERY, KEY, Input::differentiable("logit_scale", Shape::Scalar, Domain::LogScale), WEIGHT],
         shader: shader_file!("losses/metric_learning/clip.wgsl"),
         reference: Reference::AllPairs(reference::clip),
     };
@@ -272,6 +277,8 @@ loss! {
     pub struct NtXent {
         /// What similarities are divided by; above 0. Default 0.5.
         pub temperature: f32 = 0.5 => Rule::Positive;
+        /// What rows shorter than it are divided by in place of their length; above 0. Default 1e-12.
+        pub norm_eps: f32 = 1e-12 => Rule::Positive;
     }
 
     pub static NT_XENT: LossSpec = {
@@ -306,7 +313,7 @@ loss! {
     /// # use wgloss::{Gpu, HostTensor, Loss, Reduction, SupCon};
     /// # let gpu = Gpu::new_blocking()?;
     /// let embeddings = HostTensor::new(&[1.0_f32, 0.0, 3.0, 0.0, 0.0, 1.0], [3, 2])?;
-    /// let loss = SupCon { temperature: 0.5 };
+    /// let loss = SupCon { temperature: 0.5, ..SupCon::default() };
     /// let result = loss.eval(&gpu, embeddings, &[5, 5, 9], Reduction::Mean)?;
     /// approx::assert_abs_diff_eq!(result.loss.item(), (-2_f64).exp().ln_1p(), epsilon = 1e-6);
     /// assert_eq!(result.items, 2);
@@ -315,6 +322,8 @@ loss! {
     pub struct SupCon {
         /// What similarities are divided by; above 0. Default 0.07.
         pub temperature: f32 = 0.07 => Rule::Positive;
+        /// What rows shorter than it are divided by in place of their length; above 0. Default 1e-12.
+        pub norm_eps: f32 = 1e-12 => Rule::Positive;
     }
 
     pub static SUP_CON: LossSpec = {

@@ -52,8 +52,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct CrossEntropy {
-        /// ε, the share of the target that other classes get: at least 0, below 1.
-        pub label_smoothing: f32 = 0.0 => Rule::HalfOpenUnit, compiled;
+        /// ε, the share of the target that other classes get: from 0 to 1.
+        pub label_smoothing: f32 = 0.0 => Rule::Unit, compiled;
         /// Which classes get it.
         pub smoothing: Smoothing = Smoothing::Uniform;
         /// Rows with this target are left out.
@@ -107,8 +107,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct CrossEntropySoft {
-        /// ε, the share of the target that is spread over all classes: at least 0, below 1.
-        pub label_smoothing: f32 = 0.0 => Rule::HalfOpenUnit;
+        /// ε, the share of the target that is spread over all classes: from 0 to 1.
+        pub label_smoothing: f32 = 0.0 => Rule::Unit;
     }
 
     pub static CROSS_ENTROPY_SOFT: LossSpec = {

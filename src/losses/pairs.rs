@@ -43,8 +43,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct Contrastive {
-        /// How far rows that are not similar are to be apart; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// How far rows that are not similar are to be apart. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
         /// What both terms are multiplied with; at least 0. Default 0.5.
         pub factor: f32 = 0.5 => Rule::NonNegative;
         /// Added to every difference; at least 0. Default 1e-6.
@@ -169,8 +169,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct HingeEmbedding {
-        /// How far those that do not belong together are to be apart; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// How far those that do not belong together are to be apart. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
     }
 
     pub static HINGE_EMBEDDING: LossSpec = {
@@ -214,8 +214,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct TripletMargin {
-        /// By how much the negative is to be farther; at least 0. Default 1.
-        pub margin: f32 = 1.0 => Rule::NonNegative;
+        /// By how much the negative is to be farther. Default 1.
+        pub margin: f32 = 1.0 => Rule::Finite;
         /// How distances are measured.
         pub distance: Distance = Distance::Euclidean, compiled;
         /// Whether the positive may take the anchor's place beside the negative. Default `false`.

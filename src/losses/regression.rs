@@ -187,8 +187,8 @@ loss! {
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct Quantile {
-        /// The quantile to predict; between 0 and 1, both excluded.
-        pub quantile: f32 = 0.5 => Rule::OpenUnit;
+        /// The quantile to predict; from 0 to 1.
+        pub quantile: f32 = 0.5 => Rule::Unit;
     }
 
     pub static QUANTILE: LossSpec = {
@@ -278,7 +278,7 @@ loss! {
             Input::differentiable(
                 "prediction",
                 Shape::Items,
-                Domain::Where("log_input", &Domain::LogRate, &Domain::Positive),
+                Domain::Where("log_input", &Domain::LogRate, &Domain::NonNegative),
             ),
             Input::constant("target", Shape::Items, Domain::Count),
             WEIGHT,
@@ -327,7 +327,7 @@ loss! {
         inputs: &[
             Input::differentiable("prediction", Shape::Items, Domain::Real),
             Input::constant("target", Shape::Items, Domain::Real),
-            Input { may_lack_last_axis: true, ..Input::differentiable("variance", Shape::Items, Domain::Positive) },
+            Input { may_lack_last_axis: true, ..Input::differentiable("variance", Shape::Items, Domain::NonNegative) },
             WEIGHT,
         ],
         shader: shader_file!("losses/regression/gaussian_nll.wgsl"),

@@ -13,7 +13,9 @@
 //!   them adds to I, P and T, as in the generalised Dice loss (Sudre et al. 2017, arXiv 1707.03237), and
 //!   `weighted_mean` is `mean`.
 //! - **`include_background`** = false leaves class 0 out of the scores. A softmax is still over all classes, so that
-//!   its gradient reaches class 0.
+//!   its gradient reaches class 0. A single class is scored all the same: it is not the background of others.
+//! - **A softmax needs two classes**: that of one is 1, whatever the logits. For one class take
+//!   [`Activation::Sigmoid`].
 //! - **`ignore_index`**: a pixel with this index adds nothing to any sum and has the gradient 0.
 //! - **Empty regions.** What is neither wanted nor predicted has the loss 0; with `smooth` = 0, where nothing is left
 //!   to divide by, it has the gradient 0 too.
@@ -23,6 +25,7 @@
 //!   pixel.
 //! - **NaN** in a pixel is in the scores of its classes and in all gradients behind them. A logit of −∞ is a
 //!   probability of 0; in a softmax it masks its class. +∞, and a pixel with every class masked, are NaN.
+//! - **Rounding.** Targets and probabilities up to 1e-6 outside [0, 1] count as its ends.
 
 use crate::{
     loss,
@@ -85,7 +88,7 @@ macro_rules! region_loss {
                 /// s, added to both sides of the ratio: at least 0.
                 pub smooth: f32 = 1.0 => Rule::NonNegative;
                 $($scope)*
-                /// Whether class 0 is scored too.
+                /// Whether class 0 is scored too. Without effect where it is the only one.
                 pub include_background: bool = true;
                 /// Whether the sums of the predictions and of the targets are of squares.
                 pub squared: bool = false, compiled;

@@ -75,7 +75,7 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     let is_compiled = |name: &str| spec.params.iter().any(|param| param.compiled && param.name == name);
     let (regimes, words) = (regimes(spec), every_choice_of_words(spec));
     let mut cases = Vec::new();
-    // A loss may not have every shape with every value: a single class is no score without the background.
+    // A loss may not have every shape with every value: a single class has no softmax.
     let fits = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| {
         let settings: Vec<Setting> = choice.settings(0).chain(settings.iter().cloned()).collect();
         let values = spec.values(&as_texts(&settings));
@@ -107,9 +107,16 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
             if fitting.iter().any(|choice| choice.is_of_defaults(spec)) {
                 fitting.retain(|choice| choice.is_of_defaults(spec));
             }
+            let is_met = fitting.iter().any(|choice| fits(choice, &arrangement.middle, &[]));
+            let unmet = (!is_met).then_some(&arrangement.middle);
             let mut fitting = fitting.into_iter().cycle();
-            for layout in arrangement.others.iter().flat_map(|layout| vec![layout; times(dtype, 1, 2)]) {
-                fitting.next().into_iter().for_each(|choice| add(choice, layout, &[]));
+            for layout in arrangement.others.iter().chain(unmet).flat_map(|layout| vec![layout; times(dtype, 1, 2)]) {
+                // Of those that a shape does not fit, any other takes the place.
+                let mut choices = fitting.next().into_iter().chain(of_dtype.iter().copied());
+                choices
+                    .find(|choice| fits(choice, layout, &[]))
+                    .into_iter()
+                    .for_each(|choice| add(choice, layout, &[]));
             }
         }
         for param in spec.params.iter().filter(|param| !is_compiled(param.name)) {

@@ -203,8 +203,7 @@ pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String
         Rule::Finite => texts(&["-1", "0", "0.75"]),
         Rule::Positive => texts(&["0.01", "3.5"]),
         Rule::NonNegative => texts(&["0", "0.5", "1", "3"]),
-        Rule::OpenUnit => texts(&["0.1", "0.9"]),
-        Rule::HalfOpenUnit => texts(&["0", "0.1", "0.9"]),
+        Rule::Unit => texts(&["0", "0.1", "0.9", "1"]),
     };
     let default = param.default.to_string();
     values.into_iter().filter(move |value| *value != default)

@@ -48,7 +48,7 @@ impl Situation {
         let inputs = || spec.inputs.iter().filter(|input| input.shape == spec.inputs[0].shape);
         let domains: Vec<Domain> = inputs().map(|input| input.domain).collect();
         let any = |is: fn(&Domain) -> bool| domains.iter().any(is);
-        let is_unbounded = |domain: &Domain| matches!(domain, Domain::Real | Domain::Activated | Domain::Positive);
+        let is_unbounded = |domain: &Domain| matches!(domain, Domain::Real | Domain::Activated | Domain::NonNegative);
         match (self, spec.driver) {
             (Situation::Sure, Driver::Rows(_) | Driver::Regions(_)) => domains[0] != Domain::LogProbability,
             (Situation::Sure, Driver::Elementwise) => {
@@ -154,7 +154,8 @@ impl<'a> Drawing<'a> {
             Some(Situation::NotFinite) => self.make_infinite(input.shape, domain, drawn, rng),
             Some(Situation::Near) => self.make_near(input.shape, domain, drawn, rng),
             Some(Situation::Tiny | Situation::Huge) => {
-                if matches!(domain, Domain::Real | Domain::TargetBox | Domain::Positive) && input.shape != Shape::Scalar
+                if matches!(domain, Domain::Real | Domain::TargetBox | Domain::NonNegative)
+                    && input.shape != Shape::Scalar
                 {
                     drawn.iter_mut().for_each(|x| *x *= self.factor);
                 }
@@ -339,7 +340,7 @@ impl<'a> Drawing<'a> {
             _ => {
                 for (x, &first) in drawn.iter_mut().zip(&self.first) {
                     *x = match (of_first, domain) {
-                        (Domain::Real, Domain::Real) | (Domain::Positive, Domain::Count) => near(first, rng),
+                        (Domain::Real, Domain::Real) | (Domain::NonNegative, Domain::Count) => near(first, rng),
                         (Domain::Real, Domain::Probability) => 1.0 / (1.0 + (-first).exp()),
                         (Domain::Probability, Domain::Probability) => near(first, rng).min(1.0),
                         (Domain::LogProbability, Domain::LogProbability) => near(first, rng),

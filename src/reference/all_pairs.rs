@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Call, Doubts, Evaluation, dot, largest_finite, reciprocal, total, weighed};
 use crate::{
-    Error, Gradients, Hardest, Mining, Options, Reduction,
+    DType, Error, Gradients, Hardest, Mining, Options, Reduction, out_of_range,
     spec::{Anchor, AnchorTerm, Anchors, Distance, Relation, Shape, Values},
 };
 
@@ -18,7 +18,10 @@ pub(super) fn evaluate(
     let spec = call.values.spec();
     let Some(batch) = spec.all_pairs() else { unreachable!("{} compares no rows of a batch", spec.name) };
     let comparison = Comparison::of(call);
-    let rows = rows(call);
+    if comparison.is_beyond_f32() && !call.items().is_empty() {
+        return Err(out_of_range::error(&call.values, &call.signature, call.signature.items, 0));
+    }
+    let rows = rows(call, &comparison);
     let directions = directions(batch.relation, call.items().len());
     let share = reciprocal(directions.len() as f64);
     let anchors: Vec<Compared> = directions
@@ -58,10 +61,17 @@ pub(super) fn evaluate(
     let (mut gradients, mut gradient_magnitudes) = (Vec::new(), Vec::new());
     let mut parts =
         rows.chunks(call.signature.batch.max(1) as usize).zip(pulled.chunks(call.signature.batch.max(1) as usize));
-    for (input, _) in call.signature.differentiable() {
+    for (input, ty) in call.signature.differentiable() {
+        // Of a row next to 0, the gradient of its direction is beyond f16.
+        let most = match ty.dtype {
+            DType::F16 if comparison.is_normalizing() => 65504.0,
+            _ => f64::INFINITY,
+        };
+        let stored = |x: f64| if x.is_finite() { x.clamp(-most, most) } else { x };
         let (gradient, magnitude) = match input.shape {
             Shape::Embeddings => parts.next().map_or((Vec::new(), 0.0), |(rows, pulled)| {
-                let gradient = rows.iter().zip(pulled).flat_map(|(row, pulled)| pulled.gradient(row)).collect();
+                let gradient =
+                    rows.iter().zip(pulled).flat_map(|(row, pulled)| pulled.gradient(row)).map(stored).collect();
                 (gradient, pulled.iter().map(Pulled::magnitude).fold(0.0, f64::max))
             }),
             // The logarithm of what similarities are multiplied with: a value is its own derivative.
@@ -233,14 +243,14 @@ fn directions(relation: Relation, items: usize) -> Vec<Direction> {
     }
 }
 
-/// An embedding, and its length: NaN if its squares are beyond f32.
+/// An embedding, and its length: NaN if it is not finite, or has squares that count and are beyond f32.
 struct Row<'a> {
     x: &'a [f64],
     length: f64,
 }
 
 /// The embeddings of all inputs, one input behind the other.
-fn rows(call: &Call) -> Vec<Row<'_>> {
+fn rows<'a>(call: &'a Call, comparison: &Comparison) -> Vec<Row<'a>> {
     let is_rows = |name: &str| {
         call.signature.differentiable().any(|(input, _)| input.name == name && input.shape == Shape::Embeddings)
     };
@@ -248,7 +258,8 @@ fn rows(call: &Call) -> Vec<Row<'_>> {
     let rows = embeddings.flat_map(|column| column.values.chunks(column.width));
     rows.map(|x| {
         let squares = dot(x, x);
-        Row { x, length: if (squares as f32).is_finite() { squares.sqrt() } else { f64::NAN } }
+        let is_known = squares.is_finite() && (comparison.is_of_directions() || (squares as f32).is_finite());
+        Row { x, length: if is_known { squares.sqrt() } else { f64::NAN } }
     })
     .collect()
 }
@@ -259,6 +270,8 @@ enum Comparison {
     /// The similarity, by unit vectors if so, times a scale.
     Similarity {
         normalize: bool,
+        /// What shorter rows are divided by in place of their length.
+        least_length: f64,
         scale: f64,
     },
 }
@@ -273,7 +286,23 @@ impl Comparison {
             true => values.number("temperature").recip(),
             false => call.item(0)["logit_scale"].exp(),
         };
-        Comparison::Similarity { normalize: values.flag_or("normalize", true), scale }
+        let (normalize, least_length) = (values.flag_or("normalize", true), values.number_or("norm_eps", 1e-12));
+        Comparison::Similarity { normalize, least_length, scale }
+    }
+
+    /// Whether rows are brought to unit length.
+    fn is_normalizing(&self) -> bool {
+        matches!(self, Comparison::Similarity { normalize: true, .. })
+    }
+
+    /// Whether the lengths of rows are of no account.
+    fn is_of_directions(&self) -> bool {
+        self.is_normalizing() || matches!(self, Comparison::Distance(Distance::Cosine))
+    }
+
+    /// Whether f32 has no number for the scale of all values.
+    fn is_beyond_f32(&self) -> bool {
+        matches!(self, Comparison::Similarity { scale, .. } if (*scale as f32) == f32::INFINITY)
     }
 
     fn value(&self, a: &Row, b: &Row) -> f64 {
@@ -291,7 +320,9 @@ impl Comparison {
     fn divisor(&self, a: &Row, b: &Row) -> f64 {
         match self {
             Comparison::Distance(_) => (a.length * b.length).max(LEAST_PRODUCT),
-            Comparison::Similarity { normalize: true, .. } => a.length.max(LEAST_LENGTH) * b.length.max(LEAST_LENGTH),
+            Comparison::Similarity { normalize: true, least_length: least, .. } => {
+                a.length.max(*least) * b.length.max(*least)
+            }
             Comparison::Similarity { normalize: false, .. } => 1.0,
         }
     }
@@ -300,26 +331,26 @@ impl Comparison {
     fn pull(&self, slope: f64, value: f64, a: &Row, b: &Row, pulled: &mut Pulled) {
         match self {
             // The slope of a distance of 0 is 0.
-            Comparison::Distance(Distance::Euclidean) => pulled.add_difference(slope * reciprocal(value), a, b),
+            Comparison::Distance(Distance::Euclidean) => {
+                pulled.add_difference(if value == 0.0 { 0.0 } else { slope / value }, a, b);
+            }
             Comparison::Distance(Distance::SquaredEuclidean) => pulled.add_difference(2.0 * slope, a, b),
             Comparison::Distance(Distance::Cosine) => {
                 let depends = a.length * b.length > LEAST_PRODUCT;
                 pulled.add_turn(-slope, 1.0 - value, self.divisor(a, b), depends, a, b);
             }
-            &Comparison::Similarity { normalize: true, scale } => {
-                let depends = a.length > LEAST_LENGTH;
-                pulled.add_turn(slope * scale, value / scale, self.divisor(a, b), depends, a, b);
+            &Comparison::Similarity { normalize: true, least_length, scale } => {
+                let depends = a.length > least_length;
+                let divisor = self.divisor(a, b);
+                pulled.add_turn(slope * scale, dot(a.x, b.x) / divisor, divisor, depends, a, b);
             }
-            &Comparison::Similarity { normalize: false, scale } => pulled.add(slope * scale, b.x.iter().copied()),
+            &Comparison::Similarity { normalize: false, scale, .. } => pulled.add(slope * scale, b.x.iter().copied()),
         }
     }
 }
 
 /// What the product of two lengths is at least in a cosine.
 const LEAST_PRODUCT: f64 = 1e-8;
-
-/// What a length is at least where a row is divided by it.
-const LEAST_LENGTH: f64 = 1e-12;
 
 /// The gradient of a row: a sum over its pairs, less a multiple of the row itself where only its direction matters.
 struct Pulled {

@@ -1,5 +1,7 @@
 //! Binary and multi-label classification, as in [`losses`](crate::losses): one function per loss.
 
+use std::f64::consts::LN_2;
+
 use super::{conditioning, weighed};
 use crate::spec::{Item, Term, Values};
 
@@ -15,7 +17,7 @@ pub fn bce_with_logits(item: &Item<'_>, values: &Values) -> Term {
     let smoothing = values.number("label_smoothing");
     let t = item["target"] * (1.0 - smoothing) + 0.5 * smoothing;
     let pos_weight = values.number("pos_weight") * item["pos_weight"];
-    logistic(item["logits"], pos_weight * t, 1.0 - t)
+    logistic(item["logits"], weighed(t, pos_weight), 1.0 - t)
 }
 
 /// [`SigmoidFocal`](crate::losses::SigmoidFocal).
@@ -27,17 +29,24 @@ pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
     // Powers of 1 − p_t = p(1−t) + (1−p)t in logarithms, which stay finite where p or 1 − p underflows.
     let (ln_p, ln_q) = (-softplus(-x), -softplus(x));
     let ln_miss = ln_add_exp(ln_p + (1.0 - t).ln(), ln_q + t.ln());
-    let modulation = alpha_t * (gamma * ln_miss).exp();
-    // The derivative of ln(1 − p_t): p' = p(1−p).
-    let ln_miss_slope = (1.0 - 2.0 * t) * (ln_p + ln_q - ln_miss).exp();
+    let modulation = alpha_t * weighed(gamma, ln_miss).exp();
+    // The derivative of ln(1 − p_t): p' = p(1−p), and 1 − p_t is p or 1 − p where t is 0 or 1.
+    let ln_ratio = if t == 0.0 {
+        ln_q
+    } else if t == 1.0 {
+        ln_p
+    } else {
+        ln_p + ln_q - ln_miss
+    };
+    let ln_miss_slope = (1.0 - 2.0 * t) * ln_ratio.exp();
 
     let Term { loss, gradients, gradient_magnitudes, .. } = logistic(x, t, 1.0 - t);
-    let by_modulation = gamma * ln_miss_slope * loss[0];
-    let term = Term::new(modulation * loss[0], [modulation * (gradients[0] + by_modulation)])
-        .of_magnitude(modulation * loss[0])
+    let by_modulation = gamma * weighed(ln_miss_slope, loss[0]);
+    let term = Term::new(weighed(modulation, loss[0]), [modulation * (gradients[0] + by_modulation)])
+        .of_magnitude(weighed(modulation, loss[0]))
         .of_gradient_magnitudes([modulation * (gradient_magnitudes[0] + by_modulation.abs())]);
     // The exponent is rounded, and what it has as an error is one relative to the power.
-    let exponent = gamma * ln_miss;
+    let exponent = weighed(gamma, ln_miss);
     if exponent.is_finite() { conditioning::amplified(term, 1.0 + exponent.abs()) } else { term }
 }
 
@@ -63,7 +72,13 @@ pub fn soft_margin(item: &Item<'_>, _: &Values) -> Term {
 pub fn kl_div(item: &Item<'_>, values: &Values) -> Term {
     let (p, t) = (item["prediction"], item["target"]);
     if values.flag("log_target") {
-        Term::new(t.exp() * (t - p), [-t.exp()])
+        let loss = match (p, t) {
+            (_, f64::NEG_INFINITY) => 0.0,
+            // However little exp(t) is.
+            (f64::NEG_INFINITY, _) => f64::INFINITY,
+            _ => t.exp() * (t - p),
+        };
+        Term::new(loss, [-t.exp()])
     } else {
         let (loss, magnitude) = if t == 0.0 { (0.0, 0.0) } else { (t * (t.ln() - p), t * (t.ln().abs() + p.abs())) };
         Term::new(loss, [-t]).of_magnitude(magnitude)
@@ -96,5 +111,5 @@ pub(super) fn sigmoid(x: f64) -> f64 {
 
 /// ln(exp a + exp b).
 fn ln_add_exp(a: f64, b: f64) -> f64 {
-    a.max(b) + (-(a - b).abs()).exp().ln_1p()
+    if a == b { a + LN_2 } else { a.max(b) + (-(a - b).abs()).exp().ln_1p() }
 }

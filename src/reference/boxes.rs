@@ -30,7 +30,12 @@ pub fn diou(item: &Item<'_>, values: &Values) -> Term {
 pub fn ciou(item: &Item<'_>, values: &Values) -> Term {
     let pair = Pair::new(item, values);
     let angle = |corners: Corners| corners.width().atan_of_quotient(corners.height() + pair.eps);
-    let v = Dual::from(4.0 / (PI * PI)) * (angle(pair.target) - angle(pair.prediction)).squared();
+    // A box without width and height has no angle: it differs from none.
+    let difference = match pair.prediction.is_point(pair.eps) {
+        true => 0.0.into(),
+        false => angle(pair.target) - angle(pair.prediction),
+    };
+    let v = Dual::from(4.0 / (PI * PI)) * difference.squared();
     let alpha = Dual::from(v.value / (pair.iou_loss().value + v.value + pair.eps.value));
     (pair.diou_loss() + alpha * v).into()
 }
@@ -100,6 +105,10 @@ impl Corners {
 
     fn area(self) -> Dual {
         self.width() * self.height()
+    }
+
+    fn is_point(self, eps: Dual) -> bool {
+        self.width().value == 0.0 && (self.height() + eps).value == 0.0
     }
 }
 

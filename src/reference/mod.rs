@@ -50,7 +50,7 @@ use std::ops::Range;
 use crate::{
     Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
     out_of_range,
-    spec::{Column, Domain, Input, Kind, MASK, MeanOver, Rows, Shape, UPSTREAM, Values, WEIGHT},
+    spec::{Column, Domain, Input, Kind, MASK, MeanOver, Rows, SLACK, Shape, UPSTREAM, Values, WEIGHT},
 };
 
 /// What [`evaluate`] gives.
@@ -98,9 +98,10 @@ pub struct Evaluation {
 ///
 /// An item that the `mask` leaves out is not looked at.
 /// Inputs of any storage type are widened exactly. Reductions, weights, upstream and options mean what they mean on the
-/// GPU. An item with a NaN in an input has a NaN loss and NaN gradients; for an infinite input, each of them is what
-/// the formula gives, or NaN where that would be finite: infinity is never hidden. Rows differ in that a logit of −∞
-/// masks its class; +∞ or NaN makes the row NaN. A corner of a box or an element of an embedding that is infinite makes
+/// GPU. An item with a NaN in an input has a NaN loss and NaN gradients. For an infinite input, the loss and each
+/// gradient is the limit of its formula there: an infinity shows, unless the limit is finite. Where the loss has no
+/// limit, as ∞ − ∞, all is NaN. In rows a logit of −∞ masks its class, which is the limit too; +∞ or NaN makes the row
+/// NaN. A corner of a box or an element of an embedding that is infinite makes
 /// all of the item NaN. Of regions, NaN flows into the scores that it belongs to, and from there to the gradients. Of a
 /// whole batch, an embedding that is not finite makes all anchors NaN that it is compared with, and all their pairs and
 /// triplets count.
@@ -194,7 +195,7 @@ struct Call {
     upstream: Column,
 }
 
-/// The values of an input by item.
+/// The values of an input by item. Probabilities that rounding has brought beyond an end are that end.
 fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
     let per_class = match input.shape {
         Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
@@ -217,7 +218,13 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
             None => (0..given.len()).map(by_item).collect(),
         },
     };
-    Column { name: input.name, domain: input.domain.resolve(values), width, values: values_by_item }
+    let domain = input.domain.resolve(values);
+    let within = |x: f64| match domain {
+        Domain::Probability if (-SLACK..=1.0 + SLACK).contains(&x) => x.clamp(0.0, 1.0),
+        _ => x,
+    };
+    let values = values_by_item.into_iter().map(within).collect();
+    Column { name: input.name, domain, width, values }
 }
 
 impl Call {
@@ -264,11 +271,15 @@ impl Call {
 
     /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
     fn out_of_range(&self, item: usize) -> u64 {
+        // Where a row is NaN by another of its values, none of its logarithms is out of range.
+        let is_poisoned =
+            matches!(self.reference, Reference::Rows(_)) && self.inputs[0].part(item).iter().copied().any(is_poison);
         if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
             return 1;
         }
         let is_bad = |input: &Column, class: usize| {
-            input.part(item).get(class).is_some_and(|&x| !input.domain.contains(x, self.signature.row))
+            let is_excused = is_poisoned && input.domain == Domain::LogProbability;
+            input.part(item).get(class).is_some_and(|&x| !is_excused && !input.domain.contains(x, self.signature.row))
         };
         let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
         let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
@@ -291,13 +302,7 @@ impl Call {
     fn element_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
-        if item.any(f64::is_nan) {
-            term.map(|_| f64::NAN)
-        } else if item.any(f64::is_infinite) {
-            term.map(|x| if x.is_finite() { f64::NAN } else { x })
-        } else {
-            term
-        }
+        if item.any(f64::is_nan) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
     }
 
     /// The term of a row: NaN where a logit is NaN or +∞.
@@ -380,9 +385,10 @@ fn argmax(row: &[f64]) -> Option<usize> {
     first_largest.filter(|_| !row.iter().copied().any(is_poison))
 }
 
-/// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN.
+/// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN. Weights
+/// whose sum no normal f32 holds are nothing.
 fn reciprocal(divisor: f64) -> f64 {
-    if divisor == 0.0 { 0.0 } else { divisor.recip() }
+    if divisor.abs() < f64::from(f32::MIN_POSITIVE) { 0.0 } else { divisor.recip() }
 }
 
 /// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.

@@ -40,10 +40,16 @@ pub fn nll(item: &Item<'_>, _: &Values) -> Term {
 /// [`Distillation`](crate::losses::Distillation).
 pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
     let shares = shares(item, values);
+    let of_student = |gradients: Vec<f64>| -> Vec<f64> {
+        item.row("logits").iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient)).collect()
+    };
     let swapped = || shares.iter().map(|share| share.swapped());
     let (loss, gradients) = match values.word("divergence") {
         Divergence::Forward => (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect()),
-        Divergence::Reverse => kl_and_gradients(swapped()),
+        Divergence::Reverse => {
+            let (loss, gradients) = kl_and_gradients(swapped());
+            (loss, of_student(gradients))
+        }
         Divergence::JensenShannon => {
             // The share that M has in the gradient sums to 0.
             let (student, gradients) = kl_and_gradients(swapped().map(Share::midpoint));
@@ -179,7 +185,10 @@ impl Share {
     /// p·ln(p/q) − p + q: never below 0, and over all classes −p + q adds nothing.
     fn divergence(self) -> f64 {
         let d = self.ln_ratio;
-        if d.abs() < 0.5 {
+        if d == f64::INFINITY {
+            // However little p is: of a class that is there, it is above 0.
+            d
+        } else if d.abs() < 0.5 {
             // p·(exp(−d) − 1 + d) as a series: d²/2·(1 − d/3·(1 − d/4·(…))).
             let series = (3..=16).rev().fold(1.0, |rest, k| 1.0 - d / f64::from(k) * rest);
             self.p * 0.5 * d * d * series
@@ -201,15 +210,11 @@ impl Share {
     }
 }
 
-/// The logarithm of Σ exp a over Σ exp b, with all its digits where a and b nearly agree; `ln_q` is the log-softmax of
-/// b.
-fn norm_ratio(a: &[f64], b: &[f64], ln_q: &[f64]) -> f64 {
-    let rises = || a.iter().zip(b).map(|(a, b)| if a == b { 0.0 } else { a - b });
-    if rises().all(|rise| rise.abs() < 0.5) {
-        ln_q.iter().zip(rises()).map(|(ln_q, rise)| ln_q.exp() * rise.exp_m1()).sum::<f64>().ln_1p()
-    } else {
-        ln_sum_exp(a) - ln_sum_exp(b)
-    }
+/// The logarithm of Σ exp(b + rise) over Σ exp b, with all its digits where rises are small; `ln_q` is the log-softmax
+/// of b.
+fn norm_ratio(rises: &[f64], ln_q: &[f64]) -> Option<f64> {
+    let sum = || ln_q.iter().zip(rises).map(|(ln_q, rise)| ln_q.exp() * rise.exp_m1()).sum::<f64>();
+    rises.iter().all(|rise| rise.abs() < 0.5).then(|| sum().ln_1p())
 }
 
 /// The shares of every class in the teacher's softmax and in the student's.
@@ -217,10 +222,21 @@ fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
     let rows = [item.row("teacher_logits"), item.row("logits")];
     let [teacher, student] = rows.map(|logits| seen(logits, values));
     let [ln_p, ln_q] = [&teacher, &student].map(|logits| ln_softmax(logits));
-    let shift = norm_ratio(&teacher, &student, &ln_q);
+    let [(max_p, above_p), (max_q, above_q)] = [rows[0], rows[1]]
+        .map(|row| (row.iter().copied().fold(f64::MIN, f64::max), max_and_above(&seen(row, values)).1));
+    // By how much more a class of the teacher's lies above its largest one, to all digits: subtracted first is what is
+    // nearer, both rows, or each row's logits.
+    let rise = |c: usize| {
+        let (x, y) = (rows[0][c], rows[1][c]);
+        let rows_agree = (x - y).abs().max((max_p - max_q).abs()) < (x - max_p).abs().max((y - max_q).abs());
+        let raw = if rows_agree { (x - y) - (max_p - max_q) } else { (x - max_p) - (y - max_q) };
+        if x == y && x.is_infinite() { 0.0 } else { raw / values.number("temperature") }
+    };
+    let rises: Vec<f64> = (0..teacher.len()).map(rise).collect();
+    let shift = norm_ratio(&rises, &ln_q).unwrap_or(above_p - above_q);
     let share = |c: usize| {
         let ln_ratio = if ln_p[c].is_finite() && ln_q[c].is_finite() {
-            (rows[0][c] - rows[1][c]) / values.number("temperature") - shift
+            rises[c] - shift
         } else if ln_p[c] == ln_q[c] {
             0.0
         } else {
@@ -242,11 +258,16 @@ fn kl(shares: impl Iterator<Item = Share>) -> f64 {
 /// KL(P ‖ Q), and its gradient with respect to the logits of P.
 fn kl_and_gradients(shares: impl Iterator<Item = Share> + Clone) -> (f64, Vec<f64>) {
     let kl = kl(shares.clone());
+    if kl == f64::INFINITY {
+        // P has what Q has not. As Q's share of that falls to 0, the gradient grows beyond all bounds: it leads away
+        // from these classes to the others of P.
+        let steep = |share: Share| if share.ln_ratio == kl { kl } else { -kl };
+        return (kl, shares.map(steep).collect());
+    }
     // p·(ln_ratio − KL), with what the likeliest class has taken out of both: where that is nearly certain, they are
     // nearly equal.
-    let likeliest = shares.clone().max_by(|a, b| a.p.total_cmp(&b.p)).filter(|_| kl.is_finite());
+    let likeliest = shares.clone().max_by(|a, b| a.p.total_cmp(&b.p));
     let base = likeliest.map_or(0.0, |share| share.ln_ratio);
-    let mean =
-        if kl.is_finite() { shares.clone().map(|share| weighed(share.p, share.ln_ratio - base)).sum() } else { kl };
+    let mean: f64 = shares.clone().map(|share| weighed(share.p, share.ln_ratio - base)).sum();
     (kl, shares.map(|share| weighed(share.p, share.ln_ratio - base - mean)).collect())
 }

@@ -40,7 +40,8 @@ pub fn margin_ranking(item: &Item<'_>, values: &Values) -> Term {
     let (y, margin) = (item["label"], values.number("margin"));
     let difference = item["x1"] - item["x2"];
     let violation = -y * difference + margin;
-    if violation > 0.0 {
+    // Of two infinities nothing is known.
+    if violation > 0.0 || violation.is_nan() {
         Term::new(violation, [-y, y]).of_magnitude(difference.abs() + margin.abs())
     } else {
         Term::new(0.0, [0.0, 0.0])
@@ -84,7 +85,7 @@ pub fn triplet_margin(item: &Item<'_>, values: &Values) -> Term {
     if violation > 0.0 {
         let pulls =
             [positive.pull([0, 1], 1.0), of_anchor.pull([0, 2], -shares[0]), of_positive.pull([1, 2], -shares[1])];
-        pulled(item, 3, violation, &pulls, conditioning::magnitude(&positive) + negative + margin)
+        pulled(item, 3, violation, &pulls, conditioning::magnitude(&positive) + negative + margin.abs())
     } else {
         pulled(item, 3, 0.0, &[], 0.0)
     }

@@ -127,7 +127,8 @@ impl<'a> Regions<'a> {
             scope: call.values.word_or("scope", Scope::Class),
             activation,
             squared: call.values.flag("squared"),
-            first: usize::from(!call.values.flag("include_background")),
+            // A single class is not the background of others.
+            first: usize::from(!call.values.flag("include_background") && class_weight.width > 1),
         })
     }
 

@@ -5,6 +5,7 @@ use std::{
     f64::consts::{LN_2, PI},
 };
 
+use super::weighed;
 use crate::spec::{Item, Term, Values};
 
 /// [`Mse`](crate::losses::Mse).
@@ -50,7 +51,7 @@ pub fn log_cosh(item: &Item<'_>, _: &Values) -> Term {
 /// [`Quantile`](crate::losses::Quantile).
 pub fn quantile(item: &Item<'_>, values: &Values) -> Term {
     let (p, t, q) = (item["prediction"], item["target"], values.number("quantile"));
-    let loss = (q * (t - p)).max((q - 1.0) * (t - p));
+    let loss = weighed(q, t - p).max(weighed(q - 1.0, t - p));
     let gradient = match p.partial_cmp(&t) {
         Some(Ordering::Less) => -q,
         Some(Ordering::Greater) => 1.0 - q,
@@ -71,16 +72,23 @@ pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
     let (p, t) = (item["prediction"], item["target"]);
     // The loss and the gradient are differences of these.
     let (loss, gradient) = if values.flag("log_input") {
-        ([p.exp(), t * p], [p.exp(), t])
+        ([p.exp(), weighed(t, p)], [p.exp(), t])
     } else {
         let eps = values.number("eps");
         // What is left of p − t is exact.
         ([p, t * (p + eps).ln()], [(p - t + eps) / (p + eps), 0.0])
     };
     let stirling = if values.flag("full") && t > 1.0 { [t * t.ln(), t, 0.5 * (2.0 * PI * t).ln()] } else { [0.0; 3] };
-    let constant = stirling[0] - stirling[1] + stirling[2];
     let magnitude: f64 = loss.iter().chain(&stirling).map(|x| x.abs()).sum();
-    Term::new(loss[0] - loss[1] + constant, [gradient[0] - gradient[1]])
+    // The rate outgrows its logarithm, and Stirling's sum all that t is a factor of.
+    let value = if values.flag("full") && t == f64::INFINITY {
+        t
+    } else if p == f64::INFINITY {
+        p
+    } else {
+        loss[0] - loss[1] + (stirling[0] - stirling[1] + stirling[2])
+    };
+    Term::new(value, [gradient[0] - gradient[1]])
         .of_magnitude(magnitude)
         .of_gradient_magnitudes([gradient[0].abs() + gradient[1].abs()])
 }

@@ -21,6 +21,11 @@ pub fn softmax(item: &Item<'_>, _: &Values) -> Term {
 /// [`LogSoftmax`](crate::losses::LogSoftmax).
 pub fn log_softmax(item: &Item<'_>, _: &Values) -> Term {
     let ln_p = ln_softmax(item.row("logits"));
-    let gradients = ln_softmax_pullback(&ln_p, item.upstream());
-    Term::per_class(ln_p, gradients)
+    let upstream = item.upstream();
+    let gradients = ln_softmax_pullback(&ln_p, upstream);
+    // What is left of the upstream after a share of its sum is taken away.
+    let total: f64 = upstream.iter().sum();
+    let largest =
+        ln_p.iter().zip(upstream).map(|(ln_p, g)| g.abs().max((ln_p.exp() * total).abs())).fold(0.0, f64::max);
+    Term::per_class(ln_p, gradients).of_gradient_magnitudes([largest])
 }

@@ -38,7 +38,7 @@ pub fn softmax_pullback(p: &[f64], upstream: &[f64]) -> Vec<f64> {
 }
 
 /// The largest logit, and by how much ln Σ exp(x) is above it.
-fn max_and_above(logits: &[f64]) -> (f64, f64) {
+pub(super) fn max_and_above(logits: &[f64]) -> (f64, f64) {
     // The lowest finite value to start from, so that −∞ minus the maximum is −∞ even where every class is masked.
     let max = logits.iter().copied().fold(f64::MIN, f64::max);
     // The maximum itself adds exp 0 = 1 to the sum, which ln_1p supplies: accurate also where the rest is next to

@@ -119,23 +119,26 @@ pub enum Shape {
     OneOrItems,
 }
 
-/// The values that make sense for an input. [`Probability`](Domain::Probability), [`Sign`](Domain::Sign),
-/// [`Class`](Domain::Class), [`ClassWeight`](Domain::ClassWeight), [`TargetBox`](Domain::TargetBox) and
-/// [`Similar`](Domain::Similar) are checked by the kernels: an item outside contributes nothing, is counted, and
-/// reading the result is an error. The others say what parity checks draw.
+/// How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.
+pub(crate) const SLACK: f64 = 1e-6;
+
+/// The values that make sense for an input. Those that are said to be checked are checked by the kernels: an item
+/// outside contributes nothing, is counted, and reading the result is an error. The others say what parity checks draw.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Domain {
     /// Any value.
     Real,
     /// The logarithm of a rate: any value whose exponential is finite.
     LogRate,
-    /// Positive values: rates, variances.
-    Positive,
+    /// The logarithm of a scale, whose exponential f32 must hold: at most 88.7; checked.
+    LogScale,
+    /// 0 or above: rates, variances; checked.
+    NonNegative,
     /// Non-negative counts.
     Count,
-    /// In [0, 1]; checked.
+    /// In [0, 1]; checked. What rounding has brought beyond an end, up to 1e-6, counts as that end.
     Probability,
-    /// At most 0.
+    /// At most 0, or what rounding makes of that, up to 1e-6; checked.
     LogProbability,
     /// −1 or 1; checked.
     Sign,
@@ -163,7 +166,10 @@ impl Domain {
     /// Whether kernels check values against the domain, under some parameter values at least.
     pub fn is_checked(self) -> bool {
         match self {
-            Domain::Probability
+            Domain::NonNegative
+            | Domain::LogScale
+            | Domain::Probability
+            | Domain::LogProbability
             | Domain::Sign
             | Domain::Class
             | Domain::ClassWeight
@@ -179,7 +185,10 @@ impl Domain {
     /// flows through to the loss. Boxes, which are checked as a whole, are not asked here.
     pub(crate) fn contains(self, x: f64, classes: u64) -> bool {
         match self {
-            Domain::Probability => (0.0..=1.0).contains(&x) || x.is_nan(),
+            Domain::Probability => (-SLACK..=1.0 + SLACK).contains(&x) || x.is_nan(),
+            Domain::LogProbability => x <= SLACK || x.is_nan(),
+            Domain::NonNegative => x >= 0.0 || x.is_nan(),
+            Domain::LogScale => (x.exp() as f32).is_finite() || x.is_nan(),
             Domain::Sign => x.abs() == 1.0 || x.is_nan(),
             Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
             Domain::Class => (0.0..classes as f64).contains(&x),
@@ -206,7 +215,8 @@ impl fmt::Display for Domain {
         f.write_str(match self {
             Domain::Real => "any",
             Domain::LogRate => "logarithms of rates",
-            Domain::Positive => "above 0",
+            Domain::LogScale => "at most 88.7, its exponential finite",
+            Domain::NonNegative => "0 or above",
             Domain::Count => "counts, 0 or above",
             Domain::Probability => "in [0, 1]",
             Domain::LogProbability => "at most 0",

@@ -99,10 +99,8 @@ pub enum Rule {
     Positive,
     /// 0 or above.
     NonNegative,
-    /// Above 0 and below 1.
-    OpenUnit,
-    /// 0 or above, and below 1.
-    HalfOpenUnit,
+    /// From 0 to 1.
+    Unit,
     /// `true` or `false`.
     Flag,
     /// A whole number that an i32 holds.
@@ -127,8 +125,7 @@ impl Rule {
                     && match rule {
                         Rule::Positive => x > 0.0,
                         Rule::NonNegative => x >= 0.0,
-                        Rule::OpenUnit => x > 0.0 && x < 1.0,
-                        Rule::HalfOpenUnit => (0.0..1.0).contains(&x),
+                        Rule::Unit => (0.0..=1.0).contains(&x),
                         _ => true,
                     }
             }
@@ -142,8 +139,7 @@ impl fmt::Display for Rule {
             Rule::Finite => "a finite number",
             Rule::Positive => "a finite number above 0",
             Rule::NonNegative => "a finite number of at least 0",
-            Rule::OpenUnit => "a number above 0 and below 1",
-            Rule::HalfOpenUnit => "a number of at least 0 and below 1",
+            Rule::Unit => "a number from 0 to 1",
             Rule::Flag => "true or false",
             Rule::Integer => "a 32-bit whole number",
             Rule::OneOf(allowed) => return f.write_str(&alternatives(allowed)),

@@ -119,7 +119,7 @@ fn errors_are_relative_to_the_logits_that_are_rounded() {
     let inputs = Named::new().with("query", rows.view()).with("key", rows.view());
     let options = Options { gradients: Gradients::Skip, ..Options::new(Reduction::Sum) };
     let failures_with = |temperature, error: f64| {
-        let loss = InfoNce { temperature, normalize: false };
+        let loss = InfoNce { temperature, normalize: false, ..InfoNce::default() };
         let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
         let found = HostTensor::rounded(&[expected.loss[0] * (1.0 + error)], DType::F32, []).unwrap();
         parity::compare(&expected, &evaluation(found, 2, Named::new())).failures.len()

@@ -133,12 +133,14 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
             {
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // An infinity that is out of range is refused instead.
-                let poisons = match domain(&loss, input) {
-                    Domain::Probability | Domain::Sign | Domain::Similar | Domain::TargetBox => &POISONED[..1],
-                    Domain::ClassWeight => &POISONED[..2],
-                    _ => &POISONED[..],
+                let is_in_range = |poison: f64| match domain(&loss, input) {
+                    Domain::Probability | Domain::Sign | Domain::Similar | Domain::TargetBox => false,
+                    Domain::ClassWeight | Domain::NonNegative => poison > 0.0,
+                    Domain::LogProbability => poison < 0.0,
+                    _ => true,
                 };
-                let places: Vec<_> = poisons.iter().map(|&(item, poison)| (item * given / 17, poison)).collect();
+                let poisons = POISONED.iter().filter(|(_, poison)| poison.is_nan() || is_in_range(*poison));
+                let places: Vec<_> = poisons.map(|&(item, poison)| (item * given / 17, poison)).collect();
                 for gpu in effort::adapters(turn + dtype as usize) {
                     evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
                 }

@@ -14,6 +14,7 @@ mod broadcast;
 mod compare;
 mod conventions;
 mod dynamic;
+mod ends;
 mod errors;
 mod golden;
 mod halves;

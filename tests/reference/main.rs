@@ -106,9 +106,10 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("triplets", "hard"), ("average", "all")],
         ],
     ),
-    ("info_nce", &[&[("temperature", "0.5")], &[("temperature", "4"), ("normalize", "false")]]),
-    ("nt_xent", &[&[("temperature", "2")]]),
-    ("sup_con", &[&[("temperature", "0.5")]]),
+    ("info_nce", &[&[("temperature", "0.5"), ("norm_eps", "0.25")], &[("temperature", "4"), ("normalize", "false")]]),
+    ("clip", &[&[("norm_eps", "0.25")]]),
+    ("nt_xent", &[&[("temperature", "2"), ("norm_eps", "0.25")]]),
+    ("sup_con", &[&[("temperature", "0.5"), ("norm_eps", "0.25")]]),
     ("iou", &[&[("eps", "0.5")]]),
     ("giou", &[&[("eps", "0.5")]]),
     ("diou", &[&[("eps", "0.5")]]),
@@ -237,8 +238,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     }
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
-        Domain::LogRate => on_grid(-64, 63),
-        Domain::Positive | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
+        Domain::LogRate | Domain::LogScale => on_grid(-64, 63),
+        Domain::NonNegative | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
@@ -502,7 +503,7 @@ fn the_gradient_of_the_variance_passes_through_the_clamp() {
     let inputs = Named::new()
         .with("prediction", tensor(&[1.5], &[1]))
         .with("target", tensor(&[1.0], &[1]))
-        .with("variance", tensor(&[-3.0], &[1]));
+        .with("variance", tensor(&[0.0], &[1]));
     let result = evaluate(&loss("gaussian_nll", &[("eps", "0.25")]), &inputs, Reduction::Sum);
     assert_close(result.loss[0], 0.5 * (0.25_f64.ln() + 1.0), 1e-15, "loss at the clamp");
     assert_eq!(result.gradients, [("prediction", vec![2.0]), ("variance", vec![0.0])]);
@@ -520,25 +521,50 @@ fn smooth_l1_without_beta_is_mae_and_with_it_a_scaled_huber() {
 }
 
 #[test]
-fn what_is_not_finite_is_never_hidden() {
+fn nan_is_never_hidden_and_an_infinity_has_the_limit_of_the_formula() {
     for loss in every_setting().filter(|loss| matches!(loss.spec().driver, Driver::Elementwise)) {
         let clean = inputs_for(&loss, MATRIX, Reduction::None, true, 7);
         let expected = evaluate(&loss, &clean, Reduction::None);
         for input in loss.spec().inputs.iter().filter(|input| input.shape == Shape::Items) {
             for poison in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                let inputs = moved(&clean, input.name, 3, poison);
-                let result = match reference::evaluate(&loss, &inputs, &Reduction::None.into()) {
+                let at = |x: f64| {
+                    let mut values = clean.get(input.name).unwrap().to_f64();
+                    values[3] = x;
+                    let changed = |(name, given): (&str, &HostTensor<'static>)| {
+                        let given = if name == input.name { tensor(&values, given.shape()) } else { given.clone() };
+                        (name.to_string(), given)
+                    };
+                    reference::evaluate(&loss, &clean.iter().map(changed).collect(), &Reduction::None.into())
+                };
+                let result = match at(poison) {
                     Ok(result) => result,
                     Err(Error::Target { count: 1, first: 3, .. }) if poison.is_infinite() => continue,
                     Err(error) => panic!("{}: {error}", described(&loss)),
                 };
-                let outputs = std::iter::once((&result.loss, &expected.loss))
-                    .chain(result.gradients.iter().zip(&expected.gradients).map(|((_, a), (_, b))| (a, b)));
-                for (found, expected) in outputs {
-                    for (item, (found, expected)) in found.iter().zip(expected).enumerate() {
-                        let kept = if item == 3 { !found.is_finite() } else { found == expected };
-                        assert!(kept, "{}: {} = {poison}: item {item} is {found}", described(&loss), input.name);
-                        assert!(item != 3 || !poison.is_nan() || found.is_nan());
+                let [far, farther] = [1e15, 1e30].map(|x| at(if poison < 0.0 { -x } else { x }));
+                let outputs = |result: &Evaluation| {
+                    let gradients = result.gradients.iter().map(|(_, gradient)| gradient.clone());
+                    std::iter::once(result.loss.clone()).chain(gradients).collect::<Vec<_>>()
+                };
+                for (output, (found, expected)) in outputs(&result).iter().zip(&outputs(&expected)).enumerate() {
+                    let what = format!("{}: {} = {poison}, output {output}", described(&loss), input.name);
+                    for (item, (found, expected)) in
+                        found.iter().zip(expected).enumerate().filter(|(item, _)| *item != 3)
+                    {
+                        assert_eq!(found, expected, "{what}, item {item}");
+                    }
+                    let found = found[3];
+                    if poison.is_nan() {
+                        assert!(found.is_nan(), "{what}: {found}");
+                    } else if input.name == "weight" {
+                        assert!(!found.is_finite() || found == 0.0 && expected[3] == 0.0, "{what}: {found}");
+                    } else {
+                        let [far, farther] =
+                            [&far, &farther].map(|result| outputs(result.as_ref().unwrap())[output][3]);
+                        let grows = found == farther.signum() * f64::INFINITY && farther.abs() > far.abs();
+                        let is_near = found.is_finite() && (farther - found).abs() <= 1e-6 * (1.0 + found.abs());
+                        let is_limit = grows || is_near || farther == found;
+                        assert!(is_limit, "{what}: {found}, but {far} and {farther} on the way");
                     }
                 }
             }
@@ -551,10 +577,12 @@ fn an_infinite_error_has_an_infinite_loss() {
     let mse = pair(&loss("mse", &[]), &[f64::INFINITY, 1.0], &[0.0, 0.0]);
     assert_eq!(mse.loss, [f64::INFINITY, 1.0]);
     assert_eq!(mse.gradients[0].1, [f64::INFINITY, 2.0]);
-    // The slope of a straight line would look as if nothing had happened.
+    // The slope of a straight line is the same everywhere.
     let mae = pair(&loss("mae", &[]), &[f64::INFINITY], &[0.0]);
-    assert_eq!(mae.loss, [f64::INFINITY]);
-    assert!(mae.gradients[0].1[0].is_nan());
+    assert_eq!((&mae.loss[..], &mae.gradients[0].1[..]), (&[f64::INFINITY][..], &[1.0][..]));
+    // Of two infinities nothing is known.
+    let mae = pair(&loss("mae", &[]), &[f64::INFINITY], &[f64::INFINITY]);
+    assert!(mae.loss[0].is_nan() && mae.gradients[0].1[0].is_nan());
 }
 
 #[test]

@@ -640,8 +640,10 @@ fn the_background_is_left_out_of_scores_but_not_of_the_softmax() {
         assert!(of_background.map(|(_, g)| *g != 0.0).all(|moves| moves == (activation == "softmax")), "{activation}");
     }
     let alone = regions(&[0.5], &[1, 1], classes(&[0], &[1]));
-    let refused = reference::evaluate(&without("none"), &alone, &Reduction::Mean.into());
-    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2".to_string();
+    // A single class is not the background of others.
+    assert_eq!(evaluate(&without("none"), &alone, Reduction::Mean), evaluate(&all("none"), &alone, Reduction::Mean));
+    let refused = reference::evaluate(&all("softmax"), &alone, &Reduction::Mean.into());
+    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2 for a softmax".to_string();
     assert_eq!(refused, Err(Error::Shape { loss: "dice", tensor: "prediction", expected, found: vec![1, 1] }));
 }
 

@@ -543,7 +543,7 @@ fn what_does_not_fit_a_row_loss_is_refused() {
 #[test]
 fn parameters_of_row_losses_keep_their_rules() {
     for (name, parameter, bad) in [
-        ("cross_entropy", "label_smoothing", "1"),
+        ("cross_entropy", "label_smoothing", "1.1"),
         ("cross_entropy", "label_smoothing", "-0.1"),
         ("cross_entropy", "smoothing", "some"),
         ("cross_entropy", "z_loss", "-1"),

@@ -83,7 +83,7 @@ impl Distribution {
         }
         match input.domain.resolve(values) {
             Domain::LogRate => Distribution::Uniform(-2.0, 2.0),
-            Domain::Positive => Distribution::Uniform(0.5, 2.0),
+            Domain::NonNegative => Distribution::Uniform(0.5, 2.0),
             Domain::LogProbability => Distribution::Uniform(-8.0, -0.1),
             Domain::Count => Distribution::Count(4),
             Domain::Sign => Distribution::Either(-1.0, 1.0),

@@ -15,12 +15,14 @@ fn finalize_batch(thread: Thread) {
     var sums = vec3<f32>();
     var distances = vec2<f32>();
     let stride = WORKGROUP_SIZE;
+    // That the sum of the losses overflows only where their mean does.
+    let share = mean_share(f32(call.length));
     for (var block = 0u; block < call.length; block += BLOCK * stride) {
         let end = min(block + BLOCK * stride, call.length);
         var block_sums = vec3<f32>();
         var block_distances = vec2<f32>();
         for (var i = block + thread.lane; i < end; i += stride) {
-            block_sums += vec3<f32>(records[i].loss, records[i].mass, records[i].slope);
+            block_sums += vec3<f32>(share * records[i].loss, records[i].mass, records[i].slope);
             items = plus_wide(items, count_of(records[i].items));
             if (MINING) {
                 block_distances += vec2<f32>(records[i].positive_distance, records[i].negative_distance);
@@ -44,14 +46,22 @@ fn finalize_batch(thread: Thread) {
     let positive_distance = reduce_add(thread, distances.x);
     let negative_distance = reduce_add(thread, distances.y);
 
+    // A batch without a scale: what would count is out of range.
+    var invalid = vec2<u32>();
+    if (SCALED && !is_scale(workspace.value_scale)) {
+        invalid = items;
+        items = vec2<u32>();
+    }
     if (thread.lane == 0u) {
         let measured = select(wide_to_float(items), mass, call.weighted != 0u);
         let divisor = select(call.divisor, measured, call.measured != 0u);
         workspace.divisor = divisor;
         workspace.items_low = items.x;
         workspace.items_high = items.y;
-        workspace.invalid_low = 0u;
-        workspace.invalid_high = 0u;
+        workspace.invalid_low = invalid.x;
+        workspace.invalid_high = invalid.y;
+        workspace.invalid_partial = 0u;
+        workspace.invalid_item = 0u;
         workspace.triplets_low = triplets.x;
         workspace.triplets_high = triplets.y;
         workspace.active_low = active_triplets.x;
@@ -60,7 +70,7 @@ fn finalize_batch(thread: Thread) {
         workspace.negative_distance = negative_distance / max(wide_to_float(negatives), 1.0);
         workspace.slope = slope;
         if (REDUCED) {
-            loss[0] = select(total / divisor, 0.0, divisor == 0.0 && is_finite(total));
+            loss[0] = select(total / (divisor * share), 0.0, is_negligible(divisor) && is_finite(total));
         }
     }
 }

@@ -14,7 +14,13 @@ fn gradient_of(element: u32) -> f32 {
     if (UNIT) {
         value = records[row].inverse * (value + records[row].radial * rows[place][dimension % 4u]);
     }
-    return gradient_scale() * value;
+    // Where no anchor counts, not even a row that is not finite has a gradient.
+    value = select(gradient_scale() * value, 0.0, (workspace.items_low | workspace.items_high) == 0u);
+    if (SATURATES && is_finite(value)) {
+        // Of a row next to 0 it is beyond f16, whose infinity would end a training.
+        value = clamp(value, -65504.0, 65504.0);
+    }
+    return value;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

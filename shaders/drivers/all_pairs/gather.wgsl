@@ -32,7 +32,7 @@ fn weights(plane: u32, receiver: u32, giver: u32) -> mat4x4<f32> {
 // of what was given.
 fn center_of(receiver: u32, quad: u32) -> vec4<f32> {
     let row = call.first_receiver + min(receiver, call.receivers - 1u);
-    let is_short = UNIT_FLOORED && records[row].norm < LEAST_NORM;
+    let is_short = UNIT_FLOORED && records[row].norm < call.least_norm;
     return select(rows[row * call.quads + quad], vec4<f32>(), is_short);
 }
 

@@ -50,6 +50,8 @@ struct Call {
     // The row of `sums` that the first receiver's go to, and 1 if they are added to what is there, else 0.
     first_sum: u32,
     adds: u32,
+    // Rows below this length are divided by it instead of their own, where they are brought to unit length.
+    least_norm: f32,
     // Where in `sums`, in single values, the numbers behind all rows begin: how much of itself each row gets.
     first_radial: u32,
     // What gradients are multiplied with; to be divided by a measured divisor yet.
@@ -67,6 +69,8 @@ const TILE_QUADS: u32 = 1u;
 // Whether rows are brought to unit length, and whether short ones are divided by a least length in place of their own.
 const UNIT: bool = true;
 const UNIT_FLOORED: bool = true;
+// Whether a gradient beyond its storage type is the largest number of that.
+const SATURATES: bool = true;
 // Whether the distance is that of a cosine. Then each pair has two numbers, in two planes of the panel.
 const COSINE: bool = true;
 // Whether gradients go to the columns, or to the anchors.
@@ -78,6 +82,8 @@ const GRADIENTS: bool = true;
 // Whether the loss mines triplets, and whether its result is one value.
 const MINING: bool = true;
 const REDUCED: bool = true;
+// Whether an input is the logarithm of the scale of all values.
+const SCALED: bool = true;
 
 // What a step reads alone is bound for reading.
 //

@@ -2,5 +2,8 @@
 
 @compute @workgroup_size(1)
 fn load_scale() {
-    workspace.value_scale = expf(load_element(0u));
+    let logarithm = load_element(0u);
+    let scale = expf(logarithm);
+    let known = select(NO_SCALE, scale, is_finite(scale));
+    workspace.value_scale = select(known, logarithm, is_nan(logarithm));
 }

@@ -17,7 +17,7 @@ fn project(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             if (COSINE) {
                 records[row].radial = sums[place / 4u][place % 4u];
             } else {
-                records[row].radial = select(-along, 0.0, records[row].norm < LEAST_NORM);
+                records[row].radial = select(-along, 0.0, records[row].norm < call.least_norm);
             }
         }
     }

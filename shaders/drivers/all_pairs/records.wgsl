@@ -32,10 +32,15 @@ struct Record {
     radials: array<f32, 2>,
 }
 
-// Rows below this length are divided by it instead of their own.
-const LEAST_NORM: f32 = 1e-12;
 // The least divisor of a cosine.
 const LEAST_DIVISOR: f32 = 1e-8;
+
+// In place of a scale that is beyond f32: its batch is out of range. Told by its bits: NaN is none.
+const NO_SCALE: f32 = -1.0;
+
+fn is_scale(value: f32) -> bool {
+    return bitcast<u32>(value) != bitcast<u32>(NO_SCALE);
+}
 
 // Of a pair of vectors by the product of their lengths: how much of the cosine a least divisor leaves.
 fn kept_cosine(product: f32) -> f32 {

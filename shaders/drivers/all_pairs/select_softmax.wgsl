@@ -49,7 +49,8 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     others = reduce_add(thread, others);
     let share = select(0.0, 1.0 / f32(positives), positives > 0u);
-    let counts = positives > 0u;
+    let has_positives = positives > 0u;
+    let counts = has_positives && is_scale(value_scale());
     var loss = share * reduce_add(thread, gap) + log1pf(others);
     loss = select(0.0, select(loss, nan_from(loss), spoilt), counts);
 
@@ -90,7 +91,7 @@ fn select_pairs(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         records[record].loss = item_loss;
         records[record].mass = select(0.0, weight, call.counts != 0u);
         records[record].slope = slope;
-        records[record].items[0] = u32(counts && call.counts != 0u);
+        records[record].items[0] = u32(has_positives && call.counts != 0u);
         records[record].items[1] = 0u;
     }
 }

@@ -26,6 +26,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first = workgroup.x * call.span;
     let end = min(first + call.span, call.length);
     let scale = gradient_scale();
+    let share = loss_share();
 
     var loss = 0.0;
     var items = 0u;
@@ -45,7 +46,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             first_invalid = min(first_invalid, select(NOWHERE, index, offends));
             let outcome = finished(box_outcome(prediction, t), is_spoilt(prediction) || is_spoilt(t));
             let weight = load_weight(index);
-            let item_loss = select(0.0, weight * outcome.loss, counts);
+            let item_loss = select(0.0, (share * weight) * outcome.loss, counts);
             let gradient = scale * weight * load_upstream(index) * (INWARD * outcome.inward);
             store_loss(index, item_loss);
             store_gradient(index, select(vec4<f32>(), gradient, counts));

@@ -7,13 +7,12 @@
 // The unsigned bits of infinity; those of a NaN are above.
 const INFINITE: vec4<u32> = vec4<u32>(0xff000000u);
 
-// Losses or gradients of a quad as they count. An infinity that the formula would hide becomes a NaN; so does
-// everything a NaN touches. An item out of range, or left out, leaves nothing.
-fn finished_part(values: vec4<f32>, inputs: vec4<u32>, is_out: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
-    let bits = bitcast<vec4<u32>>(values);
-    let hides = (inputs == INFINITE) & ((bits << vec4<u32>(1u)) < INFINITE);
-    let nan = bitcast<vec4<f32>>(bits | vec4<u32>(0x7fc00000u));
-    return select(factor * select(values, nan, (inputs > INFINITE) | hides), vec4<f32>(), is_out);
+// Losses or gradients of a quad as they count. All that a NaN touches becomes one: `bits` are the largest of the inputs
+// and the loss, without their sign. An item out of range, or left out,
+// leaves nothing.
+fn finished_part(values: vec4<f32>, bits: vec4<u32>, is_out: vec4<bool>, factor: vec4<f32>) -> vec4<f32> {
+    let nan = bitcast<vec4<f32>>(bitcast<vec4<u32>>(values) | vec4<u32>(0x7fc00000u));
+    return select(factor * select(values, nan, bits > INFINITE), vec4<f32>(), is_out);
 }
 
 // The bits of values without their sign.
@@ -66,6 +65,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first = workgroup.x * call.span;
     let end = min(first + call.span, (call.length + 3u) / 4u);
     let scale = gradient_scale();
+    let share = loss_share();
 
     var loss = 0.0;
     var kept = 0u;
@@ -93,7 +93,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             }
             let weight = load_weight(quad);
             let slope = scale * weight * load_upstream(quad);
-            let outcomes = finished(hook(items), unsigned_bits(items), offends | !is_kept, weight, slope);
+            let outcomes = finished(hook(items), unsigned_bits(items), offends | !is_kept, share * weight, slope);
             block_loss += sum(select(vec4<f32>(), outcomes[0], counts));
             if (places.w < call.length) {
                 store(quad, outcomes);

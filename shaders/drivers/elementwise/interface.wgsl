@@ -12,10 +12,11 @@ struct Call {
     first_partial: u32,
     // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 where `workspace.divisor` holds the divisor, else 0.
+    // 1 where `workspace.divisor` holds the divisor, else 0; and the divisor where it is known.
     measured: u32,
     // 1 where that is the sum of the weights, else 0.
     weighted: u32,
+    divisor: f32,
     // From one element's upstream to the next: 0 where all share one.
     upstream_stride: u32,
     // And for each input whose values serve several elements, where these are: what `places_along` or `places_across`
@@ -74,10 +75,10 @@ fn load_items(quad: u32) -> Items {
 // The hook `loss_and_grad` of each of four elements.
 fn hook(items: Items) -> Outcomes {
     return transpose(mat4x2<f32>(
-        loss_and_grad(items[0].x, items[1].x),
-        loss_and_grad(items[0].y, items[1].y),
-        loss_and_grad(items[0].z, items[1].z),
-        loss_and_grad(items[0].w, items[1].w),
+        loss_and_grad(items[0].x, as_probability(items[1].x)),
+        loss_and_grad(items[0].y, as_probability(items[1].y)),
+        loss_and_grad(items[0].z, as_probability(items[1].z)),
+        loss_and_grad(items[0].w, as_probability(items[1].w)),
     ));
 }
 
@@ -89,9 +90,10 @@ fn finished(
     weight: vec4<f32>,
     slope: vec4<f32>,
 ) -> Outcomes {
+    let bits = max(inputs, unsigned_bits_of(outcomes[0]));
     return Outcomes(
-        finished_part(outcomes[0], inputs, offends, weight),
-        finished_part(outcomes[1], inputs, offends, slope),
+        finished_part(outcomes[0], bits, offends, weight),
+        finished_part(outcomes[1], bits, offends, slope),
     );
 }
 

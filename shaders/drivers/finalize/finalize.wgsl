@@ -2,6 +2,11 @@
 //
 // Joined to what interface.wgsl lists.
 
+// A sum of losses divided; 0 where there is nothing to divide by, unless a NaN must show.
+fn divided(sum: f32, divisor: f32) -> f32 {
+    return select(sum / (divisor * mean_share(divisor)), 0.0, is_negligible(divisor) && is_finite(sum));
+}
+
 // Of the partials before `end`.
 fn sum_of_losses(thread: Thread, end: u32) -> f32 {
     var sum = 0.0;
@@ -70,13 +75,13 @@ fn finalize_items(thread: Thread) {
     count_items(thread);
 }
 
-// After `evaluate`, where the result is one value. Where nothing counts it is 0, unless a NaN must show.
+// After `evaluate`, where the result is one value.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_loss(thread: Thread) {
     let sum = sum_of_losses(thread, call.partials);
     let divisor = select(call.divisor, workspace.divisor, call.measured != 0u);
     if (thread.lane == 0u) {
-        loss[0] = select(sum / divisor, 0.0, divisor == 0.0 && is_finite(sum));
+        loss[0] = divided(sum, divisor);
     }
     count_items(thread);
 }
@@ -86,7 +91,7 @@ fn finalize_loss(thread: Thread) {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_terms(thread: Thread) {
     let pixels = call.partials - 1u;
-    let scores = sum_of_losses(thread, pixels) / call.divisor;
+    let scores = divided(sum_of_losses(thread, pixels), call.divisor);
     if (thread.lane == 0u) {
         let mean = workspace.partials[pixels].loss;
         workspace.pixel_term = mean;

@@ -148,6 +148,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first = workgroup.x * call.span;
     let end = min(first + call.span, call.length);
     let scale = gradient_scale();
+    let share = loss_share();
 
     // The same in each lane.
     var loss = 0.0;
@@ -172,7 +173,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             outcome = Outcome(nan, vec3<f32>(nan));
         }
         let weight = load_weight(index);
-        let item_loss = select(0.0, weight * outcome.loss, counts);
+        let item_loss = select(0.0, (share * weight) * outcome.loss, counts);
         if (thread.lane == 0u) {
             store_loss(index, item_loss);
         }

@@ -71,7 +71,8 @@ fn largest_slope(segment: Segment, pixel: Pixel, softmax: Softmax) -> f32 {
     let column = min(softmax.column, call.classes - 1u);
     let inverse = inverse_norm(softmax);
     let t = target_of(pixel, column);
-    let slope = slope_of(records[slopes_of(segment.index) + column], inverse, softmax.others * inverse, t);
+    let within = select(as_probability(t), t, INDEX_TARGET);
+    let slope = slope_of(records[slopes_of(segment.index) + column], inverse, softmax.others * inverse, within);
     return select(0.0, slope, is_in_range(0.0, t, load_class_weight(column)));
 }
 

@@ -2,7 +2,8 @@
 // given, in f32 and with a target that has a value for each class. Kernels get their own in place of this file; a test
 // holds both together.
 //
-// Of the loss's parameters `params` has `ignore_index`, and all of them where the loss has a term for each pixel.
+// Of the loss's parameters `params` has `smooth` and `ignore_index`, and all of them where the loss has a term for each
+// pixel.
 // Pixels and elements are by their index in the chunk. A segment is what is scored together: a sample, or all.
 
 struct Call {

@@ -25,8 +25,9 @@ struct Call {
     // divisor yet, and that of the pixels' term.
     scale: f32,
     term_scale: f32,
-    // 1 where the divisor is the sum of the scores' weights, else 0.
+    // 1 where the divisor is the sum of the scores' weights, else 0; and the divisor where it is known.
     measured: u32,
+    divisor: f32,
     // From one score's upstream to the next: 0 where all share one.
     upstream_stride: u32,
 }

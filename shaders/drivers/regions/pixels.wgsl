@@ -213,8 +213,8 @@ fn know_classes(pixel: Pixel, softmax: Softmax, first: u32) {
             p[c] = select(e * larger, larger, x >= 0.0);
             q[c] = select(larger, e * larger, x >= 0.0);
         } else {
-            p[c] = x;
-            q[c] = 1.0 - x;
+            p[c] = as_probability(x);
+            q[c] = 1.0 - p[c];
         }
     }
     for (var c = 0u; c < STRIP; c++) {
@@ -223,6 +223,9 @@ fn know_classes(pixel: Pixel, softmax: Softmax, first: u32) {
             targets[c] = target_of(pixel, first + c);
         }
         counted[c] = pixel.counts != 0u && is_in_range(values[c], targets[c], class_weights[c]);
+        if (!INDEX_TARGET) {
+            targets[c] = as_probability(targets[c]);
+        }
     }
 }
 

@@ -17,9 +17,18 @@ fn ratio_loss(region: Region, k: f32, alpha: f32, beta: f32) -> Outcome {
     let missed = dot(weights, region.misses);
     let kept = k * region.overlap + params.smooth_;
     let whole = kept + missed;
-    if (whole == 0.0) {
+    if (is_negligible(whole)) {
         return Outcome();
     }
-    let by_missed = (kept / whole) / whole;
-    return Outcome(missed / whole, Region(by_missed * weights, -k * (missed / whole) / whole));
+    let root = square_root_of_unit();
+    let slopes = root * (root * vec2<f32>((kept / whole) / whole, -k * (missed / whole) / whole));
+    return Outcome(missed / whole, Region(bounded(slopes.x) * weights, bounded(slopes.y)));
 }
+
+// The slope of next to nothing is beyond f32, and infinity times a target of 0 would be NaN. NaN stays NaN.
+fn bounded(slope: f32) -> f32 {
+    let is_large = (bitcast<u32>(slope) & 0x7fffffffu) > bitcast<u32>(MOST_SLOPE);
+    return select(slope, select(MOST_SLOPE, -MOST_SLOPE, slope < 0.0), is_large && !is_nan(slope));
+}
+
+const MOST_SLOPE: f32 = 1e30;

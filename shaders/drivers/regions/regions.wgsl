@@ -9,6 +9,12 @@ struct Region {
     overlap: f32,
 }
 
+// What a probability is multiplied with before it is squared. Where there is no `smooth`, a score may be made of
+// squares that f32 has no numbers for; the sums are larger by the factor's square.
+fn square_root_of_unit() -> f32 {
+    return select(1.0, 4294967296.0, COMPILED_SQUARED != 0u && params.smooth_ == 0.0);
+}
+
 fn plus(a: Region, b: Region) -> Region {
     return Region(a.misses + b.misses, a.overlap + b.overlap);
 }

@@ -28,10 +28,10 @@ fn share_of(column: u32) -> f32 {
     return select(weight_of(column), 1.0, call.per_class != 0u);
 }
 
-// What slopes are multiplied with besides the score's weight and upstream: 0 where nothing counts.
-fn scale_of_scores(thread: Thread, workgroup: u32) -> f32 {
+// What the reduction divides by.
+fn divisor_of_scores(thread: Thread, workgroup: u32) -> f32 {
     if (call.measured == 0u) {
-        return call.scale;
+        return call.divisor;
     }
     var own = 0.0;
     for (var column = first_scored() + thread.lane; column < call.classes; column += WORKGROUP_SIZE) {
@@ -41,11 +41,20 @@ fn scale_of_scores(thread: Thread, workgroup: u32) -> f32 {
     if (thread.lane == 0u && workgroup == 0u) {
         workspace.divisor = divisor;
     }
-    return select(call.scale / divisor, 0.0, divisor == 0.0);
+    return divisor;
 }
 
+// What slopes are multiplied with besides the score's weight and upstream: 0 where nothing counts.
+fn scale_of_scores(divisor: f32) -> f32 {
+    if (call.measured == 0u) {
+        return call.scale;
+    }
+    return select(call.scale / divisor, 0.0, is_negligible(divisor));
+}
+
+// A single class is not the background of others.
 fn first_scored() -> u32 {
-    return 1u - params.include_background;
+    return select(1u - params.include_background, 0u, call.classes == 1u);
 }
 
 // The mean of the pixels' term, and its slope. One workgroup has no scores but this.
@@ -57,7 +66,7 @@ fn evaluate_term(thread: Thread, partial: u32) {
     let loss = reduce_add(thread, own.x);
     let mass = reduce_add(thread, own.y);
     if (thread.lane == 0u) {
-        let is_empty = mass == 0.0;
+        let is_empty = is_negligible(mass);
         // A loss of two terms has one result, and one upstream for it.
         let slope = select(call.term_scale / mass * load_upstream(0u), 0.0, is_empty);
         records[slopes_of(0u) + call.classes] = Region(vec2<f32>(slope, 0.0), 0.0);
@@ -73,7 +82,9 @@ fn score_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         evaluate_term(thread, partial);
         return;
     }
-    let scale = scale_of_scores(thread, workgroup.x);
+    let divisor = divisor_of_scores(thread, workgroup.x);
+    let scale = scale_of_scores(divisor);
+    let share = mean_share(divisor);
     let first = workgroup.x * call.span;
     let end = min(first + call.span, call.length);
     var loss = 0.0;
@@ -98,7 +109,7 @@ fn score_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
             if (thread.lane == 0u) {
                 store_loss(score, weight * outcome.loss);
             }
-            block_loss += weight * outcome.loss;
+            block_loss += (share * weight) * outcome.loss;
         }
         loss += block_loss;
     }

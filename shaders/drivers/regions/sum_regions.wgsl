@@ -16,8 +16,9 @@ var<private> first_invalid: u32;
 // What a class of a pixel adds to the sums of its region.
 fn share_of(p: f32, q: f32, t: f32) -> Region {
     if (COMPILED_SQUARED != 0u) {
-        let gap = p * (1.0 - t) - t * q;
-        return Region(vec2<f32>(gap * gap, gap * (p + t)), p * t);
+        let root = square_root_of_unit();
+        let gap = root * (p * (1.0 - t) - t * q);
+        return Region(vec2<f32>(gap * gap, gap * (root * (p + t))), (root * p) * (root * t));
     }
     return Region(vec2<f32>(p * (1.0 - t), t * q), p * t);
 }

@@ -13,8 +13,9 @@ struct Call {
     first_partial: u32,
     // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 where `workspace.divisor` holds the divisor, else 0.
+    // 1 where `workspace.divisor` holds the divisor, else 0; and the divisor where it is known.
     measured: u32,
+    divisor: f32,
     // From one row's upstream to the next, or from one class's: 0 where all share one.
     upstream_stride: u32,
     // Rows of a workgroup that leaves a partial.
@@ -38,6 +39,8 @@ struct Call {
 // Whether the softmax of the first input is needed, and that of the second.
 const SOFTMAX: bool = true;
 const SECOND_SOFTMAX: bool = true;
+// Whether the first input is of logarithms of probabilities, which are checked.
+const LOG_PROBABILITIES: bool = false;
 // Whether there is a second input of rows, and whether its values are checked to be probabilities.
 const HAS_SECOND: bool = true;
 const SECOND_IS_PROBABILITY: bool = false;

@@ -295,10 +295,11 @@ fn begin_tally() {
 // The finished row: its loss and what its gradients need, counted and, by one lane, stored.
 fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
     var row = unfinished;
-    let is_spoilt = row.state.standing == SPOILT || !is_finite(row.state.first.maximum);
     let has_largest = is_finite(row.state.first.maximum);
+    let is_spoilt = row.state.standing == SPOILT || !has_largest;
     let is_candidate = row.counts != 0u;
-    if (row.state.standing == OUT_OF_RANGE) {
+    let is_out = LOG_PROBABILITIES && has_largest && !is_log_probability(row.state.first.maximum);
+    if (row.state.standing == OUT_OF_RANGE || is_out) {
         row.counts = 0u;
     }
     var loss = 0.0;
@@ -310,7 +311,7 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
         }
         let outcome = row_outcome(row);
         row.factors = outcome.factors;
-        loss = weight * outcome.loss;
+        loss = (loss_share() * weight) * outcome.loss;
         if (is_spoilt) {
             loss = nan_from(row.state.first.maximum);
             row.scale = loss;

@@ -12,10 +12,10 @@ fn loss_and_grad(x: f32, t: f32) -> vec2<f32> {
     let log_mixed = select(logf(mixed), -abs(x), certain);
     let ratio = select(e / mixed, 1.0, certain);
 
-    let bce = (1.0 - likelier) * abs(x) + log_norm;
-    let modulator = select(exp_nonpositive(params.gamma * (log_mixed - log_norm)), 1.0, params.gamma == 0.0);
+    let bce = times(1.0 - likelier, abs(x)) + log_norm;
+    let modulator = alpha * select(exp_nonpositive(params.gamma * (log_mixed - log_norm)), 1.0, params.gamma == 0.0);
     // d(1 − p_t)/dx = (1 − 2t)p(1 − p), and p(1 − p)/(1 − p_t) = ratio/(1 + e) never divides 0 by 0.
-    let slope = params.gamma * (1.0 - 2.0 * t) * ratio * bce;
+    let slope = params.gamma * (1.0 - 2.0 * t) * times(ratio, bce);
     let bce_gradient = (1.0 - t) * select(e, 1.0, is_positive) - t * select(1.0, e, is_positive);
-    return alpha * modulator * vec2<f32>(bce, (slope + bce_gradient) / (1.0 + e));
+    return vec2<f32>(times(modulator, bce), modulator * ((slope + bce_gradient) / (1.0 + e)));
 }

@@ -16,6 +16,9 @@ fn box_outcome(prediction: vec4<f32>, t: vec4<f32>) -> Outcome {
     );
     let v = FOUR_OVER_PI_SQUARED * angle * angle;
     let alpha = v / (iou.loss + v + params.eps);
-    let slope = 2.0 * FOUR_OVER_PI_SQUARED * alpha * angle / dot(size, size) * vec2<f32>(size.y, -size.x);
+    // A box without width and height has no angle, as atan2f says it, and no slope.
+    let square = dot(size, size);
+    let inverse = select(1.0 / square, 0.0, square == 0.0);
+    let slope = 2.0 * FOUR_OVER_PI_SQUARED * alpha * angle * inverse * vec2<f32>(size.y, -size.x);
     return Outcome(diou.loss + alpha * v, diou.inward + slope.xyxy);
 }

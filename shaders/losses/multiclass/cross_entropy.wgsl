@@ -9,8 +9,11 @@ fn spread() -> f32 {
     return params.label_smoothing / f32(call.classes - select(0u, 1u, params.smoothing == SMOOTHING_OTHERS));
 }
 
-fn kept() -> f32 {
-    return (1.0 - params.label_smoothing) - select(0.0, spread(), params.smoothing == SMOOTHING_OTHERS);
+// What the target keeps besides its share of what is spread: with `others` that share is not its own. A masked class
+// has none.
+fn kept(target_logit: f32) -> f32 {
+    let has_others_share = params.smoothing == SMOOTHING_OTHERS && !is_masked(target_logit);
+    return (1.0 - params.label_smoothing) - select(0.0, spread(), has_others_share);
 }
 
 fn spread_of(weight: f32, logit: f32) -> f32 {
@@ -28,7 +31,7 @@ fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
 // The factor of every probability in the gradient, and the gradient of the target's logit: its probability less 1 is
 // expm1(log p), because 1 − p cancels where p is nearly 1.
 fn row_outcome(row: Row) -> Outcome {
-    let share = kept() * row.target_weight;
+    let share = kept(row.target_logit) * row.target_weight;
     let gap = distance_of(row.target_logit, row.state.first.maximum);
     let sums = row.state.sums;
     let lse = seen_logit(row.state.first.maximum) + row.log_norm;

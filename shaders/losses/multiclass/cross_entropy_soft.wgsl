@@ -5,7 +5,7 @@ const SUMS: bool = true;
 fn share_of(cell: Cell) -> f32 {
     // Smoothing leaves masked classes out.
     let spread = select(params.label_smoothing / f32(call.classes), 0.0, is_masked(cell.logit));
-    return cell.weight * (cell.second * (1.0 - params.label_smoothing) + spread);
+    return cell.weight * (as_probability(cell.second) * (1.0 - params.label_smoothing) + spread);
 }
 
 fn class_sums(row: Row, cell: Cell) -> vec2<f32> {

@@ -106,8 +106,9 @@ fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec4<f32> {
         let mean = select(pair.q * relative_derivative(row, cell, 0.0), 0.0, is_masked(cell.logit));
         return vec4<f32>(either * LN2, mean, p_less_q, 0.0);
     }
-    let weighs = select(pair.q, pair.p, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
-    return vec4<f32>(select(either, infinity, weighs > 0.0), 0.0, p_less_q, 0.0);
+    // However little the one weighs that is there: nothing is so small that infinity times it is not infinite.
+    let weighs = select(cell.logit, cell.second, COMPILED_DIVERGENCE == DIVERGENCE_FORWARD);
+    return vec4<f32>(select(infinity, either, is_masked(weighs)), 0.0, p_less_q, 0.0);
 }
 
 fn row_outcome(row: Row) -> Outcome {
@@ -128,6 +129,11 @@ fn class_gradient(row: Row, cell: Cell) -> f32 {
     }
     if (is_masked(cell.logit)) {
         return 0.0;
+    }
+    // The teacher masks a class that the student has: all that leads away from those is infinitely steep.
+    let divergence = row.middle.x;
+    if (!is_finite(divergence)) {
+        return select(-abs(divergence), abs(divergence), is_masked(cell.second));
     }
     return pair.q * (relative_derivative(row, cell, rounding) - row.middle.y);
 }

@@ -3,7 +3,7 @@ const SUMS: bool = true;
 
 fn class_sums(row: Row, cell: Cell) -> vec2<f32> {
     let x = cell.logit;
-    let t = cell.second;
+    let t = as_probability(cell.second);
     let linear = select(-t * x, (1.0 - t) * x, x > 0.0);
     let loss = linear + log1pf(exp_nonpositive(-abs(x)));
     // A class that is certainly absent and not wanted.
@@ -19,7 +19,8 @@ fn row_outcome(row: Row) -> Outcome {
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
+    let t = as_probability(cell.second);
     // σ(x) − t, which would cancel where the target is nearly met.
-    let difference = (1.0 - cell.second) * sigmoid(cell.logit) - cell.second * sigmoid(-cell.logit);
+    let difference = (1.0 - t) * sigmoid(cell.logit) - t * sigmoid(-cell.logit);
     return cell.weight * difference / f32(call.classes);
 }

@@ -35,10 +35,12 @@ pub(super) enum Unit {
 }
 
 /// How embeddings are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Comparison {
     pub measure: Measure,
     pub unit: Unit,
+    /// What shorter rows are divided by where that is floored.
+    pub least_norm: f32,
     /// Whether the scale of all values is an input.
     pub scale_is_input: bool,
     /// Quads of a tile's rows.
@@ -61,7 +63,8 @@ impl Comparison {
         let quads = dimensions.div_ceil(4);
         let wastes_little = |tile: &u64| (quads.div_ceil(*tile) * tile - quads) <= quads / 8;
         let tile_quads = [4, 2].into_iter().find(wastes_little).unwrap_or(1) as u32;
-        Comparison { measure, unit, scale_is_input, tile_quads }
+        let least_norm = values.number_or("norm_eps", 1e-12) as f32;
+        Comparison { measure, unit, least_norm, scale_is_input, tile_quads }
     }
 
     /// Quads of a row, zeros behind its end included.

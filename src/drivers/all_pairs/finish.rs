@@ -55,6 +55,7 @@ impl Builder<'_> {
                 length: rows as u32,
                 span: span as u32,
                 quads: self.quads(),
+                least_norm: self.comparison.least_norm,
                 first_radial: self.first_radial(),
             };
             self.step(Which::Project, (tuning, loops.project(tuning, span)), words, [workgroups, 1, 1])?;

@@ -236,7 +236,11 @@ impl Kernels<'_> {
                 .binds(TensorView::write("loss", DType::F32), At::Tensor(self.loss()))
                 .reads(Records)
                 .workspace(Access::Write)
-                .flags(&[("MINING", self.mines()), ("REDUCED", !call.is_per_item())])
+                .flags(&[
+                    ("MINING", self.mines()),
+                    ("REDUCED", !call.is_per_item()),
+                    ("SCALED", comparison.scale_is_input),
+                ])
                 .files([shader_file!("drivers/all_pairs/finalize.wgsl")]),
             Which::ListMined => Draft::new("list_mined")
                 .reads(Records)
@@ -264,7 +268,10 @@ impl Kernels<'_> {
                 .workspace(Access::Read)
                 .stores(tensor.clone(), call.adds())
                 .kept(self.mask())
-                .flags(&[("UNIT", unit != Unit::No)])
+                .flags(&[
+                    ("UNIT", unit != Unit::No),
+                    ("SATURATES", unit == Unit::Floored && tensor.ty.dtype == DType::F16),
+                ])
                 .files([scale, shader_file!("drivers/all_pairs/finish.wgsl")]),
             Which::StoreScale(tensor) => Draft::new("store_scale")
                 .workspace(Access::Read)

@@ -40,10 +40,10 @@ impl BatchLoops {
     /// `prepare` of a span of rows.
     pub fn prepare(self, tuning: Tuning, span: u64) -> Loops {
         let lanes = tuning.workgroup_size.into();
-        // Of a quad four elements, in each of two walks.
+        // Of a quad four elements, in each of three walks.
         let quad = Loops::plain(4);
-        let walks = Loops::blocks(self.quads, lanes, quad) + Loops::each(self.quads.div_ceil(lanes), quad);
-        Loops::each(span, walks + Loops::reduce(tuning))
+        let walks = Loops::blocks(self.quads, lanes, quad) + Loops::each(self.quads.div_ceil(lanes), quad) * 2;
+        Loops::each(span, walks + Loops::reduce(tuning) * 2)
     }
 
     /// `measure_pairs`.

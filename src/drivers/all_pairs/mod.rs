@@ -269,6 +269,7 @@ impl Builder<'_> {
                 first_item: self.first_item(number) as u32,
                 dimensions: self.call.signature.row as u32,
                 quads: self.quads(),
+                least_norm: self.comparison.least_norm,
             };
             self.step(Which::Prepare(tensor), (tuning, loops.prepare(tuning, span)), words, [workgroups, 1, 1])?;
         }

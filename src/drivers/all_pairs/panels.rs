@@ -173,6 +173,7 @@ impl Builder<'_> {
             quads: self.quads(),
             stride: self.layout.stride as u32,
             plane: self.plane(),
+            least_norm: self.comparison.least_norm,
             first_radial: self.first_radial(),
         };
         let loops = self.loops.gather(self.tuning, part.into());

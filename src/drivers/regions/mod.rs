@@ -33,12 +33,14 @@ use scores::{ScoreSplit, Scores};
 
 impl Room for Regions {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
-        // Without the background there must be another class.
-        let unscored = usize::from(!values.flag_or("include_background", true));
         let scope = values.word_or("scope", Scope::Class);
-        let extent = Extent::of_rows(shape, 1 + unscored)?;
+        let extent = match values.word_or("activation", Activation::Softmax) {
+            // Of one class it is 1, whatever the logits.
+            Activation::Softmax => Extent::of_rows(shape, 2).map_err(|shapes| format!("{shapes} for a softmax"))?,
+            Activation::None | Activation::Sigmoid => Extent::of_rows(shape, 1)?,
+        };
         let samples = scope.is_per_sample().then_some(shape[0]);
-        let classes = scope.is_per_class().then_some(shape[1] - unscored);
+        let classes = scope.is_per_class().then_some(scores::scored_classes(values, extent.row) as usize);
         Ok(Extent { result_shape: samples.into_iter().chain(classes).collect(), ..extent })
     }
 
@@ -130,7 +132,6 @@ impl Room for Regions {
                 &[&[4, 3, 64, 64], &[2, 3, 20, 21, 22]],
             ),
             trials.arrangement(&[3, 2, 12], &[&[1, 2, 8 * w], &[1, 2, 130, 77]], &[&[67, 2, 4]]),
-            trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]]),
             // More classes than fit into registers, and enough pixels for each to be some sample's: without smoothing,
             // f32 has no score for one of which only probabilities below its range are left.
             trials.arrangement(
@@ -140,6 +141,8 @@ impl Room for Regions {
             ),
         ]
         .into_iter()
+        // A single class has no softmax, which the terms of pixels are of.
+        .chain(self.terms.is_none().then(|| trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]])))
         .chain(trials.full.then(|| trials.arrangement(&[2, 8, 9, 7], &[&[4, 8, 63, 65]], &[])))
         .chain(trials.full.then(|| trials.arrangement(&[2, 20, 3, 2], &[&[2, 20, 34, 31]], &[])))
         .collect()
@@ -219,7 +222,7 @@ impl Form<'_> {
         let kernel = Kernel::new(items.tuning.workgroup_size, items.tuning.reduce);
         let mut kernel = match has_term {
             true => kernel.with_params(call.values),
-            false => kernel.with_some_params(call.values, &["ignore_index"]).with_compiled(call.values),
+            false => kernel.with_some_params(call.values, &["smooth", "ignore_index"]).with_compiled(call.values),
         };
         let is_index = call.dtype(call.spec().inputs[1].name) == Some(DType::I32);
         let activation = call.values.word_or("activation", Activation::Softmax);
@@ -305,6 +308,7 @@ impl Form<'_> {
             scale: (score_weight * call.gradient_scale(items.divisor.known())) as f32,
             term_scale: (pixel_weight * call.options.gradient_scale()) as f32,
             measured: items.divisor.is_measured(),
+            divisor: items.divisor.known() as f32,
             upstream_stride: call.upstream_stride(),
         }
     }

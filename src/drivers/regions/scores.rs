@@ -4,7 +4,7 @@ use super::super::Call;
 use crate::{
     Error, Tuning,
     gpu::Loops,
-    spec::{Regions, Scope},
+    spec::{Regions, Scope, Values},
 };
 
 /// The scores of a call.
@@ -45,11 +45,16 @@ pub(super) struct ScoreSplit {
 /// Bytes of a record: `Region` in `shaders/drivers/regions/regions.wgsl`.
 pub(in crate::drivers) const RECORD_SIZE: u64 = 16;
 
+/// How many of so many classes are scored: all, or all but the background, if there are others.
+pub(super) fn scored_classes(values: &Values, classes: u64) -> u64 {
+    classes - u64::from(classes > 1 && !values.flag_or("include_background", true))
+}
+
 impl Scores {
     pub fn new(regions: Regions, call: &Call<'_>) -> Self {
         let (values, signature) = (call.values, call.signature);
         let scope = values.word_or("scope", Scope::Class);
-        let scored = signature.row - u64::from(!values.flag_or("include_background", true));
+        let scored = scored_classes(values, signature.row);
         let has_term = regions.terms.is_some();
         Scores {
             scores: signature.results(),

@@ -251,6 +251,7 @@ impl Form<'_> {
         kernel.flags(&[
             ("SOFTMAX", !rows.softmax_of.is_empty()),
             ("SECOND_SOFTMAX", rows.softmax_of.len() > 1),
+            ("LOG_PROBABILITIES", spec.inputs[0].domain == Domain::LogProbability),
             ("HAS_SECOND", second.is_some()),
             ("SECOND_IS_PROBABILITY", second.is_some_and(|second| second.domain == Domain::Probability)),
             ("HAS_TARGET", call.signature.has_labels()),
@@ -270,7 +271,12 @@ impl Form<'_> {
         }
         kernel.tensors = views_of(bindings);
         kernel.glue = glue::glue(call, rows, &kernel.tensors).0;
-        kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("lib/scale.wgsl"), spec.shader]);
+        kernel.join([
+            shader_file!("lib/domain.wgsl"),
+            shader_file!("lib/scale.wgsl"),
+            shader_file!("lib/share.wgsl"),
+            spec.shader,
+        ]);
         kernel.join(self.files());
         kernel
     }

@@ -194,7 +194,7 @@ fn inputs_that_do_not_fit_are_refused() {
 #[test]
 fn parameters_keep_their_rules() {
     for (name, setting) in [
-        ("triplet_batch_hard", ("margin", "-1")),
+        ("triplet_batch_hard", ("margin", "-inf")),
         ("triplet_semi_hard", ("margin", "NaN")),
         ("triplet_batch_all", ("margin", "inf")),
         ("triplet_batch_all", ("triplets", "easy")),

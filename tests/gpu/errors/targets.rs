@@ -17,7 +17,9 @@ use super::{
 /// Values outside a domain that kernels check; none for the others.
 fn outside(domain: Domain, classes: usize) -> Vec<f64> {
     match domain {
-        Domain::Probability => vec![-0.25, 1.5, f64::INFINITY, f64::NEG_INFINITY],
+        Domain::Probability => vec![-0.25, 1.5, f64::INFINITY, f64::NEG_INFINITY, -1e-3, 1.01],
+        Domain::LogProbability => vec![0.25, 1.0, 1e-5],
+        Domain::NonNegative => vec![-0.25, f64::NEG_INFINITY, -1e-3],
         Domain::Sign => vec![0.0, 0.5, -2.0],
         Domain::Class => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
         Domain::ClassWeight => vec![-0.25, f64::NEG_INFINITY],

@@ -1,9 +1,9 @@
 //! Inputs, parameters and options that do not fit the loss.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, CeDice, Contrastive, CrossEntropy, CrossEntropySoft, DType, Dice, Error, FocalDice,
-    GaussianNll, Giou, Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile, Reduction,
-    Scope, Signature, Smoothing, Softmax, Statistics, Tensor, TensorType, TripletMargin, losses, reference,
+    Activation, AnyLoss, BceWithLogits, CeDice, Contrastive, CrossEntropy, CrossEntropySoft, DType, Dice, Error,
+    FocalDice, GaussianNll, Giou, Gradients, HostTensor, Huber, LogSoftmax, Loss, Mse, Named, Options, Plan, Quantile,
+    Reduction, Scope, Signature, Smoothing, Softmax, Statistics, Tensor, TensorType, TripletMargin, losses, reference,
     spec::{Driver, Kind, LossSpec, Rule, Value},
 };
 
@@ -123,11 +123,11 @@ fn a_shape_that_does_not_fit_regions_is_refused() {
         let expected = "[N, C] or [N, C, d1, …] with C ≥ 1";
         check(&dice, &[("prediction", F32, shape), ("target", F32, shape)], "prediction", expected);
     }
-    // Somebody must be there to be scored.
-    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2";
-    let foreground = [("prediction", F32, &[2, 1, 4][..]), ("target", I32, &[2, 4])];
-    check(&Dice { include_background: false, ..dice }, &foreground, "prediction", expected);
-    check(&CeDice { include_background: false, ..CeDice::default() }, &foreground, "prediction", expected);
+    // The softmax of one class is 1, whatever its logits.
+    let expected = "[N, C] or [N, C, d1, …] with C ≥ 2 for a softmax";
+    let single = [("prediction", F32, &[2, 1, 4][..]), ("target", I32, &[2, 4])];
+    check(&Dice { activation: Activation::Softmax, ..dice }, &single, "prediction", expected);
+    check(&CeDice::default(), &single, "prediction", expected);
     // Indices have the shape of the pixels, values that of the prediction.
     for shape in [&[8][..], &[2, 1, 4]] {
         check(&dice, &regions(I32, shape), "target", "[2, 4]");
@@ -342,8 +342,7 @@ fn forbidden(rule: Rule) -> Vec<f32> {
     let finite: &[f32] = match rule {
         Rule::Positive => &[0.0, -0.5],
         Rule::NonNegative => &[-0.5],
-        Rule::OpenUnit => &[0.0, 1.0, -0.5, 1.5],
-        Rule::HalfOpenUnit => &[1.0, -0.5],
+        Rule::Unit => &[-0.5, 1.5],
         Rule::Finite | Rule::Flag | Rule::Integer => &[],
         Rule::OneOf(_) | Rule::Word(_) => &[],
     };
@@ -380,7 +379,7 @@ fn the_parameters_of_a_typed_loss_are_checked() {
     );
     assert_eq!(
         refusal(&Quantile { quantile: f32::NAN }, &pair(), Reduction::Mean),
-        refused("quantile", "quantile", Rule::OpenUnit, "NaN")
+        refused("quantile", "quantile", Rule::Unit, "NaN")
     );
     assert_eq!(
         refusal(&GaussianNll { eps: f32::INFINITY, full: false }, &pair(), Reduction::Mean),
