@@ -10,7 +10,7 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let block_end = min(block + BLOCK * stride, end);
         var block_total = 0.0;
         for (var index = block + thread.lane; index < block_end; index += stride) {
-            let share = select(1.0, load_weight(index), call.weighted != 0u);
+            let share = select(1.0, load_weight(index), call.measured == WEIGHTED);
             block_total += select(0.0, share, is_kept(index));
         }
         total += block_total;

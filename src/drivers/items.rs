@@ -96,6 +96,12 @@ impl<'a> Items<'a> {
         bindings.chain([workspace]).collect()
     }
 
+    /// Whether the device finds the divisor: 1 where it is the items that count, 2 where it is the sum of their weights.
+    fn measured(&self) -> u32 {
+        let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
+        if self.divisor.is_measured() { 1 + u32::from(is_weighted) } else { 0 }
+    }
+
     /// The words that all kernels of items read, for a chunk.
     pub fn words(&self, chunk: &Chunk) -> Block {
         block! {
@@ -103,8 +109,7 @@ impl<'a> Items<'a> {
             span: self.split.span,
             first_partial: chunk.first_partial,
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
-            measured: self.divisor.is_measured(),
-            weighted: self.call.options.reduction == Reduction::WeightedMean,
+            measured: self.measured(),
             divisor: self.divisor.known() as f32,
             upstream_stride: self.call.upstream_stride(),
         }

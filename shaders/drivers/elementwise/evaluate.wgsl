@@ -135,7 +135,7 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         let block_end = min(block + BLOCK * stride, end);
         var block_total = 0.0;
         for (var quad = block + thread.lane; quad < block_end; quad += stride) {
-            let share = select(vec4<f32>(1.0), load_weight(quad), vec4<bool>(call.weighted != 0u));
+            let share = select(vec4<f32>(1.0), load_weight(quad), vec4<bool>(call.measured == WEIGHTED));
             let counts = (places_of(quad) < vec4<u32>(call.length)) & are_kept(quad);
             block_total += sum(select(vec4<f32>(), share, counts));
         }

@@ -12,10 +12,9 @@ struct Call {
     first_partial: u32,
     // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 where `workspace.divisor` holds the divisor, else 0; and the divisor where it is known.
+    // 1 or 2 where `workspace.divisor` holds the divisor, the items that count or the sum of their weights, else 0; and
+    // the divisor where it is known.
     measured: u32,
-    // 1 where that is the sum of the weights, else 0.
-    weighted: u32,
     divisor: f32,
     // From one element's upstream to the next: 0 where all share one.
     upstream_stride: u32,

@@ -13,7 +13,8 @@ struct Call {
     first_partial: u32,
     // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 where `workspace.divisor` holds the divisor, else 0; and the divisor where it is known.
+    // 1 or 2 where `workspace.divisor` holds the divisor, the items that count or the sum of their weights, else 0; and
+    // the divisor where it is known.
     measured: u32,
     divisor: f32,
     // From one row's upstream to the next, or from one class's: 0 where all share one.
@@ -31,8 +32,6 @@ struct Call {
     // input.
     row_stride: u32,
     second_stride: u32,
-    // 1 where a mean divides by the sum of the rows' weights, else 0.
-    weighted: u32,
 }
 @group(0) @binding(0) var<uniform> call: Call;
 

@@ -418,7 +418,7 @@ fn measure(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         for (var index = block + thread.lane; index < block_end; index += stride) {
             let label = load_target(index);
             if (is_counted(index, label)) {
-                var share = select(1.0, load_weight(index), call.weighted != 0u);
+                var share = select(1.0, load_weight(index), call.measured == WEIGHTED);
                 if (MEAN_OVER_CLASS_WEIGHTS) {
                     share *= begin_row(index, label).target_weight;
                 }
