@@ -153,12 +153,11 @@ impl<'a> Drawing<'a> {
             Some(Situation::Sure) => self.make_sure(input.shape, domain, drawn, rng),
             Some(Situation::NotFinite) => self.make_infinite(input.shape, domain, drawn, rng),
             Some(Situation::Near) => self.make_near(input.shape, domain, drawn, rng),
+            // The logarithm of a scale is no scale.
+            Some(Situation::Tiny | Situation::Huge) if input.shape == Shape::Scalar => {}
             Some(Situation::Tiny | Situation::Huge) => {
-                if matches!(domain, Domain::Real | Domain::TargetBox | Domain::NonNegative)
-                    && input.shape != Shape::Scalar
-                {
-                    drawn.iter_mut().for_each(|x| *x *= self.factor);
-                }
+                let is_scaled = matches!(domain, Domain::Real | Domain::TargetBox | Domain::NonNegative);
+                drawn.iter_mut().filter(|_| is_scaled).for_each(|x| *x *= self.factor);
             }
         }
     }

@@ -16,7 +16,9 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let scores: Vec<Score> = sums.iter().map(|sums| (reference.score)(sums, &call.values)).collect();
     let weights: Vec<f64> = (0..scores.len()).map(|score| regions.weight_of_score(score)).collect();
     let losses: Vec<f64> = scores.iter().zip(&weights).map(|(score, weight)| weight * score.loss).collect();
-    let magnitude = |((score, sizes), weight): ((&Score, &Sums), &f64)| weight.abs() * score.magnitude(sizes);
+    let magnitude = |((score, sizes), weight): ((&Score, &Sums), &f64)| {
+        weight.abs() * if regions.squared { score.magnitude(sizes) } else { score.loss.abs() }
+    };
     let magnitudes: Vec<f64> = scores.iter().zip(&sizes).zip(&weights).map(magnitude).collect();
     let scale = reciprocal(match options.reduction {
         Reduction::None | Reduction::Sum => 1.0,
@@ -262,8 +264,8 @@ impl Sums {
 }
 
 impl Score {
-    /// What rounding errors of the loss are relative to: with squares, sums have terms of both signs, and so has what
-    /// the loss makes of the sums.
+    /// What rounding errors of the loss are relative to with squares: sums have terms of both signs then, and so has
+    /// what the loss makes of the sums.
     fn magnitude(&self, sizes: &Sums) -> f64 {
         let Sums { false_positives, false_negatives, .. } = self.slopes.abs();
         let missed = weighed(false_positives, sizes.false_positives) + weighed(false_negatives, sizes.false_negatives);

@@ -700,7 +700,7 @@ fn skipped_gradients_are_absent_and_those_in_place_are_the_same() {
         let (skipped, full) = (with(Gradients::Skip), with(Gradients::Write));
         assert!(skipped.gradients.is_empty());
         assert_eq!(full, with(Gradients::InPlace));
-        assert_eq!(skipped, Evaluation { gradients: Vec::new(), ..full });
+        assert_eq!(skipped, Evaluation { gradients: Vec::new(), gradient_magnitudes: Vec::new(), ..full });
     }
 }
 

@@ -93,7 +93,15 @@ fn the_class_axis_is_the_second_whatever_follows() {
             let loss_by_row = if spec.is_per_class() { by_row(&found.loss) } else { found.loss.clone() };
             assert_eq!(loss_by_row, expected.loss, "{}", described(&loss));
             assert_eq!(by_row(&found.gradients[0].1), expected.gradients[0].1, "{}", described(&loss));
-            let rest = |result: Evaluation| Evaluation { loss: vec![], shape: vec![], gradients: vec![], ..result };
+            assert_eq!(by_row(&found.gradient_magnitudes[0]), expected.gradient_magnitudes[0], "{}", described(&loss));
+            let rest = |result: Evaluation| Evaluation {
+                loss: vec![],
+                shape: vec![],
+                gradients: vec![],
+                gradient_magnitudes: vec![],
+                loss_magnitudes: vec![],
+                ..result
+            };
             assert_eq!(rest(found), rest(expected));
         }
     }

@@ -77,11 +77,11 @@ fn relative_derivative(row: Row, cell: Cell, rounding: f32) -> f32 {
 // nearly all of the divergence would swallow.
 fn middle_sums(row: Row, cell: Cell) -> vec4<f32> {
     let pair = pair_of(row, cell);
+    if (is_masked(cell.logit) || is_masked(cell.second)) {
+        return masked_sums(row, cell, pair);
+    }
     let near = abs(pair.d) < NEAR;
     let p_less_q = select(pair.p - pair.q, -pair.p * expm1f(-clamp(pair.d, -NEAR, NEAR)), near);
-    if (is_masked(cell.logit) || is_masked(cell.second)) {
-        return masked_sums(row, cell, pair, p_less_q);
-    }
     if (COMPILED_DIVERGENCE == DIVERGENCE_FORWARD) {
         let divergence = pair.p * select(pair.d, exp_excess(-pair.d), near);
         return vec4<f32>(divergence, 0.0, p_less_q, select(-p_less_q, 0.0, near));
@@ -99,7 +99,8 @@ fn middle_sums(row: Row, cell: Cell) -> vec4<f32> {
 }
 
 // Of a class that one of the two masks, or both.
-fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec4<f32> {
+fn masked_sums(row: Row, cell: Cell, pair: Pair) -> vec4<f32> {
+    let p_less_q = pair.p - pair.q;
     let infinity = bitcast<f32>(bitcast<u32>(min(cell.logit, cell.second)) & 0x7f800000u);
     let either = pair.p + pair.q;
     if (COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON) {
@@ -114,10 +115,11 @@ fn masked_sums(row: Row, cell: Cell, pair: Pair, p_less_q: f32) -> vec4<f32> {
 fn row_outcome(row: Row) -> Outcome {
     let is_mean = COMPILED_DIVERGENCE == DIVERGENCE_JENSEN_SHANNON;
     let factor = params.temperature * params.temperature * select(1.0, 0.5, is_mean);
-    // What the norms left in every d has added its square.
-    let rounding = select(0.5, 0.25, is_mean) * row.middle.z * row.middle.z;
+    // What the norms left in every d has added its square. Beside a row that is all masked, Σ P − Q is no rounding.
+    let added = select(0.5, 0.25, is_mean) * row.middle.z * row.middle.z;
     let divergence = row.middle.x + row.middle.w;
-    return Outcome(factor * select(divergence, divergence - rounding, divergence > rounding), vec3<f32>());
+    let is_rounding = abs(row.middle.z) < 0.5 && divergence > added;
+    return Outcome(factor * select(divergence, divergence - added, is_rounding), vec3<f32>());
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
