@@ -573,33 +573,39 @@ def triplet_batch_all(
 # The default of the others.
 TEMPERATURE = exact(0.07).item()
 
+# Of rows that have been brought to unit length, or are too short for that.
+AS_GIVEN = distances.DotProductSimilarity(normalize_embeddings=False)
 
-def info_nce(query, key, *, weight=None, reduction, temperature=TEMPERATURE, normalize=True):
-    q, k = (F.normalize(query), F.normalize(key)) if normalize else (query, key)
+
+def info_nce(query, key, *, weight=None, reduction, temperature=TEMPERATURE, normalize=True, norm_eps=1e-12):
+    q, k = (F.normalize(x, eps=norm_eps) if normalize else x for x in (query, key))
     loss = F.cross_entropy(q @ k.T / temperature, torch.arange(len(q)), reduction="none")
     return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
 
 
-def clip(query, key, logit_scale, *, weight=None, reduction):
+def clip(query, key, logit_scale, *, weight=None, reduction, norm_eps=1e-12):
     """open_clip's ClipLoss."""
-    q, k = F.normalize(query), F.normalize(key)
+    q, k = F.normalize(query, eps=norm_eps), F.normalize(key, eps=norm_eps)
     logits_per_query, labels = logit_scale.exp() * q @ k.T, torch.arange(len(q))
     loss = sum(F.cross_entropy(logits, labels, reduction="none") for logits in (logits_per_query, logits_per_query.T)) / 2
     return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
 
 
-def nt_xent(z_i, z_j, *, weight=None, reduction, temperature=0.5):
-    labels = torch.arange(len(z_i)).repeat(2)
-    losses = NTXentLoss(temperature, reducer=reducers.DoNothingReducer())(torch.cat([z_i, z_j]), labels)["loss"]
+def nt_xent(z_i, z_j, *, weight=None, reduction, temperature=0.5, norm_eps=1e-12):
+    labels, rows = torch.arange(len(z_i)).repeat(2), F.normalize(torch.cat([z_i, z_j]), eps=norm_eps)
+    loss = NTXentLoss(temperature, distance=AS_GIVEN, reducer=reducers.DoNothingReducer())
+    losses = loss(rows, labels)["loss"]
     # Of pairs in the order of their anchors, one each.
     assert torch.equal(losses["indices"][0], torch.arange(len(labels)))
     return reduced_items(losses["losses"], weight, reduction, torch.ones(len(labels), dtype=torch.bool))
 
 
-def sup_con(embeddings, labels, *, weight=None, reduction, temperature=TEMPERATURE):
+def sup_con(embeddings, labels, *, weight=None, reduction, temperature=TEMPERATURE, norm_eps=1e-12):
+    rows = F.normalize(embeddings, eps=norm_eps)
     if reduction == "mean" and weight is None:
-        return SupConLoss(temperature)(embeddings, labels)
-    losses = SupConLoss(temperature, reducer=reducers.DoNothingReducer())(embeddings, labels)["loss"]["losses"]
+        return SupConLoss(temperature, distance=AS_GIVEN)(rows, labels)
+    loss = SupConLoss(temperature, distance=AS_GIVEN, reducer=reducers.DoNothingReducer())
+    losses = loss(rows, labels)["loss"]["losses"]
     counted = (labels[:, None] == labels).sum(1) > 1
     return reduced_items(losses, weight, reduction, counted)
 
@@ -981,14 +987,15 @@ def batch():
     ]
     yield Cases("triplet_batch_all", triplet_batch_all, labelled, [{}, *averages], some)
 
-    tempered = [{}, {"temperature": 0.3}]
+    floored = {"norm_eps": 1.5}
+    tempered = [{}, {"temperature": 0.3}, floored]
     pair = {"query": embeddings(), "key": embeddings()}
     plain = {"normalize": False, "temperature": 1.5}
     yield Cases("info_nce", info_nce, pair, [*tempered, plain], differentiable=("query", "key"))
     yield Cases("info_nce", info_nce, pair | weight, reductions=WEIGHTED, differentiable=("query", "key"))
     scaled = pair | {"logit_scale": exact(0.9)}
     learnt = ("query", "key", "logit_scale")
-    yield Cases("clip", clip, scaled, reductions=BATCHED, differentiable=learnt)
+    yield Cases("clip", clip, scaled, [{}, floored], reductions=BATCHED, differentiable=learnt)
     yield Cases("clip", clip, scaled | weight, reductions=WEIGHTED, differentiable=learnt)
     views = {"z_i": embeddings(), "z_j": embeddings()}
     both = {"weight": exact(draws.uniform(0.25, 2, 2 * rows))}

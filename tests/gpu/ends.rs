@@ -9,6 +9,8 @@ use crate::common::{
     inputs::{Inputs, changed, sample, tensor},
 };
 
+type Settings = &'static [(&'static str, &'static str)];
+
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
@@ -34,7 +36,7 @@ fn assert_are(found: &[f64], expected: &[f64], what: &str) {
 
 /// A loss of one element, two inputs, and what its loss and its first gradient are.
 #[rustfmt::skip]
-const LIMITS: &[(&str, &[(&str, &str)], [f64; 2], [f64; 2])] = &[
+const LIMITS: &[(&str, Settings, [f64; 2], [f64; 2])] = &[
     ("bce_with_logits", &[], [-INF, 0.0], [0.0, 0.0]),
     ("bce_with_logits", &[], [INF, 1.0], [0.0, 0.0]),
     ("bce_with_logits", &[], [-INF, 1.0], [INF, -1.0]),
