@@ -141,8 +141,11 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     }
     for situation in Situation::of(spec) {
         for dtype in DType::FLOATS {
-            let fits =
-                |choice: &&Choice| choice.dtype == dtype && (!situation.is_subtle() || choice.has_gradients_alone());
+            // What is broadcast is related to nothing.
+            let fits = |choice: &&Choice| {
+                let is_seen = !situation.is_subtle() || choice.has_gradients_alone();
+                choice.dtype == dtype && is_seen && middle(choice).broadcast.is_empty()
+            };
             let taken =
                 choices.iter().filter(fits).cycle().skip(situation as usize).take(times(dtype, 2, 6)).enumerate();
             for (round, choice) in taken.collect::<Vec<_>>() {

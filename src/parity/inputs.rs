@@ -100,7 +100,7 @@ impl Case {
             Shape::Embeddings if values.spec().all_pairs().is_some() => {
                 draw_batch(regime, values, [shape[0], shape[1]], first, rng)
             }
-            Shape::Embeddings => draw_pairs(domain, regime, (length, shape[1]), first, rng),
+            Shape::Embeddings => draw_pairs(domain, regime, (length, shape.last().copied().unwrap_or(1)), first, rng),
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
             _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),

@@ -66,6 +66,8 @@ impl Situation {
             (Situation::Near, Driver::AllPairs(all_pairs)) => all_pairs.relation != Relation::Labelled,
             (Situation::Near, Driver::Boxes | Driver::Pairs) => true,
             (Situation::Near, Driver::Regions(_)) => false,
+            // Distances are next to nothing but `eps` then, and rounding decides on which side of a kink they are.
+            (Situation::Tiny, Driver::Pairs) => false,
             (Situation::Tiny | Situation::Huge, _) => any(is_unbounded),
         }
     }
@@ -105,9 +107,15 @@ impl<'a> Drawing<'a> {
         dtype: DType,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        // Squares vanish at the farther end, and those of embeddings overflow; those of others are just in reach.
-        let is_embedding = values.spec().inputs[0].shape == Shape::Embeddings;
-        let farthest = if is_embedding || situation == Some(Situation::Tiny) { 70 } else { 58 };
+        // Squares vanish at the farther end, and those of a batch's embeddings overflow; those of others are just in
+        // reach. Rows of given pairs are not scaled, and their squares have to be numbers.
+        let spec = values.spec();
+        let farthest = match situation {
+            _ if matches!(spec.driver, Driver::Pairs) => 40,
+            Some(Situation::Tiny) => 70,
+            _ if spec.all_pairs().is_some() => 70,
+            _ => 58,
+        };
         let exponent = if dtype == DType::F16 { 11 } else { [40, farthest][rng.usize(..2)] };
         let exponent = match situation {
             Some(Situation::Huge) => exponent,

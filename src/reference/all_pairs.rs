@@ -383,6 +383,10 @@ impl Pulled {
         self.add(slope * has_direction / divisor, b.x.iter().copied());
         if depends {
             self.along += slope * cosine / (a.length * a.length);
+        } else {
+            // Kernels take the part along the row away first and add it again, which is as good where it counts.
+            let size = (slope * a.length / divisor).abs();
+            self.size.iter_mut().for_each(|sum| *sum += size);
         }
     }
 

@@ -60,8 +60,9 @@ pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
     let temperature = values.number("temperature");
     // T² of the loss, of which the logits' division takes one T from the gradient. A divergence is of the order of the
     // squared differences of probabilities, and these are known to 1e-8.
+    let size = loss.abs().max(1e-16) * roundings(&shares);
     Term::new(temperature.powi(2) * loss, gradients.iter().map(|g| temperature * g).collect::<Vec<_>>())
-        .of_magnitude(temperature.powi(2) * loss.abs().max(1e-16))
+        .of_magnitude(temperature.powi(2) * size)
 }
 
 /// [`MultiMargin`](crate::losses::MultiMargin).
@@ -248,6 +249,18 @@ fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
     // Both sum to 1: what their differences sum to is the rounding error of the shift.
     let error: f64 = shares.iter().map(|share| share.gap()).sum();
     shares.into_iter().map(|share| Share { ln_ratio: share.ln_ratio - error, ..share }).collect()
+}
+
+/// How many times the rounding error of a probability near 1 a divergence has, in which that of a small one counts: the
+/// error of a logarithm, rounded to 2⁻²⁴ of itself, is one relative to the probability. 8 of them are allowed for.
+fn roundings(shares: &[Share]) -> f64 {
+    let (mut sum, mut weighted) = (0.0, 0.0);
+    for share in shares.iter().filter(|share| share.p > 0.0 && share.q > 0.0) {
+        let size = share.divergence() + share.swapped().divergence();
+        sum += size;
+        weighted += size * share.p.min(share.q).ln().abs() / 8.0;
+    }
+    1.0 + if sum > 0.0 { weighted / sum } else { 0.0 }
 }
 
 /// KL(P ‖ Q).

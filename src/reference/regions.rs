@@ -49,6 +49,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let slopes: Vec<Sums> = scores.iter().enumerate().map(|(index, score)| score.slopes.scaled(slope(index))).collect();
     let score_factor = score_share * scale * options.gradient_scale();
     let pixel_factor = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
+    let roundings = |(score, sizes): (&Score, &Sums)| if regions.squared { score.condition(sizes) } else { 1.0 };
+    let roundings = largest_finite(scores.iter().zip(&sizes).map(roundings));
     let mut gradients = call.no_gradients(options);
     let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     for ((_, gradient), magnitudes) in gradients.iter_mut().zip(&mut gradient_magnitudes) {
@@ -59,7 +61,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
                 part.iter_mut().zip(&term.gradients).for_each(|(part, g)| *part += pixel_factor() * g);
             }
             call.put(&part, pixel, gradient);
-            call.put(&vec![largest_finite(part.iter().copied()); part.len()], pixel, magnitudes);
+            call.put(&vec![roundings * largest_finite(part.iter().copied()); part.len()], pixel, magnitudes);
         }
     }
     Ok(Evaluation {
@@ -267,9 +269,19 @@ impl Score {
     /// What rounding errors of the loss are relative to with squares: sums have terms of both signs then, and so has
     /// what the loss makes of the sums.
     fn magnitude(&self, sizes: &Sums) -> f64 {
+        self.loss.abs().max(self.missed(sizes))
+    }
+
+    /// How many roundings the slopes have then, which are divided by a sum that may be far smaller than its terms: by a
+    /// derivative of the loss, 1 − loss over that sum, and its terms.
+    fn condition(&self, sizes: &Sums) -> f64 {
+        1.0 + self.missed(sizes) / (1.0 - self.loss).abs()
+    }
+
+    /// What is missed, with the sizes of its terms, times the derivative by it.
+    fn missed(&self, sizes: &Sums) -> f64 {
         let Sums { false_positives, false_negatives, .. } = self.slopes.abs();
-        let missed = weighed(false_positives, sizes.false_positives) + weighed(false_negatives, sizes.false_negatives);
-        self.loss.abs().max(missed)
+        weighed(false_positives, sizes.false_positives) + weighed(false_negatives, sizes.false_negatives)
     }
 }
 

@@ -76,7 +76,8 @@ pub fn poisson_nll(item: &Item<'_>, values: &Values) -> Term {
     } else {
         let eps = values.number("eps");
         // What is left of p − t is exact.
-        ([p, t * (p + eps).ln()], [(p - t + eps) / (p + eps), 0.0])
+        let slope = if p == f64::INFINITY { 1.0 } else { (p - t + eps) / (p + eps) };
+        ([p, t * (p + eps).ln()], [slope, 0.0])
     };
     let stirling = if values.flag("full") && t > 1.0 { [t * t.ln(), t, 0.5 * (2.0 * PI * t).ln()] } else { [0.0; 3] };
     let magnitude: f64 = loss.iter().chain(&stirling).map(|x| x.abs()).sum();

@@ -34,7 +34,7 @@ fn shapes_may_be_chosen_and_sizes_grow() {
     let report = wgloss(&["bench", "--shape", "64", "--quick", "--json", "-"]).json();
     let (results, skipped) = (report["results"].as_array().unwrap(), report["skipped"].as_array().unwrap());
     assert_eq!(results.len() + skipped.len(), losses::ALL.len());
-    assert!(skipped.iter().any(|skipped| skipped["loss"] == "cross_entropy"));
+    assert!(skipped.iter().any(|skipped| skipped["loss"] == "dice"));
     assert!(results.iter().any(|result| result["loss"] == "mse"));
 }
 
@@ -42,7 +42,7 @@ fn shapes_may_be_chosen_and_sizes_grow() {
 fn the_command_refuses_what_it_cannot_time() {
     wgloss(&["bench", "hubris"]).refused(2, &["`hubris`"]);
     wgloss(&["bench", "mse", "--adapter", "no such adapter"]).refused(3, &["no such adapter"]);
-    wgloss(&["bench", "cross_entropy", "--shape", "64", "--quick"]).refused(2, &["`logits`", "[N, C]", "[64]"]);
+    wgloss(&["bench", "dice", "--shape", "64", "--quick"]).refused(2, &["`prediction`", "[N, C]", "[64]"]);
     // Too large to be drawn, let alone to be bound.
     for (shape, reason) in
         [("1000000000000", "max_buffer_size"), ("4000000000000", "elements"), ("4294967296x4294967296", "elements")]

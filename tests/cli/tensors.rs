@@ -150,7 +150,7 @@ fn an_axis_of_one_in_place_of_the_classes_is_left_out_with_a_notice() {
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
     Files::new(&[("prediction", tensor(F32, &[2], &[0.0_f32; 2])), ("target", tensor(F32, &[2, 1], &[0.0_f32; 2]))])
         .eval("mse --reduction mean")
-        .refused(2, &["mse", "`target`", "[2]", "[2, 1]"]);
+        .refused(2, &["mse", "`target`", "1 axes", "[2, 1]"]);
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn tensors_that_do_not_fit_the_loss_are_refused() {
     mse(&[("prediction", values())]).refused(2, &["mse", "`target` is missing"]);
     mse(&[("prediction", values()), ("target", values()), ("variance", values())])
         .refused(2, &["mse", "unexpected `variance`", "`prediction`, `target`, `weight`, `mask`, `upstream`"]);
-    mse(&[("prediction", values()), ("target", tensor(F32, &[1], &[0.0_f32]))])
-        .refused(2, &["mse", "`target`", "[2]", "[1]"]);
+    mse(&[("prediction", values()), ("target", tensor(F32, &[3], &[0.0_f32; 3]))])
+        .refused(2, &["mse", "`target`", "[2]", "[3]"]);
     mse(&[("prediction", tensor(I32, &[2], &[0_i32, 1])), ("target", values())])
         .refused(2, &["mse", "`prediction`", "f32, f16, bf16 or f64", "i32"]);
     mse(&[("prediction", values()), ("target", tensor(F8_E4M3, &[2], &[0_u8, 1]))])

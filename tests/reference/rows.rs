@@ -523,7 +523,14 @@ fn what_does_not_fit_a_row_loss_is_refused() {
     assert_eq!(shape_of(error).1, "[C], [N, C] or [N, C, d1, …] with C ≥ 2");
     // One row has one target.
     let error = refused(&cross_entropy, &given(&[3], &[3]), Reduction::Sum);
-    assert_eq!(shape_of(error), ("target", "[] or [1]".to_string(), vec![3]));
+    assert_eq!(
+        shape_of(error),
+        (
+            "target",
+            "[], class indices; values for each class are the target of `cross_entropy_soft`".to_string(),
+            vec![3]
+        )
+    );
     // The targets of [N, C, d] are [N, d].
     let error = refused(&cross_entropy, &given(&[3, 2, 4], &[3]), Reduction::Sum);
     assert_eq!(shape_of(error), ("target", "[3, 4]".to_string(), vec![3]));
