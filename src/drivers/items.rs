@@ -96,7 +96,8 @@ impl<'a> Items<'a> {
         bindings.chain([workspace]).collect()
     }
 
-    /// Whether the device finds the divisor: 1 where it is the items that count, 2 where it is the sum of their weights.
+    /// Whether the device finds the divisor: 1 where it is the items that count, 2 where it is the sum of their
+    /// weights.
     fn measured(&self) -> u32 {
         let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
         if self.divisor.is_measured() { 1 + u32::from(is_weighted) } else { 0 }

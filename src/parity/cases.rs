@@ -141,15 +141,15 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
     }
     for situation in Situation::of(spec) {
         for dtype in DType::FLOATS {
-            // What is broadcast is related to nothing.
-            let fits = |choice: &&Choice| {
-                let is_seen = !situation.is_subtle() || choice.has_gradients_alone();
-                choice.dtype == dtype && is_seen && middle(choice).broadcast.is_empty()
-            };
+            let fits =
+                |choice: &&Choice| choice.dtype == dtype && (!situation.is_subtle() || choice.has_gradients_alone());
             let taken =
                 choices.iter().filter(fits).cycle().skip(situation as usize).take(times(dtype, 2, 6)).enumerate();
             for (round, choice) in taken.collect::<Vec<_>>() {
-                add_in(choice, &middle(choice), &words[round % words.len()], Some(situation));
+                // What is broadcast is related to nothing.
+                let own = Some(middle(choice)).filter(|layout| layout.broadcast.is_empty());
+                let layout = own.unwrap_or_else(|| arrangements[0].middle.clone());
+                add_in(choice, &layout, &words[round % words.len()], Some(situation));
             }
         }
     }

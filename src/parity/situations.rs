@@ -107,13 +107,19 @@ impl<'a> Drawing<'a> {
         dtype: DType,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        // Squares vanish at the farther end, and those of a batch's embeddings overflow; those of others are just in
-        // reach. Rows of given pairs are not scaled, and their squares have to be numbers.
+        // Squares vanish at the farther end, and those of directions overflow; those of others are just in reach. Those
+        // of distances and of the sides of boxes have to be numbers.
         let spec = values.spec();
-        let farthest = match situation {
-            _ if matches!(spec.driver, Driver::Pairs) => 40,
-            Some(Situation::Tiny) => 70,
-            _ if spec.all_pairs().is_some() => 70,
+        let farthest = match (situation, spec.driver) {
+            (_, Driver::Pairs | Driver::Boxes) => 40,
+            (_, Driver::AllPairs(_)) => {
+                if values.has("distance") {
+                    40
+                } else {
+                    70
+                }
+            }
+            (Some(Situation::Tiny), _) => 70,
             _ => 58,
         };
         let exponent = if dtype == DType::F16 { 11 } else { [40, farthest][rng.usize(..2)] };

@@ -215,6 +215,7 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         Shape::Classes if given.len() == width => given,
         _ => match signature.broadcast_axes(input.name) {
             Some(axes) => broadcast::places(&axes, signature).map(|place| given[place]).collect(),
+            None if width == 1 => given,
             None => (0..given.len()).map(by_item).collect(),
         },
     };

@@ -147,7 +147,12 @@ def cross_entropy_soft(logits, target_probabilities, *, class_weight=None, weigh
     return by_item(pytorch, weight, reduction)
 
 
-def multi_margin(logits, target, *, class_weight=None, weight=None, reduction, margin=1.0, p=1):
+def multi_margin(logits, target, *, class_weight=None, weight=None, reduction, margin=1.0, p=1, ignore_index=None):
+    if ignore_index is not None:
+        counts = target != ignore_index
+        losses = F.multi_margin_loss(logits, torch.where(counts, target, 0), p, margin, class_weight, reduction="none")
+        return reduced_rows(torch.where(counts, losses, 0), weight, reduction, counts.double())
+
     def pytorch(reduction):
         return F.multi_margin_loss(logits, target, p, margin, class_weight, reduction=reduction)
 
@@ -287,7 +292,17 @@ def focal(logits, target, *, class_weight=None, weight=None, reduction, alpha=0.
     return reduced_rows(factor * miss**gamma * -ln_p, weight, reduction, counts.double())
 
 
-def distillation(logits, teacher_logits, *, weight=None, reduction, temperature=1.0, divergence="forward"):
+def distillation(
+    logits,
+    teacher_logits,
+    target=None,
+    *,
+    weight=None,
+    reduction,
+    temperature=1.0,
+    divergence="forward",
+    ignore_index=-100,
+):
     ln_q, ln_p = F.log_softmax(logits / temperature, 1), F.log_softmax(teacher_logits / temperature, 1)
 
     def kl(ln_p, ln_q):
@@ -299,7 +314,8 @@ def distillation(logits, teacher_logits, *, weight=None, reduction, temperature=
 
     divergences = {"forward": lambda: kl(ln_p, ln_q), "reverse": lambda: kl(ln_q, ln_p), "jensen_shannon": between}
     loss = temperature**2 * divergences[divergence]()
-    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
+    counts = torch.ones_like(loss) if target is None else (target != ignore_index).double()
+    return reduced_rows(counts * loss, weight, reduction, counts)
 
 
 def log_sum_exp(logits, *, weight=None, reduction):
@@ -737,7 +753,7 @@ def multiclass():
     soft_volume = {"logits": volume, "target_probabilities": probabilities(normal(2.0, VOLUME))}
     ln_p = {"log_probabilities": F.log_softmax(logits, 1).float().double(), "target": hard["target"]}
     ln_p_volume = {"log_probabilities": F.log_softmax(volume, 1).float().double(), "target": volume_target}
-    # multi_margin ignores no row.
+    # PyTorch's multi_margin ignores no row.
     every_row = {"logits": logits, "target": masked["target"]}
     labels = {"logits": logits, "target_probabilities": choice([0, 1, 0, 1, 0.25, 0.75], matrix)}
     pair = {"logits": logits, "teacher_logits": normal(2.0, matrix)}
@@ -771,6 +787,10 @@ def multiclass():
             class_weight,
             weight,
             [{}, {"margin": 0.3}, {"p": 2}, {"margin": -0.5, "p": 2}],
+        ),
+        Cases("multi_margin", multi_margin, second_ignored | class_weight, [{"ignore_index": 2}]),
+        Cases(
+            "distillation", distillation, pair | {"target": second_ignored["target"]} | weight, [{"ignore_index": 2}]
         ),
         *of_weights("multilabel_soft_margin", multilabel_soft_margin, labels, class_weight, weight, [{}]),
     ]

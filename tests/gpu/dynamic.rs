@@ -65,6 +65,6 @@ fn a_boxed_loss_keeps_its_parameters_and_its_errors() {
         let ty = TensorType::new(wgloss::DType::F32, [3]);
         let tensor = Tensor::zeros(gpu, ty).unwrap();
         let refused = boxed.run(gpu, &tensor, &tensor, Reduction::Sum).unwrap_err();
-        assert!(matches!(refused, Error::Shape { loss: "cross_entropy", tensor: "logits", .. }), "{refused}");
+        assert!(matches!(refused, Error::Shape { loss: "cross_entropy", tensor: "target", .. }), "{refused}");
     }
 }

@@ -53,7 +53,8 @@ loss! {
                 let e = p - t;
                 let x = e / params.delta;
                 if (params.growth == GROWTH_LOGARITHMIC) {
-                    return vec2<f32>(0.5 * params.delta * params.delta * log1pf(x * x), e / (1.0 + x * x));
+                    let logarithm = select(log1pf(x * x), logf(x * x), x * x > 1e30);
+                    return vec2<f32>(0.5 * params.delta * params.delta * logarithm, e / (1.0 + x * x));
                 }
                 let root = sqrt(1.0 + x * x);
                 return vec2<f32>(e * e / (1.0 + root), e / root);

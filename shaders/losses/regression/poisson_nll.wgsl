@@ -11,7 +11,8 @@ fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
         result = vec2<f32>(rate - times(t, p), gradient);
     } else {
         let rate = p + params.eps;
-        result = vec2<f32>(p - t * logf(rate), ((p - t) + params.eps) / rate);
+        let gradient = ((p - t) + params.eps) / rate;
+        result = vec2<f32>(p - t * logf(rate), select(gradient, 1.0, bitcast<u32>(p) == 0x7f800000u));
     }
     // The rate outgrows its logarithm.
     result.x = select(result.x, p, bitcast<u32>(p) == 0x7f800000u);

@@ -70,7 +70,7 @@ fn samples_of_no_pixels_take_an_upstream_each() {
             ("sample", &[0, 3, 2], &[0]),
             ("class", &[2, 3, 0], &[3]),
         ] {
-            let dice = dice("softmax", scope, "1");
+            let dice = dice("sigmoid", scope, "1");
             let upstream: Vec<f64> = (0..scores.iter().product()).map(|score| 0.5 + score as f64).collect();
             let inputs = given(&dice, shape, Target::Indices).with("upstream", tensor(&upstream, DType::F32, scores));
             let found = evaluated(gpu, &dice, &inputs, Reduction::None);
