@@ -1,11 +1,12 @@
 //! The first two levels of the API: losses of host tensors and of device tensors.
 
 use crate::{
-    Error, Extra, Gpu, HostTensor, Loss, Mining, Named, Options, Tensor,
-    drivers::gradient_name,
+    Error, Extra, Gpu, HostTensor, Loss, Mining, Named, Options, Tensor, TensorType,
+    drivers::{gradient_name, room},
     gpu::readback,
     out_of_range,
     plan::{BoundPlan, Plan},
+    spec::LossSpec,
 };
 
 /// Loss and gradients in host memory.
@@ -93,8 +94,9 @@ pub struct Output {
 }
 
 impl Plan {
-    /// Binds the plan to input tensors and to new tensors, zeroed, for its outputs: for those who bring no buffers of
-    /// their own.
+    /// Binds the plan to tensors: every input by its name, and of [`Plan::outputs`] those that are to be written to or,
+    /// with [`Gradients::Add`](crate::Gradients::Add), added to, by theirs. For other outputs there are new tensors,
+    /// zeroed.
     ///
     /// ```
     /// use wgloss::{DType, Gpu, HostTensor, Mse, Named, Plan, Reduction, Tensor, TensorType};
@@ -116,23 +118,32 @@ impl Plan {
     ///
     /// # Errors
     /// The errors of [`Plan::bind`], and [`Error::OtherDevice`], [`Error::Shape`] or [`Error::DType`] for a tensor that
-    /// is not what the plan was made for.
-    pub fn bind_tensors(&self, inputs: &Named<Tensor>) -> Result<Output, Error> {
-        for (name, tensor) in inputs.iter() {
-            self.expect(name, tensor)?;
+    /// is not what the plan was made for. [`Error::MissingTensor`] too for gradients that are to be added to nothing.
+    pub fn bind_tensors(&self, tensors: &Named<Tensor>) -> Result<Output, Error> {
+        let types = self.outputs();
+        for (name, tensor) in tensors.iter() {
+            self.expect(name, tensor, &types)?;
         }
         let mut outputs = Named::<Tensor>::new();
-        for (name, ty) in self.outputs().iter() {
-            outputs = outputs.with(name, Tensor::zeros(self.gpu(), ty.clone())?);
+        for (name, ty) in types.iter() {
+            let output = match tensors.get(name) {
+                Some(tensor) => tensor.clone(),
+                None if self.adds() && name.starts_with("grad.") => {
+                    return Err(Error::MissingTensor { loss: self.spec().name, tensor: name.to_string() });
+                }
+                None => Tensor::zeros(self.gpu(), ty.clone())?,
+            };
+            outputs = outputs.with(name, output);
         }
-        let tensors = inputs.iter().chain(outputs.iter());
-        let bound = self.bind(&tensors.map(|(name, tensor)| (name.to_string(), tensor.slice())).collect())?;
+        let inputs = tensors.iter().filter(|(name, _)| types.get(name).is_none());
+        let all = inputs.chain(outputs.iter()).map(|(name, tensor)| (name.to_string(), tensor.slice()));
+        let bound = self.bind(&all.collect())?;
         let output = |name: &str| outputs.get(name).cloned();
         let Some(loss) = output("loss") else { unreachable!("every plan has the output `loss`") };
         let mut gradients = Named::new();
         for (input, _) in self.differentiable() {
             let tensor =
-                if self.is_in_place() { inputs.get(input.name) } else { outputs.get(&gradient_name(input.name)) };
+                if self.is_in_place() { tensors.get(input.name) } else { outputs.get(&gradient_name(input.name)) };
             if let Some(tensor) = tensor {
                 gradients = gradients.with(input.name, tensor.clone());
             }
@@ -143,29 +154,36 @@ impl Plan {
         Ok(Output { loss, gradients, statistics, bound })
     }
 
-    fn expect(&self, name: &str, tensor: &Tensor) -> Result<(), Error> {
+    /// That a tensor is what the plan was made for, which has outputs of these types.
+    fn expect(&self, name: &str, tensor: &Tensor, outputs: &Named<TensorType>) -> Result<(), Error> {
         let loss = self.spec().name;
         if !tensor.gpu().is_same_device(self.gpu()) {
             return Err(Error::OtherDevice { loss, tensor: name.to_string() });
         }
         // `bind` refuses names that the plan does not have.
-        let Some((input, ty)) = self.input(name) else { return Ok(()) };
+        let Some(ty) = self.input(name).map(|(_, ty)| ty).or(outputs.get(name)) else { return Ok(()) };
         if tensor.dtype() != ty.dtype {
             let (tensor, found) = (format!("{loss}: `{name}`"), tensor.dtype());
             return Err(Error::DType { tensor, expected: ty.dtype.to_string(), found });
         }
         if tensor.shape() != ty.shape {
-            let (expected, found) = (format!("{:?}", ty.shape), tensor.shape().to_vec());
-            return Err(Error::Shape { loss, tensor: input.name, expected, found });
+            let found = tensor.shape().to_vec();
+            let of_input = self.input(name.strip_prefix("grad.").unwrap_or(name));
+            let place = if self.input(name).is_none() { format!(" in `{name}`") } else { String::new() };
+            let (tensor, expected) =
+                (of_input.map_or("loss", |(input, _)| input.name), format!("{:?}{place}", ty.shape));
+            return Err(Error::Shape { loss, tensor, expected, found });
         }
         Ok(())
     }
 }
 
-/// Evaluates a loss of device tensors by name.
-pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, inputs: &Named<Tensor>, options: Options) -> Result<Output, Error> {
-    let plan = Plan::new(gpu, loss, &inputs.map(|tensor| tensor.ty().clone()), options)?;
-    let output = plan.bind_tensors(inputs)?;
+/// Evaluates a loss of device tensors by name, outputs that are given among them.
+pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, tensors: &Named<Tensor>, options: Options) -> Result<Output, Error> {
+    let types = tensors.iter().filter(|(name, _)| !is_output(loss.spec(), name));
+    let types = types.map(|(name, tensor)| (name.to_string(), tensor.ty().clone())).collect();
+    let plan = Plan::new(gpu, loss, &types, options)?;
+    let output = plan.bind_tensors(tensors)?;
     gpu.catching(plan.spec().name, |device| {
         let mut encoder =
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(plan.spec().name) });
@@ -173,6 +191,16 @@ pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, inputs: &Named<Tensor>, options: O
         gpu.queue().submit([encoder.finish()]);
     })?;
     Ok(output)
+}
+
+/// Whether a loss has an output of that name.
+fn is_output(spec: &LossSpec, name: &str) -> bool {
+    let statistics = room(&spec.driver).statistics();
+    let mut of_rows = statistics.iter().flat_map(|statistic| statistic.tensors);
+    match name.strip_prefix("grad.") {
+        Some(input) => spec.differentiable().any(|known| known.name == input),
+        None => name == "loss" || of_rows.any(|(known, _)| *known == name),
+    }
 }
 
 /// The tensors on the device.

@@ -80,7 +80,9 @@ pub trait Loss {
         self.eval_with(gpu, &pair(self.spec(), first.view(), second.view()), options)
     }
 
-    /// Loss and gradients of host tensors by name: every input of the loss, optional ones and `upstream` included.
+    /// Loss and gradients of host tensors by name: every input of the loss, optional ones, `mask` and `upstream`
+    /// included. With [`Gradients::Add`](crate::Gradients::Add) also what gradients are added to, `grad.<input>`: the
+    /// sums are the gradients of the evaluation.
     ///
     /// # Errors
     /// The errors of [`Plan::new`](crate::Plan::new) and [`Output::read`].
@@ -130,7 +132,22 @@ pub trait Loss {
         self.run_with(gpu, &pair(self.spec(), first.clone(), second.clone()), options)
     }
 
-    /// [`Loss::run`] with every input by name.
+    /// [`Loss::run`] with every input by name, and of the outputs `loss`, `grad.<input>` and the statistics those that
+    /// are to be written into tensors of the caller's. With [`Gradients::Add`](crate::Gradients::Add) the gradients
+    /// have to be among them.
+    ///
+    /// ```
+    /// use wgloss::{Gpu, Gradients, Loss, Mae, Mse, Named, Options, Reduction, Tensor};
+    /// let gpu = Gpu::new_blocking()?;
+    /// let tensor = |values: &[f32]| Tensor::from_host(&gpu, values);
+    /// let inputs = Named::new().with("prediction", tensor(&[1.0, 3.0])?).with("target", tensor(&[0.0, 0.0])?);
+    /// let first = Mse.run_with(&gpu, &inputs, Reduction::Sum)?;
+    /// let both = inputs.with("grad.prediction", first.gradients.get("prediction").unwrap().clone());
+    /// let options = Options { gradients: Gradients::Add { weight: 0.5 }, ..Options::new(Reduction::Sum) };
+    /// let sum = Mae.run_with(&gpu, &both, options)?.read_blocking()?;
+    /// assert_eq!(sum.gradients.get("prediction").unwrap().to_f64(), [2.5, 6.5]);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
     ///
     /// # Errors
     /// The errors of [`Loss::run`].

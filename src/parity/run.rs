@@ -26,14 +26,17 @@ impl Case {
         });
         let uploaded = uploaded.collect::<Result<Named<Tensor>, Error>>()?;
         let plan = Plan::new(gpu, &self.loss(spec)?, &uploaded.map(|tensor| tensor.ty().clone()), self.options())?;
-        let output = plan.bind_tensors(&uploaded)?;
-        let gradients: Vec<&Tensor> = output.gradients.iter().map(|(_, gradient)| gradient).collect();
-        let in_place = self.choice.gradients == Gradients::InPlace;
-        for tensor in std::iter::once(&output.loss).chain(gradients.iter().copied().filter(|_| !in_place)) {
-            let flat = flat(gpu, tensor);
+        let mut tensors = uploaded.clone();
+        for (name, ty) in plan.outputs().iter().filter(|(_, ty)| ty.dtype.is_float()) {
+            let tensor = Tensor::zeros(gpu, ty.clone())?;
+            let flat = flat(gpu, &tensor);
             let garbage = vec![GARBAGE; flat.ty().elements() as usize];
             flat.write(HostTensor::rounded(&garbage, flat.dtype(), flat.shape())?)?;
+            tensors = tensors.with(name, tensor);
         }
+        let output = plan.bind_tensors(&tensors)?;
+        let gradients: Vec<&Tensor> = output.gradients.iter().map(|(_, gradient)| gradient).collect();
+        let in_place = self.choice.gradients == Gradients::InPlace;
         let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         output.record(&mut encoder);
         gpu.queue().submit([encoder.finish()]);

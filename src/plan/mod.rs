@@ -177,6 +177,11 @@ impl Plan {
         Call { machine: gpu.machine(), values, signature, options, roomy }
     }
 
+    /// Whether gradients are added to what is there.
+    pub(crate) fn adds(&self) -> bool {
+        self.call(true).adds()
+    }
+
     /// Whether gradients overwrite the inputs they belong to.
     pub(crate) fn is_in_place(&self) -> bool {
         self.call(true).is_in_place()

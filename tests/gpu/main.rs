@@ -23,6 +23,7 @@ mod mask;
 mod messages;
 mod mutants;
 mod optimum;
+mod outputs;
 mod own_loss;
 mod parity;
 mod record;

@@ -2,7 +2,7 @@
 
 use wgloss::{
     AnyLoss, BceWithLogits, CrossEntropy, DType, Error, Gradients, HostTensor, Loss, Named, Options, Plan, Reduction,
-    Signature, losses,
+    Signature, Tensor, losses,
     spec::{Driver, Relation, Shape, Values},
 };
 
@@ -179,9 +179,8 @@ fn gradients_are_added_to_nothing_that_is_left_out() {
         let inputs = uploaded(gpu, &logits_and_targets().with("mask", mask.clone()));
         let options = Options { gradients: Gradients::Add { weight: 1.0 }, ..Options::new(Reduction::Sum) };
         let plan = Plan::new(gpu, &BceWithLogits::default(), &inputs.map(|input| input.ty().clone()), options).unwrap();
-        let output = plan.bind_tensors(&inputs).unwrap();
-        let gradient = output.gradients.get("logits").unwrap();
-        gradient.write(HostTensor::from(&[8.0_f32, f32::NAN, 8.0, 0.1, 8.0])).unwrap();
+        let gradient = Tensor::from_host(gpu, &[8.0_f32, f32::NAN, 8.0, 0.1, 8.0]).unwrap();
+        let output = plan.bind_tensors(&inputs.with("grad.logits", gradient.clone())).unwrap();
         submit(gpu, |encoder| output.record(encoder));
         let found = gradient.read_blocking().unwrap().to_f64();
         assert!(found[1].is_nan() && found[3] == f64::from(0.1_f32), "{found:?}");
