@@ -21,6 +21,7 @@ mod binary;
 mod boxes;
 mod broadcast;
 mod choices;
+mod comparison;
 mod conditioning;
 mod distances;
 mod metric_learning;
