@@ -1,7 +1,11 @@
 //! Broadcasting, as array libraries have it: axes are aligned from the last one, and where a tensor has an axis of
 //! length 1 or none, its value there is that of every place on the axis.
 
-use crate::kernel::Block;
+use crate::{
+    DType, Error, Named, TensorType,
+    kernel::Block,
+    spec::{Input, LossSpec, Shape, WEIGHT},
+};
 
 /// The common shape of two, if they have one.
 pub(crate) fn common(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
@@ -26,6 +30,55 @@ pub(crate) fn padded(shape: &[usize], axes: usize) -> Vec<usize> {
     let mut padded = vec![1; axes.saturating_sub(shape.len())];
     padded.extend_from_slice(shape);
     padded
+}
+
+/// What messages say of an input that is broadcast to a shape.
+pub(super) fn or_broadcast(shape: &[usize]) -> String {
+    format!("{shape:?}, or the same from the last axis on with axes of length 1")
+}
+
+/// Whether a tensor of this shape has one value.
+pub(super) fn is_one(shape: &[usize]) -> bool {
+    shape.iter().all(|&length| length == 1)
+}
+
+/// The axes of an input as they are aligned with those of the others: one that may lack the first input's last axis
+/// and does has it with the length 1. `None` for one that lacks other axes.
+pub(super) fn aligned(input: &Input, shape: &[usize], first: &[usize]) -> Option<Vec<usize>> {
+    if !input.may_lack_last_axis || is_one(shape) || shape.len() >= first.len() {
+        return Some(shape.to_vec());
+    }
+    (*shape == first[..first.len() - 1]).then(|| [shape, &[1]].concat())
+}
+
+/// The common shape of a loss's own inputs, to which each is broadcast; the first has this one.
+pub(super) fn common_shape(spec: &LossSpec, given: &Named<TensorType>, first: Vec<usize>) -> Result<Vec<usize>, Error> {
+    let own = spec.inputs.iter().filter(|input| input.shape == Shape::Items && input.name != WEIGHT.name);
+    let own: Vec<(&Input, &TensorType)> = own.filter_map(|input| Some((input, given.get(input.name)?))).collect();
+    let refused = |(input, ty): &(&'static Input, &TensorType), expected| Error::Shape {
+        loss: spec.name,
+        tensor: input.name,
+        expected,
+        found: ty.shape.clone(),
+    };
+    let mut shape = first.clone();
+    for input in &own {
+        let common = aligned(input.0, &input.1.shape, &first).and_then(|own| common(&shape, &own));
+        shape = common.ok_or_else(|| refused(input, or_broadcast(&shape)))?;
+    }
+    // [N, 1] and [N] would be [N, N], which is hardly ever meant; [N, 1] and [1, N] say so.
+    let several: Vec<_> = own.iter().filter(|(_, ty)| !is_one(&ty.shape)).collect();
+    let is_common =
+        |(_, ty): &&&(&Input, &TensorType)| ty.elements() == TensorType::new(DType::F32, &shape[..]).elements();
+    if let Some(first) = several.first().filter(|_| several.iter().find(is_common).is_none()) {
+        let axes = first.1.shape.len();
+        if let Some(other) = several.iter().find(|(_, ty)| ty.shape.len() != axes) {
+            let what =
+                format!("of {axes} axes, as `{}` has, where both are to be broadcast to {shape:?}", first.0.name);
+            return Err(refused(other, what));
+        }
+    }
+    Ok(shape)
 }
 
 /// How the elements of a smaller tensor lie in a larger shape: its axes from the outermost, neighbours of one kind

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType, losses,
-    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values, WEIGHT},
+    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values},
 };
 
 /// What a first input's shape amounts to for a driver.
@@ -120,7 +120,7 @@ impl Signature {
         let first = &spec.inputs[0];
         let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
-        let shape = if room(&spec.driver).broadcasts() { common_shape(spec, given, shape)? } else { shape };
+        let shape = if room(&spec.driver).broadcasts() { broadcast::common_shape(spec, given, shape)? } else { shape };
         let mut signature = Signature::of_shape(values, &shape)?;
         for input in spec.all_inputs() {
             match given.get(input.name) {
@@ -209,20 +209,24 @@ impl Signature {
             Shape::Scalar => (ty.elements() == 1, "[] or [1]".to_string()),
             Shape::Items if broadcasts => {
                 let fits = self.aligned(input, ty).is_some_and(|own| broadcast::fits(&own, &shape));
-                (fits, or_broadcast(&shape))
+                (fits, broadcast::or_broadcast(&shape))
             }
             Shape::OneOrItems if broadcasts => {
                 let fits = ty.elements() == 1 || broadcast::fits(&ty.shape, &shape);
-                (fits, format!("[1], {}", or_broadcast(&shape)))
+                (fits, format!("[1], {}", broadcast::or_broadcast(&shape)))
             }
             Shape::OneOrItems => (ty.shape == shape || ty.elements() == 1, format!("[1] or {shape:?}")),
             Shape::Classes if room(&spec.driver).takes_weights_by_row() => {
                 let by_row = self.rows_shape();
-                let fits = ty.shape == shape || ty.shape == by_row || is_one(&shape) && is_one(&ty.shape);
+                let fits = ty.shape == shape
+                    || ty.shape == by_row
+                    || broadcast::is_one(&shape) && broadcast::is_one(&ty.shape);
                 (fits, format!("{shape:?} or {by_row:?}"))
             }
             // One item alone has its one value with an axis or without.
-            _ if self.item_shape.is_empty() && is_one(&shape) => (is_one(&ty.shape), "[] or [1]".to_string()),
+            _ if self.item_shape.is_empty() && broadcast::is_one(&shape) => {
+                (broadcast::is_one(&ty.shape), "[] or [1]".to_string())
+            }
             _ => (ty.shape == shape, format!("{shape:?}")),
         };
         if !fits {
@@ -272,7 +276,7 @@ impl Signature {
     /// The axes of an input as they are aligned with those of the others.
     fn aligned(&self, input: &Input, ty: &TensorType) -> Option<Vec<usize>> {
         let first = self.inputs.first().map_or(&ty.shape, |(_, first)| &first.shape);
-        aligned(input, &ty.shape, first)
+        broadcast::aligned(input, &ty.shape, first)
     }
 
     /// The axes of an input that has fewer values than there are items, where one value serves several of them: as many
@@ -338,55 +342,6 @@ fn expect_countable(spec: &LossSpec, tensor: &'static str, ty: &TensorType) -> R
         true => Ok(()),
         false => Err(Error::Elements { loss: spec.name, tensor, shape: ty.shape.clone() }),
     }
-}
-
-/// What messages say of an input that is broadcast to a shape.
-fn or_broadcast(shape: &[usize]) -> String {
-    format!("{shape:?}, or the same from the last axis on with axes of length 1")
-}
-
-/// Whether a tensor of this shape has one value.
-fn is_one(shape: &[usize]) -> bool {
-    shape.iter().all(|&length| length == 1)
-}
-
-/// The axes of an input as they are aligned with those of the others: one that may lack the first input's last axis
-/// and does has it with the length 1. `None` for one that lacks other axes.
-fn aligned(input: &Input, shape: &[usize], first: &[usize]) -> Option<Vec<usize>> {
-    if !input.may_lack_last_axis || is_one(shape) || shape.len() >= first.len() {
-        return Some(shape.to_vec());
-    }
-    (*shape == first[..first.len() - 1]).then(|| [shape, &[1]].concat())
-}
-
-/// The common shape of a loss's own inputs, to which each is broadcast; the first has this one.
-fn common_shape(spec: &LossSpec, given: &Named<TensorType>, first: Vec<usize>) -> Result<Vec<usize>, Error> {
-    let own = spec.inputs.iter().filter(|input| input.shape == Shape::Items && input.name != WEIGHT.name);
-    let own: Vec<(&Input, &TensorType)> = own.filter_map(|input| Some((input, given.get(input.name)?))).collect();
-    let refused = |(input, ty): &(&'static Input, &TensorType), expected| Error::Shape {
-        loss: spec.name,
-        tensor: input.name,
-        expected,
-        found: ty.shape.clone(),
-    };
-    let mut shape = first.clone();
-    for input in &own {
-        let common = aligned(input.0, &input.1.shape, &first).and_then(|own| broadcast::common(&shape, &own));
-        shape = common.ok_or_else(|| refused(input, or_broadcast(&shape)))?;
-    }
-    // [N, 1] and [N] would be [N, N], which is hardly ever meant; [N, 1] and [1, N] say so.
-    let several: Vec<_> = own.iter().filter(|(_, ty)| !is_one(&ty.shape)).collect();
-    let is_common =
-        |(_, ty): &&&(&Input, &TensorType)| ty.elements() == TensorType::new(DType::F32, &shape[..]).elements();
-    if let Some(first) = several.first().filter(|_| several.iter().find(is_common).is_none()) {
-        let axes = first.1.shape.len();
-        if let Some(other) = several.iter().find(|(_, ty)| ty.shape.len() != axes) {
-            let what =
-                format!("of {axes} axes, as `{}` has, where both are to be broadcast to {shape:?}", first.0.name);
-            return Err(refused(other, what));
-        }
-    }
-    Ok(shape)
 }
 
 impl LossSpec {
