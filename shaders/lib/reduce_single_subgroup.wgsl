@@ -20,6 +20,11 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
     return subgroupMin(value);
 }
 
+// A flag that all lanes have alike: reductions may depend on what this gives.
+fn agreed(thread: Thread, flag: bool) -> bool {
+    return flag;
+}
+
 // The lanes run in step: only CPU adapters use this.
 fn before_overwriting() {}
 

@@ -60,6 +60,16 @@ fn reduce_min_u32(thread: Thread, value: u32) -> u32 {
     return shared_words[0];
 }
 
+var<workgroup> shared_flag: u32;
+
+// A flag that all lanes have alike: of what this gives, compilers know it, and reductions may depend on it.
+fn agreed(thread: Thread, flag: bool) -> bool {
+    if (thread.lane == 0u) {
+        shared_flag = u32(flag);
+    }
+    return workgroupUniformLoad(&shared_flag) != 0u;
+}
+
 // Where lanes overwrite what other lanes have read.
 fn before_overwriting() {
     storageBarrier();

@@ -87,8 +87,10 @@ fn loops(tuning: Tuning, row: u64, span: u64) -> Loops {
     let lanes = tuning.workgroup_size.into();
     // With one that a row shares at either end.
     let quads = row.div_ceil(4) + 2;
-    // Two walks for the distances, of which there are three, with two sums of either; and one for the gradients.
-    let distances = Loops::blocks(quads, lanes, Loops::NONE) * 2 + Loops::reduce(tuning) * 12;
+    // For the distances, of which there are three, walks with two sums of each: one or, for rows that need a scale, two
+    // and one for near rows; and a walk for the gradients.
+    let sums = Loops::blocks(quads, lanes, Loops::NONE) + Loops::reduce(tuning) * 6;
+    let distances = Loops::each(2, sums) + sums;
     Loops::each(span, distances + Loops::walk(quads, lanes))
 }
 

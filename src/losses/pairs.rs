@@ -7,8 +7,8 @@
 //!   nearly equal rows are still drawn together. Differences are taken before anything else, so those of nearly equal
 //!   rows, and the cosine of nearly parallel ones, keep their digits.
 //! - Where a hinge begins, the gradient is 0.
-//! - A row with NaN or infinity makes its item's loss and gradients NaN, and so does one whose squares overflow f32.
-//!   One whose squares all underflow counts as a zero vector to the cosine.
+//! - Rows may have any length that f32 holds: their squares need not be within it.
+//! - A row with NaN or infinity makes its item's loss and gradients NaN, and so does a squared distance beyond f32.
 
 use crate::{
     loss, reference,

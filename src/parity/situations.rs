@@ -3,7 +3,7 @@
 use super::{cases::Case, compare::Scale};
 use crate::{
     DType, HostTensor, Signature,
-    spec::{Activation, Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
+    spec::{Activation, Distance, Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
 };
 
 /// What a loss's inputs are brought into.
@@ -107,18 +107,16 @@ impl<'a> Drawing<'a> {
         dtype: DType,
         rng: &mut fastrand::Rng,
     ) -> Self {
-        // Squares vanish at the farther end, and those of directions overflow; those of others are just in reach. Those
-        // of distances and of the sides of boxes have to be numbers.
+        // At the farther end squares vanish or overflow, which is of no account to directions, nor to the lengths of
+        // given pairs and triplets, unless the loss is a square itself; those of others are just in reach. Other
+        // distances and the sides of boxes have to be numbers.
         let spec = values.spec();
+        let is_squared =
+            spec.name == "contrastive" || values.word_or("distance", Distance::Euclidean) == Distance::SquaredEuclidean;
         let farthest = match (situation, spec.driver) {
-            (_, Driver::Pairs | Driver::Boxes) => 40,
-            (_, Driver::AllPairs(_)) => {
-                if values.has("distance") {
-                    40
-                } else {
-                    70
-                }
-            }
+            (_, Driver::Pairs) if !is_squared => 70,
+            (_, Driver::AllPairs(_)) if !values.has("distance") => 70,
+            (_, Driver::Pairs | Driver::Boxes | Driver::AllPairs(_)) => 40,
             (Some(Situation::Tiny), _) => 70,
             _ => 58,
         };

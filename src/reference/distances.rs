@@ -20,11 +20,13 @@ impl<'a> Measured<'a> {
         Measured::new(Distance::Euclidean, [a, b], distance, difference.iter().map(slope).collect())
     }
 
-    /// Σ (a − b)².
+    /// Σ (a − b)²; NaN where it is beyond f32.
     pub fn squared_euclidean([a, b]: [&'a [f64]; 2]) -> Self {
         let difference: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
         let by_a = difference.iter().map(|x| 2.0 * x).collect();
-        Measured::new(Distance::SquaredEuclidean, [a, b], dot(&difference, &difference), by_a)
+        let square = dot(&difference, &difference);
+        let distance = if (square as f32).is_finite() { square } else { f64::NAN };
+        Measured::new(Distance::SquaredEuclidean, [a, b], distance, by_a)
     }
 
     /// 1 − a·b / max(‖a‖·‖b‖, 1e-8).

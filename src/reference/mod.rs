@@ -314,11 +314,11 @@ impl Call {
         if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
     }
 
-    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite.
+    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite or the loss is not known.
     fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
-        if item.any(|x| !x.is_finite()) { term.map(|_| f64::NAN) } else { term }
+        if item.any(|x| !x.is_finite()) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
     }
 
     /// A gradient of 0 for each input that is to have one.

@@ -73,16 +73,17 @@ pub fn triplet_margin(item: &Item<'_>, values: &Values) -> Term {
     let positive = distance("anchor", "positive");
     let [of_anchor, of_positive] = [distance("anchor", "negative"), distance("positive", "negative")];
     // The shares of both in the distance to the negative.
-    let shares = match of_positive.distance.total_cmp(&of_anchor.distance) {
-        _ if !values.flag("swap") => [1.0, 0.0],
-        std::cmp::Ordering::Less => [0.0, 1.0],
-        std::cmp::Ordering::Equal => [0.5, 0.5],
-        std::cmp::Ordering::Greater => [1.0, 0.0],
+    let (shares, negative) = match of_positive.distance.total_cmp(&of_anchor.distance) {
+        _ if !values.flag("swap") => ([1.0, 0.0], of_anchor.distance),
+        // Nothing is known of the smaller one.
+        _ if (of_anchor.distance + of_positive.distance).is_nan() => ([1.0, 0.0], f64::NAN),
+        std::cmp::Ordering::Less => ([0.0, 1.0], of_positive.distance),
+        std::cmp::Ordering::Equal => ([0.5, 0.5], of_anchor.distance),
+        std::cmp::Ordering::Greater => ([1.0, 0.0], of_anchor.distance),
     };
-    let negative = shares[0] * of_anchor.distance + shares[1] * of_positive.distance;
     let margin = values.number("margin");
     let violation = positive.distance - negative + margin;
-    if violation > 0.0 {
+    if violation > 0.0 || violation.is_nan() {
         let pulls =
             [positive.pull([0, 1], 1.0), of_anchor.pull([0, 2], -shares[0]), of_positive.pull([1, 2], -shares[1])];
         pulled(item, 3, violation, &pulls, conditioning::magnitude(&positive) + negative + margin.abs())

@@ -183,20 +183,101 @@ fn rows_that_share_words_do_not_disturb_each_other() {
     }
 }
 
+#[track_caller]
+fn assert_are(found: &[f64], expected: &[f64], what: &str) {
+    let is = |(x, y): (&f64, &f64)| (x - y).abs() <= 2e-6 * y.abs();
+    assert!(found.len() == expected.len() && found.iter().zip(expected).all(is), "{what}: {found:?}, not {expected:?}");
+}
+
+/// Lengths and directions of rows are what they are where squares are beyond f32, and where they vanish.
 #[test]
-fn rows_whose_squares_overflow_make_their_item_nan() {
+fn huge_and_tiny_rows_are_measured_as_others() {
+    let cosine = CosineEmbedding { margin: -1.0 };
     for gpu in adapters::all() {
-        for name in ["contrastive", "cosine_embedding", "triplet_margin"] {
-            let loss = loss(name, &[]);
+        for scale in [1e-37, 1e-25, 1e-12, 1.0, 1e12, 3e25, 5e37] {
+            let what = format!("{scale} on {gpu:?}");
+            // At a distance of 5: the one has 3 on the first axis, the other 4 on the second.
+            let (x1, x2) = ([3.0 * scale, 0.0, 0.0], [0.0, 4.0 * scale, 0.0]);
+            for swap in [false, true] {
+                let triplet = TripletMargin { margin: 0.0, eps: 0.0, swap, ..TripletMargin::default() };
+                let rows = [("anchor", &x1[..]), ("positive", &x2), ("negative", &x1)];
+                let found = evaluated(gpu, &triplet, &embeddings(&rows, 1), Reduction::None);
+                assert_are(&found.loss.to_f64(), &[5.0 * scale], &what);
+                assert_are(&gradients(&found), &[0.6, -0.8, 0.0, -0.6, 0.8, 0.0, 0.0, 0.0, 0.0], &what);
+            }
+            let contrastive = Contrastive { eps: 0.0, factor: 0.5, ..Contrastive::default() };
+            let found = evaluated(gpu, &contrastive, &pair(&x1, &x2, &[1.0]), Reduction::None);
+            let pulls = [3.0, -4.0, 0.0, -3.0, 4.0, 0.0].map(|x| x * scale);
+            assert_are(&gradients(&found), &pulls, &what);
+
+            // Rows of which one, the other or both are scaled; at the least, their product is above 1e-8.
+            for [first, second] in [[scale, scale], [scale, 1.0 / scale], [scale, 1.0]] {
+                if first * second < 1e-7 {
+                    continue;
+                }
+                let (x1, x2) = ([3.0, 4.0].map(|x| x * first), [4.0, 3.0].map(|x| x * second));
+                let found = evaluated(gpu, &cosine, &pair(&x1, &x2, &[-1.0]), Reduction::None);
+                assert_are(&found.loss.to_f64(), &[1.96], &what);
+                let [by_x1, by_x2] = [0.28 / 5.0 / 5.0 / first, 0.28 / 5.0 / 5.0 / second];
+                let expected = [4.0 * by_x1, -3.0 * by_x1, -3.0 * by_x2, 4.0 * by_x2];
+                if expected.iter().all(|x| (1e-37..1e37).contains(&x.abs())) {
+                    assert_are(&gradients(&found), &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+/// Each distance, or each row of a cosine, has a scale of its own; so has `eps`.
+#[test]
+fn one_huge_row_leaves_the_others_as_they_are() {
+    let (x, y) = (drawn(37, 3.0, 1), drawn(37, 3.0, 2));
+    let near: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x + 1e-3 * y).collect();
+    for gpu in adapters::all() {
+        for scale in [1e-30, 1e-12, 1e30, 1e37] {
+            let [x_far, y_far] = [&x, &y].map(|row| row.iter().map(|x| x * scale).collect::<Vec<f64>>());
+            for distance in [Distance::Euclidean, Distance::Cosine] {
+                for swap in [false, true] {
+                    let triplet = TripletMargin { margin: 1e-4, distance, swap, ..TripletMargin::default() };
+                    for [anchor, positive, negative] in [[&x, &near, &y_far], [&x, &y_far, &near], [&x_far, &y_far, &y]]
+                    {
+                        let rows = [("anchor", &anchor[..]), ("positive", positive), ("negative", negative)];
+                        evaluated(gpu, &triplet, &embeddings(&rows, 1), Reduction::None);
+                    }
+                }
+            }
+            for eps in [0.0, 1e-12, 1e-6] {
+                let contrastive = Contrastive { eps, ..Contrastive::default() };
+                for label in [0.0, 1.0] {
+                    evaluated(gpu, &contrastive, &pair(&x_far, &y_far, &[label]), Reduction::None);
+                }
+            }
+            // Short by one row alone.
+            let short = pair(&x_far, &y.iter().map(|y| y * 1e-15 / scale).collect::<Vec<f64>>(), &[1.0]);
+            if scale < 1e20 {
+                evaluated(gpu, &CosineEmbedding::default(), &short, Reduction::None);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_squared_distance_beyond_f32_makes_its_item_nan() {
+    for gpu in adapters::all() {
+        for swap in [false, true] {
+            let loss = TripletMargin { swap, distance: Distance::SquaredEuclidean, ..TripletMargin::default() };
             let good = sample(&loss, &[5, 6], DType::F32, false);
             for input in loss.spec().differentiable() {
-                let found =
-                    loss.eval_with(gpu, &changed(&good, input.name, &[(13, 1e30)]), Reduction::None).expect("it fits");
-                let is_nan: Vec<bool> = found.loss.to_f64().iter().map(|loss| loss.is_nan()).collect();
-                assert_eq!(is_nan, [false, false, true, false, false], "{name} on {}", gpu.adapter_id());
-                for (_, gradient) in found.gradients.iter() {
-                    let is_right = |(index, x): (usize, &f64)| x.is_nan() == (index / 6 == 2);
-                    assert!(gradient.to_f64().iter().enumerate().all(is_right), "{name} on {}", gpu.adapter_id());
+                for value in [1e30, 1e18, 1e-30] {
+                    let inputs = changed(&good, input.name, &[(13, value)]);
+                    let found = evaluated(gpu, &loss, &inputs, Reduction::None);
+                    let is_nan: Vec<bool> = found.loss.to_f64().iter().map(|loss| loss.is_nan()).collect();
+                    let what = format!("{} {value} on {gpu:?}", input.name);
+                    assert_eq!(is_nan, [false, false, value == 1e30, false, false], "{what}");
+                    for (_, gradient) in found.gradients.iter() {
+                        let is_right = |(index, x): (usize, &f64)| x.is_nan() == (value == 1e30 && index / 6 == 2);
+                        assert!(gradient.to_f64().iter().enumerate().all(is_right), "{what}");
+                    }
                 }
             }
         }

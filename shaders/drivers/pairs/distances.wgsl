@@ -16,10 +16,13 @@ struct Outcome {
     slopes: vec3<f32>,
 }
 
-// The distance of two rows a and b, and what makes its gradient of the difference a − stretch·b: by a it is
-// along·difference + own.x·a, by b it is stretch·(own.y·stretch·b − along·difference).
+// The distance of two rows, and what makes its gradient. The rows are measured as a and b, times powers of two. With
+// the difference a − stretch·b, the gradient by a is along·difference + own.x·a, by b it is
+// stretch·(own.y·stretch·b − along·difference).
 struct Distance {
     value: f32,
+    // The powers that make a and b of the rows: one for both, if it is the difference that is measured.
+    scales: vec2<f32>,
     // A number of 12 bits that makes b about as long as a, if it is their directions that are compared. Then the
     // difference of nearly parallel rows is small and has all its digits, and their distance comes from that. 1 − cos
     // would have none left.
@@ -28,6 +31,8 @@ struct Distance {
     own: vec2<f32>,
     // Whether the cosine leaves it to the difference.
     near: bool,
+    // Whether a cosine is a product over the constant divisor.
+    short: bool,
 }
 
 // Sums over the dimensions, of four columns yet: for each distance one of both kinds. For cosines the first walk has
@@ -40,6 +45,18 @@ struct Sums {
 // The least product of two lengths that a cosine divides by.
 const LEAST_PRODUCT: f32 = 1e-8;
 
+// Sums of squares below this may lack some that have vanished.
+const LEAST_SQUARE: f32 = 8.7e-19; // 2^-60
+
+// A power of two by which rows are to be measured that have this sum of squares: 1 unless it is not finite or too
+// little. All lengths there are, times that, have squares far within f32.
+fn scale_of(square: f32) -> f32 {
+    if (!is_finite(square)) {
+        return power_of_two(-80);
+    }
+    return select(1.0, power_of_two(80), square < LEAST_SQUARE);
+}
+
 fn is_cosine() -> bool {
     return DISTANCE == DISTANCE_COSINE;
 }
@@ -49,36 +66,44 @@ fn upper(values: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(values) & vec4<u32>(0xfffff000u));
 }
 
-fn difference(a: vec4<f32>, b: vec4<f32>, stretch: f32) -> vec4<f32> {
+// Of rows with a scale, which `eps` has too.
+fn difference(a: vec4<f32>, b: vec4<f32>, stretch: f32, scale: f32) -> vec4<f32> {
     if (is_cosine()) {
         let high = upper(b);
         return (a - stretch * high) - stretch * (b - high);
     }
     if (DISTANCE == DISTANCE_EUCLIDEAN) {
-        return (a - b) + distance_eps();
+        return (a - b) + scale * distance_eps();
     }
     return a - b;
 }
 
-// What the first walk sums.
-fn first_terms(quad: Quad) -> Sums {
+// Embeddings with a scale for each.
+fn scaled(quad: Quad, scales: vec3<f32>) -> Quad {
+    return Quad(scales.x * quad.first, scales.y * quad.second, scales.z * quad.third);
+}
+
+// What the first walk sums, with a scale for each embedding of a cosine, and for each other distance.
+fn first_terms(quad: Quad, scales: vec3<f32>) -> Sums {
     if (is_cosine()) {
+        let rows = scaled(quad, scales);
         return Sums(
-            mat3x4<f32>(quad.first * quad.first, quad.second * quad.second, quad.third * quad.third),
-            mat3x4<f32>(quad.first * quad.second, quad.first * quad.third, quad.second * quad.third),
+            mat3x4<f32>(rows.first * rows.first, rows.second * rows.second, rows.third * rows.third),
+            mat3x4<f32>(rows.first * rows.second, rows.first * rows.third, rows.second * rows.third),
         );
     }
-    let xy = difference(quad.first, quad.second, 1.0);
-    let xz = difference(quad.first, quad.third, 1.0);
-    let yz = difference(quad.second, quad.third, 1.0);
+    let xy = difference(scales.x * quad.first, scales.x * quad.second, 1.0, scales.x);
+    let xz = difference(scales.y * quad.first, scales.y * quad.third, 1.0, scales.y);
+    let yz = difference(scales.z * quad.second, scales.z * quad.third, 1.0, scales.z);
     return Sums(mat3x4<f32>(xy * xy, xz * xz, yz * yz), mat3x4<f32>());
 }
 
 // What the second walk sums, for cosines: squares of the differences, and differences of the squares.
-fn second_terms(quad: Quad, stretches: vec3<f32>) -> Sums {
-    let xy = difference(quad.first, quad.second, stretches.x);
-    let xz = difference(quad.first, quad.third, stretches.y);
-    let yz = difference(quad.second, quad.third, stretches.z);
+fn second_terms(unscaled: Quad, scales: vec3<f32>, stretches: vec3<f32>) -> Sums {
+    let quad = scaled(unscaled, scales);
+    let xy = difference(quad.first, quad.second, stretches.x, 1.0);
+    let xz = difference(quad.first, quad.third, stretches.y, 1.0);
+    let yz = difference(quad.second, quad.third, stretches.z, 1.0);
     return Sums(
         mat3x4<f32>(xy * xy, xz * xz, yz * yz),
         mat3x4<f32>(
@@ -89,32 +114,35 @@ fn second_terms(quad: Quad, stretches: vec3<f32>) -> Sums {
     );
 }
 
-// A difference's length, or its square.
-fn distance_of(square: f32) -> Distance {
+// A difference's length, or its square, of the square with that scale.
+fn distance_of(square: f32, scale: f32) -> Distance {
+    let scales = vec2<f32>(scale);
     if (DISTANCE == DISTANCE_EUCLIDEAN) {
-        let value = sqrt(square);
-        return Distance(value, 1.0, select(1.0 / value, 0.0, value == 0.0), vec2<f32>(), false);
+        let length = sqrt(square);
+        let along = select(1.0 / length, 0.0, length == 0.0);
+        return Distance(min(length / scale, -LOWEST), scales, 1.0, along, vec2<f32>(), false, false);
     }
-    return Distance(square, 1.0, 2.0, vec2<f32>(), false);
+    return Distance(square / scale / scale, scales, 1.0, 2.0 / scale, vec2<f32>(), false, false);
 }
 
-// 1 − cos of two rows, of their squared lengths and their product: what it is where they are far from parallel.
-fn cosine_distance_of(square_a: f32, square_b: f32, product: f32) -> Distance {
+// 1 − cos of two rows with these scales, of their squared lengths and their product: what it is where they are far from
+// parallel.
+fn cosine_distance_of(square_a: f32, square_b: f32, product: f32, scales: vec2<f32>) -> Distance {
     let a = sqrt(square_a);
     let b = sqrt(square_b);
     if (a == 0.0 || b == 0.0) {
         // No direction.
-        return Distance(1.0, 1.0, 0.0, vec2<f32>(), false);
+        return Distance(1.0, scales, 1.0, 0.0, vec2<f32>(), false, false);
     }
     // To the nearest of 12 bits.
     let stretch = bitcast<f32>((bitcast<u32>(a / b) + 0x800u) & 0xfffff000u);
-    let is_short = a * b < LEAST_PRODUCT;
-    let cosine = product / max(a * b, LEAST_PRODUCT);
-    if (is_short) {
-        let along = 1.0 / (stretch * LEAST_PRODUCT);
-        return Distance(1.0 - cosine, stretch, along, vec2<f32>(-along), false);
+    if (a * b / scales.x / scales.y < LEAST_PRODUCT) {
+        let cosine = product / scales.x / scales.y / LEAST_PRODUCT;
+        return Distance(1.0 - cosine, scales, stretch, 0.0, vec2<f32>(), false, true);
     }
-    return with_gap(Distance(1.0 - cosine, stretch, 0.0, vec2<f32>(), cosine > 0.5), a, stretch * b, a - stretch * b);
+    let cosine = product / (a * b);
+    let far = Distance(1.0 - cosine, scales, stretch, 0.0, vec2<f32>(), cosine > 0.5, false);
+    return with_gap(far, a, stretch * b, a - stretch * b);
 }
 
 // The gradient of 1 − cos, of the lengths of a and the stretched b, and how much longer a is.
@@ -139,12 +167,19 @@ fn near_distance_of(distance: Distance, square_a: f32, square_b: f32, square: f3
     return with_gap(known, a, b, gap);
 }
 
-// The gradient of a distance by both rows.
-fn pull(a: vec4<f32>, b: vec4<f32>, distance: Distance) -> mat2x4<f32> {
-    let along = distance.along * difference(a, b, distance.stretch);
-    if (is_cosine()) {
-        let stretched = distance.stretch * b;
-        return mat2x4<f32>(along + distance.own.x * a, distance.stretch * (distance.own.y * stretched - along));
+// The gradient by both rows, of the loss's derivative by their distance.
+fn pull(first: vec4<f32>, second: vec4<f32>, distance: Distance, slope: f32) -> mat2x4<f32> {
+    if (distance.short) {
+        return (slope / -LEAST_PRODUCT) * mat2x4<f32>(second, first);
     }
-    return mat2x4<f32>(along, -along);
+    let a = distance.scales.x * first;
+    let b = distance.scales.y * second;
+    let along = distance.along * difference(a, b, distance.stretch, distance.scales.x);
+    if (is_cosine()) {
+        let slopes = slope * distance.scales;
+        let by_a = along + distance.own.x * a;
+        let by_b = distance.own.y * (distance.stretch * b) - along;
+        return mat2x4<f32>(slopes.x * by_a, (slopes.y * distance.stretch) * by_b);
+    }
+    return mat2x4<f32>(slope * along, -slope * along);
 }

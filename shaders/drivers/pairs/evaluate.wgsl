@@ -46,7 +46,7 @@ fn masked(terms: mat3x4<f32>, counts: vec4<bool>) -> mat3x4<f32> {
 }
 
 // The sums of a lane's quads, `BLOCK` at a time, so that rounding does not grow with the length.
-fn walk(row: Row, lane: u32, is_second: bool, stretches: vec3<f32>) -> Sums {
+fn walk(row: Row, lane: u32, is_second: bool, scales: vec3<f32>, stretches: vec3<f32>) -> Sums {
     let quads = quads_of(row, lane);
     var total = Sums();
     for (var block = quads.x; block < quads.y; block += BLOCK * WORKGROUP_SIZE) {
@@ -56,9 +56,9 @@ fn walk(row: Row, lane: u32, is_second: bool, stretches: vec3<f32>) -> Sums {
             let values = load_quad(quad, row);
             var terms = Sums();
             if (is_second) {
-                terms = second_terms(values, stretches);
+                terms = second_terms(values, scales, stretches);
             } else {
-                terms = first_terms(values);
+                terms = first_terms(values, scales);
             }
             let counts = inside(quad, row);
             sums.squares += masked(terms.squares, counts);
@@ -82,31 +82,84 @@ fn reduce_sums(thread: Thread, terms: mat3x4<f32>, count: u32) -> vec3<f32> {
     return sums;
 }
 
-// The distances of an item, and a number that is finite if all its values are.
+// What the first walk sums, of all lanes.
+struct Measures {
+    squares: vec3<f32>,
+    products: vec3<f32>,
+}
+
+// Of embeddings for cosines, else of differences.
+fn count_of_squares() -> u32 {
+    if (is_cosine()) {
+        return select(2u, 3u, THIRD);
+    }
+    return DISTANCES;
+}
+
+fn measure_rows(thread: Thread, row: Row, scales: vec3<f32>) -> Measures {
+    let terms = walk(row, thread.lane, false, scales, vec3<f32>());
+    var measures = Measures(reduce_sums(thread, terms.squares, count_of_squares()), vec3<f32>());
+    if (is_cosine()) {
+        measures.products = reduce_sums(thread, terms.products, DISTANCES);
+    }
+    return measures;
+}
+
+// A scale for each square that is measured.
+fn scales_of(squares: vec3<f32>) -> vec3<f32> {
+    var scales = vec3<f32>(scale_of(squares.x), 1.0, 1.0);
+    if (count_of_squares() > 1u) {
+        scales.y = scale_of(squares.y);
+    }
+    if (count_of_squares() > 2u) {
+        scales.z = scale_of(squares.z);
+    }
+    return scales;
+}
+
+fn are_finite(values: vec3<f32>) -> bool {
+    return is_finite(values.x) && is_finite(values.y) && is_finite(values.z);
+}
+
+// The distances of an item, and whether its values are finite, and squared distances.
 struct Distances {
     xy: Distance,
     xz: Distance,
     yz: Distance,
-    check: f32,
+    known: bool,
 }
 
 fn measure_distances(thread: Thread, row: Row) -> Distances {
-    let terms = walk(row, thread.lane, false, vec3<f32>());
-    if (!is_cosine()) {
-        let squares = reduce_sums(thread, terms.squares, DISTANCES);
-        let check = squares.x + squares.y;
-        return Distances(distance_of(squares.x), distance_of(squares.y), distance_of(squares.z), check);
+    let unit = vec3<f32>(1.0);
+    var scales = unit;
+    var measures = Measures();
+    loop {
+        measures = measure_rows(thread, row, scales);
+        let needed = scales_of(measures.squares);
+        // Few rows are measured again. A loop that is left at its end has no pass without lanes, as a branch has where
+        // lanes run in step.
+        let again = agreed(thread, all(scales == unit) && any(needed != unit));
+        if (!again) {
+            break;
+        }
+        scales = needed;
     }
-    let squares = reduce_sums(thread, terms.squares, select(2u, 3u, THIRD));
-    let products = reduce_sums(thread, terms.products, DISTANCES);
-    let check = squares.x + squares.y + squares.z;
-    let xy = cosine_distance_of(squares.x, squares.y, products.x);
-    let xz = cosine_distance_of(squares.x, squares.z, products.y);
-    let yz = cosine_distance_of(squares.y, squares.z, products.z);
+    let squares = measures.squares;
+    let products = measures.products;
+    if (!is_cosine()) {
+        let xy = distance_of(squares.x, scales.x);
+        let xz = distance_of(squares.y, scales.y);
+        let yz = distance_of(squares.z, scales.z);
+        let known = are_finite(squares) && are_finite(vec3<f32>(xy.value, xz.value, yz.value));
+        return Distances(xy, xz, yz, known);
+    }
+    let xy = cosine_distance_of(squares.x, squares.y, products.x, scales.xy);
+    let xz = cosine_distance_of(squares.x, squares.z, products.y, scales.xz);
+    let yz = cosine_distance_of(squares.y, squares.z, products.z, scales.yz);
     // Most rows have none that is near.
     var near = Sums();
     if (xy.near || xz.near || yz.near) {
-        near = walk(row, thread.lane, true, vec3<f32>(xy.stretch, xz.stretch, yz.stretch));
+        near = walk(row, thread.lane, true, scales, vec3<f32>(xy.stretch, xz.stretch, yz.stretch));
     }
     let gaps = reduce_sums(thread, near.squares, DISTANCES);
     let excesses = reduce_sums(thread, near.products, DISTANCES);
@@ -114,21 +167,21 @@ fn measure_distances(thread: Thread, row: Row) -> Distances {
         near_distance_of(xy, squares.x, squares.y, gaps.x, excesses.x),
         near_distance_of(xz, squares.x, squares.z, gaps.y, excesses.y),
         near_distance_of(yz, squares.y, squares.z, gaps.z, excesses.z),
-        check,
+        are_finite(squares),
     );
 }
 
 // The gradients of four dimensions.
 fn gradients_of(quad: Quad, distances: Distances, slopes: vec3<f32>) -> Quad {
-    let xy = slopes.x * pull(quad.first, quad.second, distances.xy);
+    let xy = pull(quad.first, quad.second, distances.xy, slopes.x);
     if (DISTANCES == 1u) {
         return Quad(xy[0], xy[1], vec4<f32>());
     }
-    let xz = slopes.y * pull(quad.first, quad.third, distances.xz);
+    let xz = pull(quad.first, quad.third, distances.xz, slopes.y);
     if (DISTANCES == 2u) {
         return Quad(xy[0] + xz[0], xy[1], xz[1]);
     }
-    let yz = slopes.z * pull(quad.second, quad.third, distances.yz);
+    let yz = pull(quad.second, quad.third, distances.yz, slopes.z);
     return Quad(xy[0] + xz[0], xy[1] + yz[0], xz[1] + yz[1]);
 }
 
@@ -168,7 +221,7 @@ fn evaluate(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         first_invalid = min(first_invalid, select(NOWHERE, index, offends));
 
         var outcome = outcome_of(vec3<f32>(distances.xy.value, distances.xz.value, distances.yz.value), label);
-        if (!is_finite(distances.check) || is_nan(label)) {
+        if (!distances.known || is_nan(label)) {
             let nan = nan_from(outcome.loss);
             outcome = Outcome(nan, vec3<f32>(nan));
         }
