@@ -315,7 +315,7 @@ pub enum Error {
         tensor: String,
     },
     /// A call needs more than the adapter allows and cannot be split.
-    #[error("{what} needs {needed}, but {limit} is {available} on {adapter}")]
+    #[error("{what} needs {needed}{}, but {limit} is {available} on {adapter}{}", unit_of(limit), advised(advice))]
     Limit {
         /// The call, or the part of it that needs too much.
         what: String,
@@ -327,6 +327,8 @@ pub enum Error {
         available: u64,
         /// The adapter.
         adapter: String,
+        /// What to do, if that is known.
+        advice: Option<String>,
     },
     /// No adapter matches.
     #[error("no adapter {}; there are {}{}", wanted(asked), listed(found), meant_adapter(asked, found))]
@@ -393,6 +395,15 @@ fn meant_loss(found: &str) -> String {
 
 fn meant_adapter(asked: &str, found: &[String]) -> String {
     suggest::hint(asked, found.iter().flat_map(|id| suggest::selectors(id)))
+}
+
+/// What a limit counts in, behind a number of it.
+fn unit_of(limit: &str) -> &'static str {
+    if limit.contains("buffer_binding_size") || limit == "max_buffer_size" { " bytes" } else { "" }
+}
+
+fn advised(advice: &Option<String>) -> String {
+    advice.as_ref().map_or_else(String::new, |advice| format!(": {advice}"))
 }
 
 fn wanted(asked: &str) -> String {

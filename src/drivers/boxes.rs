@@ -96,10 +96,10 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     for input in call.spec().inputs.iter().filter(|input| input.shape == Shape::Boxes) {
         glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name));
     }
-    is_kept(&mut glue, views);
-    load_optional(&mut glue, views, &WEIGHT);
-    load_optional(&mut glue, views, &UPSTREAM);
-    glue.store("loss", "f32", view(views, "loss_of_item"));
+    is_kept(&mut glue, views, "index");
+    load_optional(&mut glue, views, &WEIGHT, "index");
+    load_optional(&mut glue, views, &UPSTREAM, "index");
+    glue.store("loss", "f32", view(views, "loss_of_item"), "index");
     let gradient = call.spec().differentiable().find_map(|input| gradient_view(views, input.name));
     glue.put_quad("store_gradient", gradient, call.adds());
     glue

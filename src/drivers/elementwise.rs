@@ -132,7 +132,7 @@ fn operands(call: &Call<'_>) -> Result<Vec<(CallTensor, Operand)>, Error> {
             scratch += 1;
             let (name, ty) = (gradient_name(input.name), TensorType::new(DType::F32, &call.signature.item_shape[..]));
             let (unit, quads) = (Some(1), call.roomy);
-            let terms = Operand { name: name.clone(), ty: ty.clone(), unit, quads, scratch: Some(scratch) };
+            let terms = Operand { name: name.clone(), ty: ty.clone(), scratch: Some(scratch), unit, quads, ..operand };
             tensors.push((CallTensor { name, ty, role: Role::Gradient(input) }, terms));
         }
     }

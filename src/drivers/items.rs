@@ -14,7 +14,7 @@ use crate::{
     kernel::{Access, Block, Kernel, TensorView, block},
     program::{
         Place, Program, Report, Scratch, Step, WORKSPACE,
-        chunk::{Chunk, Operand, Split, Splittable, chunks, partials},
+        chunk::{Chunk, Operand, Split, Splittable, Start, chunks, partials},
         workspace,
     },
     spec::{Shape, WEIGHT},
@@ -62,7 +62,8 @@ impl<'a> Items<'a> {
         let partials = partials(&chunks);
         let mut scratch = vec![Scratch { label: "the workspace", size: workspace::size(partials) }];
         if split.record_size > 0 {
-            scratch.push(Scratch { label: "the records of rows", size: signature.items * split.record_size });
+            let of = |chunk: &Chunk| chunk.first_record + u64::from(chunk.items) * split.record_size;
+            scratch.push(Scratch { label: "the records of rows", size: chunks.last().map_or(0, of) });
         }
         let report = Report { chunks: chunks.iter().map(|chunk| (chunk.first_partial, chunk.first)).collect() };
         Ok(Items {
@@ -156,8 +157,8 @@ impl<'a> Items<'a> {
             At::Operand(operand) => operand.place(Some(chunk), self.call.signature.class_stride.max(1)),
             At::Scratch(_) => self.whole(binding),
             &At::Records(scratch) => {
-                let start = chunk.first * self.split.record_size;
-                Place::Scratch(scratch, start..start + u64::from(chunk.items) * self.split.record_size)
+                let size = u64::from(chunk.items) * self.split.record_size;
+                Place::Scratch(scratch, chunk.first_record..chunk.first_record + size)
             }
         }
     }
@@ -216,7 +217,8 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     };
     let operand = |tensor: CallTensor| {
         let (unit, quads) = (unit(&tensor), quads(&tensor));
-        let operand = Operand { name: tensor.name.clone(), ty: tensor.ty.clone(), unit, quads, scratch: None };
+        let (name, ty) = (tensor.name.clone(), tensor.ty.clone());
+        let operand = Operand { name, ty, unit, start: Start::Aligned, quads, scratch: None };
         (tensor, operand)
     };
     call.tensors().into_iter().map(operand).collect()

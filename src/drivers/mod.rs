@@ -303,19 +303,21 @@ fn gradient_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorV
     views.iter().find(|view| view.name.strip_prefix("grad_") == Some(input))
 }
 
-/// `load_weight`, `load_upstream` and others of the same kind: one value of an optional input, 1 where it is left out.
-fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input) {
-    let index = if input.name == UPSTREAM.name { "(index * call.upstream_stride)" } else { "index" };
+/// `load_weight`, `load_upstream` and others of the same kind: one value of an optional input, where `index` is in
+/// it; 1 where it is left out.
+fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input, index: &str) {
+    let upstream = format!("({index} * call.upstream_stride)");
+    let index = if input.name == UPSTREAM.name { &upstream } else { index };
     glue.load(input.name, "f32", input_view(views, input.name), index, "1.0");
 }
 
-/// `is_kept(index)`: whether an item is not left out by the mask.
-fn is_kept(glue: &mut Glue, views: &[TensorView]) {
+/// `is_kept(index)`: whether an item is not left out by the mask, where `index` is in that.
+fn is_kept(glue: &mut Glue, views: &[TensorView], index: &str) {
     let mask = input_view(views, MASK.name);
     let kept = mask.map(|mask| match mask.dtype() {
-        Some(DType::I32) => format!("{} != 0", mask.element("index")),
+        Some(DType::I32) => format!("{} != 0", mask.element(index)),
         // Told by bits: of a comparison compilers may assume that it sees no NaN.
-        _ => format!("(bitcast<u32>({}) << 1u) != 0u", mask.element("index")),
+        _ => format!("(bitcast<u32>({}) << 1u) != 0u", mask.element(index)),
     });
     glue.function("is_kept(index: u32) -> bool", kept.as_deref().unwrap_or("true"));
 }

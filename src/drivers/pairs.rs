@@ -154,9 +154,9 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let is_label = label.and_then(|label| domain_check(label.domain, "label"));
     glue.function("is_label(label: f32) -> bool", is_label.as_deref().unwrap_or("true"));
     glue.load("label", "f32", label.and_then(|label| input_view(views, label.name)), "index", "1.0");
-    is_kept(&mut glue, views);
-    load_optional(&mut glue, views, &WEIGHT);
-    load_optional(&mut glue, views, &UPSTREAM);
-    glue.store("loss", "f32", view(views, "loss_of_item"));
+    is_kept(&mut glue, views, "index");
+    load_optional(&mut glue, views, &WEIGHT, "index");
+    load_optional(&mut glue, views, &UPSTREAM, "index");
+    glue.store("loss", "f32", view(views, "loss_of_item"), "index");
     glue
 }

@@ -19,7 +19,12 @@ pub(crate) struct Machine {
 impl Machine {
     /// The error for what is beyond a limit.
     pub fn limit(&self, what: &str, limit: &'static str, needed: u64, available: u64) -> Error {
-        Error::Limit { what: what.to_string(), limit, needed, available, adapter: self.adapter.clone() }
+        Error::Limit { what: what.to_string(), limit, needed, available, adapter: self.adapter.clone(), advice: None }
+    }
+
+    /// So many elements of any storage type are whole quads, and end where a binding may start.
+    pub fn aligned_elements(&self) -> u64 {
+        u64::from(self.limits.min_storage_buffer_offset_alignment).max(4)
     }
 
     /// What `needed` is of a limit, unless that is enough.

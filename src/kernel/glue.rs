@@ -36,9 +36,9 @@ impl Glue {
         self.function(&format!("{function}(quad: u32) -> vec4<f32>"), &format!("vec4<f32>({values})"));
     }
 
-    /// `store_<name>(index, value)`, which does nothing where there is no such tensor.
-    pub fn store(&mut self, name: &str, ty: &str, tensor: Option<&TensorView>) {
-        let store = tensor.map_or_else(String::new, |tensor| tensor.put("index", "value", false));
+    /// `store_<name>(index, value)`, where `index` is in the tensor; it does nothing where there is none.
+    pub fn store(&mut self, name: &str, ty: &str, tensor: Option<&TensorView>, index: &str) {
+        let store = tensor.map_or_else(String::new, |tensor| tensor.put(index, "value", false));
         self.procedure(&format!("store_{name}(index: u32, value: {ty})"), &store);
     }
 

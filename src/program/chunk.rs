@@ -18,6 +18,8 @@ pub(crate) struct Chunk {
     pub partials: u32,
     /// The first one's partial.
     pub first_partial: u32,
+    /// Where the records of its items begin, in bytes.
+    pub first_record: u64,
 }
 
 /// What each workgroup gets of a call.
@@ -37,12 +39,23 @@ pub(crate) struct Split {
     pub part_columns: u32,
     /// Bytes of records that each item leaves for later steps.
     pub record_size: u64,
+    /// Chunks have a multiple of so many units, but for the last: what shares a word is of one chunk.
+    pub units_of_words: u64,
 }
 
 impl Split {
     /// Spans of so many items, each of one workgroup.
     pub fn of_spans(span: u32) -> Self {
-        Split { items_at_once: 1, span, tally_span: span, tallies: 1, parts: 1, part_columns: 0, record_size: 0 }
+        Split {
+            items_at_once: 1,
+            span,
+            tally_span: span,
+            tallies: 1,
+            parts: 1,
+            part_columns: 0,
+            record_size: 0,
+            units_of_words: 1,
+        }
     }
 }
 
@@ -56,6 +69,33 @@ pub(crate) fn even_span(items: u64, workgroups: u64, least: u64, most: u64) -> u
 /// At most so many elements of the first input go to one workgroup, if an item has not more: so that a chunk has many.
 pub(crate) const MOST_ELEMENTS: u64 = 1 << 18;
 
+/// Where a chunk's elements begin in the binding of an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// With the binding: chunks start where that is aligned.
+    Aligned,
+    /// Anywhere: kernels add a base, by which the binding starts earlier, at a multiple of so many elements.
+    Behind(u64),
+}
+
+impl Start {
+    /// How far into its binding an element is that a chunk begins with.
+    pub fn base(self, first: u64) -> u64 {
+        match self {
+            Start::Aligned => 0,
+            Start::Behind(aligned) => first % aligned,
+        }
+    }
+
+    /// The largest base of elements that are multiples of so many.
+    fn largest_base(self, step: u64) -> u64 {
+        match self {
+            Start::Aligned => 0,
+            Start::Behind(aligned) => aligned - gcd(aligned, step),
+        }
+    }
+}
+
 /// An input or output as chunks take it.
 #[derive(Clone, Debug)]
 pub(crate) struct Operand {
@@ -64,6 +104,7 @@ pub(crate) struct Operand {
     /// Elements from one unit of a chunk to the next, those between rows included; `None` where every item needs the
     /// whole tensor.
     pub unit: Option<u64>,
+    pub start: Start,
     /// Whether kernels take four elements at once, up to the end of the last four.
     pub quads: bool,
     /// The scratch that it lies in, of what steps leave for later ones.
@@ -85,6 +126,8 @@ impl Operand {
             (None, Some(_)) => (0, 1),
             (_, None) => (0, ty.elements()),
         };
+        let base = self.start.base(first);
+        let (first, elements) = (first - base, elements + base);
         let size = if self.quads { ty.dtype.size_in_quads(elements) } else { ty.dtype.buffer_size(elements) };
         let start = first * ty.dtype.size() as u64;
         let range = start..start + size;
@@ -132,8 +175,10 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
     most = most.min((spans * u64::from(split.span) * per_span / unit).max(1));
     // Quads of elements are bound to the end of the last one.
     let binding_of_quads = binding / 16 * 16;
-    // Chunks start where every binding is aligned, so that no word of halves is in two, nor a quad.
-    let mut step = split.items_at_once;
+    // Chunks start where every binding is aligned, so that no word of halves is in two, nor a quad; or behind a base.
+    let mut step = lcm(split.items_at_once, split.units_of_words);
+    // What one chunk may have, which needs no base, and what several may have each.
+    let mut whole = most;
     for operand in call.operands {
         let size = operand.ty.buffer_size();
         if size > buffer {
@@ -143,18 +188,19 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
             None if size > binding => return too_large(operand, "", "max_storage_buffer_binding_size", size, binding),
             None | Some(0) => {}
             Some(elements) => {
-                let bytes = elements * operand.ty.dtype.size() as u64;
-                most = most.min(binding_of_quads / bytes).min(u64::from(u32::MAX) / 2 / elements);
-                step = lcm(step, alignment / gcd(alignment, bytes));
+                let size = operand.ty.dtype.size() as u64;
+                let base = operand.start.largest_base(elements * split.units_of_words);
+                let bound = (binding_of_quads / size).min(u64::from(u32::MAX) / 2);
+                whole = whole.min(bound / elements);
+                most = most.min(bound.saturating_sub(base) / elements);
+                if operand.start == Start::Aligned {
+                    step = lcm(step, alignment / gcd(alignment, elements * size));
+                }
             }
         }
     }
-    if units > most && most < step {
-        let items = step * unit;
-        let part = format!(" in chunks of {items} items");
-        let first = &call.operands[0];
-        let needed = step * first.unit.unwrap_or(1) * first.ty.dtype.size() as u64;
-        return too_large(first, &part, "max_storage_buffer_binding_size", needed, binding);
+    if units > whole && most < step {
+        return Err(too_large_units(machine, call, if most == 0 { 1 } else { step }));
     }
     let in_units = |span: u32| {
         let items = u64::from(span) * per_span;
@@ -162,10 +208,10 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
     };
     let whole_spans = lcm(step, lcm(in_units(split.span), in_units(split.tally_span)));
     let step = if whole_spans <= most { whole_spans } else { step };
-    let per_chunk = unit * if units <= most { units } else { most / step * step };
+    let per_chunk = unit * if units <= whole { units } else { most / step * step };
 
     let mut chunks = Vec::new();
-    let (mut first, mut first_partial) = (0, 0);
+    let (mut first, mut first_partial, mut first_record) = (0, 0, 0);
     while first < call.items {
         let items = per_chunk.min(call.items - first) as u32;
         let spanned = items.div_ceil(per_span as u32);
@@ -175,12 +221,44 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
             let needed = u64::from(workgroups.max(partials));
             return Err(machine.limit(call.loss, "max_compute_workgroups_per_dimension", needed, available.into()));
         }
-        chunks.push(Chunk { first, items, workgroups, partials, first_partial });
+        chunks.push(Chunk { first, items, workgroups, partials, first_partial, first_record });
+        first_record += (u64::from(items) * split.record_size).next_multiple_of(alignment);
         first += u64::from(items);
         // Too many for any workspace, if they are too many to count.
         first_partial = first_partial.saturating_add(partials);
     }
     Ok(chunks)
+}
+
+/// The error for so few units as a chunk may have, which are too large for a binding, and what to do.
+fn too_large_units(machine: &Machine, call: Splittable<'_>, units: u64) -> Error {
+    let available = machine.limits.max_storage_buffer_binding_size;
+    let size = |operand: &&Operand| {
+        let elements = units * operand.unit.unwrap_or(0);
+        (operand.start.largest_base(elements) + elements) * operand.ty.dtype.size() as u64
+    };
+    let largest = call.operands.iter().max_by_key(size);
+    let (name, needed) = largest.map_or(("", 0), |operand| (&operand.name, size(&operand)));
+    let (part, advice) = match (units, call.items_of_unit) {
+        (1, 1) => ("one item".to_string(), "use a smaller storage type, or fewer classes or dimensions".to_string()),
+        (1, items) => {
+            let advice = "split it along its last axes into several calls, whose sums divided by what counts are the \
+                mean (regions are scored in each call for itself), or use a smaller storage type";
+            (format!("one sample of {items} items"), advice.to_string())
+        }
+        (units, items) => {
+            let advice = format!("pad what lies between two of them to a multiple of {units} elements, or pass fewer");
+            (format!("the {} items that a chunk has at least", units * items), advice)
+        }
+    };
+    Error::Limit {
+        what: format!("{}: `{name}`, {part},", call.loss),
+        limit: "max_storage_buffer_binding_size",
+        needed,
+        available,
+        adapter: machine.adapter.clone(),
+        advice: Some(advice),
+    }
 }
 
 /// How many partials chunks leave.

@@ -343,6 +343,89 @@ fn split_regions_are_those_of_a_whole_call() {
     }
 }
 
+/// A call of a loss of rows with every input that it has but these, an upstream for each item included.
+fn rows_without(
+    left_out: &[&str],
+    loss: &AnyLoss,
+    dtype: DType,
+    shape: &[usize],
+    reduction: Reduction,
+) -> Named<HostTensor<'static>> {
+    let items = [&shape[..1], &shape[2..]].concat();
+    let floats = |shape: &[usize], scale: f64, offset: f64| {
+        let drawn = values(shape.iter().product(), scale);
+        HostTensor::rounded(&drawn.iter().map(|x| x + offset).collect::<Vec<_>>(), dtype, shape).expect("floats")
+    };
+    let rows: usize = items.iter().product();
+    let kept: Vec<f64> = (0..rows).map(|row| f64::from(u8::from(row % 3 != 1))).collect();
+    let mut inputs = Named::new();
+    for input in loss.spec().all_inputs().filter(|input| !left_out.contains(&input.name)) {
+        inputs = match input.name {
+            "logits" => inputs.with(input.name, floats(shape, 8.0, 0.0)),
+            "teacher_logits" => inputs.with(input.name, floats(shape, 5.0, 0.5)),
+            "target" => inputs.with(input.name, labels(&items[..], shape[1])),
+            "class_weight" => inputs.with(input.name, floats(&shape[1..2], 1.0, 1.0)),
+            "weight" => inputs.with(input.name, floats(&items, 1.0, 1.0)),
+            "mask" => inputs.with(input.name, HostTensor::rounded(&kept, dtype, &items[..]).expect("0 and 1")),
+            "upstream" if reduction != Reduction::None => inputs.with(input.name, floats(&[], 1.0, 1.0)),
+            "upstream" if loss.spec().name.ends_with("softmax") => inputs.with(input.name, floats(shape, 1.0, 0.5)),
+            "upstream" => inputs.with(input.name, floats(&items, 1.0, 1.0)),
+            other => panic!("{other}"),
+        };
+    }
+    inputs
+}
+
+/// So long rows that few fit into a binding, and so many that their values of one an item do not start where a binding
+/// may: of lengths at which rows start there or not, and of halves that share words.
+#[test]
+fn rows_are_split_wherever_one_fits() {
+    let adapters: Vec<_> = adapters::all().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
+    let shapes: [(DType, &[usize]); 8] = [
+        (DType::F32, &[11, 3000]),
+        (DType::F32, &[9, 3003]),
+        (DType::F32, &[3, 16_384]),
+        (DType::F16, &[11, 6000]),
+        (DType::F16, &[11, 6001]),
+        (DType::BF16, &[7, 6002]),
+        (DType::F32, &[5, 300, 7]),
+        (DType::F16, &[7, 301, 33]),
+    ];
+    let mut turn = 0;
+    for name in ["cross_entropy", "distillation", "softmax", "log_softmax"] {
+        let loss = AnyLoss::new(name, &[]).expect("a loss");
+        for (dtype, shape) in shapes {
+            for reduction in Reduction::ALL {
+                if name != "cross_entropy" && reduction != Reduction::None {
+                    continue;
+                }
+                for rows in [RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts] {
+                    turn += 1;
+                    for (gpu, small) in effort::taking_turns(&adapters, turn) {
+                        // Some adapters bind ten buffers at most.
+                        let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 13;
+                        let odd = turn % 2 == 1;
+                        let left_out = if odd { ["class_weight", "mask"] } else { ["class_weight", "weight"] };
+                        let left_out = if is_few { &left_out[..] } else { &[] };
+                        let inputs = rows_without(left_out, &loss, dtype, shape, reduction);
+                        let (log_sum_exp, argmax) = (!is_few || odd, !is_few || !odd);
+                        let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
+                        let options = Options { statistics, ..Options::new(reduction) };
+                        let mut tuning = gpu.tuning();
+                        tuning.rows = rows;
+                        let [gpu, small] = [*gpu, small].map(|gpu| gpu.with_tuning(tuning).expect("it runs it"));
+                        let split = evaluated(&small, &loss, &inputs, options);
+                        let whole = loss.eval_with(&gpu, &inputs, options).expect("it fits");
+                        let what = format!("{name} {dtype} {shape:?} {reduction} {rows} on {}", gpu.adapter_id());
+                        assert_eq!(split.items, whole.items, "{what}");
+                        assert!(split.gradients == whole.gradients || reduction != Reduction::None, "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_first_offender_is_found_in_a_later_chunk() {
     for gpu in adapters::all() {
@@ -399,6 +482,14 @@ fn what_cannot_be_split_names_the_limit() {
                 matches!(plan, Err(Error::Limit { limit: "max_storage_buffer_binding_size", available: 65_536, .. }));
             assert!(is_limit, "{types:?} on {}: {plan:?}", gpu.adapter_id());
         }
+        // Of one sample too large it says what to do.
+        let types = rows(&[2, 100, 200], &[2, 200]);
+        let error =
+            Plan::new(&gpu, &losses::CrossEntropy::default(), &types, Reduction::Mean).expect_err("80,000 bytes");
+        let message = error.to_string();
+        assert!(message.contains("one sample of 200 items, needs 80"), "{message}");
+        assert!(message.contains(" bytes, but max_storage_buffer_binding_size is 65536 on "), "{message}");
+        assert!(message.contains("split it along its last axes into several calls"), "{message}");
         // One sample of regions, in each scope.
         let types = regions(&[2, 2, 100, 100], DType::F32, true).map(|host| host.ty().clone());
         for scope in ["all", "sample"] {

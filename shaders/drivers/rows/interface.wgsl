@@ -32,6 +32,12 @@ struct Call {
     // input.
     row_stride: u32,
     second_stride: u32,
+    // Where the chunk begins in its bindings, which begin where that is aligned: its first row in those of one value a
+    // row, and its first element in the first and in the second input and among the values of all classes.
+    item_base: u32,
+    row_base: u32,
+    second_base: u32,
+    value_base: u32,
 }
 @group(0) @binding(0) var<uniform> call: Call;
 
@@ -119,22 +125,22 @@ fn load_class_weight(index: u32) -> f32 {
 
 // The class index of a row; 0 where rows have none.
 fn load_target(index: u32) -> i32 {
-    return input_target[index];
+    return input_target[call.item_base + index];
 }
 
 // The weight of a row; 1 where it is left out.
 fn load_weight(index: u32) -> f32 {
-    return input_weight[index];
+    return input_weight[call.item_base + index];
 }
 
 // The upstream of a row, or of an element of the values of all classes; 1 where it is left out.
 fn load_upstream(index: u32) -> f32 {
-    return input_upstream[index * call.upstream_stride];
+    return input_upstream[(call.item_base + index) * call.upstream_stride];
 }
 
 // Whether the mask does not leave an item out.
 fn is_kept(index: u32) -> bool {
-    return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
+    return (bitcast<u32>(input_mask[call.item_base + index]) << 1u) != 0u;
 }
 
 // Whether a class index says that its row is left out: of losses with `ignore_index`, if it is that.
@@ -144,7 +150,7 @@ fn is_ignored(label: i32) -> bool {
 
 // Stores a row's loss, where each keeps its own.
 fn store_loss(index: u32, value: f32) {
-    loss_of_item[index] = value;
+    loss_of_item[call.item_base + index] = value;
 }
 
 // Stores the value of a class, by its index among the values of all, and four of them. Nothing where classes have none.
@@ -154,11 +160,11 @@ fn store_value_quad(quad: u32, values: vec4<f32>) {}
 
 // Stores a statistic of a row, where it is asked for.
 fn store_log_sum_exp(index: u32, value: f32) {
-    log_sum_exp_of_row[index] = value;
+    log_sum_exp_of_row[call.item_base + index] = value;
 }
 
 fn store_argmax(index: u32, value: i32) {
-    argmax_of_row[index] = value;
+    argmax_of_row[call.item_base + index] = value;
 }
 
 // Stores the gradient of an element, or adds it to what is there.

@@ -102,9 +102,9 @@ fn begin_row(index: u32, label: i32) -> Row {
         outer = index / call.class_stride;
         inner = index % call.class_stride;
     }
-    row.base = outer * call.row_stride + inner;
-    row.second_base = outer * call.second_stride + inner;
-    row.value_base = outer * call.classes * call.class_stride + inner;
+    row.base = call.row_base + outer * call.row_stride + inner;
+    row.second_base = call.second_base + outer * call.second_stride + inner;
+    row.value_base = call.value_base + outer * call.classes * call.class_stride + inner;
     row.counts = select(0u, 1u, is_counted(index, label));
     if (HAS_TARGET && row.counts != 0u) {
         row.label = u32(label);

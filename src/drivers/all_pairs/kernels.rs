@@ -96,7 +96,7 @@ impl Draft {
     /// `is_kept(index)`: whether an item is not left out by the call's mask.
     fn kept(self, mask: Option<CallTensor>) -> Self {
         let mut draft = mask.into_iter().fold(self, Draft::tensor);
-        is_kept(&mut draft.glue, &draft.kernel.tensors);
+        is_kept(&mut draft.glue, &draft.kernel.tensors, "index");
         draft
     }
 
@@ -320,8 +320,8 @@ impl Kernels<'_> {
         self.load_label(&mut draft);
         draft = draft.kept(self.mask().filter(|_| !sorts));
         let views = &draft.kernel.tensors;
-        load_optional(&mut draft.glue, views, &WEIGHT);
-        load_optional(&mut draft.glue, views, &UPSTREAM);
+        load_optional(&mut draft.glue, views, &WEIGHT, "index");
+        load_optional(&mut draft.glue, views, &UPSTREAM, "index");
         store_item(&mut draft.glue, view(views, "loss_of_item"));
         store_hardest(&mut draft.glue, call.options.statistics.hardest);
         draft = match comparison.measure {

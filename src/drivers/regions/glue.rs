@@ -11,11 +11,11 @@ pub(super) fn of_pixels(call: &Call<'_>, is_index: bool, views: &[TensorView]) -
     let spec = call.spec();
     let (first, target) = (&spec.inputs[0], input_view(views, spec.inputs[1].name));
     let mut glue = Glue::default();
-    load_optional(&mut glue, views, &CLASS_WEIGHT);
+    load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
     glue.load("first", "f32", input_view(views, first.name), "index", "0.0");
     glue.load("target", "i32", target.filter(|_| is_index), "index", "0");
     glue.load("second", "f32", target.filter(|_| !is_index), "index", "1.0");
-    is_kept(&mut glue, views);
+    is_kept(&mut glue, views, "index");
     is_ignored(&mut glue, spec);
     glue.put_gradients(gradient_view(views, first.name), call.adds());
     glue
@@ -24,8 +24,8 @@ pub(super) fn of_pixels(call: &Call<'_>, is_index: bool, views: &[TensorView]) -
 /// What `shaders/drivers/regions/interface_of_scores.wgsl` lists.
 pub(super) fn of_scores(views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
-    load_optional(&mut glue, views, &CLASS_WEIGHT);
-    load_optional(&mut glue, views, &UPSTREAM);
-    glue.store("loss", "f32", view(views, "loss_of_item"));
+    load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
+    load_optional(&mut glue, views, &UPSTREAM, "index");
+    glue.store("loss", "f32", view(views, "loss_of_item"), "index");
     glue
 }

@@ -197,12 +197,12 @@ pub(super) fn split_of(machine: &Machine, rows: RowLoops, what: &str) -> Result<
             // No word of halves is left to two workgroups.
             let least = shape.rows_of_words;
             let most = most(most_rows, &|span| rows.evaluate(span))?.max(least);
-            Split::of_spans(span(shape.rows, least, most))
+            Split { units_of_words: shape.rows_of_words, ..Split::of_spans(span(shape.rows, least, most)) }
         }
         RowLayout::Lane { .. } => {
             // Two rows a lane where they are paired, one otherwise; a power of two covers both.
             let most = most(most_rows.max(2 * lanes), &|span| rows.evaluate(span))?;
-            Split::of_spans(span(shape.rows, 2 * lanes, most))
+            Split { units_of_words: shape.rows_of_words, ..Split::of_spans(span(shape.rows, 2 * lanes, most)) }
         }
         RowLayout::Parts { contiguous, .. } => {
             // The lanes of a workgroup run along the columns of one row after the other, or along rows.

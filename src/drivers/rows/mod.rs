@@ -14,7 +14,11 @@ use crate::{
     DType, Error, Reduction,
     extra::Extra,
     kernel::{Access, Holds, Kernel, TensorView, block},
-    program::{Program, chunk::Split, workspace::WorkspaceHeader},
+    program::{
+        Program,
+        chunk::{Operand, Split, Start},
+        workspace::WorkspaceHeader,
+    },
     spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
@@ -55,14 +59,19 @@ impl Room for Rows {
         let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
         let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
         let split = split_of(call.machine, loops, &what)?;
+        let start = Start::Behind(call.machine.aligned_elements());
         let tensors = items::operands(call, |tensor| quads != Quads::No && is_of_classes(call, *self, tensor));
-        let items = Items::new(call, tuning, split, items::divisor(call), tensors)?;
+        let tensors = tensors.into_iter().map(|(tensor, operand)| (tensor, Operand { start, ..operand }));
+        let items = Items::new(call, tuning, split, items::divisor(call), tensors.collect())?;
         let form = Form { call, rows: *self, layout, quads };
         let bindings = form.bindings(&items);
         let kernel = form.kernel(&items, &bindings);
         let mut items = items.with_kernel(kernel, bindings, |items, chunk| {
             let signature = items.call.signature;
             let Split { tally_span, parts, part_columns, .. } = items.split;
+            // Of one value an item, and of rows of so many elements from one to the next.
+            let item_base = start.base(chunk.first) as u32;
+            let base = |stride: u64| start.base(chunk.first / signature.class_stride.max(1) * stride) as u32;
             items.words(chunk).and(block! {
                 tally_span,
                 parts,
@@ -71,6 +80,10 @@ impl Room for Rows {
                 class_stride: signature.class_stride as u32,
                 row_stride: signature.row_stride(0) as u32,
                 second_stride: signature.row_stride(1) as u32,
+                item_base,
+                row_base: base(signature.row_stride(0)),
+                second_base: base(signature.row_stride(1)),
+                value_base: base(signature.row * signature.class_stride),
             })
         });
         let RowLayout::Parts { .. } = layout else { return items.evaluated(loops.evaluate(split.span.into())) };

@@ -45,7 +45,7 @@ fn a_limit_that_cannot_be_kept_is_named() {
         let adapter = gpu.adapter_id();
         let limit = |what: &str, limit, needed, available| {
             let (what, adapter) = (what.to_string(), adapter.clone());
-            Error::Limit { what, limit, needed, available, adapter }
+            Error::Limit { what, limit, needed, available, adapter, advice: None }
         };
         let pair = zeros(&[("prediction", DType::F32, &[3000]), ("target", DType::F32, &[3000])]);
 
