@@ -237,7 +237,7 @@ fn too_large_units(machine: &Machine, call: Splittable<'_>, units: u64) -> Error
         let elements = units * operand.unit.unwrap_or(0);
         (operand.start.largest_base(elements) + elements) * operand.ty.dtype.size() as u64
     };
-    let largest = call.operands.iter().max_by_key(size);
+    let largest = call.operands.iter().rev().max_by_key(size);
     let (name, needed) = largest.map_or(("", 0), |operand| (&operand.name, size(&operand)));
     let (part, advice) = match (units, call.items_of_unit) {
         (1, 1) => ("one item".to_string(), "use a smaller storage type, or fewer classes or dimensions".to_string()),

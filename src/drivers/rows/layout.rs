@@ -199,10 +199,11 @@ pub(super) fn split_of(machine: &Machine, rows: RowLoops, what: &str) -> Result<
             let most = most(most_rows, &|span| rows.evaluate(span))?.max(least);
             Split { units_of_words: shape.rows_of_words, ..Split::of_spans(span(shape.rows, least, most)) }
         }
-        RowLayout::Lane { .. } => {
+        RowLayout::Lane { pairs, .. } => {
             // Two rows a lane where they are paired, one otherwise; a power of two covers both.
             let most = most(most_rows.max(2 * lanes), &|span| rows.evaluate(span))?;
-            Split { units_of_words: shape.rows_of_words, ..Split::of_spans(span(shape.rows, 2 * lanes, most)) }
+            let units_of_words = if pairs { shape.rows_of_words } else { 1 };
+            Split { units_of_words, ..Split::of_spans(span(shape.rows, 2 * lanes, most)) }
         }
         RowLayout::Parts { contiguous, .. } => {
             // The lanes of a workgroup run along the columns of one row after the other, or along rows.
