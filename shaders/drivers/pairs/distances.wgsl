@@ -66,16 +66,16 @@ fn upper(values: vec4<f32>) -> vec4<f32> {
     return bitcast<vec4<f32>>(bitcast<vec4<u32>>(values) & vec4<u32>(0xfffff000u));
 }
 
-// Of rows with a scale, which `eps` has too.
+// Of cosines, rows come with their scales. Other differences get theirs here, with `eps`: equal rows may be huge.
 fn difference(a: vec4<f32>, b: vec4<f32>, stretch: f32, scale: f32) -> vec4<f32> {
     if (is_cosine()) {
         let high = upper(b);
         return (a - stretch * high) - stretch * (b - high);
     }
     if (DISTANCE == DISTANCE_EUCLIDEAN) {
-        return (a - b) + scale * distance_eps();
+        return scale * (a - b) + scale * distance_eps();
     }
-    return a - b;
+    return scale * (a - b);
 }
 
 // Embeddings with a scale for each.
@@ -92,9 +92,9 @@ fn first_terms(quad: Quad, scales: vec3<f32>) -> Sums {
             mat3x4<f32>(rows.first * rows.second, rows.first * rows.third, rows.second * rows.third),
         );
     }
-    let xy = difference(scales.x * quad.first, scales.x * quad.second, 1.0, scales.x);
-    let xz = difference(scales.y * quad.first, scales.y * quad.third, 1.0, scales.y);
-    let yz = difference(scales.z * quad.second, scales.z * quad.third, 1.0, scales.z);
+    let xy = difference(quad.first, quad.second, 1.0, scales.x);
+    let xz = difference(quad.first, quad.third, 1.0, scales.y);
+    let yz = difference(quad.second, quad.third, 1.0, scales.z);
     return Sums(mat3x4<f32>(xy * xy, xz * xz, yz * yz), mat3x4<f32>());
 }
 
@@ -172,14 +172,15 @@ fn pull(first: vec4<f32>, second: vec4<f32>, distance: Distance, slope: f32) -> 
     if (distance.short) {
         return (slope / -LEAST_PRODUCT) * mat2x4<f32>(second, first);
     }
+    if (!is_cosine()) {
+        let along = slope * (distance.along * difference(first, second, 1.0, distance.scales.x));
+        return mat2x4<f32>(along, -along);
+    }
     let a = distance.scales.x * first;
     let b = distance.scales.y * second;
-    let along = distance.along * difference(a, b, distance.stretch, distance.scales.x);
-    if (is_cosine()) {
-        let slopes = slope * distance.scales;
-        let by_a = along + distance.own.x * a;
-        let by_b = distance.own.y * (distance.stretch * b) - along;
-        return mat2x4<f32>(slopes.x * by_a, (slopes.y * distance.stretch) * by_b);
-    }
-    return mat2x4<f32>(slope * along, -slope * along);
+    let along = distance.along * difference(a, b, distance.stretch, 1.0);
+    let slopes = slope * distance.scales;
+    let by_a = along + distance.own.x * a;
+    let by_b = distance.own.y * (distance.stretch * b) - along;
+    return mat2x4<f32>(slopes.x * by_a, (slopes.y * distance.stretch) * by_b);
 }
