@@ -76,8 +76,8 @@ pub enum MeanOver {
 /// What losses of regions differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
-    /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a
-    /// softmax. Others have the parameters `activation` and `scope`, and the reduction asked for.
+    /// Of a loss that is a sum of two means, one over the pixels and one over the scores, both after a softmax. Others
+    /// have the parameter `activation`, and the reduction asked for.
     pub terms: Option<Terms>,
 }
 

@@ -448,32 +448,44 @@ def generalized_dice(prediction, target, *, class_weight, reduction, activation,
 
 
 def monai_ce_dice(
-    prediction, target, *, class_weight=None, reduction, ce_weight=0.5, dice_weight=0.5, smooth=1.0, **params
+    prediction,
+    target,
+    *,
+    class_weight=None,
+    reduction,
+    ce_weight=0.5,
+    dice_weight=0.5,
+    smooth=1.0,
+    scope="class",
+    **params,
 ):
     params |= {"lambda_ce": ce_weight, "lambda_dice": dice_weight, "smooth_nr": smooth, "smooth_dr": smooth}
+    params |= {"batch": {"class": True, "sample_class": False}[scope]}
     if not target.is_floating_point():
         target = target.unsqueeze(1)
         params |= {"to_onehot_y": True}
-    return DiceCELoss(softmax=True, batch=True, weight=class_weight, reduction=reduction, **params)(prediction, target)
+    return DiceCELoss(softmax=True, weight=class_weight, reduction=reduction, **params)(prediction, target)
 
 
-def ce_dice(prediction, target, *, ce_weight=0.5, dice_weight=0.5, squared=False, **options):
-    """MONAI's loss with what it lacks: pixels to ignore, and squares in float64 of targets that are indices."""
+def ce_dice(prediction, target, *, ce_weight=0.5, dice_weight=0.5, squared=False, scope="class", **options):
+    """MONAI's loss with what it lacks: pixels to ignore, two scopes, and squares of targets that are indices."""
     # The parameters of dice besides those of both.
     alone = {name: options.pop(name) for name in ("smooth", "include_background") if name in options}
     if target.is_floating_point():
         entropy = cross_entropy_soft(prediction, target, **options)
     else:
         entropy = cross_entropy(prediction, target, **options)
-    overlap = dice(prediction, target, activation="softmax", scope="class", squared=squared, **alone, **options)
+    overlap = dice(prediction, target, activation="softmax", scope=scope, squared=squared, **alone, **options)
     return ce_weight * entropy + dice_weight * overlap
 
 
-def focal_dice(prediction, target, *, focal_weight=0.5, dice_weight=0.5, alpha=0.25, gamma=2.0, **options):
+def focal_dice(
+    prediction, target, *, focal_weight=0.5, dice_weight=0.5, alpha=0.25, gamma=2.0, scope="class", **options
+):
     alone = {name: options.pop(name) for name in ("smooth", "include_background", "squared") if name in options}
     pixels = focal_soft if target.is_floating_point() else focal
     pixels = pixels(prediction, target, alpha=alpha, gamma=gamma, **options)
-    overlap = dice(prediction, target, activation="softmax", scope="class", **alone, **options)
+    overlap = dice(prediction, target, activation="softmax", scope=scope, **alone, **options)
     return focal_weight * pixels + dice_weight * overlap
 
 
@@ -899,6 +911,13 @@ def segmentation():
             yield Cases(name, function, drawn("softmax", indices, volume), reductions=mean, label=f"volume {form}")
         yield Cases(name, function, ignoring(-100, "softmax") | class_weight, reductions=mean, label="ignoring")
         yield Cases(name, function, ignoring(2, "softmax"), [{"ignore_index": 2}], mean, label="ignoring")
+
+    for name, function, monais, _ in both:
+        for form, indices in forms:
+            inputs = drawn("softmax", indices) | class_weight
+            by_sample = [{"scope": "sample_class"}, {"scope": "sample_class", "include_background": False}]
+            yield Cases(name, monais or function, inputs, by_sample, mean, label=f"scope {form}")
+            yield Cases(name, function, inputs, [{"scope": "all"}, {"scope": "sample"}], mean, label=f"scope {form}")
 
 
 def boxes():

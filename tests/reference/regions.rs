@@ -578,7 +578,7 @@ fn terms_are_the_losses_of_their_names() {
     let logits: Vec<f64> = (0..20).map(|index| f64::from((index * 37) % 23 - 9) / 4.0).collect();
     let values: Vec<f64> = (0..20).map(|index| f64::from(index * 7 % 5) / 8.0).collect();
     let weights = tensor(&[0.5, 2.0, 0.0, 1.0, 0.75], &[CLASSES]);
-    let shared = ["smooth", "include_background", "squared", "ignore_index"];
+    let shared = ["scope", "smooth", "include_background", "squared", "ignore_index"];
     for whole in region_losses().filter(|loss| has_terms(loss.spec())) {
         let settings = |name: &str, kept: &[&str], extra: &[(&str, &str)]| {
             let texts: Vec<_> = kept.iter().map(|kept| (*kept, value(&whole, kept).unwrap().to_string())).collect();
@@ -592,7 +592,7 @@ fn terms_are_the_losses_of_their_names() {
         let factors =
             [if whole.spec().name == "ce_dice" { "ce_weight" } else { "focal_weight" }, "dice_weight"].map(number);
         let indices = classes(&[3, ignore_index(&whole).unwrap(), 0, 1], &[2, 2]);
-        let dice = settings("dice", &shared, &[("activation", "softmax"), ("scope", "class")]);
+        let dice = settings("dice", &shared, &[("activation", "softmax")]);
         for (target, weighted) in [(&indices, false), (&indices, true), (&tensor(&values, VOLUME), true)] {
             let inputs = regions(&logits, VOLUME, target.clone());
             let of_pixels = Named::new().with("logits", tensor(&logits, VOLUME)).with("target", target.clone());

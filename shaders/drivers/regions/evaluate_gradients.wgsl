@@ -193,7 +193,7 @@ fn evaluate_gradients(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Threa
     let part = part_of(workgroup.x);
     var segment = Segment(part.index / call.segment_parts, 0.0);
     if (PIXEL_TERM) {
-        segment.term_slope = records[slopes_of(segment.index) + call.classes].misses.x;
+        segment.term_slope = records[slopes_of(0u) + call.classes].misses.x;
     }
     if (!STRIPS) {
         load_weights(0u);

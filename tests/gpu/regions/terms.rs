@@ -3,7 +3,7 @@
 use wgloss::{AnyLoss, DType, Gpu, HostTensor, Loss, Named, Reduction};
 
 use super::{
-    SHAPE, SUMS, TARGETS, Target, adapters,
+    SCOPES, SHAPE, SUMS, TARGETS, Target, adapters,
     agreement::evaluated,
     described,
     device::uploaded,
@@ -26,7 +26,7 @@ fn assert_near(found: f64, expected: f64, largest: f64, what: &str) {
     assert!((found - expected).abs() <= 4e-6 * largest, "{what}: {found}, not {expected}");
 }
 
-/// With both weighed, and each alone.
+/// With both weighed, and each alone; each with a scope of its own.
 const WEIGHTS: [[f64; 2]; 4] = [[0.5, 0.5], [0.25, 1.5], [0.0, 1.0], [2.0, 0.0]];
 
 #[test]
@@ -37,18 +37,18 @@ fn terms_are_the_losses_of_their_names() {
         ("ce_dice", "ce_weight", Target::Values, soft, "target_probabilities"),
         ("focal_dice", "focal_weight", Target::Indices, loss("focal", &[]), "target"),
     ];
-    let alone = dice("softmax", "class", "1");
     for gpu in adapters::all() {
         for (name, weight, target, rows, target_name) in &of_rows {
-            let inputs = given(&alone, &SHAPE, *target);
+            let inputs = given(&dice("softmax", "class", "1"), &SHAPE, *target);
             let of_pixels = rows.eval_with(gpu, &as_rows(&inputs, target_name), Reduction::Mean).unwrap();
-            let of_scores = alone.eval_with(gpu, &inputs, Reduction::Mean).unwrap();
-            let parts = [of_pixels.loss.item(), of_scores.loss.item()];
+            let of_pixels_loss = of_pixels.loss.item();
             let of_pixels = of_pixels.gradients.get("logits").unwrap().to_f64();
-            let of_scores = gradient(&of_scores);
-            for weights in WEIGHTS {
+            for (weights, scope) in WEIGHTS.into_iter().zip(SCOPES) {
+                let of_scores = dice("softmax", scope, "1").eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+                let parts = [of_pixels_loss, of_scores.loss.item()];
+                let of_scores = gradient(&of_scores);
                 let [first, second] = weights.map(|weight| weight.to_string());
-                let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
+                let both = loss(name, &[(weight, &first), ("dice_weight", &second), ("scope", scope)]);
                 let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
                 let what = format!("{} {target:?} on {gpu:?}", described(&both));
                 let terms = found.terms();
