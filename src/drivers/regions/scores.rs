@@ -67,8 +67,8 @@ impl Scores {
         }
     }
 
-    /// Bytes of the records: the sums of all parts, then each segment's slopes, of which one segment has a place even if
-    /// there is none: the slope of the pixels' term is kept there.
+    /// Bytes of the records: the sums of all parts, then each segment's slopes. Where there is no segment there is a
+    /// place for one all the same, in which the slope of the pixels' term is kept.
     pub fn records_size(self, parts: u32) -> u64 {
         (u64::from(parts) + self.segments.max(1)).saturating_mul(self.records).max(1).saturating_mul(RECORD_SIZE)
     }

@@ -29,7 +29,9 @@
 
 use crate::{
     loss, reference,
-    spec::{CLASS_WEIGHT, Domain, Driver, Family, Input, Reference, RegionReference, Regions, Rule, Shape, shader_file},
+    spec::{
+        CLASS_WEIGHT, Domain, Driver, Family, Input, Reference, RegionReference, Regions, Rule, Shape, shader_file,
+    },
 };
 
 #[doc(inline)]
