@@ -153,6 +153,7 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
         shader_file!("lib/domain.wgsl"),
         shader_file!("lib/scale.wgsl"),
         shader_file!("lib/share.wgsl"),
+        shader_file!("lib/logistic.wgsl"),
         spec.shader,
         shader_file!("drivers/elementwise/evaluate.wgsl"),
     ]);

@@ -22,8 +22,11 @@ pub fn bce_with_logits(item: &Item<'_>, values: &Values) -> Term {
 
 /// [`SigmoidFocal`](crate::losses::SigmoidFocal).
 pub fn sigmoid_focal(item: &Item<'_>, values: &Values) -> Term {
-    let (x, t) = (item["logits"], item["target"]);
-    let (alpha, gamma) = (values.number("alpha"), values.number("gamma"));
+    focal_logistic(item["logits"], item["target"], values.number("alpha"), values.number("gamma"))
+}
+
+/// α_t·(1 − p_t)^γ·(−ln p_t) of a logit and its target.
+pub(super) fn focal_logistic(x: f64, t: f64, alpha: f64, gamma: f64) -> Term {
     let alpha_t = if alpha < 0.0 { 1.0 } else { alpha * t + (1.0 - alpha) * (1.0 - t) };
 
     // Powers of 1 − p_t = p(1−t) + (1−p)t in logarithms, which stay finite where p or 1 − p underflows.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Options, Reduction,
-    spec::{Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
+    spec::{self, Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
 };
 
 /// Loss and gradients of a call of a loss of regions.
@@ -93,6 +93,8 @@ struct Regions<'a> {
     scope: Scope,
     activation: Activation,
     squared: bool,
+    /// Whether the pixels' term is one of each class by itself.
+    has_elementwise_term: bool,
     /// The first class that is scored.
     first: usize,
 }
@@ -131,6 +133,7 @@ impl<'a> Regions<'a> {
             scope: call.values.word_or("scope", Scope::Class),
             activation,
             squared: call.values.flag("squared"),
+            has_elementwise_term: spec::Regions::has_elementwise_term(&call.values),
             // A single class is not the background of others.
             first: usize::from(!call.values.flag("include_background") && class_weight.width > 1),
         })
@@ -217,14 +220,23 @@ impl<'a> Regions<'a> {
     /// The loss of a pixel and its gradient by the pixel's logits.
     fn pixel_term(&self, loss: fn(&Pixel<'_>, &Values) -> Term, pixel: usize, elements: &[Element]) -> Term {
         let (logits, masses) = (self.call.inputs[0].part(pixel), self.masses(elements));
-        let term = loss(&Pixel { logits, masses: &masses }, &self.call.values);
-        // Also where nothing of it has mass.
-        if elements.iter().any(|element| element.p.is_nan()) { term.map(|_| f64::NAN) } else { term }
+        let targets: Vec<f64> = elements.iter().map(|element| element.t).collect();
+        let pixel = Pixel { logits, targets: &targets, weights: self.class_weight, masses: &masses };
+        let term = loss(&pixel, &self.call.values);
+        // What spoils a softmax spoils its term, also where nothing of it has mass.
+        if self.has_elementwise_term {
+            term
+        } else if elements.iter().any(|element| element.p.is_nan()) {
+            term.map(|_| f64::NAN)
+        } else {
+            term
+        }
     }
 
     /// What the mean of the pixels' losses divides by.
     fn divisor_of_pixels(&self, mean_over: MeanOver) -> f64 {
         match mean_over {
+            _ if self.has_elementwise_term => self.elements.len() as f64,
             MeanOver::ClassWeights if self.call.signature.has_labels() => {
                 self.pixels().flat_map(|(_, elements)| self.masses(elements)).sum()
             }

@@ -3,8 +3,12 @@
 
 use std::ops::AddAssign;
 
-use super::multiclass::{entropy, focal_entropy};
-use crate::spec::{Pixel, Score, Sums, Term, Values};
+use super::{
+    binary::{focal_logistic, logistic},
+    multiclass::{entropy, focal_entropy},
+    weighed,
+};
+use crate::spec::{FocalForm, LogitActivation, Pixel, Score, Sums, Term, Values};
 
 /// [`Dice`](crate::losses::Dice).
 pub fn dice(sums: &Sums, values: &Values) -> Score {
@@ -33,13 +37,27 @@ pub fn jaccard(sums: &Sums, values: &Values) -> Score {
 }
 
 /// The first term of [`CeDice`](crate::losses::CeDice).
-pub fn pixel_cross_entropy(pixel: &Pixel<'_>, _: &Values) -> Term {
-    entropy(pixel.logits, pixel.masses)
+pub fn pixel_cross_entropy(pixel: &Pixel<'_>, values: &Values) -> Term {
+    match values.word("activation") {
+        LogitActivation::Softmax => entropy(pixel.logits, pixel.masses),
+        LogitActivation::Sigmoid => of_each_class(pixel, |x, t| logistic(x, t, 1.0 - t)),
+    }
 }
 
 /// The first term of [`FocalDice`](crate::losses::FocalDice).
 pub fn pixel_focal(pixel: &Pixel<'_>, values: &Values) -> Term {
-    focal_entropy(pixel.logits, pixel.masses, values)
+    match (values.word("activation"), values.word("focal_form")) {
+        (LogitActivation::Softmax, FocalForm::Softmax) => focal_entropy(pixel.logits, pixel.masses, values),
+        _ => of_each_class(pixel, |x, t| focal_logistic(x, t, values.number("alpha"), values.number("gamma"))),
+    }
+}
+
+/// Σ w·(loss of a logit and its target) over a pixel's classes.
+fn of_each_class(pixel: &Pixel<'_>, loss: impl Fn(f64, f64) -> Term) -> Term {
+    let terms = pixel.logits.iter().zip(pixel.targets).map(|(&x, &t)| loss(x, t));
+    let weighed_terms = terms.zip(pixel.weights).map(|(term, &w)| (weighed(w, term.loss[0]), w * term.gradients[0]));
+    let (losses, gradients): (Vec<f64>, Vec<f64>) = weighed_terms.unzip();
+    Term::new(losses.iter().sum(), gradients)
 }
 
 /// 1 − (h·TP + s)/(h·TP + α·FP + β·FN + s), as (α·FP + β·FN)/(…), which keeps its digits where next to nothing is

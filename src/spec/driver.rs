@@ -1,6 +1,6 @@
 //! The drivers: the entry points that losses share, and what their losses differ in.
 
-use super::Values;
+use super::{Activation, FocalForm, Values};
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +76,17 @@ pub enum MeanOver {
 /// What losses of regions differ in besides their hooks.
 #[derive(Clone, Copy, Debug)]
 pub struct Regions {
-    /// Of a loss that is a sum of two means, one over the pixels and one over the scores of all classes after a
-    /// softmax. Others have the parameters `activation` and `scope`, and the reduction asked for.
+    /// Of a loss that is a sum of two means, one over the pixels and one over the scores. Others have the reduction
+    /// asked for.
     pub terms: Option<Terms>,
+}
+
+impl Regions {
+    /// Whether the pixels' term is one of each class by itself, by its sigmoid, and not of the softmax of all.
+    pub(crate) fn has_elementwise_term(values: &Values) -> bool {
+        let is_sigmoid = values.word_or("activation", Activation::Softmax) == Activation::Sigmoid;
+        is_sigmoid || values.word_or("focal_form", FocalForm::Softmax) == FocalForm::Sigmoid
+    }
 }
 
 /// The terms of a loss of regions that has a term for each pixel.
@@ -88,7 +96,8 @@ pub struct Terms {
     pub names: [&'static str; 2],
     /// The parameters that are their weights.
     pub weights: [&'static str; 2],
-    /// What the mean over the pixels divides by where their targets are class indices; otherwise by their number.
+    /// What the mean over the pixels divides by where their targets are class indices and their term is of a softmax;
+    /// otherwise by their number, times that of the classes where the term is one of each.
     pub mean_over: MeanOver,
 }
 

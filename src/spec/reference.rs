@@ -179,6 +179,10 @@ pub struct Score {
 pub struct Pixel<'a> {
     /// The logits.
     pub logits: &'a [f64],
+    /// t; where the target is an index, 1 of the class that it names and 0 of the others.
+    pub targets: &'a [f64],
+    /// w.
+    pub weights: &'a [f64],
     /// w·t; where the target is an index, w of the class that it names and 0 of the others.
     pub masses: &'a [f64],
 }

@@ -131,6 +131,28 @@ words! {
 }
 
 words! {
+    /// What makes probabilities of the logits of a loss of regions that has a term of the pixels too.
+    pub enum LogitActivation {
+        /// The softmax over the classes.
+        #[default]
+        Softmax = "softmax",
+        /// The logistic function of each.
+        Sigmoid = "sigmoid",
+    }
+}
+
+words! {
+    /// Which focal loss a pixel has: that of its class among others, or that of each class by itself.
+    pub enum FocalForm {
+        /// [`Focal`](crate::Focal), of the softmax over the classes.
+        #[default]
+        Softmax = "softmax",
+        /// [`SigmoidFocal`](crate::SigmoidFocal), of each class.
+        Sigmoid = "sigmoid",
+    }
+}
+
+words! {
     /// What one score of a loss of regions is of: what it sums over.
     ///
     /// Shapes are those of the scores with [`Reduction::None`](crate::Reduction::None). With `include_background` =

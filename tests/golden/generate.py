@@ -9,13 +9,14 @@ Inputs and parameters are exact in float32, so that kernels can be checked again
 import json
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from monai.losses import DiceCELoss, DiceLoss, GeneralizedDiceLoss, TverskyLoss
+from monai.losses import DiceCELoss, DiceFocalLoss, DiceLoss, GeneralizedDiceLoss, TverskyLoss
 from pytorch_metric_learning import distances, reducers
 from pytorch_metric_learning.losses import NTXentLoss, SupConLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
@@ -448,33 +449,103 @@ def generalized_dice(prediction, target, *, class_weight, reduction, activation,
 
 
 def monai_ce_dice(
-    prediction, target, *, class_weight=None, reduction, ce_weight=0.5, dice_weight=0.5, smooth=1.0, **params
+    prediction,
+    target,
+    *,
+    class_weight=None,
+    reduction,
+    ce_weight=0.5,
+    dice_weight=0.5,
+    smooth=1.0,
+    scope="class",
+    activation="softmax",
+    **params,
 ):
-    params |= {"lambda_ce": ce_weight, "lambda_dice": dice_weight, "smooth_nr": smooth, "smooth_dr": smooth}
+    params |= {activation: True, "lambda_ce": ce_weight, "lambda_dice": dice_weight, "smooth_nr": smooth, "smooth_dr": smooth}
+    params |= {"batch": {"class": True, "sample_class": False}[scope]}
     if not target.is_floating_point():
         target = target.unsqueeze(1)
         params |= {"to_onehot_y": True}
-    return DiceCELoss(softmax=True, batch=True, weight=class_weight, reduction=reduction, **params)(prediction, target)
+    return DiceCELoss(weight=class_weight, reduction=reduction, **params)(prediction, target)
 
 
-def ce_dice(prediction, target, *, ce_weight=0.5, dice_weight=0.5, squared=False, **options):
-    """MONAI's loss with what it lacks: pixels to ignore, and squares in float64 of targets that are indices."""
+def of_each_class(loss, logits, target, *, class_weight=None, reduction, ignore_index=-100):
+    """The mean over pixels and classes of a loss of each by itself."""
+    assert reduction == "mean"
+    target, counts = as_values(target, logits.shape[1], ignore_index)
+    weight = torch.ones(logits.shape[1]) if class_weight is None else class_weight
+    losses = loss(logits, target).movedim(1, -1) * weight
+    return losses[counts.expand_as(logits).movedim(1, -1)].mean()
+
+
+def ce_dice(
+    prediction,
+    target,
+    *,
+    ce_weight=0.5,
+    dice_weight=0.5,
+    squared=False,
+    scope="class",
+    activation="softmax",
+    **options,
+):
+    """MONAI's loss with what it lacks: sigmoids of several classes, pixels to ignore, two scopes, squares of indices."""
     # The parameters of dice besides those of both.
     alone = {name: options.pop(name) for name in ("smooth", "include_background") if name in options}
-    if target.is_floating_point():
+    if activation == "sigmoid":
+        entropy = of_each_class(partial(F.binary_cross_entropy_with_logits, reduction="none"), prediction, target, **options)
+    elif target.is_floating_point():
         entropy = cross_entropy_soft(prediction, target, **options)
     else:
         entropy = cross_entropy(prediction, target, **options)
-    overlap = dice(prediction, target, activation="softmax", scope="class", squared=squared, **alone, **options)
+    overlap = dice(prediction, target, activation=activation, scope=scope, squared=squared, **alone, **options)
     return ce_weight * entropy + dice_weight * overlap
 
 
-def focal_dice(prediction, target, *, focal_weight=0.5, dice_weight=0.5, alpha=0.25, gamma=2.0, **options):
+def focal_dice(
+    prediction,
+    target,
+    *,
+    focal_weight=0.5,
+    dice_weight=0.5,
+    alpha=0.25,
+    gamma=2.0,
+    scope="class",
+    activation="softmax",
+    focal_form="softmax",
+    **options,
+):
     alone = {name: options.pop(name) for name in ("smooth", "include_background", "squared") if name in options}
-    pixels = focal_soft if target.is_floating_point() else focal
-    pixels = pixels(prediction, target, alpha=alpha, gamma=gamma, **options)
-    overlap = dice(prediction, target, activation="softmax", scope="class", **alone, **options)
+    if "sigmoid" in (activation, focal_form):
+        each = partial(sigmoid_focal_loss, alpha=alpha, gamma=gamma, reduction="none")
+        pixels = of_each_class(each, prediction, target, **options)
+    else:
+        pixels = focal_soft if target.is_floating_point() else focal
+        pixels = pixels(prediction, target, alpha=alpha, gamma=gamma, **options)
+    overlap = dice(prediction, target, activation=activation, scope=scope, **alone, **options)
     return focal_weight * pixels + dice_weight * overlap
+
+
+def monai_focal_dice(prediction, target, *, reduction, class_weight=None, **options):
+    """`focal_dice`, where it is MONAI's: that has its focal loss in float32, and agrees to as many digits."""
+    found = focal_dice(prediction, target, reduction=reduction, class_weight=class_weight, **options)
+    settings = {"focal_weight": 0.5, "dice_weight": 0.5, "alpha": 0.25, "gamma": 2.0, "scope": "class"} | options
+    loss = DiceFocalLoss(
+        weight=class_weight,
+        reduction=reduction,
+        batch={"class": True, "sample_class": False}[settings["scope"]],
+        lambda_focal=settings["focal_weight"],
+        lambda_dice=settings["dice_weight"],
+        alpha=settings["alpha"],
+        gamma=settings["gamma"],
+        smooth_nr=1.0,
+        smooth_dr=1.0,
+        **{settings.get("activation", "softmax"): True},
+    )
+    # Indices would become values of float32.
+    expected = loss(prediction, as_values(target, prediction.shape[1])[0])
+    assert torch.isclose(found, expected, rtol=1e-6, atol=0), (found, expected)
+    return found
 
 
 def focal_soft(logits, target, *, class_weight=None, reduction, alpha, gamma):
@@ -899,6 +970,35 @@ def segmentation():
             yield Cases(name, function, drawn("softmax", indices, volume), reductions=mean, label=f"volume {form}")
         yield Cases(name, function, ignoring(-100, "softmax") | class_weight, reductions=mean, label="ignoring")
         yield Cases(name, function, ignoring(2, "softmax"), [{"ignore_index": 2}], mean, label="ignoring")
+
+    for name, function, monais, _ in both:
+        for form, indices in forms:
+            inputs = drawn("softmax", indices) | class_weight
+            by_sample = [{"scope": "sample_class"}, {"scope": "sample_class", "include_background": False}]
+            yield Cases(name, monais or function, inputs, by_sample, mean, label=f"scope {form}")
+            yield Cases(name, function, inputs, [{"scope": "all"}, {"scope": "sample"}], mean, label=f"scope {form}")
+
+    masks = exact(draws.choice([0, 1], size=flat))
+    for name, function, monais, params in both:
+        sigmoid = {"activation": "sigmoid"}
+        for form, indices in forms:
+            inputs = drawn("sigmoid", indices)
+            settings = [sigmoid, sigmoid | params, sigmoid | {"scope": "sample", "include_background": False}]
+            for given in (inputs, inputs | class_weight):
+                yield Cases(name, function, given, settings, mean, label=f"sigmoid {form}")
+        yield Cases(name, function, ignoring(-100, "sigmoid") | class_weight, [sigmoid], mean, label="sigmoid ignoring")
+        if name == "ce_dice":
+            # MONAI takes the sigmoid's cross-entropy of a single class.
+            inputs = drawn("sigmoid", False, (2, 1, 5))
+            yield Cases(name, monais, inputs, [sigmoid, sigmoid | params], mean, label="sigmoid alone")
+    inputs = drawn("sigmoid", True)
+    monais = [("indices", inputs), ("indices", inputs | class_weight), ("masks", inputs | {"target": masks})]
+    for form, given in monais:
+        sigmoids = [{"focal_form": "sigmoid"}, {"activation": "sigmoid"}, {"focal_form": "sigmoid", "scope": "sample_class"}]
+        settings = [sigmoid | more for sigmoid in sigmoids for more in ({}, both[1][3])]
+        yield Cases("focal_dice", monai_focal_dice, given, settings, mean, label=f"monai {form}")
+    soft = drawn("sigmoid", False) | class_weight
+    yield Cases("focal_dice", focal_dice, soft, [{"focal_form": "sigmoid"}], mean, label="sigmoid of a softmax")
 
 
 def boxes():

@@ -4,7 +4,7 @@ use wgloss::spec::Rule;
 
 use super::*;
 
-/// Settings of the parameters other than `activation` and `scope`, for the losses that have them.
+/// Settings of the parameters other than those below, for the losses that have them.
 const OPTIONS: &[Settings] = &[
     &[],
     &[("smooth", "0")],
@@ -14,7 +14,7 @@ const OPTIONS: &[Settings] = &[
     &[("squared", "true"), ("include_background", "false"), ("dice_weight", "1.5"), ("alpha", "0.25"), ("beta", "0.5")],
 ];
 
-/// Every activation with every scope and with each of the options.
+/// Every activation with every form of the focal loss, every scope and each of the options.
 pub fn settings(spec: &LossSpec) -> Vec<Vec<(&'static str, &'static str)>> {
     if spec.regions().is_none() {
         return Vec::new();
@@ -26,7 +26,7 @@ pub fn settings(spec: &LossSpec) -> Vec<Vec<(&'static str, &'static str)>> {
     };
     let options =
         OPTIONS.iter().map(|options| options.iter().copied().filter(|(name, _)| has(name)).collect()).collect();
-    let each = [words("activation"), words("scope"), options];
+    let each = [words("activation"), words("focal_form"), words("scope"), options];
     each.iter().fold(vec![vec![]], |settings, more| {
         settings.iter().flat_map(|first| more.iter().map(move |second| [&first[..], second].concat())).collect()
     })
@@ -199,8 +199,9 @@ fn indices_are_values_of_one_and_zero() {
     for loss in region_losses() {
         for &reduction in reductions(loss.spec()) {
             for optional in [false, true] {
-                // The mean of a cross-entropy divides by the weights of the pixels' classes, or else by the pixels.
-                if loss.spec().name == "ce_dice" && optional {
+                // The mean of a softmax's cross-entropy divides by the weights of the pixels' classes, or else by the
+                // pixels.
+                if loss.spec().name == "ce_dice" && optional && !has_elementwise_term(&loss) {
                     continue;
                 }
                 let inputs = inputs_for(&loss, VOLUME, reduction, optional, 5);
@@ -573,12 +574,43 @@ fn soft_focal(focal: &AnyLoss, inputs: &Named<HostTensor<'static>>, targets: &[f
     Evaluation { loss: vec![sum(&|part| part.loss[0])], gradients: vec![("logits", gradient)], ..parts[0].clone() }
 }
 
+/// Whether the pixels' term is one of each class by itself.
+fn has_elementwise_term(loss: &AnyLoss) -> bool {
+    has_terms(loss.spec())
+        && ["activation", "focal_form"].iter().any(|name| value(loss, name) == Some(Value::Word("sigmoid")))
+}
+
+/// The mean of an elementwise loss over the pixels and classes, `[2, 5, 2]`, with weights of the classes and without
+/// the pixels whose index is to be ignored.
+fn of_each_class(
+    loss: &AnyLoss,
+    logits: &[f64],
+    target: &HostTensor<'static>,
+    weights: Option<&HostTensor<'static>>,
+    ignored: i32,
+) -> Evaluation {
+    let (given, weights) = (target.to_f64(), weights.map_or(vec![1.0; CLASSES], HostTensor::to_f64));
+    let class = |index: usize| index / 2 % CLASSES;
+    let label = |index: usize| given[index / 10 * 2 + index % 2];
+    let is_index = target.dtype() == DType::I32;
+    let value =
+        |index: usize| if is_index { f64::from(u8::from(label(index) == class(index) as f64)) } else { given[index] };
+    let counts = |index: usize| !is_index || label(index) != f64::from(ignored);
+    let of_all = |of: &dyn Fn(usize) -> f64| tensor(&(0..20).map(of).collect::<Vec<_>>(), VOLUME);
+    let inputs = Named::new()
+        .with("logits", tensor(logits, VOLUME))
+        .with("target", of_all(&value))
+        .with("weight", of_all(&|index| weights[class(index)]))
+        .with("mask", of_all(&|index| f64::from(u8::from(counts(index)))));
+    evaluate(loss, &inputs, Reduction::Mean)
+}
+
 #[test]
 fn terms_are_the_losses_of_their_names() {
     let logits: Vec<f64> = (0..20).map(|index| f64::from((index * 37) % 23 - 9) / 4.0).collect();
     let values: Vec<f64> = (0..20).map(|index| f64::from(index * 7 % 5) / 8.0).collect();
     let weights = tensor(&[0.5, 2.0, 0.0, 1.0, 0.75], &[CLASSES]);
-    let shared = ["smooth", "include_background", "squared", "ignore_index"];
+    let shared = ["activation", "scope", "smooth", "include_background", "squared", "ignore_index"];
     for whole in region_losses().filter(|loss| has_terms(loss.spec())) {
         let settings = |name: &str, kept: &[&str], extra: &[(&str, &str)]| {
             let texts: Vec<_> = kept.iter().map(|kept| (*kept, value(&whole, kept).unwrap().to_string())).collect();
@@ -592,7 +624,7 @@ fn terms_are_the_losses_of_their_names() {
         let factors =
             [if whole.spec().name == "ce_dice" { "ce_weight" } else { "focal_weight" }, "dice_weight"].map(number);
         let indices = classes(&[3, ignore_index(&whole).unwrap(), 0, 1], &[2, 2]);
-        let dice = settings("dice", &shared, &[("activation", "softmax"), ("scope", "class")]);
+        let dice = settings("dice", &shared, &[]);
         for (target, weighted) in [(&indices, false), (&indices, true), (&tensor(&values, VOLUME), true)] {
             let inputs = regions(&logits, VOLUME, target.clone());
             let of_pixels = Named::new().with("logits", tensor(&logits, VOLUME)).with("target", target.clone());
@@ -600,6 +632,13 @@ fn terms_are_the_losses_of_their_names() {
                 if weighted { inputs.with("class_weight", weights.clone()) } else { inputs }
             };
             let pixels = match (whole.spec().name, target.dtype()) {
+                (name, _) if has_elementwise_term(&whole) => {
+                    let alone = match name {
+                        "ce_dice" => loss("bce_with_logits", &[]),
+                        _ => settings("sigmoid_focal", &["alpha", "gamma"], &[]),
+                    };
+                    of_each_class(&alone, &logits, target, weighted.then_some(&weights), ignore_index(&whole).unwrap())
+                }
                 ("ce_dice", DType::I32) => {
                     evaluate(&settings("cross_entropy", &["ignore_index"], &[]), &weigh(of_pixels), Reduction::Mean)
                 }
@@ -729,6 +768,8 @@ fn what_does_not_fit_a_loss_of_regions_is_refused() {
     }
     for (name, parameter, bad) in [
         ("dice", "activation", "tanh"),
+        ("ce_dice", "activation", "none"),
+        ("focal_dice", "focal_form", "none"),
         ("dice", "scope", "batch"),
         ("dice", "smooth", "-1"),
         ("jaccard", "squared", "1"),

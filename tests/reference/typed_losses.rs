@@ -116,7 +116,9 @@ fn every_loss() -> Vec<Typed> {
         CeDice {
             ce_weight: 0.125,
             dice_weight: 0.125,
+            activation: LogitActivation::Sigmoid,
             smooth: 0.125,
+            scope: Scope::Sample,
             include_background: false,
             squared: true,
             ignore_index: 3
@@ -126,7 +128,10 @@ fn every_loss() -> Vec<Typed> {
             dice_weight: 0.125,
             alpha: 0.125,
             gamma: 0.125,
+            focal_form: FocalForm::Sigmoid,
+            activation: LogitActivation::Sigmoid,
             smooth: 0.125,
+            scope: Scope::Sample,
             include_background: false,
             squared: true,
             ignore_index: 3

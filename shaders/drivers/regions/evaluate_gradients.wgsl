@@ -25,7 +25,8 @@ const KEPT: u32 = 16u;
 
 // The slopes of the strip's scores by their sums.
 var<private> score_slopes: Regions;
-// A pixel's slopes: by p through the scores, and by log p through its term; and its gradients.
+// A pixel's slopes: by p through the scores, and through its term by log p, or by the logit where that is one of each
+// class; and its gradients.
 var<private> slopes: Strip;
 var<private> term_slopes: Strip;
 var<private> gradients: Strip;
@@ -55,7 +56,11 @@ fn know_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
         slopes[c] = select(0.0, slope_of(score_slopes[c], p[c], q[c], targets[c]), counted[c]);
     }
-    if (PIXEL_TERM && INDEX_TARGET) {
+    if (PIXEL_TERM && ELEMENTWISE_TERM) {
+        for (var c = 0u; c < STRIP; c++) {
+            term_slopes[c] = segment.term_slope * term_of_element(c).y;
+        }
+    } else if (PIXEL_TERM && INDEX_TARGET) {
         for (var c = 0u; c < STRIP; c++) {
             term_slopes[c] = select(0.0, pull.label_term, targets[c] != 0.0);
         }
@@ -88,7 +93,7 @@ fn begin_pull(segment: Segment, pixel: Pixel, softmax: Softmax) -> Pull {
     if (SOFTMAX) {
         pull.largest = largest_slope(segment, pixel, softmax);
     }
-    if (PIXEL_TERM && INDEX_TARGET) {
+    if (PIXEL_TERM && INDEX_TARGET && !ELEMENTWISE_TERM) {
         pull.label_term = segment.term_slope * term_of_label(pixel, softmax).y;
     }
     return pull;
@@ -118,7 +123,9 @@ fn evaluate_strip(pixel: Pixel, pull: Pull, first: u32) {
         } else if (SIGMOID) {
             gradient *= p[c] * q[c];
         }
-        if (PIXEL_TERM) {
+        if (PIXEL_TERM && ELEMENTWISE_TERM) {
+            gradient += term_slopes[c];
+        } else if (PIXEL_TERM) {
             gradient += term_slopes[c] * q[c] - p[c] * (pull.term - term_slopes[c]);
         }
         gradients[c] = select(0.0, gradient, pixel.counts != 0u);
@@ -193,7 +200,7 @@ fn evaluate_gradients(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Threa
     let part = part_of(workgroup.x);
     var segment = Segment(part.index / call.segment_parts, 0.0);
     if (PIXEL_TERM) {
-        segment.term_slope = records[slopes_of(segment.index) + call.classes].misses.x;
+        segment.term_slope = records[slopes_of(0u) + call.classes].misses.x;
     }
     if (!STRIPS) {
         load_weights(0u);

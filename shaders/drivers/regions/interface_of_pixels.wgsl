@@ -40,6 +40,8 @@ const CHECKS_PREDICTION: bool = false;
 const INDEX_TARGET: bool = false;
 // Whether classes have weights, which are checked.
 const CHECKS_WEIGHT: bool = true;
+// Whether the pixels' term is one of each class by itself, of the target's value for it.
+const ELEMENTWISE_TERM: bool = false;
 // Whether the mean of the pixels' term divides by the weights of their classes.
 const MASS_OF_WEIGHTS: bool = true;
 

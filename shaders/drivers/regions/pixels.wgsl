@@ -246,3 +246,10 @@ fn term_of_class(softmax: Softmax, c: u32) -> vec2<f32> {
     let found = pixel_term(p[c], q[c], log_probability(softmax, values[c]));
     return vec2<f32>(times(share, found.x), share * found.y);
 }
+
+// The term of one class of a pixel by itself, and its derivative by the logit, both times the class's weight.
+fn term_of_element(c: u32) -> vec2<f32> {
+    let found = element_term(values[c], targets[c]);
+    let weight = class_weights[c];
+    return select(vec2<f32>(), vec2<f32>(times(weight, found.x), weight * found.y), counted[c]);
+}

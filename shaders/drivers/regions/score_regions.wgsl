@@ -57,10 +57,11 @@ fn first_scored() -> u32 {
     return select(1u - params.include_background, 0u, call.classes == 1u);
 }
 
-// The mean of the pixels' term, and its slope. One workgroup has no scores but this.
+// The mean of the pixels' term over all segments, and its slope, which is kept with those of the first segment. One
+// workgroup has no scores but this.
 fn evaluate_term(thread: Thread, partial: u32) {
     var own = vec2<f32>();
-    for (var part = thread.lane; part < call.segment_parts; part += WORKGROUP_SIZE) {
+    for (var part = thread.lane; part < call.segments * call.segment_parts; part += WORKGROUP_SIZE) {
         own += records[records_of(part) + call.classes].misses;
     }
     let loss = reduce_add(thread, own.x);

@@ -55,24 +55,34 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
         block_sums[c].misses += select(vec2<f32>(), region.misses, counted[c]);
         block_sums[c].overlap += select(0.0, region.overlap, counted[c]);
     }
-    if (PIXEL_TERM && INDEX_TARGET && first == 0u) {
+    if (PIXEL_TERM && ELEMENTWISE_TERM) {
+        block_term.y += select(0.0, f32(pixel.counts * call.classes), first == 0u);
+        for (var c = 0u; c < STRIP; c++) {
+            block_term.x += term_of_element(c).x;
+        }
+    } else if (PIXEL_TERM) {
+        add_term_of_softmax(pixel, softmax, first);
+    }
+}
+
+// Adds the term of a pixel's softmax.
+fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, first: u32) {
+    if (INDEX_TARGET && first == 0u) {
         var mass = f32(pixel.counts);
         if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
             mass = weight_of(u32(pixel.label));
         }
         block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
     }
-    if (PIXEL_TERM && !INDEX_TARGET) {
+    if (!INDEX_TARGET) {
         block_term.y += select(0.0, f32(pixel.counts), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
             block_term.x += term_of_class(softmax, c).x;
         }
     }
-    if (PIXEL_TERM) {
-        // A weight of 0 does not hide it.
-        let is_spoilt = is_nan(inverse_norm(softmax)) && pixel.counts != 0u;
-        block_term.x = select(block_term.x, inverse_norm(softmax), is_spoilt);
-    }
+    // A weight of 0 does not hide it.
+    let is_spoilt = is_nan(inverse_norm(softmax)) && pixel.counts != 0u;
+    block_term.x = select(block_term.x, inverse_norm(softmax), is_spoilt);
 }
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.

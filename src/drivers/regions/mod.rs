@@ -141,8 +141,7 @@ impl Room for Regions {
             ),
         ]
         .into_iter()
-        // A single class has no softmax, which the terms of pixels are of.
-        .chain(self.terms.is_none().then(|| trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]])))
+        .chain([trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]])])
         .chain(trials.full.then(|| trials.arrangement(&[2, 8, 9, 7], &[&[4, 8, 63, 65]], &[])))
         .chain(trials.full.then(|| trials.arrangement(&[2, 20, 3, 2], &[&[2, 20, 34, 31]], &[])))
         .collect()
@@ -234,13 +233,14 @@ impl Form<'_> {
             ("CHECKS_PREDICTION", activation == Activation::None),
             ("INDEX_TARGET", is_index),
             ("CHECKS_WEIGHT", call.dtype(CLASS_WEIGHT.name).is_some()),
+            ("ELEMENTWISE_TERM", has_term && Regions::has_elementwise_term(call.values)),
             ("MASS_OF_WEIGHTS", regions.terms.is_some_and(|terms| terms.mean_over == MeanOver::ClassWeights)),
         ]);
         kernel.tensors = views_of(bindings);
         kernel.glue = glue::of_pixels(call, is_index, &kernel.tensors).0;
         kernel.join([shader_file!("lib/domain.wgsl"), shader_file!("drivers/regions/regions.wgsl")]);
         match has_term {
-            true => kernel.join([shader_file!("drivers/regions/ratio.wgsl"), call.spec().shader]),
+            true => kernel.join(hooks(call)),
             false => kernel.join([NO_TERM]),
         }
         let stores_halves = call.has_gradients() && call.first_dtype().is_half();
@@ -271,11 +271,8 @@ impl Form<'_> {
         let mut kernel = Kernel::new(tuning.workgroup_size, tuning.reduce).with_params(call.values).with_call(&words);
         kernel.tensors = views_of(&bindings);
         kernel.glue = glue::of_scores(&kernel.tensors).0;
-        kernel.join([
-            shader_file!("drivers/regions/regions.wgsl"),
-            shader_file!("drivers/regions/ratio.wgsl"),
-            call.spec().shader,
-        ]);
+        kernel.join([shader_file!("drivers/regions/regions.wgsl")]);
+        kernel.join(hooks(call));
         if self.regions.terms.is_none() {
             kernel.join([NO_TERM]);
         }
@@ -314,7 +311,12 @@ impl Form<'_> {
     }
 }
 
-/// The hook of a loss without a term for each pixel.
+/// The hooks of a loss, and what they use.
+fn hooks(call: &Call<'_>) -> [ShaderFile; 3] {
+    [shader_file!("lib/logistic.wgsl"), shader_file!("drivers/regions/ratio.wgsl"), call.spec().shader]
+}
+
+/// The hooks of a loss without a term for each pixel.
 pub(super) const NO_TERM: ShaderFile = shader_file!("drivers/regions/hooks/pixel_term.wgsl");
 
 /// The bindings with the records before the workspace.

@@ -67,9 +67,10 @@ impl Scores {
         }
     }
 
-    /// Bytes of the records: the sums of all parts, then each segment's slopes.
+    /// Bytes of the records: the sums of all parts, then each segment's slopes. Where there is no segment there is a
+    /// place for one all the same, in which the slope of the pixels' term is kept.
     pub fn records_size(self, parts: u32) -> u64 {
-        (u64::from(parts) + self.segments).saturating_mul(self.records).max(1).saturating_mul(RECORD_SIZE)
+        (u64::from(parts) + self.segments.max(1)).saturating_mul(self.records).max(1).saturating_mul(RECORD_SIZE)
     }
 
     /// The record that the slopes begin at.
@@ -78,13 +79,15 @@ impl Scores {
     }
 
     /// The loops over a span of scores, of segments of so many parts; or over the parts of the pixels' term, which are
-    /// fewer.
+    /// those of all segments.
     fn loops(self, tuning: Tuning, segment_parts: u64, span: u64) -> Loops {
         let lanes = tuning.workgroup_size.into();
         let classes = if self.per_class { 1 } else { self.records };
         let region = Loops::blocks(segment_parts * classes, lanes, Loops::NONE) + Loops::reduce(tuning) * 3;
         let scale = Loops::walk(self.records, lanes) + Loops::reduce(tuning);
-        scale + Loops::blocks(span, 1, region + Loops::walk(classes, lanes))
+        let of_scores = scale + Loops::blocks(span, 1, region + Loops::walk(classes, lanes));
+        let term = || Loops::walk(self.segments.saturating_mul(segment_parts), lanes) + Loops::reduce(tuning) * 2;
+        if self.has_term { of_scores.or(term()) } else { of_scores }
     }
 
     /// How the scores go to workgroups, where the pixels are in so many parts.

@@ -46,10 +46,14 @@ fn nothing_in_loses_nothing() {
             }
         }
         for ((shape, target), name) in calls.into_iter().skip(1).zip([SUMS[0], SUMS[1], SUMS[0]]) {
-            let loss = loss(name, &[]);
-            let found = evaluated(gpu, &loss, &given(&loss, shape, target), Reduction::Mean);
-            let terms: Vec<f32> = found.terms().iter().map(|(_, &term)| term).collect();
-            assert_eq!((found.loss.item(), terms, found.items), (0.0, vec![0.0; 2], 3), "{name} on {gpu:?}");
+            for (scope, activation) in SCOPES.into_iter().zip(["softmax", "sigmoid", "softmax", "sigmoid"]) {
+                let loss = loss(name, &[("scope", scope), ("activation", activation)]);
+                let found = evaluated(gpu, &loss, &given(&loss, shape, target), Reduction::Mean);
+                let terms: Vec<f32> = found.terms().iter().map(|(_, &term)| term).collect();
+                let items = scores(scope_named(scope), shape);
+                let what = format!("{} {shape:?} on {gpu:?}", described(&loss));
+                assert_eq!((found.loss.item(), terms, found.items), (0.0, vec![0.0; 2], items), "{what}");
+            }
         }
         // Several strips of classes.
         let loss = dice("softmax", "sample_class", "0");

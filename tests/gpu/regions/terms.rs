@@ -3,7 +3,7 @@
 use wgloss::{AnyLoss, DType, Gpu, HostTensor, Loss, Named, Reduction};
 
 use super::{
-    SHAPE, SUMS, TARGETS, Target, adapters,
+    MANY_CLASSES, SCOPES, SHAPE, SUMS, TARGETS, Target, adapters,
     agreement::evaluated,
     described,
     device::uploaded,
@@ -26,7 +26,7 @@ fn assert_near(found: f64, expected: f64, largest: f64, what: &str) {
     assert!((found - expected).abs() <= 4e-6 * largest, "{what}: {found}, not {expected}");
 }
 
-/// With both weighed, and each alone.
+/// With both weighed, and each alone; each with a scope of its own.
 const WEIGHTS: [[f64; 2]; 4] = [[0.5, 0.5], [0.25, 1.5], [0.0, 1.0], [2.0, 0.0]];
 
 #[test]
@@ -37,18 +37,18 @@ fn terms_are_the_losses_of_their_names() {
         ("ce_dice", "ce_weight", Target::Values, soft, "target_probabilities"),
         ("focal_dice", "focal_weight", Target::Indices, loss("focal", &[]), "target"),
     ];
-    let alone = dice("softmax", "class", "1");
     for gpu in adapters::all() {
         for (name, weight, target, rows, target_name) in &of_rows {
-            let inputs = given(&alone, &SHAPE, *target);
+            let inputs = given(&dice("softmax", "class", "1"), &SHAPE, *target);
             let of_pixels = rows.eval_with(gpu, &as_rows(&inputs, target_name), Reduction::Mean).unwrap();
-            let of_scores = alone.eval_with(gpu, &inputs, Reduction::Mean).unwrap();
-            let parts = [of_pixels.loss.item(), of_scores.loss.item()];
+            let of_pixels_loss = of_pixels.loss.item();
             let of_pixels = of_pixels.gradients.get("logits").unwrap().to_f64();
-            let of_scores = gradient(&of_scores);
-            for weights in WEIGHTS {
+            for (weights, scope) in WEIGHTS.into_iter().zip(SCOPES) {
+                let of_scores = dice("softmax", scope, "1").eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+                let parts = [of_pixels_loss, of_scores.loss.item()];
+                let of_scores = gradient(&of_scores);
                 let [first, second] = weights.map(|weight| weight.to_string());
-                let both = loss(name, &[(weight, &first), ("dice_weight", &second)]);
+                let both = loss(name, &[(weight, &first), ("dice_weight", &second), ("scope", scope)]);
                 let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
                 let what = format!("{} {target:?} on {gpu:?}", described(&both));
                 let terms = found.terms();
@@ -63,6 +63,46 @@ fn terms_are_the_losses_of_their_names() {
                 let pairs = of_pixels.iter().zip(&of_scores);
                 let expected: Vec<f64> = pairs.map(|(a, b)| weights[0] * a + weights[1] * b).collect();
                 let largest = of_pixels.iter().chain(&of_scores).fold(0.0_f64, |largest, x| largest.max(x.abs()));
+                for (found, expected) in gradient(&found).into_iter().zip(expected) {
+                    assert_near(found, expected, largest, &what);
+                }
+            }
+        }
+    }
+}
+
+/// With a sigmoid the pixels' term is an elementwise loss of every class, whatever the scores are made of.
+#[test]
+fn terms_of_sigmoids_are_the_elementwise_losses() {
+    let sigmoid = ("activation", "sigmoid");
+    let of_elements = [
+        ("ce_dice", vec![sigmoid], "sigmoid", loss("bce_with_logits", &[])),
+        ("focal_dice", vec![sigmoid], "sigmoid", loss("sigmoid_focal", &[])),
+        ("focal_dice", vec![("focal_form", "sigmoid")], "softmax", loss("sigmoid_focal", &[])),
+    ];
+    for gpu in adapters::all() {
+        for (name, settings, activation, elementwise) in &of_elements {
+            for shape in [SHAPE, MANY_CLASSES, [1, 1, 7]].into_iter().filter(|s| *activation == "sigmoid" || s[1] > 1) {
+                let both = loss(name, settings);
+                let inputs = given(&both, &shape, Target::Values);
+                let weights = inputs.get("class_weight").unwrap().to_f64();
+                let each: Vec<f64> = (0..shape.iter().product()).map(|i| weights[i / shape[2] % shape[1]]).collect();
+                let of_pixels = Named::new()
+                    .with("logits", inputs.get("prediction").unwrap().clone())
+                    .with("target", inputs.get("target").unwrap().clone())
+                    .with("weight", tensor(&each, DType::F32, &shape));
+                let of_pixels = elementwise.eval_with(gpu, &of_pixels, Reduction::Mean).unwrap();
+                let of_scores = dice(activation, "class", "1").eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+                let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
+                let what = format!("{} {shape:?} on {gpu:?}", described(&both));
+                let parts = [of_pixels.loss.item(), of_scores.loss.item()];
+                for ((_, &term), part) in found.terms().iter().zip(parts) {
+                    assert_near(term.into(), part, part, &what);
+                }
+                let of_pixels = of_pixels.gradients.get("logits").unwrap().to_f64();
+                let expected: Vec<f64> =
+                    of_pixels.iter().zip(gradient(&of_scores)).map(|(a, b)| 0.5 * (a + b)).collect();
+                let largest = expected.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
                 for (found, expected) in gradient(&found).into_iter().zip(expected) {
                     assert_near(found, expected, largest, &what);
                 }

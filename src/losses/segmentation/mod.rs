@@ -28,12 +28,9 @@
 //! - **Rounding.** Targets and probabilities up to 1e-6 outside [0, 1] count as its ends.
 
 use crate::{
-    loss,
-    losses::Focal,
-    reference,
+    loss, reference,
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RegionReference, Regions, Rule, Shape, Terms,
-        shader_file,
+        CLASS_WEIGHT, Domain, Driver, Family, Input, Reference, RegionReference, Regions, Rule, Shape, shader_file,
     },
 };
 
@@ -42,8 +39,6 @@ pub use crate::spec::{Activation, Scope};
 
 /// The inputs of all of them. The target is a class index a pixel, or a value for each class of it.
 const REGIONS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Activated), TARGET, CLASS_WEIGHT];
-/// The inputs of losses with a term for each pixel, whose predictions are logits.
-const LOGITS: &[Input] = &[Input::differentiable("prediction", Shape::Rows, Domain::Real), TARGET, CLASS_WEIGHT];
 const TARGET: Input =
     Input { as_indices: Some(&CLASSES), ..Input::constant("target", Shape::Rows, Domain::Probability) };
 static CLASSES: Input = Input::classes("target", Shape::Items);
@@ -63,14 +58,6 @@ macro_rules! score_loss {
             ] [$($own)*]
             $($entry)*
         }
-    };
-}
-
-/// A loss of pixels and scores, those of each class of a softmax: its own parameters, then what it has in common with
-/// losses of scores.
-macro_rules! term_loss {
-    ($(#[$attribute:meta])* pub struct $loss:ident { $($own:tt)* } $($entry:tt)*) => {
-        region_loss! { $(#[$attribute])* pub struct $loss [$($own)*] [] [] [] $($entry)* }
     };
 }
 
@@ -100,6 +87,10 @@ macro_rules! region_loss {
         }
     };
 }
+
+mod terms;
+
+pub use terms::*;
 
 score_loss! {
     /// Dice loss: the part of two regions that is not in both.
@@ -269,127 +260,5 @@ score_loss! {
         inputs: REGIONS,
         shader: shader_file!("losses/segmentation/jaccard.wgsl"),
         reference: Reference::Regions(RegionReference { score: reference::jaccard, pixel: None }),
-    };
-}
-
-term_loss! {
-    /// Cross-entropy and Dice loss of one softmax.
-    ///
-    /// `ce_weight·cross_entropy + dice_weight·dice`: the mean of [`CrossEntropy`](crate::CrossEntropy) over the pixels
-    /// and the mean of [`Dice`] over the classes, with [`Activation::Softmax`] and [`Scope::Class`]. The cross-entropy
-    /// steers each pixel, from the first step on; Dice keeps small regions from being outvoted.
-    ///
-    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-    ///   weights.
-    /// - With class indices, the loss of a pixel is `w_y·(−ln p_y)` and its mean divides by Σ w_y over the pixels that
-    ///   count. With a value for each class it is `Σ_c w_c·t_c·(−ln p_c)`, and its mean divides by the number of
-    ///   pixels: PyTorch's conventions. A mean over nothing is 0.
-    /// - Class weights apply to both terms. With `include_background` = false, the cross-entropy is over all classes
-    ///   nevertheless.
-    /// - A pixel whose class is masked by a logit of −∞ has the loss +∞, unless its class or the term weighs 0.
-    /// - `items` counts the scores; see the [module](self) for what all losses of regions share.
-    ///
-    /// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction,
-    /// checked; optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceCELoss with `batch=True`;
-    /// nnU-Net (Isensee et al. 2018, arXiv 1809.10486).
-    ///
-    /// ```
-    /// # use wgloss::{CeDice, Gpu, HostTensor, Loss, Reduction};
-    /// # let gpu = Gpu::new_blocking()?;
-    /// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
-    /// let loss = CeDice { ce_weight: 0.25, dice_weight: 1.0, ..CeDice::default() };
-    /// let result = loss.eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
-    /// let (ce, dice) = (2_f64.ln(), 1.0 / 3.0);
-    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.25 * ce + dice, epsilon = 1e-6);
-    /// approx::assert_abs_diff_eq!(*result.terms().get("cross_entropy").unwrap(), ce as f32, epsilon = 1e-6);
-    /// approx::assert_abs_diff_eq!(*result.terms().get("dice").unwrap(), dice as f32, epsilon = 1e-6);
-    /// # Ok::<(), wgloss::Error>(())
-    /// ```
-    pub struct CeDice {
-        /// The weight of the cross-entropy: at least 0.
-        pub ce_weight: f32 = 0.5 => Rule::NonNegative;
-        /// The weight of the Dice loss: at least 0.
-        pub dice_weight: f32 = 0.5 => Rule::NonNegative;
-    }
-
-    pub static CE_DICE: LossSpec = {
-        name: "ce_dice",
-        aliases: &["DiceCELoss"],
-        family: Family::Segmentation,
-        formula: "ce_weight·cross_entropy + dice_weight·dice",
-        notes: "the mean of cross_entropy over the pixels, which divides by Σ w_y, or where targets are values by the \
-                pixels; the mean of dice over the classes of the softmax, with the scope class",
-        source: "MONAI DiceCELoss; nnU-Net 2018, arXiv 1809.10486",
-        driver: Driver::Regions(Regions {
-            terms: Some(Terms {
-                names: ["cross_entropy", "dice"],
-                weights: ["ce_weight", "dice_weight"],
-                mean_over: MeanOver::ClassWeights,
-            }),
-        }),
-        inputs: LOGITS,
-        shader: shader_file!("losses/segmentation/ce_dice.wgsl"),
-        reference: Reference::Regions(RegionReference {
-            score: reference::dice,
-            pixel: Some(reference::pixel_cross_entropy),
-        }),
-    };
-}
-
-term_loss! {
-    /// Focal and Dice loss of one softmax.
-    ///
-    /// `focal_weight·focal + dice_weight·dice`: the mean of [`Focal`] over the pixels and the mean of [`Dice`] over the
-    /// classes, with [`Activation::Softmax`] and [`Scope::Class`]. As [`CeDice`], with well-predicted pixels faded out
-    /// of the first term.
-    ///
-    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-    ///   weights.
-    /// - With class indices, the loss of a pixel is `α·w_y·(1 − p_y)^γ·(−ln p_y)`, with a value for each class
-    ///   `Σ_c α·w_c·t_c·(1 − p_c)^γ·(−ln p_c)`. Its mean divides by the number of pixels that count.
-    /// - Class weights, the background, masked classes and items are as in [`CeDice`].
-    ///
-    /// Inputs `prediction`, logits, ∂ `[N, C, d…]`; `target` t, class indices or of the shape of the prediction,
-    /// checked; optional `class_weight` w `[C]`, checked to be at least 0. Source: MONAI DiceFocalLoss, which takes its
-    /// focal loss of sigmoids; here both terms are of one softmax.
-    ///
-    /// ```
-    /// # use wgloss::{FocalDice, Gpu, HostTensor, Loss, Reduction};
-    /// # let gpu = Gpu::new_blocking()?;
-    /// let logits = HostTensor::new(&[0.0_f32; 4], [2, 2])?;
-    /// let result = FocalDice::default().eval(&gpu, &logits, &[0, 1], Reduction::Mean)?;
-    /// let (focal, dice) = (0.25 * 0.5_f64.powi(2) * 2_f64.ln(), 1.0 / 3.0);
-    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * focal + 0.5 * dice, epsilon = 1e-6);
-    /// # Ok::<(), wgloss::Error>(())
-    /// ```
-    pub struct FocalDice {
-        /// The weight of the focal loss: at least 0.
-        pub focal_weight: f32 = 0.5 => Rule::NonNegative;
-        /// The weight of the Dice loss: at least 0.
-        pub dice_weight: f32 = 0.5 => Rule::NonNegative;
-        /// α, a factor of all pixels: at least 0.
-        pub alpha: f32 = Focal::DEFAULT.alpha => Rule::NonNegative;
-        /// γ, how fast well-predicted pixels fade: at least 0.
-        pub gamma: f32 = Focal::DEFAULT.gamma => Rule::NonNegative;
-    }
-
-    pub static FOCAL_DICE: LossSpec = {
-        name: "focal_dice",
-        aliases: &["DiceFocalLoss"],
-        family: Family::Segmentation,
-        formula: "focal_weight·focal + dice_weight·dice",
-        notes: "the mean of focal over the pixels; the mean of dice over the classes of the softmax, with the scope \
-                class",
-        source: "MONAI DiceFocalLoss",
-        driver: Driver::Regions(Regions {
-            terms: Some(Terms {
-                names: ["focal", "dice"],
-                weights: ["focal_weight", "dice_weight"],
-                mean_over: MeanOver::Rows,
-            }),
-        }),
-        inputs: LOGITS,
-        shader: shader_file!("losses/segmentation/focal_dice.wgsl"),
-        reference: Reference::Regions(RegionReference { score: reference::dice, pixel: Some(reference::pixel_focal) }),
     };
 }
