@@ -8,7 +8,7 @@ use wgloss::{
 
 use crate::common::{
     adapters,
-    agreement::{assert_agree, evaluated},
+    agreement::{assert_agree, evaluated, with_targets},
     bound::{Buffers, evaluated_in_the_callers_buffers},
     effort,
     inputs::{Inputs, sample, tensor},
@@ -156,7 +156,7 @@ fn every_elementwise_loss_agrees_with_the_reference_where_inputs_are_broadcast()
                 let what = format!("{} {dtype} {shapes:?} {options:?}", spec.name);
                 let expected = reference::evaluate(&loss, &inputs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
                 for gpu in effort::adapters(turn) {
-                    let found = loss.eval_with(gpu, &inputs, options).unwrap();
+                    let found = loss.eval_with(gpu, &with_targets(&loss, &inputs, options), options).unwrap();
                     assert_agree(&expected, &found, &format!("{what} on {gpu:?}"));
                 }
             }

@@ -1,11 +1,31 @@
 //! Kernels held to the reference.
 
-use wgloss::{Error, Evaluation, Gpu, HostTensor, Loss, Named, Options, parity, reference};
+use wgloss::{Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Named, Options, parity, reference};
 
 #[track_caller]
 pub fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
     let failures = parity::compare(expected, found).failures;
     assert!(failures.is_empty(), "{what}: {failures:?}");
+}
+
+/// The inputs with zeros for gradients that are to be added to something.
+pub fn with_targets(
+    loss: &impl Loss,
+    inputs: &Named<HostTensor<'_>>,
+    options: impl Into<Options>,
+) -> Named<HostTensor<'static>> {
+    let owned = |host: &HostTensor<'_>| {
+        HostTensor::from_bytes(host.dtype(), host.shape(), host.bytes().to_vec()).expect("as many bytes")
+    };
+    let mut all = inputs.map(owned);
+    if let Gradients::Add { .. } = options.into().gradients {
+        for input in loss.spec().differentiable() {
+            let host = inputs.get(input.name).expect("what has a gradient is there");
+            let zeros = HostTensor::from_bytes(host.dtype(), host.shape(), vec![0; host.bytes().len()]);
+            all = all.with(format!("grad.{}", input.name), zeros.expect("as many bytes"));
+        }
+    }
+    all
 }
 
 /// The evaluation on the adapter, after comparing it with the reference's.
@@ -18,7 +38,7 @@ pub fn evaluated(
 ) -> Evaluation {
     let options = options.into();
     let expected = reference::evaluate(loss, inputs, &options).unwrap();
-    let found = loss.eval_with(gpu, inputs, options).unwrap();
+    let found = loss.eval_with(gpu, &with_targets(loss, inputs, options), options).unwrap();
     let first = inputs.get(loss.spec().inputs[0].name).unwrap().ty();
     let (name, values) = (loss.spec().name, loss.values());
     assert_agree(&expected, &found, &format!("{name} {values:?} {first:?} {options:?} on {gpu:?}"));
