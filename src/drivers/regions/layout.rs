@@ -94,13 +94,13 @@ impl Layout {
         // The weights and the slopes of a strip.
         let loads = self.classes(2);
         if !self.strips {
-            // Of a pixel: its values, its softmax (2), what it is (4), what it adds, its gradients, and storing them.
-            return loads + Loops::each(own, self.classes(10));
+            // Of a pixel: its values, its softmax (2), what it is (5), what it adds, its gradients, and storing them.
+            return loads + Loops::each(own, self.classes(11));
         }
         let (blocks, own) = Layout::runs(own, KEPT);
         // The softmaxes; then of each strip what its pixels add, and their gradients, with values and what they are.
-        let adds = self.each_strip(loads + Loops::each(own, self.classes(6)));
-        let gradients = self.each_strip(loads + Loops::each(own, self.classes(7)));
+        let adds = self.each_strip(loads + Loops::each(own, self.classes(7)));
+        let gradients = self.each_strip(loads + Loops::each(own, self.classes(8)));
         Loops::each(blocks, Loops::each(own, self.softmax()) + adds + gradients)
     }
 
