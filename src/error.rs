@@ -328,7 +328,7 @@ pub enum Error {
         /// The adapter.
         adapter: String,
         /// What to do, if that is known.
-        advice: Option<String>,
+        advice: Option<Box<str>>,
     },
     /// No adapter matches.
     #[error("no adapter {}; there are {}{}", wanted(asked), listed(found), meant_adapter(asked, found))]
@@ -402,7 +402,7 @@ fn unit_of(limit: &str) -> &'static str {
     if limit.contains("buffer_binding_size") || limit == "max_buffer_size" { " bytes" } else { "" }
 }
 
-fn advised(advice: &Option<String>) -> String {
+fn advised(advice: &Option<Box<str>>) -> String {
     advice.as_ref().map_or_else(String::new, |advice| format!(": {advice}"))
 }
 

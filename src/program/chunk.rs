@@ -257,7 +257,7 @@ fn too_large_units(machine: &Machine, call: Splittable<'_>, units: u64) -> Error
         needed,
         available,
         adapter: machine.adapter.clone(),
-        advice: Some(advice),
+        advice: Some(advice.into()),
     }
 }
 
