@@ -108,8 +108,9 @@ fn a_gradient_that_is_a_little_off() {
 /// σ(x) − t of a σ that is rounded to 1.
 #[test]
 fn an_elementwise_gradient_that_is_0_where_sure() {
-    let wrong = "(positive + negative) * sigmoid(x) - positive";
-    assert_fails(mutant(&losses::BCE_WITH_LOGITS, BCE_WITH_LOGITS, "gradient / (1.0 + e)", wrong), "sure values");
+    let right = "logistic_loss(x, positive, 1.0 - t)";
+    let wrong = "vec2<f32>(logistic_loss(x, positive, 1.0 - t).x, (positive + 1.0 - t) * sigmoid(x) - positive)";
+    assert_fails(mutant(&losses::BCE_WITH_LOGITS, BCE_WITH_LOGITS, right, wrong), "sure values");
 }
 
 #[test]

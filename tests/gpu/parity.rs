@@ -9,9 +9,12 @@ fn agree_with_the_reference(gpu: &Gpu, specs: &[&'static LossSpec]) {
     for spec in specs {
         let report = parity::check(gpu, spec, effort::effort(), &mut |_, _| {}).expect("the device works");
         assert!(report.cases > 80, "{}: only {} cases ran", spec.name, report.cases);
-        // What an adapter cannot run is listed, and on these it is one thing only.
+        // What an adapter cannot run is listed, and on these it is subgroup operations, or more inputs and outputs at
+        // once than SwiftShader's ten buffers.
         for (what, why) in &report.skipped {
-            assert_eq!((what.as_str(), why.as_str()), ("subgroup operations", "the adapter has none"), "{}", spec.name);
+            let has_none = (what.as_str(), why.as_str()) == ("subgroup operations", "the adapter has none");
+            let is_known = has_none || why.ends_with("beyond max_storage_buffers_per_shader_stage");
+            assert!(is_known, "{}: {what}: {why}", spec.name);
         }
         failures.extend(report.failures.iter().map(|failure| format!("{}: {failure}", spec.name)));
     }
