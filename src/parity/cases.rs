@@ -5,13 +5,14 @@ use std::fmt;
 use super::{
     Effort,
     choices::{Choice, Setting, arrangements, choices, has_reduction, other_values},
+    compare::Scale,
     situations::Situation,
 };
 use crate::{
     AnyLoss, DType, Error, Gradients, Options, Reduction, Signature, Statistics, Tuning,
     draw::Regime,
     drivers::{TrialShape, room},
-    spec::{LossSpec, Param, Rule, Shape, Values},
+    spec::{Driver, LossSpec, Param, Rule, Shape, Values},
 };
 
 /// The regimes that a loss meets in all its choices; the last is one of logits.
@@ -205,6 +206,14 @@ impl Case {
             regime: regimes[round % regimes.len()],
             situation: None,
             choice: choice.clone(),
+        }
+    }
+
+    /// What errors are relative to.
+    pub fn scale(&self, spec: &LossSpec) -> Scale {
+        match (self.situation, spec.driver) {
+            (Some(Situation::Sure), Driver::Rows(_) | Driver::Elementwise) => Scale::Item,
+            _ => Scale::Tensor,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The inputs that a case draws, and what they should give.
 
-use super::{cases::Case, masked::poisoned, run::GARBAGE, situations::Drawing};
+use super::{cases::Case, masked::poisoned, run::GARBAGE, situations::Drawing, stored::of_values};
 use crate::{
     DType, Error, Gradients, HostTensor, Named, Signature,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
@@ -134,15 +134,6 @@ fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize]
         _ => rng.i32(0..signature.row as i32),
     };
     (0..length).map(|_| class(rng)).collect()
-}
-
-/// A tensor of values, rounded to floats or whole already.
-pub(super) fn of_values(values: &[f64], dtype: DType, shape: &[usize]) -> Result<HostTensor<'static>, Error> {
-    if dtype.is_float() {
-        return HostTensor::rounded(values, dtype, shape);
-    }
-    let whole: Vec<i32> = values.iter().map(|&value| value as i32).collect();
-    HostTensor::from_bytes(dtype, shape, bytemuck::pod_collect_to_vec::<i32, u8>(&whole))
 }
 
 /// Whether a mean distance is but the rounding of the reference, as 1 − cos is of rows that are alike.

@@ -1,6 +1,6 @@
 //! What the mask of a case leaves out, made such that it shows wherever it reaches.
 
-use super::inputs::of_values;
+use super::stored::of_values;
 use crate::{
     DType, Error, HostTensor, Named, Signature,
     spec::{LossSpec, Shape},

@@ -25,6 +25,7 @@ mod inputs;
 mod masked;
 mod run;
 mod situations;
+mod stored;
 
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 

@@ -1,6 +1,5 @@
 //! What values are brought into that random ones hardly meet: where losses lose their digits, or are not finite.
 
-use super::{cases::Case, compare::Scale};
 use crate::{
     DType, HostTensor, Signature,
     spec::{Activation, Distance, Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
@@ -69,16 +68,6 @@ impl Situation {
             // Distances are next to nothing but `eps` then, and rounding decides on which side of a kink they are.
             (Situation::Tiny, Driver::Pairs) => false,
             (Situation::Tiny | Situation::Huge, _) => any(is_unbounded),
-        }
-    }
-}
-
-impl Case {
-    /// What errors are relative to.
-    pub fn scale(&self, spec: &LossSpec) -> Scale {
-        match (self.situation, spec.driver) {
-            (Some(Situation::Sure), Driver::Rows(_) | Driver::Elementwise) => Scale::Item,
-            _ => Scale::Tensor,
         }
     }
 }

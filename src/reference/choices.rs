@@ -2,8 +2,8 @@
 //! parity forgives so much, and no more.
 
 use super::{
+    comparison::{farthest, nearest},
     conditioning::size,
-    metric_learning::{farthest, nearest},
 };
 use crate::spec::{Anchor, AnchorTerm, Average, Doubt, Fallback, Triplets, Values};
 

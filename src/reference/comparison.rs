@@ -159,3 +159,13 @@ impl Pulled {
         largest_finite(self.size.iter().copied())
     }
 }
+
+/// The first of the rows with the largest value.
+pub(super) fn farthest(values: &[f64], rows: &[usize]) -> Option<usize> {
+    rows.iter().copied().reduce(|best, row| if values[row] > values[best] { row } else { best })
+}
+
+/// The first of the rows with the smallest value.
+pub(super) fn nearest(values: &[f64], rows: &[usize]) -> Option<usize> {
+    rows.iter().copied().reduce(|best, row| if values[row] < values[best] { row } else { best })
+}

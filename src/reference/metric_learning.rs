@@ -3,7 +3,9 @@
 
 use super::{
     binary::{sigmoid, softplus},
-    choices, conditioning, dot,
+    choices,
+    comparison::{farthest, nearest},
+    conditioning, dot,
     softmax::*,
 };
 use crate::spec::{Anchor, AnchorTerm, Average, Doubt, Fallback, Triplets, Values};
@@ -176,14 +178,4 @@ impl AnchorTerm {
         self.slopes[positive] += slope;
         self.slopes[negative] -= slope;
     }
-}
-
-/// The first of the rows with the largest value.
-pub(super) fn farthest(values: &[f64], rows: &[usize]) -> Option<usize> {
-    rows.iter().copied().reduce(|best, row| if values[row] > values[best] { row } else { best })
-}
-
-/// The first of the rows with the smallest value.
-pub(super) fn nearest(values: &[f64], rows: &[usize]) -> Option<usize> {
-    rows.iter().copied().reduce(|best, row| if values[row] < values[best] { row } else { best })
 }

@@ -270,6 +270,23 @@ fn with_state(row: Row, state: State) -> Row {
     return known;
 }
 
+// The sums of the second walk over blocks, `BLOCK` blocks at a time.
+struct MiddleSums {
+    // Of all blocks but the recent ones, and of those since.
+    total: vec4<f32>,
+    recent: vec4<f32>,
+    blocks: u32,
+}
+
+fn with_block(sums: MiddleSums, block: vec4<f32>) -> MiddleSums {
+    let recent = sums.recent + block;
+    let blocks = sums.blocks + 1u;
+    if (blocks % BLOCK == 0u) {
+        return MiddleSums(sums.total + recent, vec4<f32>(), blocks);
+    }
+    return MiddleSums(sums.total, recent, blocks);
+}
+
 fn reduce_middle(thread: Thread, own: vec4<f32>) -> vec4<f32> {
     let low = vec2<f32>(reduce_add(thread, own.x), reduce_add(thread, own.y));
     return vec4<f32>(low, reduce_add(thread, own.z), reduce_add(thread, own.w));

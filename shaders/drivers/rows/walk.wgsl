@@ -25,22 +25,14 @@ fn walk(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> State {
 
 // The sums of the second walk over a lane's columns.
 fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f32> {
-    var total = vec4<f32>();
-    // Those since the last `BLOCK` blocks.
-    var blocks = vec4<f32>();
-    var count = 0u;
+    var sums = MiddleSums();
     for (var block_start = first + lane; block_start < end; block_start += BLOCK * lanes) {
         let block_end = min(block_start + BLOCK * lanes, end);
         var block = vec4<f32>();
         for (var column = block_start; column < block_end; column += lanes) {
             block += middle_sums(row, load_cell(row, column, kept_logit(row, column)));
         }
-        blocks += block;
-        count += 1u;
-        if (count % BLOCK == 0u) {
-            total += blocks;
-            blocks = vec4<f32>();
-        }
+        sums = with_block(sums, block);
     }
-    return total + blocks;
+    return sums.total + sums.recent;
 }

@@ -126,12 +126,10 @@ fn walk_few_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec
 fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f32> {
     let step = 4u * lanes;
     let whole = whole_quads(row, first, end);
-    var total = vec4<f32>();
-    // Those since the last `BLOCK` blocks.
-    var blocks = vec4<f32>();
-    var count = 0u;
+    var sums = MiddleSums();
     if (!ALIGNED) {
-        total = walk_few_middle(row, first, whole.x, lane, lanes) + walk_few_middle(row, whole.y, end, lane, lanes);
+        sums.total = walk_few_middle(row, first, whole.x, lane, lanes)
+            + walk_few_middle(row, whole.y, end, lane, lanes);
     }
     for (var block_start = whole.x + 4u * lane; block_start < whole.y; block_start += BLOCK * lanes) {
         let block_end = min(block_start + BLOCK * lanes, whole.y);
@@ -141,12 +139,7 @@ fn walk_middle(row: Row, first: u32, end: u32, lane: u32, lanes: u32) -> vec4<f3
             block += (middle_sums(row, cell_in(row, quad, 0u)) + middle_sums(row, cell_in(row, quad, 1u)))
                 + (middle_sums(row, cell_in(row, quad, 2u)) + middle_sums(row, cell_in(row, quad, 3u)));
         }
-        blocks += block;
-        count += 1u;
-        if (count % BLOCK == 0u) {
-            total += blocks;
-            blocks = vec4<f32>();
-        }
+        sums = with_block(sums, block);
     }
-    return total + blocks;
+    return sums.total + sums.recent;
 }

@@ -1,7 +1,7 @@
 //! How embeddings are compared: what the value of a pair is.
 
 use crate::{
-    Distance,
+    Distance, Reduce, Tuning,
     spec::{AllPairs, Anchors, LossSpec, ShaderFile, Shape, Values, shader_file},
 };
 
@@ -81,5 +81,16 @@ impl Comparison {
     /// along the row is taken away anyhow.
     pub fn has_differences(self) -> bool {
         self.measure != Measure::Similarity || self.unit != Unit::No
+    }
+}
+
+/// Rows of a tile whose workgroup is several subgroups.
+pub(super) const TILE_ROWS: u64 = 16;
+
+/// Rows of a tile: `TILE_ROWS` of `shaders/drivers/all_pairs/tile_….wgsl`.
+pub(super) fn tile_rows(tuning: Tuning) -> u64 {
+    match tuning.reduce {
+        Reduce::SingleSubgroup => 2 * u64::from(tuning.workgroup_size),
+        Reduce::Workgroup | Reduce::Subgroup => TILE_ROWS,
     }
 }

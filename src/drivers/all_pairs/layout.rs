@@ -2,12 +2,12 @@
 
 use super::{
     super::Call,
-    comparison::{Comparison, Measure},
+    comparison::{Comparison, Measure, TILE_ROWS, tile_rows},
     loops::BatchLoops,
 };
 use crate::{
-    Error, Tuning,
-    kernel::{Holds, Reduce},
+    Error,
+    kernel::Holds,
     spec::{AllPairs, Anchors, Relation},
 };
 
@@ -16,9 +16,6 @@ const LEAST_PANEL: u64 = 1 << 20;
 
 /// More rows of a panel would not make its kernels faster.
 const MOST_PANEL_ROWS: u64 = 4096;
-
-/// Anchors of a panel come in whole tiles.
-const TILE_ROWS: u64 = 16;
 
 /// Planes of what is sorted: keys and what they belong to, before a step and after it.
 const LIST_PLANES: u64 = 4;
@@ -147,6 +144,7 @@ impl Layout {
         let mined = if is_hardest { 2 * rows } else { 0 };
         // As many values as the rows have, at least.
         let values = LEAST_PANEL.max(rows * 4 * quads).min(call.machine.limits.max_storage_buffer_binding_size / 4);
+        // Anchors of a panel come in whole tiles.
         let wanted = values / (stride.max(1) * (planes + lists)) / TILE_ROWS * TILE_ROWS;
         let panel_rows = wanted.clamp(TILE_ROWS, MOST_PANEL_ROWS).min(set.next_multiple_of(TILE_ROWS).max(TILE_ROWS));
 
@@ -199,13 +197,5 @@ impl Layout {
             }
         };
         Memory::ALL.map(|memory| of(memory).max(RECORD_SIZE))
-    }
-}
-
-/// Rows of a tile: `TILE_ROWS` of `shaders/drivers/all_pairs/tile_….wgsl`.
-pub(super) fn tile_rows(tuning: Tuning) -> u64 {
-    match tuning.reduce {
-        Reduce::SingleSubgroup => 2 * u64::from(tuning.workgroup_size),
-        Reduce::Workgroup | Reduce::Subgroup => TILE_ROWS,
     }
 }

@@ -1,6 +1,6 @@
 //! The loops of the entry points of all pairs.
 
-use super::{comparison::Comparison, layout::tile_rows};
+use super::comparison::{Comparison, tile_rows};
 use crate::{Tuning, gpu::Loops, kernel::Reduce, spec::Anchors};
 
 /// Digits of `shaders/drivers/all_pairs/sort.wgsl`.

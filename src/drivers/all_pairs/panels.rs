@@ -4,7 +4,8 @@
 use super::{
     Builder, Which,
     comparison::Measure,
-    layout::{Layout, tile_rows},
+    comparison::tile_rows,
+    layout::Layout,
     sorting::{DISTANCE_BITS, Lists},
 };
 use crate::{
