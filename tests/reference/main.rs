@@ -747,12 +747,15 @@ proptest! {
         let first_axis = layout.shape[0] as f64;
         for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, first_axis)] {
             prop_assert_eq!(reduced.items, sum.items);
-            let outputs = |result: &Evaluation| -> Vec<f64> {
-                let gradients = result.gradients.iter().flat_map(|(_, gradient)| gradient.iter().copied());
-                [result.loss[0], result.magnitude].into_iter().chain(gradients).collect()
+            // Every output, with what its rounding error is relative to.
+            let outputs = |result: &Evaluation| -> Vec<(f64, f64)> {
+                let gradients = result.gradients.iter().zip(&result.gradient_magnitudes);
+                let gradients = gradients.flat_map(|((_, x), sizes)| x.iter().copied().zip(sizes.iter().copied()));
+                let loss = [result.loss[0], result.magnitude].map(|x| (x, x.abs()));
+                loss.into_iter().chain(gradients).collect()
             };
-            for (part, whole) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
-                let agree = (part * divisor - whole).abs() <= rounding * whole.abs();
+            for ((part, _), (whole, size)) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
+                let agree = (part * divisor - whole).abs() <= rounding * size;
                 prop_assert!(agree, "{}: {part} · {divisor} is not {whole}", described(&loss));
             }
         }
