@@ -1,5 +1,5 @@
-//! What rounding may change where a triplet loss chooses rows or triplets by their distances. Not part of any formula;
-//! parity forgives so much, and no more.
+//! What rounding may change where a loss chooses rows or triplets by their distances, or has a kink. Not part of any
+//! formula; parity forgives so much, and no more.
 
 use super::{
     comparison::{farthest, nearest},
@@ -9,6 +9,22 @@ use crate::spec::{Anchor, AnchorTerm, Average, Doubt, Fallback, Triplets, Values
 
 /// By what part of its size a distance in f32 may be off: as much as a loss may be.
 const ROUNDING: f64 = 1e-6;
+
+/// Whether rounding decides if a hinge has a loss: of a violation that is a sum and difference of terms of this
+/// magnitude, each as exact as inputs are. One of exactly 0 is 0 in f32 too.
+pub(super) fn is_at_kink(violation: f64, magnitude: f64) -> bool {
+    violation != 0.0 && violation.abs() <= f64::from(f32::EPSILON) * magnitude
+}
+
+/// The same of a violation that distances of such sizes are terms of.
+pub(super) fn is_at_kink_of_distances(violation: f64, magnitude: f64) -> bool {
+    violation != 0.0 && violation.abs() <= ROUNDING * magnitude
+}
+
+/// Whether rounding decides which of two distances is the larger. What is the same is so in f32 too.
+pub(super) fn is_either_larger(a: f64, b: f64, magnitude: f64) -> bool {
+    a != b && (a - b).abs() <= ROUNDING * magnitude
+}
 
 /// What may be otherwise in an evaluation because rounding decides what is chosen. Nothing where every choice is clear.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -146,10 +162,9 @@ impl Choice<'_> {
         ROUNDING * size(self.values, self.distance(row))
     }
 
-    /// Whether rounding decides which of two distances is the larger. What is the same is so in f32 too.
     fn is_near(&self, a: usize, b: usize) -> bool {
-        let gap = (self.distance(a) - self.distance(b)).abs();
-        gap > 0.0 && gap <= self.rounding(a) + self.rounding(b)
+        let magnitude = size(self.values, self.distance(a)) + size(self.values, self.distance(b));
+        is_either_larger(self.distance(a), self.distance(b), magnitude)
     }
 
     /// d(a,p) − d(a,n) + margin.
@@ -162,11 +177,10 @@ impl Choice<'_> {
     }
 
     /// Whether rounding decides if a triplet has a loss. Where both distances are the same, only the margin is left.
-    fn is_at_kink(&self, rows @ [positive, negative]: [usize; 2]) -> bool {
-        let excess = self.excess(rows);
-        let rounding =
-            self.rounding(positive) + self.rounding(negative) + ROUNDING * self.values.number("margin").abs();
-        excess != 0.0 && self.distance(positive) != self.distance(negative) && excess.abs() <= rounding
+    fn is_at_kink(&self, rows: [usize; 2]) -> bool {
+        let [a, b] = rows.map(|row| self.distance(row));
+        let magnitude = size(self.values, a) + size(self.values, b) + self.values.number("margin").abs();
+        a != b && is_at_kink_of_distances(self.excess(rows), magnitude)
     }
 
     /// The negatives that may be chosen for a positive, of equal ones the first; `None` where it may have no triplet.

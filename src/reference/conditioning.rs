@@ -14,14 +14,11 @@ const PARALLEL: f64 = 1e-4;
 /// The term of an item whose loss is a sum and difference of terms of this magnitude, and whose gradients are sums of
 /// these.
 pub(super) fn of_distances(term: Term, dimensions: usize, pulls: &[Pull<'_>], magnitude: f64) -> Term {
-    // Of each element the sum of its terms' magnitudes, and of each row what distances add to those.
-    let mut magnitudes = vec![0.0; term.gradients.len()];
+    let magnitudes = sums_of_sizes(pulls, term.gradients.len(), dimensions);
+    // What distances add to those of each row.
     let mut least = vec![0.0; term.gradients.len() / dimensions];
     for Pull { rows, slope, pair } in pulls {
-        for ((row, gradient), magnitude) in rows.iter().zip(&pair.gradients).zip(gradient_magnitudes(pair)) {
-            for (sum, x) in magnitudes[row * dimensions..].iter_mut().zip(gradient) {
-                *sum += (slope * x).abs();
-            }
+        for (row, magnitude) in rows.iter().zip(gradient_magnitudes(pair)) {
             least[*row] += slope.abs() * magnitude;
         }
     }
@@ -30,6 +27,19 @@ pub(super) fn of_distances(term: Term, dimensions: usize, pulls: &[Pull<'_>], ma
     let magnitude = magnitude.max(term.loss[0].abs());
     Term { gradient_magnitudes: of_rows.map(|(row, least)| largest(row) + least).collect(), ..term }
         .of_magnitude(magnitude)
+}
+
+/// Of each gradient of an item the sum of its terms' magnitudes.
+pub(super) fn sums_of_sizes(pulls: &[Pull<'_>], gradients: usize, dimensions: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; gradients];
+    for Pull { rows, slope, pair } in pulls {
+        for (row, gradient) in rows.iter().zip(&pair.gradients) {
+            for (sum, x) in sums[row * dimensions..].iter_mut().zip(gradient) {
+                *sum += (slope * x).abs();
+            }
+        }
+    }
+    sums
 }
 
 /// The term where all rounding errors are larger by a factor.
@@ -96,5 +106,14 @@ pub(super) fn of_triplets(
 
 /// What the rounding error of a distance is relative to: itself, or the 1 that a cosine is taken from.
 pub(super) fn size(values: &Values, distance: f64) -> f64 {
-    if values.word::<Distance>("distance") == Distance::Cosine { distance.max(1.0) } else { distance }
+    of_kind(values.word("distance"), distance)
+}
+
+/// The same of a given pair.
+pub(super) fn size_of(pair: &Measured<'_>) -> f64 {
+    of_kind(pair.by, pair.distance)
+}
+
+fn of_kind(kind: Distance, distance: f64) -> f64 {
+    if kind == Distance::Cosine { distance.max(1.0) } else { distance }
 }

@@ -20,6 +20,7 @@ mod all_pairs;
 mod binary;
 mod boxes;
 mod broadcast;
+mod call;
 mod choices;
 mod comparison;
 mod conditioning;
@@ -46,13 +47,9 @@ pub use segmentation::*;
 pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
 pub use softmax::*;
 
-use std::ops::Range;
+use call::Call;
 
-use crate::{
-    Error, Gradients, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Signature, Statistics, TensorType,
-    out_of_range,
-    spec::{Column, Domain, Input, Kind, MASK, MeanOver, Rows, SLACK, Shape, UPSTREAM, Values, WEIGHT},
-};
+use crate::{Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, out_of_range};
 
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,8 +87,7 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one
     /// relative to its exponential. 0 for other losses.
     pub condition: f64,
-    /// What may be otherwise where rounding decides what a triplet loss of a whole batch chooses; nothing for other
-    /// losses.
+    /// What may be otherwise where rounding decides what a loss chooses or on which side of a kink an item is.
     pub doubts: Doubts,
 }
 
@@ -138,9 +134,9 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
     let (mut sum, mut magnitude, mut loss_magnitudes) = (0.0, 0.0, losses.clone());
-    let mut gradients = call.no_gradients(options);
+    let (names, zeros): (Vec<_>, Vec<_>) = call.no_gradients(options).into_iter().unzip();
+    let [mut gradients, mut gradient_magnitudes, mut doubts] = [zeros.clone(), zeros.clone(), zeros];
     let shared = broadcast::shared_axes(&call.signature);
-    let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     for &item in &counted {
         let term = term(item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
@@ -149,19 +145,22 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         let size = largest_finite(term.loss.iter().copied().chain(term.magnitude));
         call.put(&vec![size; term.loss.len()], item, &mut loss_magnitudes);
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
-        let parts = term.gradients.chunks(call.signature.row as usize);
-        for (index, part) in parts.enumerate().take(gradients.len()) {
+        let add = |tensors: &mut [Vec<f64>], index: usize, part: &[f64]| match &shared[index] {
+            Some(axes) => tensors[index][broadcast::place(item, axes, &call.signature.item_shape)] += part[0],
+            None => call.put(part, item, &mut tensors[index]),
+        };
+        let row = call.signature.row as usize;
+        for (index, part) in term.gradients.chunks(row).enumerate().take(gradients.len()) {
             let size = largest_finite(part.iter().chain(term.gradient_magnitudes.get(index)).copied());
-            let (gradient, magnitudes) = (&mut gradients[index].1, &mut gradient_magnitudes[index]);
-            if let Some(axes) = &shared[index] {
-                let place = broadcast::place(item, axes, &call.signature.item_shape);
-                gradient[place] += part[0];
-                magnitudes[place] += size;
-            } else {
-                call.put(part, item, gradient);
-                call.put(&vec![size; part.len()], item, magnitudes);
-            }
+            add(&mut gradients, index, part);
+            add(&mut gradient_magnitudes, index, &vec![size; part.len()]);
         }
+        for (index, part) in term.doubts.chunks(row).enumerate().take(gradients.len()) {
+            add(&mut doubts, index, part);
+        }
+    }
+    if doubts.iter().flatten().all(|&doubt| doubt == 0.0) {
+        doubts.clear();
     }
 
     let Statistics { log_sum_exp, argmax, .. } = options.statistics;
@@ -170,7 +169,7 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         terms: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
-        gradients,
+        gradients: names.into_iter().zip(gradients).collect(),
         gradient_magnitudes,
         magnitude: scale.abs() * magnitude,
         loss_magnitudes,
@@ -180,222 +179,14 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
         mining: None,
         hardest: None,
         condition: 0.0,
-        doubts: Doubts::default(),
+        doubts: Doubts { gradients: doubts, ..Doubts::default() },
     })
-}
-
-/// A checked call with its inputs' values.
-struct Call {
-    reference: Reference,
-    values: Values,
-    signature: Signature,
-    /// The loss's own inputs, in the order of the spec.
-    inputs: Vec<Column>,
-    weight: Column,
-    mask: Column,
-    upstream: Column,
-}
-
-/// The values of an input by item. Probabilities that rounding has brought beyond an end are that end.
-fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
-    let per_class = match input.shape {
-        Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
-        Shape::OneOrItems => values.spec().is_per_class(),
-        Shape::Items | Shape::LastAxis | Shape::Scalar => false,
-    };
-    let width = if per_class { signature.row as usize } else { 1 };
-    // What is left out is 1, and a class any.
-    let absent = if input.kind == Kind::Index { 0.0 } else { 1.0 };
-    let given = given.map_or(vec![absent], HostTensor::to_f64);
-    let by_item = |index| given[place(index / width, index % width, width, signature)];
-    let is_of_no_row = signature.items == 0 && values.spec().rows().is_some();
-    let values_by_item = match input.shape {
-        // Rows that there are not have no classes, however many each would have.
-        _ if given.len() == 1 && is_of_no_row => Vec::new(),
-        _ if given.len() == 1 => vec![given[0]; width],
-        Shape::Classes if given.len() == width => given,
-        _ => match signature.broadcast_axes(input.name) {
-            Some(axes) => broadcast::places(&axes, signature).map(|place| given[place]).collect(),
-            None if width == 1 => given,
-            None => (0..given.len()).map(by_item).collect(),
-        },
-    };
-    let domain = input.domain.resolve(values);
-    let within = |x: f64| match domain {
-        Domain::Probability if (-SLACK..=1.0 + SLACK).contains(&x) => x.clamp(0.0, 1.0),
-        _ => x,
-    };
-    let values = values_by_item.into_iter().map(within).collect();
-    Column { name: input.name, domain, width, values }
-}
-
-impl Call {
-    fn new(loss: &dyn Loss, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
-        let spec = loss.spec();
-        let values = Values::new(spec, loss.values())?;
-        let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
-        let column_of = |input: &'static Input| {
-            let tensor = given.get(input.name);
-            let input = tensor.map_or(input, |tensor| input.given_as(tensor.dtype()));
-            column(input, tensor, &values, &signature)
-        };
-        let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
-        let (weight, mask, upstream) = (column_of(&WEIGHT), column_of(&MASK), column_of(&UPSTREAM));
-        Ok(Call { reference: spec.reference, values, signature, inputs, weight, mask, upstream })
-    }
-
-    /// The indices of the items that count.
-    fn counted(&self) -> Result<Vec<usize>, Error> {
-        let (mut counted, mut count, mut first) = (Vec::new(), 0, None);
-        for item in self.items().filter(|&item| self.is_kept(item) && !self.is_ignored(item)) {
-            match self.out_of_range(item) {
-                0 => counted.push(item),
-                bad => {
-                    first.get_or_insert(item as u64);
-                    count += bad;
-                }
-            }
-        }
-        match first {
-            None => Ok(counted),
-            Some(first) => Err(out_of_range::error(&self.values, &self.signature, count, first)),
-        }
-    }
-
-    fn is_kept(&self, item: usize) -> bool {
-        self.mask.at(item) != 0.0
-    }
-
-    fn is_ignored(&self, item: usize) -> bool {
-        let ignored = || f64::from(self.values.integer("ignore_index"));
-        self.signature.has_labels() && self.values.has("ignore_index") && self.item(item)["target"] == ignored()
-    }
-
-    /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
-    fn out_of_range(&self, item: usize) -> u64 {
-        // Where a row is NaN by another of its values, none of its logarithms is out of range.
-        let is_poisoned =
-            matches!(self.reference, Reference::Rows(_)) && self.inputs[0].part(item).iter().copied().any(is_poison);
-        if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
-            return 1;
-        }
-        let is_bad = |input: &Column, class: usize| {
-            let is_excused = is_poisoned && input.domain == Domain::LogProbability;
-            input.part(item).get(class).is_some_and(|&x| !is_excused && !input.domain.contains(x, self.signature.row))
-        };
-        let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
-        let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
-        let mut classes = 0..self.signature.row as usize;
-        match self.reference {
-            Reference::Regions(_) if names_a_class() => classes.filter(|&class| is_out(class)).count() as u64,
-            _ => u64::from(classes.any(is_out)),
-        }
-    }
-
-    fn items(&self) -> Range<usize> {
-        0..self.signature.items as usize
-    }
-
-    fn item(&self, index: usize) -> Item<'_> {
-        Item { inputs: &self.inputs, upstream: &self.upstream, index }
-    }
-
-    /// Loss and gradients of an element that counts, apart from weight, reduction and upstream.
-    fn element_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
-        let item = self.item(index);
-        let term = loss(&item, &self.values);
-        if item.any(f64::is_nan) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
-    }
-
-    /// The term of a row: NaN where a logit is NaN or +∞.
-    fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
-        let item = self.item(index);
-        let term = loss(&item, &self.values);
-        if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
-    }
-
-    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite or the loss is not known.
-    fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
-        let item = self.item(index);
-        let term = loss(&item, &self.values);
-        if item.any(|x| !x.is_finite()) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
-    }
-
-    /// A gradient of 0 for each input that is to have one.
-    fn no_gradients(&self, options: &Options) -> Vec<(&'static str, Vec<f64>)> {
-        match options.gradients {
-            Gradients::Skip => Vec::new(),
-            Gradients::Write | Gradients::InPlace | Gradients::Add { .. } => {
-                let zeros = |(input, ty): (&Input, &TensorType)| (input.name, vec![0.0; ty.elements() as usize]);
-                self.signature.differentiable().map(zeros).collect()
-            }
-        }
-    }
-
-    /// What an item that counts adds to the divisor of a mean, apart from its weight.
-    fn mass(&self, item: usize) -> f64 {
-        match self.rows() {
-            Some(Rows { mean_over: MeanOver::ClassWeights, .. }) => {
-                let item = self.item(item);
-                item.row("class_weight")[item.class()]
-            }
-            _ => 1.0,
-        }
-    }
-
-    /// What the gradients of an item are multiplied with; those of a function per class have it in them.
-    fn upstream(&self, item: usize) -> f64 {
-        if self.values.spec().is_per_class() { 1.0 } else { self.upstream.at(item) }
-    }
-
-    /// Puts what an item has of a tensor, one value or one per class, where it belongs.
-    fn put(&self, part: &[f64], item: usize, tensor: &mut [f64]) {
-        for (class, &x) in part.iter().enumerate() {
-            tensor[place(item, class, part.len(), &self.signature)] = x;
-        }
-    }
-
-    fn log_sum_exp(&self, item: usize) -> f64 {
-        let logits = self.inputs[0].part(item);
-        let seen = multiclass::seen(logits, &self.values);
-        if logits.iter().copied().any(is_poison) { f64::NAN } else { softmax::ln_sum_exp(&seen) }
-    }
-
-    fn argmax(&self, item: usize) -> i32 {
-        argmax(self.inputs[0].part(item)).map_or(-1, |class| class as i32)
-    }
-
-    fn correct(&self, counted: &[usize]) -> Option<u64> {
-        let is_correct = |item| argmax(self.inputs[0].part(item)) == Some(self.item(item).class());
-        self.signature.has_labels().then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
-    }
-
-    fn rows(&self) -> Option<Rows> {
-        self.values.spec().rows()
-    }
-}
-
-/// Where an item's value for a class lies in a tensor with an axis of classes, `[N, classes, d…]`.
-fn place(item: usize, class: usize, classes: usize, signature: &Signature) -> usize {
-    let inner = signature.class_stride as usize;
-    (item / inner * classes + class) * inner + item % inner
-}
-
-/// The first of the largest values of a row without NaN and +∞.
-fn argmax(row: &[f64]) -> Option<usize> {
-    let first_largest = (0..row.len()).reduce(|best, class| if row[class] > row[best] { class } else { best });
-    first_largest.filter(|_| !row.iter().copied().any(is_poison))
 }
 
 /// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN. Weights
 /// whose sum no normal f32 holds are nothing.
 fn reciprocal(divisor: f64) -> f64 {
     if divisor.abs() < f64::from(f32::MIN_POSITIVE) { 0.0 } else { divisor.recip() }
-}
-
-/// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.
-fn has_upright_boxes(domain: Domain, values: &[f64]) -> bool {
-    !matches!((domain, values), (Domain::TargetBox, &[x1, y1, x2, y2]) if x2 < x1 || y2 < y1)
 }
 
 /// Whether a value in a row leaves nothing of it: −∞ only masks a class.

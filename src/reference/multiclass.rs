@@ -1,6 +1,6 @@
 //! Multi-class classification, as in [`losses`](crate::losses): one function per loss.
 
-use super::{binary::logistic, softmax::*, weighed};
+use super::{binary::logistic, choices, softmax::*, weighed};
 use crate::spec::{Divergence, Item, Smoothing, Term, Values};
 
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
@@ -79,7 +79,20 @@ pub fn multi_margin(item: &Item<'_>, values: &Values) -> Term {
     let slope = |v: &f64| if *v > 0.0 { weighed(factor, f64::from(p) * v.powi(p - 1)) } else { 0.0 };
     let mut gradients: Vec<f64> = violations.iter().map(slope).collect();
     gradients[class] = -gradients.iter().sum::<f64>();
-    Term::new(weighed(factor, loss), gradients)
+    Term::new(weighed(factor, loss), gradients).of_doubts(doubts_of_hinges(class, logits, margin, p, factor))
+}
+
+/// What rounding may change about the gradients where a class is at the kink of its hinge.
+fn doubts_of_hinges(class: usize, logits: &[f64], margin: f64, p: i32, factor: f64) -> Vec<f64> {
+    // Squares have no jump in their slope.
+    let in_doubt = |(c, x): (usize, &f64)| {
+        let magnitude = margin.abs() + logits[class].abs() + x.abs();
+        p == 1 && c != class && choices::is_at_kink(margin - logits[class] + x, magnitude)
+    };
+    let mut doubts: Vec<f64> =
+        logits.iter().enumerate().map(|place| if in_doubt(place) { factor.abs() } else { 0.0 }).collect();
+    doubts[class] = doubts.iter().sum();
+    if doubts[class] == 0.0 { Vec::new() } else { doubts }
 }
 
 /// [`MultilabelSoftMargin`](crate::losses::MultilabelSoftMargin).

@@ -1,7 +1,7 @@
 //! Losses of pairs and given triplets, as in [`losses`](crate::losses): one function per loss.
 
 use super::{
-    conditioning,
+    choices, conditioning,
     distances::{Measured, Pull},
 };
 use crate::spec::{Distance, Item, Term, Values};
@@ -28,11 +28,7 @@ pub fn cosine_embedding(item: &Item<'_>, values: &Values) -> Term {
         return pulled(item, 2, pair.distance, &[pair.pull([0, 1], 1.0)], conditioning::magnitude(&pair));
     }
     let cosine = 1.0 - pair.distance;
-    if cosine > margin {
-        pulled(item, 2, cosine - margin, &[pair.pull([0, 1], -1.0)], 1.0 + margin.abs())
-    } else {
-        pulled(item, 2, 0.0, &[], 0.0)
-    }
+    hinge(item, 2, cosine - margin, &[pair.pull([0, 1], -1.0)], [1.0 + margin.abs(); 2])
 }
 
 /// [`MarginRanking`](crate::losses::MarginRanking).
@@ -40,11 +36,13 @@ pub fn margin_ranking(item: &Item<'_>, values: &Values) -> Term {
     let (y, margin) = (item["label"], values.number("margin"));
     let difference = item["x1"] - item["x2"];
     let violation = -y * difference + margin;
+    let magnitude = difference.abs() + margin.abs();
+    let doubt = if choices::is_at_kink(violation, magnitude) { vec![1.0; 2] } else { Vec::new() };
     // Of two infinities nothing is known.
     if violation > 0.0 || violation.is_nan() {
-        Term::new(violation, [-y, y]).of_magnitude(difference.abs() + margin.abs())
+        Term::new(violation, [-y, y]).of_magnitude(magnitude).of_doubts(doubt)
     } else {
-        Term::new(0.0, [0.0, 0.0])
+        Term::new(0.0, [0.0, 0.0]).of_doubts(doubt)
     }
 }
 
@@ -82,14 +80,37 @@ pub fn triplet_margin(item: &Item<'_>, values: &Values) -> Term {
         std::cmp::Ordering::Greater => ([1.0, 0.0], of_anchor.distance),
     };
     let margin = values.number("margin");
-    let violation = positive.distance - negative + margin;
-    if violation > 0.0 || violation.is_nan() {
-        let pulls =
-            [positive.pull([0, 1], 1.0), of_anchor.pull([0, 2], -shares[0]), of_positive.pull([1, 2], -shares[1])];
-        pulled(item, 3, violation, &pulls, conditioning::magnitude(&positive) + negative + margin.abs())
-    } else {
-        pulled(item, 3, 0.0, &[], 0.0)
+    let pulls = [positive.pull([0, 1], 1.0), of_anchor.pull([0, 2], -shares[0]), of_positive.pull([1, 2], -shares[1])];
+    let magnitude = conditioning::magnitude(&positive) + negative + margin.abs();
+    let [size, size_of_anchor, size_of_positive] = [&positive, &of_anchor, &of_positive].map(conditioning::size_of);
+    // Of equal distances only the margin is left.
+    let rounded = if positive.distance == negative { 0.0 } else { size + size_of_anchor + margin.abs() };
+    let mut term = hinge(item, 3, positive.distance - negative + margin, &pulls, [magnitude, rounded]);
+    let either = size_of_anchor + size_of_positive;
+    let is_active = term.gradients.iter().any(|&x| x != 0.0) || !term.doubts.is_empty();
+    if values.flag("swap") && is_active && choices::is_either_larger(of_anchor.distance, of_positive.distance, either) {
+        let swapped = [of_anchor.pull([0, 2], 1.0), of_positive.pull([1, 2], 1.0)];
+        let doubts = conditioning::sums_of_sizes(&swapped, term.gradients.len(), item.dimensions());
+        term.doubts.resize(doubts.len(), 0.0);
+        term.doubts.iter_mut().zip(doubts).for_each(|(sum, doubt)| *sum += doubt);
     }
+    term
+}
+
+/// The term of an item of so many rows whose loss is a violation where that is above 0, with the gradients that its
+/// distances make. The violation is a sum and difference of terms of a magnitude, and rounding makes an error relative
+/// to the other.
+fn hinge(item: &Item<'_>, rows: usize, violation: f64, pulls: &[Pull<'_>], [magnitude, rounded]: [f64; 2]) -> Term {
+    let at_kink = choices::is_at_kink_of_distances(violation, rounded);
+    let mut term = if violation > 0.0 || violation.is_nan() {
+        pulled(item, rows, violation, pulls, magnitude)
+    } else {
+        pulled(item, rows, 0.0, &[], if at_kink { magnitude } else { 0.0 })
+    };
+    if at_kink {
+        term.doubts = conditioning::sums_of_sizes(pulls, term.gradients.len(), item.dimensions());
+    }
+    term
 }
 
 /// The term of an item of so many rows, with the gradients that its distances make, and a loss that is a sum and

@@ -1,6 +1,6 @@
 //! What losses of rows and of regions share: the softmax and its logarithm.
 
-use super::argmax;
+use super::is_poison;
 
 /// ln Σ exp(x); −∞ for a row of masked classes.
 pub fn ln_sum_exp(logits: &[f64]) -> f64 {
@@ -46,4 +46,10 @@ pub(super) fn max_and_above(logits: &[f64]) -> (f64, f64) {
     let top = logits.iter().position(|&x| x == max);
     let rest: f64 = logits.iter().enumerate().filter(|&(c, _)| Some(c) != top).map(|(_, x)| (x - max).exp()).sum();
     (max, rest.ln_1p())
+}
+
+/// The first of the largest values of a row without NaN and +∞.
+pub(super) fn argmax(row: &[f64]) -> Option<usize> {
+    let first_largest = (0..row.len()).reduce(|best, class| if row[class] > row[best] { class } else { best });
+    first_largest.filter(|_| !row.iter().copied().any(is_poison))
 }

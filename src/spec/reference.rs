@@ -114,6 +114,9 @@ pub struct Term {
     /// What rounding errors of the gradient of each input are relative to, at its largest; empty where that is nothing
     /// larger than the gradients.
     pub gradient_magnitudes: Vec<f64>,
+    /// By how much each gradient may be otherwise, because it has a jump so near that rounding decides on which side
+    /// the item is; empty where that is clear.
+    pub doubts: Vec<f64>,
 }
 
 impl Term {
@@ -132,15 +135,21 @@ impl Term {
         Term { gradient_magnitudes: magnitudes.into(), ..self }
     }
 
-    /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
-    pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
-        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new() }
+    /// The term with what may be otherwise about its gradients.
+    pub fn of_doubts(self, doubts: impl Into<Vec<f64>>) -> Self {
+        Term { doubts: doubts.into(), ..self }
     }
 
-    /// `f` of the loss, of every gradient and, without their signs, of magnitudes.
+    /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
+    pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
+        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new(), doubts: Vec::new() }
+    }
+
+    /// `f` of the loss, of every gradient and, without their signs, of magnitudes and doubts.
     pub(crate) fn map(mut self, f: impl Fn(f64) -> f64) -> Self {
         self.loss.iter_mut().chain(&mut self.gradients).for_each(|x| *x = f(*x));
-        self.magnitude.iter_mut().chain(&mut self.gradient_magnitudes).for_each(|x| *x = f(*x).abs());
+        let sizes = self.magnitude.iter_mut().chain(&mut self.gradient_magnitudes).chain(&mut self.doubts);
+        sizes.for_each(|x| *x = f(*x).abs());
         self
     }
 }

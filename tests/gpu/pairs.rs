@@ -2,7 +2,7 @@
 
 use wgloss::{
     AnyLoss, Contrastive, CosineEmbedding, DType, Distance, Evaluation, Gradients, Loss, Named, Options, Reduction,
-    TripletMargin, losses, reference, spec::Kind,
+    TripletMargin, losses, parity, reference, spec::Kind,
 };
 
 use crate::common::{
@@ -296,6 +296,51 @@ fn rows_are_as_long_as_they_like() {
             let label = tensor(&[0.0, 1.0][..rows], DType::F32, &[rows]);
             let inputs: Inputs = Named::new().with("x1", x1).with("x2", x2).with("label", label);
             evaluated(gpu, &loss, &inputs, Reduction::Sum);
+        }
+    }
+}
+
+/// Triplets whose two distances and margin nearly cancel, and swaps between two that are nearly the same: the gradients
+/// of either side are right there, and no others anywhere.
+#[test]
+fn what_rounding_decides_is_forgiven_and_nothing_else() {
+    let mut rng = fastrand::Rng::with_seed(4);
+    let (count, dimensions) = (400, 3);
+    let [mut anchors, mut positives, mut negatives] = [const { Vec::<f64>::new() }; 3];
+    for _ in 0..count {
+        let point = |rng: &mut fastrand::Rng| [0; 3].map(|_| f64::from((4.0 * rng.f64() - 2.0) as f32));
+        let (a, p) = (point(&mut rng), point(&mut rng));
+        // As far from the anchor as the positive and the margin of 0.5 are, but for a rounding of its elements.
+        let distance = |a: [f64; 3], b: [f64; 3]| (0..3).map(|i| (a[i] - b[i]).powi(2)).sum::<f64>().sqrt();
+        let direction = point(&mut rng);
+        let stretch = (distance(a, p) + 0.5) / distance(direction, [0.0; 3]);
+        negatives.extend((0..3).map(|i| f64::from((a[i] + stretch * direction[i]) as f32)));
+        anchors.extend(a);
+        positives.extend(p);
+    }
+    // One triplet is far from its hinge and from a swap.
+    negatives[..3].copy_from_slice(&anchors[..3]);
+    let rows = [("anchor", &anchors[..]), ("positive", &positives), ("negative", &negatives)];
+    let hinges = embeddings(&rows, count);
+    // Every negative is as far from the positive as from the anchor.
+    let across: Vec<f64> = (0..count * dimensions).map(|i| anchors[i] + positives[i] - 0.5 * anchors[i]).collect();
+    let rows = [("anchor", &anchors[..]), ("positive", &across), ("negative", &negatives)];
+    let swaps = embeddings(&rows, count);
+    for gpu in adapters::all() {
+        for (inputs, margin, swap) in [(&hinges, 0.5, false), (&hinges, 0.5, true), (&swaps, 100.0, true)] {
+            let loss = TripletMargin { margin, swap, eps: 0.0, ..TripletMargin::default() };
+            let found = loss.eval_with(gpu, inputs, Reduction::Sum).unwrap();
+            let expected = reference::evaluate(&loss, inputs, &Reduction::Sum.into()).unwrap();
+            let failures = parity::compare(&expected, &found).failures;
+            assert_eq!(failures, Vec::<String>::new(), "{loss:?} on {}", gpu.adapter_id());
+            if margin == 0.5 && !swap {
+                assert!(expected.doubts.gradients[0].iter().filter(|&&doubt| doubt > 0.0).count() > 300, "{loss:?}");
+            }
+
+            let mut wrong = found.clone();
+            let first = found.gradients.get("anchor").unwrap().to_f64()[0];
+            wrong.gradients = changed(&found.gradients, "anchor", &[(0, first + 0.01)]);
+            assert_eq!(parity::compare(&expected, &wrong).failures.len(), 1, "{loss:?}");
         }
     }
 }

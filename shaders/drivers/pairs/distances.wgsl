@@ -173,7 +173,7 @@ fn pull(first: vec4<f32>, second: vec4<f32>, distance: Distance, slope: f32) -> 
         return (slope / -LEAST_PRODUCT) * mat2x4<f32>(second, first);
     }
     if (!is_cosine()) {
-        let along = slope * (distance.along * difference(first, second, 1.0, distance.scales.x));
+        let along = (slope * distance.along) * difference(first, second, 1.0, distance.scales.x);
         return mat2x4<f32>(along, -along);
     }
     let a = distance.scales.x * first;
@@ -181,6 +181,6 @@ fn pull(first: vec4<f32>, second: vec4<f32>, distance: Distance, slope: f32) -> 
     let along = distance.along * difference(a, b, distance.stretch, 1.0);
     let slopes = slope * distance.scales;
     let by_a = along + distance.own.x * a;
-    let by_b = distance.own.y * (distance.stretch * b) - along;
+    let by_b = (distance.own.y * distance.stretch) * b - along;
     return mat2x4<f32>(slopes.x * by_a, (slopes.y * distance.stretch) * by_b);
 }

@@ -1,0 +1,217 @@
+//! A call of the reference: what is checked before any loss, and the values of each item.
+
+use std::ops::Range;
+
+use super::{
+    broadcast, is_poison, multiclass,
+    softmax::{self, argmax},
+};
+use crate::{
+    Error, Gradients, HostTensor, Loss, Named, Options, Signature, TensorType, out_of_range,
+    spec::{
+        Column, Domain, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term, UPSTREAM, Values,
+        WEIGHT,
+    },
+};
+
+/// A checked call with its inputs' values.
+pub(super) struct Call {
+    pub reference: Reference,
+    pub values: Values,
+    pub signature: Signature,
+    /// The loss's own inputs, in the order of the spec.
+    pub inputs: Vec<Column>,
+    pub weight: Column,
+    pub mask: Column,
+    pub upstream: Column,
+}
+
+/// The values of an input by item. Probabilities that rounding has brought beyond an end are that end.
+fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
+    let per_class = match input.shape {
+        Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
+        Shape::OneOrItems => values.spec().is_per_class(),
+        Shape::Items | Shape::LastAxis | Shape::Scalar => false,
+    };
+    let width = if per_class { signature.row as usize } else { 1 };
+    // What is left out is 1, and a class any.
+    let absent = if input.kind == Kind::Index { 0.0 } else { 1.0 };
+    let given = given.map_or(vec![absent], HostTensor::to_f64);
+    let by_item = |index| given[place(index / width, index % width, width, signature)];
+    let is_of_no_row = signature.items == 0 && values.spec().rows().is_some();
+    let values_by_item = match input.shape {
+        // Rows that there are not have no classes, however many each would have.
+        _ if given.len() == 1 && is_of_no_row => Vec::new(),
+        _ if given.len() == 1 => vec![given[0]; width],
+        Shape::Classes if given.len() == width => given,
+        _ => match signature.broadcast_axes(input.name) {
+            Some(axes) => broadcast::places(&axes, signature).map(|place| given[place]).collect(),
+            None if width == 1 => given,
+            None => (0..given.len()).map(by_item).collect(),
+        },
+    };
+    let domain = input.domain.resolve(values);
+    let within = |x: f64| match domain {
+        Domain::Probability if (-SLACK..=1.0 + SLACK).contains(&x) => x.clamp(0.0, 1.0),
+        _ => x,
+    };
+    let values = values_by_item.into_iter().map(within).collect();
+    Column { name: input.name, domain, width, values }
+}
+
+impl Call {
+    pub fn new(loss: &dyn Loss, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
+        let spec = loss.spec();
+        let values = Values::new(spec, loss.values())?;
+        let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
+        let column_of = |input: &'static Input| {
+            let tensor = given.get(input.name);
+            let input = tensor.map_or(input, |tensor| input.given_as(tensor.dtype()));
+            column(input, tensor, &values, &signature)
+        };
+        let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
+        let (weight, mask, upstream) = (column_of(&WEIGHT), column_of(&MASK), column_of(&UPSTREAM));
+        Ok(Call { reference: spec.reference, values, signature, inputs, weight, mask, upstream })
+    }
+
+    /// The indices of the items that count.
+    pub fn counted(&self) -> Result<Vec<usize>, Error> {
+        let (mut counted, mut count, mut first) = (Vec::new(), 0, None);
+        for item in self.items().filter(|&item| self.is_kept(item) && !self.is_ignored(item)) {
+            match self.out_of_range(item) {
+                0 => counted.push(item),
+                bad => {
+                    first.get_or_insert(item as u64);
+                    count += bad;
+                }
+            }
+        }
+        match first {
+            None => Ok(counted),
+            Some(first) => Err(out_of_range::error(&self.values, &self.signature, count, first)),
+        }
+    }
+
+    pub fn is_kept(&self, item: usize) -> bool {
+        self.mask.at(item) != 0.0
+    }
+
+    fn is_ignored(&self, item: usize) -> bool {
+        let ignored = || f64::from(self.values.integer("ignore_index"));
+        self.signature.has_labels() && self.values.has("ignore_index") && self.item(item)["target"] == ignored()
+    }
+
+    /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
+    fn out_of_range(&self, item: usize) -> u64 {
+        // Where a row is NaN by another of its values, none of its logarithms is out of range.
+        let is_poisoned =
+            matches!(self.reference, Reference::Rows(_)) && self.inputs[0].part(item).iter().copied().any(is_poison);
+        if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
+            return 1;
+        }
+        let is_bad = |input: &Column, class: usize| {
+            let is_excused = is_poisoned && input.domain == Domain::LogProbability;
+            input.part(item).get(class).is_some_and(|&x| !is_excused && !input.domain.contains(x, self.signature.row))
+        };
+        let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
+        let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
+        let mut classes = 0..self.signature.row as usize;
+        match self.reference {
+            Reference::Regions(_) if names_a_class() => classes.filter(|&class| is_out(class)).count() as u64,
+            _ => u64::from(classes.any(is_out)),
+        }
+    }
+
+    pub fn items(&self) -> Range<usize> {
+        0..self.signature.items as usize
+    }
+
+    pub fn item(&self, index: usize) -> Item<'_> {
+        Item { inputs: &self.inputs, upstream: &self.upstream, index }
+    }
+
+    /// Loss and gradients of an element that counts, apart from weight, reduction and upstream.
+    pub fn element_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(f64::is_nan) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// The term of a row: NaN where a logit is NaN or +∞.
+    pub fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite or the loss is not known.
+    pub fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+        let item = self.item(index);
+        let term = loss(&item, &self.values);
+        if item.any(|x| !x.is_finite()) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
+    }
+
+    /// A gradient of 0 for each input that is to have one.
+    pub fn no_gradients(&self, options: &Options) -> Vec<(&'static str, Vec<f64>)> {
+        match options.gradients {
+            Gradients::Skip => Vec::new(),
+            Gradients::Write | Gradients::InPlace | Gradients::Add { .. } => {
+                let zeros = |(input, ty): (&Input, &TensorType)| (input.name, vec![0.0; ty.elements() as usize]);
+                self.signature.differentiable().map(zeros).collect()
+            }
+        }
+    }
+
+    /// What an item that counts adds to the divisor of a mean, apart from its weight.
+    pub fn mass(&self, item: usize) -> f64 {
+        match self.rows() {
+            Some(Rows { mean_over: MeanOver::ClassWeights, .. }) => {
+                let item = self.item(item);
+                item.row("class_weight")[item.class()]
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// What the gradients of an item are multiplied with; those of a function per class have it in them.
+    pub fn upstream(&self, item: usize) -> f64 {
+        if self.values.spec().is_per_class() { 1.0 } else { self.upstream.at(item) }
+    }
+
+    /// Puts what an item has of a tensor, one value or one per class, where it belongs.
+    pub fn put(&self, part: &[f64], item: usize, tensor: &mut [f64]) {
+        for (class, &x) in part.iter().enumerate() {
+            tensor[place(item, class, part.len(), &self.signature)] = x;
+        }
+    }
+
+    pub fn log_sum_exp(&self, item: usize) -> f64 {
+        let logits = self.inputs[0].part(item);
+        let seen = multiclass::seen(logits, &self.values);
+        if logits.iter().copied().any(is_poison) { f64::NAN } else { softmax::ln_sum_exp(&seen) }
+    }
+
+    pub fn argmax(&self, item: usize) -> i32 {
+        argmax(self.inputs[0].part(item)).map_or(-1, |class| class as i32)
+    }
+
+    pub fn correct(&self, counted: &[usize]) -> Option<u64> {
+        let is_correct = |item| argmax(self.inputs[0].part(item)) == Some(self.item(item).class());
+        self.signature.has_labels().then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
+    }
+
+    fn rows(&self) -> Option<Rows> {
+        self.values.spec().rows()
+    }
+}
+
+/// Where an item's value for a class lies in a tensor with an axis of classes, `[N, classes, d…]`.
+fn place(item: usize, class: usize, classes: usize, signature: &Signature) -> usize {
+    let inner = signature.class_stride as usize;
+    (item / inner * classes + class) * inner + item % inner
+}
+
+/// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.
+fn has_upright_boxes(domain: Domain, values: &[f64]) -> bool {
+    !matches!((domain, values), (Domain::TargetBox, &[x1, y1, x2, y2]) if x2 < x1 || y2 < y1)
+}
