@@ -236,8 +236,11 @@ pub enum Error {
         /// The reduction asked for.
         reduction: Reduction,
     },
-    /// The loss is a sum of means, which only the reduction `mean` gives.
-    #[error("{loss}: its terms are means and need the reduction `mean`, found `{reduction}`")]
+    /// The loss is a sum of terms whose items differ: one has no list of both, and no weights.
+    #[error(
+        "{loss}: its terms have different items, pixels and scores, so the reduction `{reduction}` does not exist; \
+         it has `mean`, `sum` and `batch_mean`"
+    )]
     TermsReduction {
         /// The loss.
         loss: &'static str,

@@ -33,7 +33,13 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         Some(loss) => regions.pixels().map(|(pixel, elements)| regions.pixel_term(loss, pixel, elements)).collect(),
         None => Vec::new(),
     };
-    let pixel_scale = terms.map_or(0.0, |terms| reciprocal(regions.divisor_of_pixels(terms.mean_over)));
+    let pixel_scale = terms.map_or(0.0, |terms| {
+        reciprocal(match options.reduction {
+            Reduction::Sum => 1.0,
+            Reduction::BatchMean => call.signature.batch as f64,
+            _ => regions.divisor_of_pixels(terms.mean_over),
+        })
+    });
     let pixel_losses: Vec<f64> = pixel_terms.iter().map(|term| term.loss[0]).collect();
 
     // Both terms, each reduced, and their sum.

@@ -470,12 +470,11 @@ def monai_ce_dice(
 
 
 def of_each_class(loss, logits, target, *, class_weight=None, reduction, ignore_index=-100):
-    """The mean over pixels and classes of a loss of each by itself."""
-    assert reduction == "mean"
+    """The mean or the sum over pixels and classes of a loss of each by itself."""
     target, counts = as_values(target, logits.shape[1], ignore_index)
     weight = torch.ones(logits.shape[1]) if class_weight is None else class_weight
     losses = loss(logits, target).movedim(1, -1) * weight
-    return losses[counts.expand_as(logits).movedim(1, -1)].mean()
+    return reduced(losses[counts.expand_as(logits).movedim(1, -1)], reduction)
 
 
 def ce_dice(
@@ -999,6 +998,14 @@ def segmentation():
         yield Cases("focal_dice", monai_focal_dice, given, settings, mean, label=f"monai {form}")
     soft = drawn("sigmoid", False) | class_weight
     yield Cases("focal_dice", focal_dice, soft, [{"focal_form": "sigmoid"}], mean, label="sigmoid of a softmax")
+
+    added = {"sum": "sum"}
+    for form, indices in forms:
+        inputs = drawn("softmax", indices) | class_weight
+        yield Cases("ce_dice", monai_ce_dice, inputs, [{}, {"scope": "sample_class"}], added, label=f"sum {form}")
+    inputs = drawn("softmax", True) | class_weight
+    for name, function, _, params in both:
+        yield Cases(name, function, inputs, [params], added, label="sum")
 
 
 def boxes():

@@ -24,6 +24,7 @@ struct Call {
     // What slopes are multiplied with besides weight and upstream, those of the scores, to be divided by a measured
     // divisor yet, and that of the pixels' term.
     scale: f32,
+    term_divisor: f32,
     term_scale: f32,
     // 1 where the divisor is the sum of the scores' weights, else 0; and the divisor where it is known.
     measured: u32,

@@ -57,8 +57,8 @@ fn first_scored() -> u32 {
     return select(1u - params.include_background, 0u, call.classes == 1u);
 }
 
-// The mean of the pixels' term over all segments, and its slope, which is kept with those of the first segment. One
-// workgroup has no scores but this.
+// The pixels' term of all segments, and its slope, which is kept with those of the first segment. One workgroup has no
+// scores but this.
 fn evaluate_term(thread: Thread, partial: u32) {
     var own = vec2<f32>();
     for (var part = thread.lane; part < call.segments * call.segment_parts; part += WORKGROUP_SIZE) {
@@ -67,12 +67,13 @@ fn evaluate_term(thread: Thread, partial: u32) {
     let loss = reduce_add(thread, own.x);
     let mass = reduce_add(thread, own.y);
     if (thread.lane == 0u) {
-        let is_empty = is_negligible(mass);
+        let divisor = select(call.term_divisor, mass, call.term_divisor == 0.0);
+        let is_empty = is_negligible(divisor);
         // A loss of two terms has one result, and one upstream for it.
-        let slope = select(call.term_scale / mass * load_upstream(0u), 0.0, is_empty);
+        let slope = select(call.term_scale / divisor * load_upstream(0u), 0.0, is_empty);
         records[slopes_of(0u) + call.classes] = Region(vec2<f32>(slope, 0.0), 0.0);
-        let mean = select(loss / mass, 0.0, is_empty && is_finite(loss));
-        workspace.partials[partial] = Partial(mean, 0u, 0u, NOWHERE, 0u);
+        let reduced = select(loss / divisor, 0.0, is_empty && is_finite(loss));
+        workspace.partials[partial] = Partial(reduced, 0u, 0u, NOWHERE, 0u);
     }
 }
 

@@ -68,8 +68,8 @@ impl Room for Regions {
     }
 
     fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
-        let has_mean_only = self.terms.is_some() && reduction != Reduction::Mean;
-        has_mean_only.then_some(Error::TermsReduction { loss, reduction })
+        let has_none = self.terms.is_some() && matches!(reduction, Reduction::None | Reduction::WeightedMean);
+        has_none.then_some(Error::TermsReduction { loss, reduction })
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
@@ -288,6 +288,15 @@ impl Form<'_> {
         }
     }
 
+    /// What the pixels' term is divided by; 0 for what it is a mean over, which is on the device.
+    fn term_divisor(&self) -> f32 {
+        match self.call.options.reduction {
+            Reduction::Sum => 1.0,
+            Reduction::BatchMean => self.call.signature.batch as f32,
+            Reduction::None | Reduction::Mean | Reduction::WeightedMean => 0.0,
+        }
+    }
+
     fn score_words(&self, items: &Items<'_>) -> Block {
         let (call, scores, split) = (self.call, self.scores, self.score_split);
         let [pixel_weight, score_weight] = self.regions.weights(call).unwrap_or([0.0, 1.0]);
@@ -303,6 +312,7 @@ impl Form<'_> {
             per_class: scores.per_class,
             first_slopes: scores.first_slopes(split),
             scale: (score_weight * call.gradient_scale(items.divisor.known())) as f32,
+            term_divisor: self.term_divisor(),
             term_scale: (pixel_weight * call.options.gradient_scale()) as f32,
             measured: items.divisor.is_measured(),
             divisor: items.divisor.known() as f32,

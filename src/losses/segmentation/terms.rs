@@ -42,8 +42,9 @@ term_loss! {
     /// and the mean of [`Dice`](super::Dice) over the scores of a [`Scope`]. The cross-entropy steers each pixel, from
     /// the first step on; Dice keeps small regions from being outvoted.
     ///
-    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-    ///   weights.
+    /// - `sum` adds up pixels and scores, without either mean, and `batch_mean` divides both sums by N; `none` and
+    ///   `weighted_mean` do not exist. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, reduced but
+    ///   without their weights.
     /// - With class indices, the loss of a pixel is `w_y·(−ln p_y)` and its mean divides by Σ w_y over the pixels that
     ///   count. With a value for each class it is `Σ_c w_c·t_c·(−ln p_c)`, and its mean divides by the number of
     ///   pixels: PyTorch's conventions. A mean over nothing is 0.
@@ -110,8 +111,9 @@ term_loss! {
     /// [`Dice`](super::Dice) over the scores of a [`Scope`]. As [`CeDice`], with well-predicted pixels faded out of the
     /// first term.
     ///
-    /// - The only reduction is `mean`. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without their
-    ///   weights.
+    /// - `sum` adds up pixels and scores, without either mean, and `batch_mean` divides both sums by N; `none` and
+    ///   `weighted_mean` do not exist. [`Evaluation::terms`](crate::Evaluation::terms) has both terms, reduced but
+    ///   without their weights.
     /// - With class indices, the loss of a pixel is `α·w_y·(1 − p_y)^γ·(−ln p_y)`, with a value for each class
     ///   `Σ_c α·w_c·t_c·(1 − p_c)^γ·(−ln p_c)`. Its mean divides by the number of pixels that count.
     /// - With [`FocalForm::Sigmoid`], MONAI's form, the first term is [`SigmoidFocal`](crate::SigmoidFocal) of each

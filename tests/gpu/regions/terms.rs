@@ -29,6 +29,8 @@ fn assert_near(found: f64, expected: f64, largest: f64, what: &str) {
 /// With both weighed, and each alone; each with a scope of its own.
 const WEIGHTS: [[f64; 2]; 4] = [[0.5, 0.5], [0.25, 1.5], [0.0, 1.0], [2.0, 0.0]];
 
+const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
+
 #[test]
 fn terms_are_the_losses_of_their_names() {
     let soft = loss("cross_entropy_soft", &[]);
@@ -38,19 +40,21 @@ fn terms_are_the_losses_of_their_names() {
         ("focal_dice", "focal_weight", Target::Indices, loss("focal", &[]), "target"),
     ];
     for gpu in adapters::all() {
-        for (name, weight, target, rows, target_name) in &of_rows {
+        for ((name, weight, target, rows, target_name), reduction) in
+            of_rows.iter().flat_map(|case| REDUCTIONS.map(|reduction| (case, reduction)))
+        {
             let inputs = given(&dice("softmax", "class", "1"), &SHAPE, *target);
-            let of_pixels = rows.eval_with(gpu, &as_rows(&inputs, target_name), Reduction::Mean).unwrap();
+            let of_pixels = rows.eval_with(gpu, &as_rows(&inputs, target_name), reduction).unwrap();
             let of_pixels_loss = of_pixels.loss.item();
             let of_pixels = of_pixels.gradients.get("logits").unwrap().to_f64();
             for (weights, scope) in WEIGHTS.into_iter().zip(SCOPES) {
-                let of_scores = dice("softmax", scope, "1").eval_with(gpu, &inputs, Reduction::Mean).unwrap();
+                let of_scores = dice("softmax", scope, "1").eval_with(gpu, &inputs, reduction).unwrap();
                 let parts = [of_pixels_loss, of_scores.loss.item()];
                 let of_scores = gradient(&of_scores);
                 let [first, second] = weights.map(|weight| weight.to_string());
                 let both = loss(name, &[(weight, &first), ("dice_weight", &second), ("scope", scope)]);
-                let found = evaluated(gpu, &both, &inputs, Reduction::Mean);
-                let what = format!("{} {target:?} on {gpu:?}", described(&both));
+                let found = evaluated(gpu, &both, &inputs, reduction);
+                let what = format!("{} {target:?} {reduction} on {gpu:?}", described(&both));
                 let terms = found.terms();
                 let names: Vec<&str> = terms.iter().map(|(name, _)| name).collect();
                 assert_eq!(names, [if *name == "ce_dice" { "cross_entropy" } else { "focal" }, "dice"], "{what}");
