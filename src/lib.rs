@@ -125,7 +125,8 @@ pub use gpu::{Adapter, Gpu, RowKernel, Tuning};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
-    Distance, binary::*, boxes::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*, segmentation::*,
+    Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*,
+    segmentation::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;

@@ -119,6 +119,7 @@ fn symbols(family: Family) -> &'static str {
             "I, U and C are the areas of the intersection, the union and the hull of both boxes, ρ is the distance of \
              their centres, c the hull's diagonal"
         }
+        Family::Generative => "x is the score of a discriminator or critic, real or fake what was scored",
     }
 }
 

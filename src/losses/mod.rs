@@ -22,6 +22,7 @@
 pub mod binary;
 pub mod boxes;
 mod declare;
+pub mod generative;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
@@ -34,6 +35,7 @@ pub use crate::spec::Distance;
 
 pub use binary::*;
 pub use boxes::*;
+pub use generative::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
@@ -101,6 +103,12 @@ pub static ALL: &[&LossSpec] = &[
     &GIOU,
     &DIOU,
     &CIOU,
+    // Generative models
+    &GAN_GENERATOR,
+    &LSGAN_GENERATOR,
+    &HINGE_GAN_GENERATOR,
+    &WGAN_GENERATOR,
+    &GAUSSIAN_KL,
 ];
 
 /// The entry of the loss with this name.

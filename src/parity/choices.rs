@@ -4,7 +4,7 @@ use super::{Effort, covering};
 use crate::{
     DType, Gradients, Reduce, Reduction, RowKernel, Tuning,
     drivers::{Arrangement, Trials, room},
-    spec::{Input, Kind, LossSpec, Param, Rule},
+    spec::{Input, Kind, LossSpec, Param, Rule, WEIGHT},
 };
 
 /// A parameter and the text of its value.
@@ -209,8 +209,11 @@ pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String
     values.into_iter().filter(move |value| *value != default)
 }
 
-/// How the tensors of a loss's calls may lie in memory.
+/// How the tensors of a loss's calls may lie in memory. An input alone has nothing to be broadcast to.
 pub(super) fn arrangements(spec: &LossSpec, tuning: Tuning, effort: Effort) -> Vec<Arrangement> {
     let lanes = tuning.workgroup_size as usize;
-    room(&spec.driver).trials(&Trials { lanes, full: effort == Effort::Full })
+    let is_alone = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).count() == 1;
+    let mut arrangements = room(&spec.driver).trials(&Trials { lanes, full: effort == Effort::Full });
+    arrangements.retain(|arrangement| !is_alone || arrangement.middle.broadcast.is_empty());
+    arrangements
 }

@@ -129,11 +129,13 @@ pub enum Family {
     Segmentation,
     /// Boxes.
     Boxes,
+    /// Generative models.
+    Generative,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 8] = [
+    pub const ALL: [Family; 9] = [
         Family::Regression,
         Family::Binary,
         Family::Multiclass,
@@ -142,6 +144,7 @@ impl Family {
         Family::MetricLearning,
         Family::Segmentation,
         Family::Boxes,
+        Family::Generative,
     ];
 
     /// The family's heading.
@@ -155,6 +158,7 @@ impl Family {
             Family::MetricLearning => "Whole-batch metric learning",
             Family::Segmentation => "Segmentation",
             Family::Boxes => "Boxes",
+            Family::Generative => "Generative models",
         }
     }
 }

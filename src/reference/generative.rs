@@ -1,0 +1,37 @@
+//! Generative models, as in [`losses`](crate::losses): one function per loss.
+
+use super::binary::logistic;
+use crate::spec::{Item, Term, Values};
+
+/// [`GanGenerator`](crate::losses::GanGenerator).
+pub fn gan_generator(item: &Item<'_>, values: &Values) -> Term {
+    match values.flag("saturating") {
+        true => logistic(item["fake"], 0.0, 1.0).map(|x| -x),
+        false => logistic(item["fake"], 1.0, 0.0),
+    }
+}
+
+/// [`LsganGenerator`](crate::losses::LsganGenerator).
+pub fn lsgan_generator(item: &Item<'_>, _: &Values) -> Term {
+    let e = item["fake"] - 1.0;
+    Term::new(0.5 * e * e, [e])
+}
+
+/// [`HingeGanGenerator`](crate::losses::HingeGanGenerator) and [`WganGenerator`](crate::losses::WganGenerator).
+pub fn wgan_generator(item: &Item<'_>, _: &Values) -> Term {
+    Term::new(-item["fake"], [-1.0])
+}
+
+/// [`GaussianKl`](crate::losses::GaussianKl).
+pub fn gaussian_kl(item: &Item<'_>, _: &Values) -> Term {
+    let (mu, logvar) = (item["mu"], item["logvar"]);
+    // exp(logvar) outgrows logvar, and both nearly cancel around 0, where the rest of the series is left.
+    let excess = if logvar == f64::INFINITY {
+        f64::INFINITY
+    } else if logvar.abs() < 1e-3 {
+        logvar * logvar * (0.5 + logvar * (1.0 / 6.0 + logvar * (1.0 / 24.0 + logvar / 120.0)))
+    } else {
+        logvar.exp_m1() - logvar
+    };
+    Term::new(0.5 * (mu * mu + excess), [mu, 0.5 * logvar.exp_m1()])
+}
