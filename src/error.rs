@@ -238,14 +238,16 @@ pub enum Error {
     },
     /// The loss is a sum of terms whose items differ: one has no list of both, and no weights.
     #[error(
-        "{loss}: its terms have different items, pixels and scores, so the reduction `{reduction}` does not exist; \
-         it has `mean`, `sum` and `batch_mean`"
+        "{loss}: its terms have different items, so the reduction `{reduction}` does not exist; it has {}",
+        known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ")
     )]
     TermsReduction {
         /// The loss.
         loss: &'static str,
         /// The reduction asked for.
         reduction: Reduction,
+        /// Those that the loss has.
+        known: &'static [Reduction],
     },
     /// The loss has pairs or triplets as items, too many to give each one's loss.
     #[error("{loss}: it keeps no list of its items, so the reduction `none` does not exist")]

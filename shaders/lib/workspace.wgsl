@@ -27,8 +27,8 @@ struct Workspace {
     correct_low: u32,
     correct_high: u32,
     // The terms of a loss that is a sum of two.
-    pixel_term: f32,
-    score_term: f32,
+    first_term: f32,
+    second_term: f32,
     // What a triplet loss of a whole batch found.
     triplets_low: u32,
     triplets_high: u32,

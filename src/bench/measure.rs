@@ -142,7 +142,9 @@ impl Bench {
 }
 
 fn plan(gpu: &Gpu, case: &Case) -> Result<Plan, Error> {
-    let reduction = if case.loss.spec().is_per_class() { Reduction::None } else { Reduction::Mean };
+    let preferred = [Reduction::Mean, Reduction::BatchMean, Reduction::None];
+    let has = |reduction: &Reduction| case.loss.spec().reductions().any(|known| known == *reduction);
+    let reduction = preferred.into_iter().find(has).unwrap_or(Reduction::Sum);
     Plan::new(gpu, &case.loss, &case.types()?, reduction)
 }
 

@@ -70,7 +70,12 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
         }
         Domain::Similar => f64::from(u8::from(rng.bool())),
         Domain::Mask => f64::from(u8::from(rng.u8(..4) > 0)),
-        Domain::Class | Domain::Label | Domain::Activated | Domain::TargetBox | Domain::Where(..) => {
+        Domain::Class
+        | Domain::Label
+        | Domain::Activated
+        | Domain::TargetBox
+        | Domain::Where(..)
+        | Domain::WhereIs(..) => {
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }
     }

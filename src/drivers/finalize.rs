@@ -77,6 +77,7 @@ pub(crate) fn step(
         kernel: Arc::new(kernel(tuning, &words)),
         entry,
         call: words,
+        params: None,
         bound: vec![Place::Tensor("loss".to_string(), 0..loss), Place::Scratch(WORKSPACE, 0..size)],
         workgroups: [1, 1, 1],
         loops: loops(tuning),

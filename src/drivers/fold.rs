@@ -169,7 +169,7 @@ fn add_pass(
         let workgroups = [pairs.div_ceil(span) as u32, 1, 1];
         let bound = vec![terms, sums_place];
         let loops = loops(span.div_ceil(lanes), pass.fan);
-        program.steps.push(Step { kernel, entry: "fold", call: words, bound, workgroups, loops });
+        program.steps.push(Step { kernel, entry: "fold", call: words, params: None, bound, workgroups, loops });
         row += rows;
     }
     Ok(())

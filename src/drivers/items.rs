@@ -138,7 +138,7 @@ impl<'a> Items<'a> {
             let bound = self.bindings.iter().map(|binding| self.place(binding, chunk)).collect();
             let workgroups = [workgroups(chunk), 1, 1];
             let (kernel, call) = (self.kernel.clone(), words.clone());
-            self.program.steps.push(Step { kernel, entry, call, bound, workgroups, loops });
+            self.program.steps.push(Step { kernel, entry, call, params: None, bound, workgroups, loops });
         }
     }
 
@@ -210,6 +210,8 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
         }
         Some(Shape::Embeddings) => Some(signature.row),
         Some(Shape::Classes) if signature.has_weights_by_row() => Some(items * signature.row),
+        // The call of a sum has parts, which bind its tensors.
+        Some(Shape::Own | Shape::OwnOfBatch | Shape::Like(_)) => None,
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
         None if tensor.role == Role::Statistic => Some(items),

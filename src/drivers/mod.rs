@@ -13,6 +13,7 @@ mod pairs;
 mod regions;
 mod rows;
 mod signature;
+pub(crate) mod sum;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
 #[cfg(feature = "parity")]
@@ -105,6 +106,20 @@ fn check(spec: &LossSpec, options: &Options) -> Result<(), Error> {
     room.refuses(spec.name, options.reduction).map_or(Ok(()), Err)
 }
 
+impl LossSpec {
+    /// The reductions that the loss has.
+    ///
+    /// ```
+    /// use wgloss::{Reduction, losses::{SOFTMAX, VAE}};
+    /// assert_eq!(SOFTMAX.reductions().collect::<Vec<_>>(), [Reduction::None]);
+    /// assert_eq!(VAE.reductions().collect::<Vec<_>>(), [Reduction::Sum, Reduction::BatchMean]);
+    /// ```
+    pub fn reductions(&self) -> impl Iterator<Item = Reduction> + use<> {
+        let (name, driver) = (self.name, self.driver);
+        Reduction::ALL.into_iter().filter(move |&reduction| room(&driver).refuses(name, reduction).is_none())
+    }
+}
+
 /// The room of a driver: the one place that knows which there are.
 pub(crate) fn room(driver: &Driver) -> &dyn Room {
     match driver {
@@ -114,6 +129,7 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
         Driver::Boxes => &boxes::Boxes,
         Driver::Pairs => &pairs::Pairs,
         Driver::AllPairs(all_pairs) => all_pairs,
+        Driver::Sum(sum) => sum,
     }
 }
 

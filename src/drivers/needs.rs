@@ -20,7 +20,8 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::Rows(_), Reference::Rows(_))
         | (Driver::Boxes, Reference::Boxes(_))
         | (Driver::Pairs, Reference::Pairs(_))
-        | (Driver::AllPairs(_), Reference::AllPairs(_)) => true,
+        | (Driver::AllPairs(_), Reference::AllPairs(_))
+        | (Driver::Sum(_), Reference::Sum) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()
         }

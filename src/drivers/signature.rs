@@ -175,7 +175,14 @@ impl Signature {
             Shape::Scalar => Vec::new(),
             Shape::Classes => vec![self.row as usize],
             Shape::LastAxis => vec![self.last_axis as usize],
+            Shape::Own | Shape::OwnOfBatch => self.shape_given(input.name),
+            Shape::Like(other) => self.shape_given(other),
         }
+    }
+
+    /// The shape that an input of a sum was given in, or that of the first one.
+    fn shape_given(&self, name: &str) -> Vec<usize> {
+        self.input(name).map_or_else(|| self.item_shape.clone(), |ty| ty.shape.clone())
     }
 
     /// The shape of a row of classes for every item.
@@ -223,6 +230,8 @@ impl Signature {
                     || broadcast::is_one(&shape) && broadcast::is_one(&ty.shape);
                 (fits, format!("{shape:?} or {by_row:?}"))
             }
+            Shape::Own => (true, String::new()),
+            Shape::OwnOfBatch => (ty.shape.first() == self.item_shape.first(), format!("[{}, …]", self.batch)),
             // One item alone has its one value with an axis or without.
             _ if self.item_shape.is_empty() && broadcast::is_one(&shape) => {
                 (broadcast::is_one(&ty.shape), "[] or [1]".to_string())
@@ -365,6 +374,9 @@ impl LossSpec {
             Shape::Classes if room(&self.driver).takes_weights_by_row() => "[C] or [N, C, d…]",
             Shape::Classes => "[C]",
             Shape::LastAxis => "[C], the last axis",
+            Shape::Own => "[*], of its own",
+            Shape::OwnOfBatch => "[N, …], of its own",
+            Shape::Like(_) => "[*], as the one before",
         }
     }
 }

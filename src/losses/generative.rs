@@ -1,9 +1,64 @@
 //! Generative models: losses of the scores that a discriminator or critic gives, and of latent variables.
 
 use crate::{
-    loss, reference,
-    spec::{Domain, Driver, Family, Input, Reference, Shape, WEIGHT, shader_file},
+    Bce, BceWithLogits, Loss, Mse, Reduction, loss, reference,
+    spec::{
+        Domain, Driver, Family, Game, Input, Part, Reference, Rule, ShaderFile, Shape, Sum, Values, WEIGHT, shader_file,
+    },
 };
+
+#[doc(inline)]
+pub use crate::spec::Likelihood;
+
+/// The scores that a discriminator or critic gives: to what is real, and to what the generator has made.
+const REAL_FAKE: &[Input] =
+    &[Input::differentiable("real", Shape::Own, Domain::Real), Input::differentiable("fake", Shape::Own, Domain::Real)];
+
+/// The sum of two means, one over the real and one over the fake scores.
+const fn of_both(parts: &'static [Part]) -> Driver {
+    Driver::Sum(Sum { parts, reductions: &[Reduction::Mean, Reduction::Sum] })
+}
+
+/// The part of the loss that is of the real scores, or of the fake ones.
+const fn part(name: &'static str, loss: fn(&Values) -> Box<dyn Loss>, inputs: &'static [&'static str]) -> Part {
+    Part { name, loss, inputs, weight: None }
+}
+
+/// What a sum has for a kernel of its own: none, but what adds up its parts.
+const NO_HOOK: ShaderFile = shader_file!("drivers/sum/combine.wgsl");
+
+/// A discriminator's or critic's loss of a score: a part of its loss.
+mod score {
+    use super::*;
+
+    loss! {
+        /// A discriminator's or critic's loss of a score.
+        pub struct ScoreTerm {
+            /// What it plays for.
+            pub game: Game = Game::Logistic, compiled;
+            /// Whether the score is of something real.
+            pub real: bool = false;
+        }
+
+        pub static SCORE_TERM: LossSpec = {
+            name: "score_term",
+            family: Family::Generative,
+            formula: "",
+            notes: "",
+            source: "",
+            driver: Driver::Elementwise,
+            inputs: &[Input::differentiable("score", Shape::Items, Domain::Real), WEIGHT],
+            shader: shader_file!("losses/generative/score_term.wgsl"),
+            reference: Reference::Elementwise(reference::score_term),
+        };
+    }
+}
+
+use score::ScoreTerm;
+
+fn term(game: Game, real: bool) -> Box<dyn Loss> {
+    Box::new(ScoreTerm { game, real })
+}
 
 /// The scores that a discriminator or critic gives to what the generator has made.
 const FAKE: &[Input] = &[Input::differentiable("fake", Shape::Items, Domain::Real), WEIGHT];
@@ -175,4 +230,222 @@ loss! {
         shader: shader_file!("losses/generative/gaussian_kl.wgsl"),
         reference: Reference::Elementwise(reference::gaussian_kl),
     };
+}
+
+loss! {
+    /// Loss of a GAN's discriminator.
+    ///
+    /// `mean softplus(−real) + mean softplus(fake)` of its logits.
+    ///
+    /// Inputs `real` and `fake` x ∂, each `[*]` of its own shape. `mean` is the sum of two means, `sum` of two sums.
+    /// [`Evaluation::terms`](crate::Evaluation::terms) has both. Source: Goodfellow et al. 2014, arXiv 1406.2661.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, Loss, GanDiscriminator, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let result = GanDiscriminator.eval(&gpu, &[0.0_f32], &[0.0_f32, 0.0], Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 2.0 * 2.0_f64.ln(), epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct GanDiscriminator;
+
+    pub static GAN_DISCRIMINATOR: LossSpec = {
+        name: "gan_discriminator",
+        aliases: &["GANDiscriminator"],
+        family: Family::Generative,
+        formula: "mean softplus(−real) + mean softplus(fake)",
+        notes: "",
+        source: "Goodfellow et al. 2014, arXiv 1406.2661",
+        driver: of_both(&[
+            part("real", |_| term(Game::Logistic, true), &["real"]),
+            part("fake", |_| term(Game::Logistic, false), &["fake"]),
+        ]),
+        inputs: REAL_FAKE,
+        shader: NO_HOOK,
+        reference: Reference::Sum,
+    };
+}
+
+loss! {
+    /// Loss of a least-squares GAN's discriminator.
+    ///
+    /// `½·mean (real − 1)² + ½·mean fake²` of its scores.
+    ///
+    /// Inputs `real` and `fake` x ∂, each `[*]` of its own shape. `mean` is the sum of two means, `sum` of two sums.
+    /// [`Evaluation::terms`](crate::Evaluation::terms) has both. Source: Mao et al. 2017, arXiv 1611.04076.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, Loss, LsganDiscriminator, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let result = LsganDiscriminator.eval(&gpu, &[0.0_f32], &[1.0_f32, 3.0], Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 3.0, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct LsganDiscriminator;
+
+    pub static LSGAN_DISCRIMINATOR: LossSpec = {
+        name: "lsgan_discriminator",
+        aliases: &["LSGANDiscriminator", "LeastSquaresDiscriminator"],
+        family: Family::Generative,
+        formula: "½·mean (real − 1)² + ½·mean fake²",
+        notes: "",
+        source: "Mao et al. 2017, arXiv 1611.04076",
+        driver: of_both(&[
+            part("real", |_| term(Game::Squared, true), &["real"]),
+            part("fake", |_| term(Game::Squared, false), &["fake"]),
+        ]),
+        inputs: REAL_FAKE,
+        shader: NO_HOOK,
+        reference: Reference::Sum,
+    };
+}
+
+loss! {
+    /// Hinge loss of a GAN's discriminator.
+    ///
+    /// `mean max(0, 1 − real) + mean max(0, 1 + fake)` of its scores; gradient 0 at the hinge.
+    ///
+    /// Inputs `real` and `fake` x ∂, each `[*]` of its own shape. `mean` is the sum of two means, `sum` of two sums.
+    /// [`Evaluation::terms`](crate::Evaluation::terms) has both. Source: Lim and Ye 2017, arXiv 1705.02894.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, Loss, HingeGanDiscriminator, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let result = HingeGanDiscriminator.eval(&gpu, &[0.25_f32], &[-2.0_f32, 1.0], Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 1.75, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct HingeGanDiscriminator;
+
+    pub static HINGE_GAN_DISCRIMINATOR: LossSpec = {
+        name: "hinge_gan_discriminator",
+        aliases: &["HingeGANDiscriminator"],
+        family: Family::Generative,
+        formula: "mean max(0, 1 − real) + mean max(0, 1 + fake)",
+        notes: "",
+        source: "Lim and Ye 2017, arXiv 1705.02894",
+        driver: of_both(&[
+            part("real", |_| term(Game::Hinge, true), &["real"]),
+            part("fake", |_| term(Game::Hinge, false), &["fake"]),
+        ]),
+        inputs: REAL_FAKE,
+        shader: NO_HOOK,
+        reference: Reference::Sum,
+    };
+}
+
+loss! {
+    /// Loss of a Wasserstein GAN's critic.
+    ///
+    /// `mean fake − mean real` of its scores: the negative of its estimate of the distance. It needs a critic that is
+    /// kept from growing steep.
+    ///
+    /// Inputs `real` and `fake` x ∂, each `[*]` of its own shape. `mean` is the sum of two means, `sum` of two sums.
+    /// [`Evaluation::terms`](crate::Evaluation::terms) has both. Source: Arjovsky et al. 2017, arXiv 1701.07875.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, Loss, WganCritic, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let result = WganCritic.eval(&gpu, &[3.0_f32], &[1.0_f32, 0.0], Reduction::Mean)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), -2.5, epsilon = 1e-6);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct WganCritic;
+
+    pub static WGAN_CRITIC: LossSpec = {
+        name: "wgan_critic",
+        aliases: &["WGANCritic", "WassersteinCritic"],
+        family: Family::Generative,
+        formula: "mean fake − mean real",
+        notes: "",
+        source: "Arjovsky et al. 2017, arXiv 1701.07875",
+        driver: of_both(&[
+            part("real", |_| term(Game::Linear, true), &["real"]),
+            part("fake", |_| term(Game::Linear, false), &["fake"]),
+        ]),
+        inputs: REAL_FAKE,
+        shader: NO_HOOK,
+        reference: Reference::Sum,
+    };
+}
+
+loss! {
+    /// Loss of a variational autoencoder: the negative evidence lower bound.
+    ///
+    /// `Σ likelihood(reconstruction, target) + β·Σ gaussian_kl(mu, logvar)`: how badly samples are reconstructed, by
+    /// [`Bce`], [`BceWithLogits`] or [`Mse`], and how far the latent variables are from a standard normal distribution,
+    /// by [`GaussianKl`].
+    ///
+    /// - `batch_mean` divides both sums by N and is the loss of a sample; `sum` is that of the batch. A mean over
+    ///   elements would weigh pixels against latent variables by how many there are of each, and does not exist.
+    /// - [`Evaluation::terms`](crate::Evaluation::terms) has both terms, without β.
+    ///
+    /// Inputs `reconstruction` ∂ and `target` `[N, …]`, both checked to be in [0, 1] where the likelihood is that of
+    /// probabilities, of `bce_with_logits` the target alone; `mu` ∂ and `logvar` ∂ `[N, …]`, of a shape of their own.
+    /// Source: Kingma and Welling 2014, arXiv 1312.6114; β: Higgins et al. 2017.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, Likelihood, Loss, Named, Reduction, Vae};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let inputs = Named::<HostTensor>::new()
+    ///     .with("reconstruction", HostTensor::new(&[1.0_f32, 0.0, 0.5], [1, 3])?)
+    ///     .with("target", HostTensor::new(&[0.0_f32, 0.0, 0.5], [1, 3])?)
+    ///     .with("mu", HostTensor::new(&[2.0_f32, 0.0], [1, 2])?)
+    ///     .with("logvar", HostTensor::new(&[0.0_f32, 0.0], [1, 2])?);
+    /// let loss = Vae { beta: 0.5, likelihood: Likelihood::Mse };
+    /// let result = loss.eval_with(&gpu, &inputs, Reduction::BatchMean)?;
+    /// assert_eq!(result.loss.item(), 1.0 + 0.5 * 2.0);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct Vae {
+        /// β, the weight of the divergence; 0 or above.
+        pub beta: f32 = 1.0 => Rule::NonNegative;
+        /// How well the reconstruction fits.
+        pub likelihood: Likelihood = Likelihood::Bce;
+    }
+
+    pub static VAE: LossSpec = {
+        name: "vae",
+        aliases: &["ELBO", "VAELoss", "BetaVAE"],
+        family: Family::Generative,
+        formula: "Σ likelihood(reconstruction, target) + beta·Σ gaussian_kl(mu, logvar)",
+        notes: "`sum` or `batch_mean`",
+        source: "Kingma and Welling 2014, arXiv 1312.6114",
+        driver: Driver::Sum(Sum {
+            parts: &[
+                Part {
+                    name: "reconstruction",
+                    loss: likelihood,
+                    inputs: &["reconstruction", "target"],
+                    weight: None,
+                },
+                Part { name: "gaussian_kl", loss: |_| Box::new(GaussianKl), inputs: &["mu", "logvar"], weight: Some("beta") },
+            ],
+            reductions: &[Reduction::Sum, Reduction::BatchMean],
+        }),
+        inputs: &[
+            Input::differentiable(
+                "reconstruction",
+                Shape::Own,
+                Domain::WhereIs("likelihood", "bce", &Domain::Probability, &Domain::Real),
+            ),
+            Input::constant(
+                "target",
+                Shape::Like("reconstruction"),
+                Domain::WhereIs("likelihood", "mse", &Domain::Real, &Domain::Probability),
+            ),
+            Input::differentiable("mu", Shape::OwnOfBatch, Domain::Real),
+            Input::differentiable("logvar", Shape::Like("mu"), Domain::LogRate),
+        ],
+        shader: NO_HOOK,
+        reference: Reference::Sum,
+    };
+}
+
+fn likelihood(values: &Values) -> Box<dyn Loss> {
+    match values.word("likelihood") {
+        Likelihood::Bce => Box::new(Bce),
+        Likelihood::BceWithLogits => Box::new(BceWithLogits::default()),
+        Likelihood::Mse => Box::new(Mse),
+    }
 }

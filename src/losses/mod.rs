@@ -104,11 +104,16 @@ pub static ALL: &[&LossSpec] = &[
     &DIOU,
     &CIOU,
     // Generative models
+    &GAN_DISCRIMINATOR,
     &GAN_GENERATOR,
+    &LSGAN_DISCRIMINATOR,
     &LSGAN_GENERATOR,
+    &HINGE_GAN_DISCRIMINATOR,
     &HINGE_GAN_GENERATOR,
+    &WGAN_CRITIC,
     &WGAN_GENERATOR,
     &GAUSSIAN_KL,
+    &VAE,
 ];
 
 /// The entry of the loss with this name.

@@ -142,7 +142,7 @@ const GRADIENTS: [Gradients; 4] =
 
 /// What calls of a loss may give.
 fn results(spec: &LossSpec) -> &'static [Results] {
-    match (has_reduction(spec, Reduction::None), has_reduction(spec, Reduction::Mean)) {
+    match (has_reduction(spec, Reduction::None), has_reduction(spec, Reduction::Sum)) {
         // Such a loss is one per class of a softmax, whose gradient without one per class is 0.
         (true, false) => &[Results::EachWithUpstream],
         (false, true) => &[Results::Reduced, Results::ReducedWithUpstream],
@@ -152,7 +152,7 @@ fn results(spec: &LossSpec) -> &'static [Results] {
 
 /// Whether its driver has the reduction for a loss.
 pub(super) fn has_reduction(spec: &LossSpec, reduction: Reduction) -> bool {
-    room(&spec.driver).refuses(spec.name, reduction).is_none()
+    spec.reductions().any(|known| known == reduction)
 }
 
 /// With more effort also the one that the number of rows and classes asks for, which is one of the others.

@@ -148,8 +148,9 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
     if terms.iter().count() != expected.terms.len() {
         failures.push(format!("{} terms were told, expected {}", terms.iter().count(), expected.terms.len()));
     }
-    for ((name, &found), &expected) in terms.iter().zip(&expected.terms) {
-        let expected = Expected { name, values: &[expected], magnitudes: &[expected], doubts: &[] };
+    let terms = terms.iter().zip(expected.terms.iter().zip(&expected.term_magnitudes));
+    for ((name, &found), (&expected, &magnitude)) in terms {
+        let expected = Expected { name, values: &[expected], magnitudes: &[magnitude], doubts: &[] };
         loss_errors.include(&expected, &HostTensor::from(&[found]), 1.0, Scale::Tensor);
     }
     if let Some(found) = found.log_sum_exp() {

@@ -53,6 +53,13 @@ impl Case {
             let shape = match input.shape {
                 Shape::OneOrItems if self.shares_upstream => vec![1],
                 Shape::Items | Shape::OneOrItems => self.layout.shape_of(number, signature.shape_of(input)),
+                // Of another length than the first input.
+                Shape::Own if number > 0 => signature.item_shape.iter().map(|length| length + 2).collect(),
+                Shape::OwnOfBatch => {
+                    let (batch, rest) = signature.item_shape.split_at(1);
+                    [batch, &rest.iter().map(|length| length + 1).collect::<Vec<_>>()].concat()
+                }
+                Shape::Like(other) => inputs.get(other).map_or_else(Vec::new, |other| other.shape().to_vec()),
                 _ => signature.shape_of(input),
             };
             let host = if input.kind == Kind::Index {

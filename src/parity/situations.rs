@@ -55,6 +55,8 @@ impl Situation {
                     && domains[0] != Domain::LogProbability
             }
             (Situation::Sure, _) => false,
+            // Their parts are losses by themselves.
+            (Situation::Near | Situation::NotFinite, Driver::Sum(_)) => false,
             // There, one such value makes all others NaN.
             (Situation::NotFinite, Driver::AllPairs(_)) => false,
             (Situation::NotFinite, _) => true,

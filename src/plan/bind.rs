@@ -9,6 +9,7 @@ use crate::{
     gpu::pipeline::Pipeline,
     kernel::{CALL, FIRST_TENSOR},
     program::{Place, Step, WORKSPACE, uniform_size},
+    spec::Values,
 };
 
 impl Plan {
@@ -179,6 +180,11 @@ struct Uniforms {
     blocks: Vec<[Range<u64>; 2]>,
 }
 
+/// The values of a step's uniform `params`.
+fn params_of(step: &Step, values: &Values) -> Vec<u8> {
+    step.params.clone().unwrap_or_else(|| step.kernel.bytes_of_params(values))
+}
+
 impl Uniforms {
     fn new(gpu: &Gpu, plan: &Plan, steps: &[Step]) -> Result<Self, Error> {
         let alignment = gpu.limits().min_uniform_buffer_offset_alignment as usize;
@@ -198,8 +204,7 @@ impl Uniforms {
                 .clone()
         };
         let values = &plan.0.values;
-        let blocks =
-            steps.iter().map(|step| [place(step.call.bytes()), place(step.kernel.bytes_of_params(values))]).collect();
+        let blocks = steps.iter().map(|step| [place(step.call.bytes()), place(params_of(step, values))]).collect();
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let buffer = gpu.buffer("the parameters", bytes.len() as u64, usage)?;
         gpu.catching("the parameters", |_| gpu.queue().write_buffer(&buffer, 0, &bytes))?;

@@ -56,6 +56,8 @@ pub(crate) struct Step {
     pub entry: &'static str,
     /// The words of the uniform `call`.
     pub call: Block,
+    /// The values of the uniform `params`, where they are not those of the call's loss.
+    pub params: Option<Vec<u8>>,
     /// Where the tensors of the kernel lie, in their order.
     pub bound: Vec<Place>,
     pub workgroups: [u32; 3],

@@ -96,6 +96,7 @@ pub(super) fn evaluate(
         loss_magnitudes: magnitudes,
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
+        term_magnitudes: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counts.iter().sum(),
         gradients,

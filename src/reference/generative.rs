@@ -1,7 +1,7 @@
 //! Generative models, as in [`losses`](crate::losses): one function per loss.
 
 use super::binary::logistic;
-use crate::spec::{Item, Term, Values};
+use crate::spec::{Game, Item, Term, Values};
 
 /// [`GanGenerator`](crate::losses::GanGenerator).
 pub fn gan_generator(item: &Item<'_>, values: &Values) -> Term {
@@ -34,4 +34,17 @@ pub fn gaussian_kl(item: &Item<'_>, _: &Values) -> Term {
         logvar.exp_m1() - logvar
     };
     Term::new(0.5 * (mu * mu + excess), [mu, 0.5 * logvar.exp_m1()])
+}
+
+/// A discriminator's or critic's loss of a score.
+pub(crate) fn score_term(item: &Item<'_>, values: &Values) -> Term {
+    let (x, is_real) = (item["score"], values.flag("real"));
+    let (wanted, sign) = if is_real { (1.0, -1.0) } else { (0.0, 1.0) };
+    match values.word("game") {
+        Game::Logistic => logistic(x, wanted, 1.0 - wanted),
+        Game::Squared => Term::new(0.5 * (x - wanted).powi(2), [x - wanted]),
+        Game::Hinge if sign * x > -1.0 => Term::new(1.0 + sign * x, [sign]),
+        Game::Hinge => Term::new(0.0, [0.0]),
+        Game::Linear => Term::new(sign * x, [sign]),
+    }
 }

@@ -34,6 +34,7 @@ mod regression;
 mod rows;
 mod segmentation;
 mod softmax;
+mod sum;
 
 pub use binary::*;
 pub use boxes::*;
@@ -60,6 +61,8 @@ pub struct Evaluation {
     pub loss: Vec<f64>,
     /// The terms of a loss that is a weighted sum of two, each reduced but not weighted; empty for others.
     pub terms: Vec<f64>,
+    /// What the rounding error of each term is relative to.
+    pub term_magnitudes: Vec<f64>,
     /// The shape of `loss`; empty for one value.
     pub shape: Vec<usize>,
     /// How many items counted: all but the ignored ones. Of regions the scores, all of which count.
@@ -120,6 +123,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         }
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
         Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
+        Reference::Sum => sum::evaluate(&call, inputs, options),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))
 }
@@ -169,6 +173,7 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
     Ok(Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
+        term_magnitudes: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
         gradients: names.into_iter().zip(gradients).collect(),

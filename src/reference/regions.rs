@@ -48,7 +48,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         (terms, weighed(pixel_share, terms[0]) + weighed(score_share, terms[1]))
     };
     let (each, sum) = reduced(&pixel_losses, &losses);
-    let (_, magnitude) = reduced(&pixel_losses.iter().map(|x| x.abs()).collect::<Vec<_>>(), &magnitudes);
+    let (sizes_of_terms, magnitude) = reduced(&pixel_losses.iter().map(|x| x.abs()).collect::<Vec<_>>(), &magnitudes);
 
     // The slopes of the sum of the scores' losses; what multiplies that and the sum of the pixels' losses comes last.
     let slope = |score: usize| weights[score] * call.upstream.at(score);
@@ -75,6 +75,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         loss_magnitudes: magnitudes,
         loss: if options.reduction == Reduction::None { losses } else { vec![sum] },
         terms: if terms.is_some() { each.to_vec() } else { Vec::new() },
+        term_magnitudes: if terms.is_some() { sizes_of_terms.to_vec() } else { Vec::new() },
         shape: call.signature.loss_type(options.reduction).shape,
         gradients,
         magnitude,

@@ -1,6 +1,7 @@
 //! The drivers: the entry points that losses share, and what their losses differ in.
 
 use super::{Activation, FocalForm, Values};
+use crate::{Loss, Reduction};
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub enum Driver {
     Pairs,
     /// Every embedding of a batch with every other.
     AllPairs(AllPairs),
+    /// Other losses, each of inputs of its own, which has no list of items.
+    Sum(Sum),
 }
 
 /// What row losses differ in besides their hooks.
@@ -133,4 +136,33 @@ pub enum Anchors {
     Hardest,
     /// Distances are sorted. Items are pairs or triplets, of which no list is kept.
     Sorted,
+}
+
+/// A loss that is a sum of others. Each is reduced by itself, over its own items.
+#[derive(Clone, Copy, Debug)]
+pub struct Sum {
+    /// Its parts, two or three of them. Values of the first alone may be checked.
+    pub parts: &'static [Part],
+    /// The reductions that make sense for it.
+    pub reductions: &'static [Reduction],
+}
+
+/// A part of a loss that is a sum.
+#[derive(Clone, Copy, Debug)]
+pub struct Part {
+    /// What results call it.
+    pub name: &'static str,
+    /// The loss that it is under the parameters of the sum.
+    pub loss: fn(&Values) -> Box<dyn Loss>,
+    /// Which inputs of the sum the required ones of the part are, in their order.
+    pub inputs: &'static [&'static str],
+    /// The parameter that is its weight; 1 without one.
+    pub weight: Option<&'static str>,
+}
+
+impl Part {
+    /// Its weight in the sum.
+    pub(crate) fn weight(&self, values: &Values) -> f64 {
+        self.weight.map_or(1.0, |weight| values.number(weight))
+    }
 }

@@ -117,6 +117,12 @@ pub enum Shape {
     LastAxis,
     /// `[1]`, or one per item.
     OneOrItems,
+    /// A shape of its own, of losses that are sums.
+    Own,
+    /// A shape of its own but for the first axis, which is that of the first input.
+    OwnOfBatch,
+    /// The shape of the input of that name, which comes before.
+    Like(&'static str),
 }
 
 /// How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.
@@ -158,6 +164,8 @@ pub enum Domain {
     Mask,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
+    /// Depends on a parameter that is a word: its name, the word, the domain where it is that, and where it is another.
+    WhereIs(&'static str, &'static str, &'static Domain, &'static Domain),
     /// Probabilities where the parameter `activation` is `none`, then checked; otherwise any value.
     Activated,
 }
@@ -176,7 +184,7 @@ impl Domain {
             | Domain::TargetBox
             | Domain::Similar
             | Domain::Activated => true,
-            Domain::Where(_, on, off) => on.is_checked() || off.is_checked(),
+            Domain::Where(_, on, off) | Domain::WhereIs(_, _, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
         }
     }
@@ -197,7 +205,7 @@ impl Domain {
         }
     }
 
-    /// The domain under these parameter values: never [`Domain::Where`] or [`Domain::Activated`].
+    /// The domain under these parameter values: never one that depends on them.
     pub fn resolve(self, values: &Values) -> Domain {
         match self {
             Domain::Activated if values.word_or("activation", Activation::Softmax) == Activation::None => {
@@ -205,6 +213,9 @@ impl Domain {
             }
             Domain::Activated => Domain::Real,
             Domain::Where(param, on, off) => (if values.flag(param) { on } else { off }).resolve(values),
+            Domain::WhereIs(param, word, on, off) => {
+                (if values.is_word(param, word) { on } else { off }).resolve(values)
+            }
             domain => domain,
         }
     }
@@ -228,6 +239,7 @@ impl fmt::Display for Domain {
             Domain::Similar => "0 or 1",
             Domain::Label => "any label",
             Domain::Mask => "0 leaves the item out",
+            Domain::WhereIs(param, word, on, off) => return write!(f, "{on} with {param}={word}, else {off}"),
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })
     }

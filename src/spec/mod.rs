@@ -51,14 +51,16 @@ pub struct LossSpec {
 }
 
 impl LossSpec {
-    /// The input with the given name, [`MASK`] and [`UPSTREAM`] included, which every loss takes.
+    /// The input with the given name, [`MASK`] and [`UPSTREAM`] included, which losses take: a mask where items are of
+    /// one kind.
     pub fn input(&self, name: &str) -> Option<&'static Input> {
         self.all_inputs().find(|input| input.name == name)
     }
 
-    /// The inputs of the loss followed by [`MASK`] and [`UPSTREAM`].
+    /// The inputs of the loss followed by [`MASK`], which all but sums have, and [`UPSTREAM`].
     pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
-        self.inputs.iter().chain([&MASK, &UPSTREAM])
+        let has_items = !matches!(self.driver, Driver::Sum(_));
+        self.inputs.iter().chain(has_items.then_some(&MASK)).chain([&UPSTREAM])
     }
 
     /// The inputs that have a gradient.

@@ -19,6 +19,8 @@ pub enum Reference {
     Pairs(fn(&Item<'_>, &Values) -> Term),
     /// Loss of one anchor of a batch, and its derivatives by the values of the anchor's pairs.
     AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
+    /// Those of the parts.
+    Sum,
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was

@@ -140,6 +140,11 @@ impl Values {
         as_word(self.get(name)).unwrap_or(other)
     }
 
+    /// Whether the parameter of that name is that word.
+    pub(crate) fn is_word(&self, name: &str, word: &str) -> bool {
+        matches!(self.get(name), Some(Value::Word(found)) if found == word)
+    }
+
     #[track_caller]
     fn has_no(&self, kind: &str, name: &str) -> ! {
         let known: Vec<String> =

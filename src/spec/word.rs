@@ -234,3 +234,31 @@ words! {
         All = "all",
     }
 }
+
+words! {
+    /// What a discriminator or critic plays for: its loss of a score.
+    pub enum Game {
+        /// softplus of the score, or of its negative where it is of something real: of a GAN.
+        #[default]
+        Logistic = "logistic",
+        /// Half the square of how far the score is from 1 or 0.
+        Squared = "squared",
+        /// How far the score is from its margin.
+        Hinge = "hinge",
+        /// The score, or its negative where it is of something real: of Wasserstein's critic.
+        Linear = "linear",
+    }
+}
+
+words! {
+    /// How well a variational autoencoder's reconstruction fits.
+    pub enum Likelihood {
+        /// Of probabilities: [`Bce`](crate::Bce).
+        #[default]
+        Bce = "bce",
+        /// Of logits: [`BceWithLogits`](crate::BceWithLogits).
+        BceWithLogits = "bce_with_logits",
+        /// Of values: [`Mse`](crate::Mse).
+        Mse = "mse",
+    }
+}

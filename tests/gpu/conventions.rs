@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, BceWithLogits, Contrastive, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou,
     Gradients, HostTensor, Huber, Loss, Mae, Mse, Named, Options, Plan, Reduction, losses, reference,
-    spec::{Anchors, Domain, Driver},
+    spec::{Domain, Driver},
 };
 
 use crate::common::{
@@ -21,21 +21,10 @@ fn every_loss() -> impl Iterator<Item = AnyLoss> {
     losses::ALL.iter().filter(|spec| spec.regions().is_none()).map(|spec| AnyLoss::new(spec.name, &[]).unwrap())
 }
 
-/// The reductions that the loss has: none but `none` where it has a value per class, all others where it keeps no list
-/// of its items.
-fn reductions(loss: &dyn Loss) -> impl Iterator<Item = Reduction> {
-    let per_class = loss.spec().is_per_class();
-    let unlisted = loss.spec().all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted);
-    Reduction::ALL.into_iter().filter(move |&reduction| match reduction {
-        Reduction::None => !unlisted,
-        _ => !per_class,
-    })
-}
-
 /// The shape of a first input with this many items.
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
-        Driver::Elementwise => vec![items],
+        Driver::Elementwise | Driver::Sum(_) => vec![items],
         Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
@@ -60,14 +49,14 @@ fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
         for loss in every_loss() {
             let shapes: &[&[usize]] = match loss.spec().driver {
-                Driver::Elementwise => &[&[0], &[0, 5], &[3, 0]],
+                Driver::Elementwise | Driver::Sum(_) => &[&[0], &[0, 5], &[3, 0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
                 Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
                 Driver::Pairs | Driver::AllPairs(_) => &[&[0, 4]],
             };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
                 let inputs = sample(&loss, shape, DType::F32, optional);
-                for reduction in reductions(&loss) {
+                for reduction in loss.spec().reductions() {
                     let found = evaluated(gpu, &loss, &inputs, reduction);
                     let expected = if reduction == Reduction::None { vec![] } else { vec![0.0] };
                     assert_eq!((found.loss.to_f64(), found.items), (expected, 0), "{loss:?} {shape:?} {reduction}");
@@ -76,7 +65,7 @@ fn nothing_in_gives_nothing_out() {
                     }
                 }
                 // What has values all the same is written: a gradient of 0 for what all items share.
-                let options = Options::new(reductions(&loss).last().unwrap());
+                let options = Options::new(loss.spec().reductions().last().unwrap());
                 let found = evaluated_in_the_callers_buffers(gpu, &loss, &inputs, options, Buffers::One, 0x40);
                 let values = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
                 assert!(
@@ -155,7 +144,7 @@ fn a_reduction_hides_no_nan() {
         let good = sample(&loss, &shape_of(&loss, 17), DType::F32, true);
         let bad = changed(&good, loss.spec().inputs[0].name, &[(0, f64::NAN)]);
         for gpu in adapters::all() {
-            for reduction in reductions(&loss).filter(|&reduction| reduction != Reduction::None) {
+            for reduction in loss.spec().reductions().filter(|&reduction| reduction != Reduction::None) {
                 assert!(evaluated(gpu, &loss, &bad, reduction).loss.item().is_nan(), "{loss:?} {reduction}");
             }
         }
@@ -189,7 +178,7 @@ fn skipped_gradients_change_nothing_else() {
         let inputs = sample(&loss, &shape_of(&loss, 101), DType::F32, true);
         for gpu in adapters::all() {
             let reduction =
-                reductions(&loss).find(|&reduction| reduction == Reduction::Mean).unwrap_or(Reduction::None);
+                loss.spec().reductions().find(|&reduction| reduction == Reduction::Mean).unwrap_or(Reduction::None);
             let skip = Options { gradients: Gradients::Skip, ..Options::new(reduction) };
             let found = evaluated(gpu, &loss, &inputs, skip);
             assert_eq!(found.gradients, Named::new());

@@ -269,7 +269,9 @@ impl Call {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
-            Driver::Pairs | Driver::AllPairs(_) => unreachable!("pairs have three inputs, whole batches are not split"),
+            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) => {
+                unreachable!("pairs have three inputs, whole batches are not split, sums have parts")
+            }
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);
         output.and_then(|output| output.read_blocking()).expect("it can be split")

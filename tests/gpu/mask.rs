@@ -24,6 +24,7 @@ fn is_kept(item: usize) -> bool {
 fn shape_of(loss: &AnyLoss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise => vec![items, 1],
+        Driver::Sum(_) => unreachable!("sums have no items of one kind"),
         Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
@@ -79,7 +80,7 @@ fn spoilt(loss: &AnyLoss, inputs: &Inputs) -> Inputs {
 
 #[test]
 fn what_is_left_out_is_as_if_it_were_not_there() {
-    for (turn, spec) in losses::ALL.iter().enumerate() {
+    for (turn, spec) in losses::ALL.iter().filter(|spec| spec.input("mask").is_some()).enumerate() {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let inputs = sample(&loss, &shape_of(&loss, ITEMS), DType::F32, true);
         let fewer = without_what_is_left_out(&loss, &inputs);

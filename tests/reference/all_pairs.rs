@@ -9,9 +9,7 @@ use wgloss::{
     spec::{Anchors, Relation, Values},
 };
 
-use super::{
-    assert_all_close, assert_close, assert_slopes, classes, described, evaluate, inputs_for, moved, reductions, tensor,
-};
+use super::{assert_all_close, assert_close, assert_slopes, classes, described, evaluate, inputs_for, moved, tensor};
 
 const DISTANCES: [Distance; 3] = [Distance::Euclidean, Distance::SquaredEuclidean, Distance::Cosine];
 
@@ -110,7 +108,7 @@ fn batch(seed: u64) -> Named<HostTensor<'static>> {
 #[test]
 fn gradients_of_batches_are_the_slopes_of_the_loss() {
     for (case, loss) in every_loss().iter().enumerate() {
-        for &reduction in reductions(loss.spec()) {
+        for reduction in loss.spec().reductions() {
             for (optional, options) in [
                 (false, Options::new(reduction)),
                 (
@@ -399,7 +397,7 @@ fn batches_without_anything_to_compare_have_no_loss() {
     let rows: &[&[f64]] = &[&[1.0, 2.0], &[-1.0, 0.5], &[0.0, 3.0]];
     for loss in every_loss() {
         let loss = loss.as_ref();
-        for &reduction in reductions(loss.spec()) {
+        for reduction in loss.spec().reductions() {
             let what = format!("{} {reduction}", described(loss));
             match loss.spec().all_pairs().map(|batch| (batch.relation, batch.anchors)) {
                 Some((Relation::Labelled, anchors)) => {
@@ -485,7 +483,7 @@ fn what_is_not_finite_poisons_the_anchors_that_meet_it() {
                 Relation::Labelled => labelled(&[&[1.0], &[2.5], &[4.25], &[2.0]], &[0, 0, 1, 0]),
                 _ => inputs_for(loss, &[3, 2][..], Reduction::Sum, false, 5),
             };
-            for &reduction in reductions(loss.spec()) {
+            for reduction in loss.spec().reductions() {
                 let found = evaluate(loss, &moved(&clean, name, 0, poison), reduction);
                 let what = format!("{} {reduction} {poison}", described(loss));
                 let expected = match (relation, reduction) {

@@ -2,6 +2,7 @@
 
 mod all_pairs;
 mod boxes;
+mod generative;
 mod pairs;
 mod regions;
 mod rows;
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use wgloss::{
     AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Signature, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Anchors, Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -27,6 +28,8 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         "poisson_nll",
         &[&[("full", "true")], &[("log_input", "false")], &[("log_input", "false"), ("full", "true"), ("eps", "0.1")]],
     ),
+    ("gan_generator", &[&[("saturating", "true")]]),
+    ("vae", &[&[("beta", "0.25")], &[("likelihood", "bce_with_logits")], &[("likelihood", "mse"), ("beta", "4")]]),
     ("gaussian_nll", &[&[("full", "true")], &[("eps", "0.125")]]),
     (
         "bce_with_logits",
@@ -167,7 +170,7 @@ const EMBEDDINGS: &[usize] = &[5, 4];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
-        Driver::Elementwise => &[MATRIX],
+        Driver::Elementwise | Driver::Sum(_) => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
@@ -205,19 +208,6 @@ fn has_terms(spec: &LossSpec) -> bool {
     spec.regions().is_some_and(|regions| regions.terms.is_some())
 }
 
-/// The reductions that the loss has.
-fn reductions(spec: &LossSpec) -> &'static [Reduction] {
-    if spec.is_per_class() {
-        &[Reduction::None]
-    } else if has_terms(spec) {
-        &[Reduction::Mean]
-    } else if spec.all_pairs().is_some_and(|batch| batch.anchors == Anchors::Sorted) {
-        &[Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean]
-    } else {
-        &Reduction::ALL
-    }
-}
-
 /// The shape of an input where the first one has this shape.
 fn shape_of(loss: &dyn Loss, shape: &[usize], input: &Input, reduction: Reduction) -> Vec<usize> {
     match input.shape {
@@ -253,7 +243,9 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
-        Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
+        Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
+            unreachable!("drawn apart, or resolved")
+        }
     }
 }
 
@@ -369,8 +361,8 @@ fn gradients_are_the_slopes_of_the_loss() {
         let spec = loss.spec();
         // Whatever other losses there are.
         let seed = described(&loss).bytes().map(u64::from).sum();
-        for (layout, &reduction) in
-            layouts(spec).into_iter().flat_map(|layout| reductions(spec).iter().map(move |r| (layout, r)))
+        for (layout, reduction) in
+            layouts(spec).into_iter().flat_map(|layout| spec.reductions().map(move |r| (layout, r)))
         {
             for optional in [false, true] {
                 let options = match optional {
@@ -630,7 +622,7 @@ fn nothing_to_divide_by_gives_zero() {
 fn empty_inputs_have_no_loss() {
     for loss in every_setting() {
         let spec = loss.spec();
-        for &reduction in reductions(spec) {
+        for reduction in spec.reductions() {
             for optional in [false, true] {
                 let empty = empty(spec);
                 let result = evaluate(&loss, &inputs_for(&loss, empty, reduction, optional, 0), reduction);
@@ -694,7 +686,7 @@ fn a_pos_weight_per_class_multiplies_the_parameter() {
 #[test]
 fn skipped_gradients_are_absent_and_those_in_place_are_the_same() {
     for loss in every_setting() {
-        let reduction = reductions(loss.spec())[0];
+        let reduction = loss.spec().reductions().next().unwrap();
         let inputs = inputs_for(&loss, shapes(loss.spec())[0], reduction, true, 3);
         let with = |gradients| evaluate(&loss, &inputs, Options { gradients, ..Options::new(reduction) });
         let (skipped, full) = (with(Gradients::Skip), with(Gradients::Write));
@@ -709,7 +701,7 @@ proptest! {
     fn reductions_agree(seed: u64, case in 0..every_setting().count(), optional: bool, layout in 0..4_usize) {
         let loss = every_setting().nth(case).unwrap();
         let Some(&layout) = layouts(loss.spec()).get(layout) else { return Ok(()) };
-        if reductions(loss.spec()).len() < Reduction::ALL.len() {
+        if loss.spec().reductions().count() < Reduction::ALL.len() {
             return Ok(());
         }
         // One upstream value fits every reduction.

@@ -197,7 +197,7 @@ fn indices_are_values_of_one_and_zero() {
         VOLUME,
     );
     for loss in region_losses() {
-        for &reduction in reductions(loss.spec()) {
+        for reduction in loss.spec().reductions() {
             for optional in [false, true] {
                 // The mean of a softmax's cross-entropy divides by the weights of the pixels' classes, or else by the
                 // pixels.
@@ -273,7 +273,7 @@ fn ignored_pixels_are_as_if_they_were_not_there() {
     for loss in region_losses() {
         let ignored = ignore_index(&loss).unwrap();
         let named = |class: i32| if class == ignored { 1 } else { class };
-        for &reduction in reductions(loss.spec()) {
+        for reduction in loss.spec().reductions() {
             let target = |indices: &[i32]| classes(indices, &[1, indices.len()]);
             let kept = with_other(&kept, "target", target(&[0, named(2)]));
             let all = regions(&values, &[1, 3, 3], target(&[0, ignored, named(2)]));
@@ -754,9 +754,10 @@ fn what_does_not_fit_a_loss_of_regions_is_refused() {
     }
 
     for name in ["ce_dice", "focal_dice"] {
+        let known = &[Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
         for reduction in [Reduction::None, Reduction::WeightedMean] {
             let error = refused(name, &[], &probabilities(), reduction.into());
-            assert_eq!(error, Error::TermsReduction { loss: name, reduction });
+            assert_eq!(error, Error::TermsReduction { loss: name, reduction, known });
         }
     }
     for (statistic, statistics) in [

@@ -76,7 +76,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
     for (case, loss) in row_losses().enumerate() {
         let spec = loss.spec();
         let statistics = Statistics { log_sum_exp: !spec.rows().unwrap().softmax_of.is_empty(), ..statistics };
-        for &reduction in reductions(spec).iter().filter(|reduction| **reduction != Reduction::BatchMean) {
+        for reduction in spec.reductions().filter(|reduction| *reduction != Reduction::BatchMean) {
             let volume = inputs_for(&loss, VOLUME, reduction, true, case as u64);
             let matrix = spec.all_inputs().map(|input| {
                 let given = volume.get(input.name).unwrap();

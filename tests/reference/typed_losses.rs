@@ -140,6 +140,16 @@ fn every_loss() -> Vec<Typed> {
         Giou { eps: 0.125 },
         Diou { eps: 0.125 },
         Ciou { eps: 0.125 },
+        GanDiscriminator {},
+        GanGenerator { saturating: true },
+        LsganDiscriminator {},
+        LsganGenerator {},
+        HingeGanDiscriminator {},
+        HingeGanGenerator {},
+        WganCritic {},
+        WganGenerator {},
+        GaussianKl {},
+        Vae { beta: 0.125, likelihood: Likelihood::Mse },
     ]
 }
 

@@ -94,8 +94,8 @@ fn finalize_terms(thread: Thread) {
     let scores = divided(sum_of_losses(thread, pixels), call.divisor);
     if (thread.lane == 0u) {
         let mean = workspace.partials[pixels].loss;
-        workspace.pixel_term = mean;
-        workspace.score_term = scores;
+        workspace.first_term = mean;
+        workspace.second_term = scores;
         loss[0] = times(call.pixel_weight, mean) + times(call.score_weight, scores);
     }
     count_items(thread);

@@ -204,7 +204,15 @@ impl Builder<'_> {
         let Recipe { entry, kernel, at } = &self.known[known].1;
         let bound = at.iter().map(|at| self.place(at)).collect();
         let workgroups = workgroups.map(|workgroups| workgroups as u32);
-        self.program.steps.push(Step { kernel: kernel.clone(), entry, call: words, bound, workgroups, loops });
+        self.program.steps.push(Step {
+            kernel: kernel.clone(),
+            entry,
+            call: words,
+            params: None,
+            bound,
+            workgroups,
+            loops,
+        });
         Ok(())
     }
 

@@ -68,8 +68,9 @@ impl Room for Regions {
     }
 
     fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
-        let has_none = self.terms.is_some() && matches!(reduction, Reduction::None | Reduction::WeightedMean);
-        has_none.then_some(Error::TermsReduction { loss, reduction })
+        let known = &[Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
+        let has_it = self.terms.is_none() || known.contains(&reduction);
+        (!has_it).then_some(Error::TermsReduction { loss, reduction, known })
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
@@ -111,7 +112,7 @@ impl Room for Regions {
     }
 
     fn extras(&self, _: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
-        let terms = self.terms.map(|terms| terms.names.into_iter().zip([found.pixel_term, found.score_term]));
+        let terms = self.terms.map(|terms| terms.names.into_iter().zip([found.first_term, found.second_term]));
         terms.into_iter().flatten().map(|(name, term)| Extra::Term(name, term)).collect()
     }
 
@@ -282,6 +283,7 @@ impl Form<'_> {
             kernel: Arc::new(kernel),
             entry: "score_regions",
             call: words,
+            params: None,
             bound: bindings.iter().map(place).collect(),
             workgroups: [dispatched, 1, 1],
             loops,

@@ -153,6 +153,8 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
             Layout::of(&[2, 21, 5]),
             Layout::of(&[2, 21, 4]),
         ],
+        // Of each part its own.
+        Driver::Sum(_) => vec![Layout::of(&[3, 5])],
         Driver::AllPairs(_) => vec![
             // Tiles of one quad, of two and of four; several panels, and of each the parts of what gives to its rows.
             Layout::of(&[6, 3]),

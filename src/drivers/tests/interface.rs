@@ -18,7 +18,7 @@ use crate::{
     kernel::{Kernel, Text},
     losses::{
         CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LOG_SOFTMAX, NT_XENT,
-        SOFTMAX, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
+        SOFTMAX, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD, VAE,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
 };
@@ -30,7 +30,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 9] = [
+static INTERFACES: [Interface; 10] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -72,6 +72,7 @@ static INTERFACES: [Interface; 9] = [
         of: "drivers/finalize/finalize.wgsl",
         losses: &[&HUBER, &CE_DICE],
     },
+    Interface { file: shader_file!("drivers/sum/interface.wgsl"), of: "drivers/sum/combine.wgsl", losses: &[&VAE] },
 ];
 
 /// The interface of what every kernel has.

@@ -62,7 +62,7 @@ fn the_workspace_is_the_same_on_host_and_device() {
     assert_eq!(size as usize, size_of::<Partial>());
     let header = words!(
         WorkspaceHeader: divisor, items_low, items_high, invalid_low, invalid_high, invalid_partial, invalid_item,
-        correct_low, correct_high, pixel_term, score_term, triplets_low, triplets_high, active_low, active_high,
+        correct_low, correct_high, first_term, second_term, triplets_low, triplets_high, active_low, active_high,
         positive_distance, negative_distance, value_scale, slope
     );
     let partials = ("partials".to_string(), WorkspaceHeader::SIZE as u32);

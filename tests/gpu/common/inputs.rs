@@ -20,7 +20,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let spec = loss.spec();
     let signature = Signature::of_shape(&Values::new(spec, loss.values()).unwrap(), shape).unwrap();
     let classes = match spec.driver {
-        Driver::Elementwise | Driver::Boxes => 1,
+        Driver::Elementwise | Driver::Boxes | Driver::Sum(_) => 1,
         Driver::Rows(_) | Driver::Regions(_) => shape[1],
         Driver::Pairs | Driver::AllPairs(_) => 3,
     };
@@ -73,7 +73,9 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::Sign => between(-1.0, 1.0).signum(),
         Domain::Class | Domain::Label => between(0.0, classes as f64).floor(),
         Domain::Similar | Domain::Mask => between(0.0, 2.0).floor(),
-        Domain::TargetBox | Domain::Where(..) | Domain::Activated => unreachable!("drawn apart, or resolved"),
+        Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
+            unreachable!("drawn apart, or resolved")
+        }
     }
 }
 

@@ -54,7 +54,7 @@ fn offences() -> impl Iterator<Item = Offence> {
     losses::ALL.iter().filter(|spec| spec.regions().is_none()).enumerate().flat_map(|(index, spec)| {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {
-            Driver::Elementwise => &[ITEMS],
+            Driver::Elementwise | Driver::Sum(_) => &[ITEMS],
             Driver::Rows(_) | Driver::Regions(_) => &[ITEMS, CLASSES],
             Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
         };

@@ -170,7 +170,8 @@ fn a_value_per_class_has_no_reduction() {
 fn a_sum_of_terms_has_no_list_of_items_and_no_weights() {
     let inputs = zeros(&[("prediction", DType::F32, &[2, 3]), ("target", DType::I32, &[2])]);
     for reduction in [Reduction::None, Reduction::WeightedMean] {
-        let expected = |loss| Error::TermsReduction { loss, reduction };
+        let known = &[Reduction::Mean, Reduction::Sum, Reduction::BatchMean];
+        let expected = |loss| Error::TermsReduction { loss, reduction, known };
         assert_eq!(refusal(&CeDice::default(), &inputs, reduction), expected("ce_dice"));
         assert_eq!(refusal(&FocalDice::default(), &inputs, reduction), expected("focal_dice"));
     }
