@@ -7,7 +7,7 @@ use crate::{
     losses::ALL,
     parity::covering,
     program::Program,
-    spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values},
+    spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values, WEIGHT},
 };
 
 /// A call with all that it refers to.
@@ -224,10 +224,15 @@ impl Factors {
             argmax: asked.contains(&"argmax"),
             hardest: asked.contains(&"hardest"),
         };
+        let is_alone = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).count() == 1;
         let optional: Vec<&str> = spec.all_inputs().filter(|input| input.optional).map(|input| input.name).collect();
         Factors {
             spec,
-            layouts: layouts(&spec.driver),
+            // An input alone has nothing to be broadcast to.
+            layouts: layouts(&spec.driver)
+                .into_iter()
+                .filter(|layout| !is_alone || layout.broadcast.is_empty())
+                .collect(),
             reductions: Reduction::ALL.into_iter().filter(is_taken).collect(),
             statistics: all_subsets(&known).into_iter().map(statistics).collect(),
             given: all_subsets(&optional),

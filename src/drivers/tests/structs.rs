@@ -106,10 +106,12 @@ fn uniforms_are_the_words_that_steps_fill() {
                 let expected = (!words.is_empty()).then_some((words, 4 * kernel.call.len() as u32));
                 assert_eq!(layout_of(&module, "Call"), expected, "{name}");
 
-                let bytes = kernel.bytes_of_params(&call.values);
+                let of_part = step.params.as_ref();
+                let bytes = of_part.cloned().unwrap_or_else(|| kernel.bytes_of_params(&call.values));
                 let (params, size) = layout_of(&module, "Params").unwrap_or_default();
                 assert_eq!((bytes.len(), params.len()), (size as usize, kernel.params.len()), "{name}");
-                for (member, offset, kind) in params {
+                // Those of a part are the values of its own loss.
+                for (member, offset, kind) in params.into_iter().filter(|_| of_part.is_none()) {
                     let mut values = call.values.iter();
                     let (param, value) = values.find(|(param, _)| param.member() == member).expect("a parameter");
                     let expected = match value {
