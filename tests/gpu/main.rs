@@ -17,6 +17,7 @@ mod dynamic;
 mod ends;
 mod errors;
 mod golden;
+mod golden_tables;
 mod halves;
 mod large;
 mod mask;

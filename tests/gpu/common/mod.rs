@@ -9,3 +9,4 @@ pub mod effort;
 pub mod futures;
 pub mod golden;
 pub mod inputs;
+pub mod tables;
