@@ -77,9 +77,9 @@ fn last_number(label: &str) -> f64 {
 #[test]
 fn the_numbers_of_curves_are_the_losses_on_every_adapter() {
     for adapter in adapters() {
-        let names = ["regression", "gradients", "focal", "bce", "distances", "boxes", "label_smoothing"];
+        let names = ["regression", "gradients", "focal", "bce", "distances", "regions", "boxes", "label_smoothing"];
         let (_directory, report) = draw(&adapter, &names);
-        let [regression, gradients, focal, bce, distances, boxes, smoothing] =
+        let [regression, gradients, focal, bce, distances, regions, boxes, smoothing] =
             &report["pictures"].as_array().unwrap()[..]
         else {
             panic!("{report}")
@@ -108,6 +108,18 @@ fn the_numbers_of_curves_are_the_losses_on_every_adapter() {
             _ => (1.0 - d).max(0.0).powi(2) / 2.0,
         });
         check(&distances["panels"][1], |label, d| (last_number(label) - d + 0.5).max(0.0));
+
+        // As parts of the region: what is missed, and what is too much.
+        let score = |label: &str, missed: f64, beyond: f64| match label {
+            "dice" => 1.0 - 2.0 * (1.0 - missed) / (2.0 - missed + beyond),
+            "jaccard" => 1.0 - (1.0 - missed) / (1.0 + beyond),
+            _ => {
+                let tversky = 1.0 - (1.0 - missed) / (1.0 - missed + 0.3 * beyond + 0.7 * missed);
+                if label == "tversky" { tversky } else { tversky.powf(0.75) }
+            }
+        };
+        check(&regions["panels"][0], |label, p| score(label, 1.0 - p, 0.0));
+        check(&regions["panels"][1], |label, p| score(label, 0.0, p));
 
         check(&boxes["panels"][0], |label, shift| {
             let common = (2.5 - shift.abs()).clamp(0.0, 1.0);
@@ -164,7 +176,7 @@ fn drawings_show_the_numbers_between_axes_that_are_labelled() {
     let Some(adapter) = adapters().into_iter().next() else { return };
     let (_directory, report) = draw(&adapter, &[]);
     let pictures = report["pictures"].as_array().unwrap();
-    assert_eq!(pictures.len(), 8);
+    assert_eq!(pictures.len(), 9);
     for picture in pictures {
         let name = picture["name"].as_str().unwrap();
         let path = picture["file"].as_str().unwrap();

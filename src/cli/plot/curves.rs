@@ -10,7 +10,7 @@ use super::{
 /// Samples of a curve: a multiple of what makes kinks at whole and half numbers fall on one.
 const SAMPLES: usize = 401;
 
-/// The numbers beside a loss's name are those of its curve's parameters.
+/// A loss and its parameters other than their defaults.
 type Choice = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every loss that is a function of the error alone.
@@ -134,6 +134,43 @@ pub fn distances(gpu: &Gpu) -> Result<Picture, Error> {
         panels: vec![
             panel("contrastive", x, Axis::new("loss", 0.0, 1.5), pairs),
             panel("triplet_margin", of_negative, Axis::new("loss", 0.0, 1.5), triplets),
+        ],
+    })
+}
+
+pub fn regions(gpu: &Gpu) -> Result<Picture, Error> {
+    /// Pixels of the region, and as many beside it.
+    const REGION: usize = 8;
+    const CHOICES: [Choice; 4] = [
+        ("dice", &[]),
+        ("jaccard", &[]),
+        ("tversky", &[("alpha", "0.3"), ("beta", "0.7")]),
+        ("focal_tversky", &[("alpha", "0.3"), ("beta", "0.7"), ("exponent", "0.75")]),
+    ];
+    let x = |label: &str| Axis::new(label, 0.0, 1.0);
+    let [found, beside] = [x("probability of the region's pixels"), x("probability of as many pixels beside it")];
+    let samples = found.samples(SAMPLES);
+    let shape = [SAMPLES, 1, 2 * REGION];
+    let target = [[1.0_f32; REGION], [0.0; REGION]].concat().repeat(SAMPLES);
+    let curves = |pixels: fn(f32) -> [f32; 2]| {
+        let sample = |&x: &f32| pixels(x).map(|p| [p; REGION]).concat();
+        let prediction: Vec<f32> = floats(&samples).iter().flat_map(sample).collect();
+        let inputs = Named::<HostTensor>::new()
+            .with("prediction", HostTensor::new(&prediction, shape)?)
+            .with("target", HostTensor::new(&target, shape)?);
+        let curve = |(name, settings): &Choice| {
+            let settings = [&[("smooth", "0"), ("scope", "sample")], *settings].concat();
+            Ok(curve(*name, &samples, losses(&evaluate(gpu, &AnyLoss::new(name, &settings)?, &inputs)?)))
+        };
+        CHOICES.iter().map(curve).collect::<Result<Vec<_>, Error>>()
+    };
+    let loss = || Axis::new("loss", 0.0, 1.0);
+    Ok(Picture {
+        title: "Losses of regions",
+        about: "Without smooth; tversky and focal_tversky with alpha 0.3, beta 0.7, and exponent 0.75.",
+        panels: vec![
+            panel("what is missed", found, loss(), curves(|p| [p, 0.0])?),
+            panel("what is too much", beside, loss(), curves(|p| [1.0, p])?),
         ],
     })
 }

@@ -59,7 +59,7 @@ fn rosenbrock(item: &Item<'_>, _: &Values) -> Term {
 
 /// Samples of either parameter.
 const ROSENBROCK_SAMPLES: usize = 121;
-const DIGITS_SAMPLES: usize = 41;
+const DIGITS_SAMPLES: usize = 61;
 
 /// How the classifier is trained, and with how many of the training samples its loss is measured.
 const SEED: u64 = 0;
@@ -79,7 +79,8 @@ pub fn landscape(gpu: &Gpu, bar: &ProgressBar) -> Result<Picture, CliError> {
     });
     Ok(Picture {
         title: "Landscapes of losses",
-        about: "A textbook's function, and 256 digits with the weights before training (0), after it (1) and aside.",
+        about: "Rosenbrock's function; and the loss of 256 digits with the weights before training (0), after it (1), \
+                and aside.",
         panels: panels.collect(),
     })
 }

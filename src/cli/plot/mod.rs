@@ -59,6 +59,8 @@ enum Name {
     Bce,
     /// Contrastive and triplet losses against distances
     Distances,
+    /// Losses of regions against what is missed and what is too much
+    Regions,
     /// Losses of boxes against the shift of a box
     Boxes,
     /// Cross-entropy with label smoothing against the logit of the target
@@ -75,6 +77,7 @@ impl Name {
             Name::Focal => Ok(curves::focal(gpu)?),
             Name::Bce => Ok(curves::bce(gpu)?),
             Name::Distances => Ok(curves::distances(gpu)?),
+            Name::Regions => Ok(curves::regions(gpu)?),
             Name::Boxes => Ok(curves::boxes(gpu)?),
             Name::LabelSmoothing => Ok(curves::label_smoothing(gpu)?),
             Name::Landscape => landscape::landscape(gpu, bar),
