@@ -188,12 +188,21 @@ fn drawings_show_the_numbers_between_axes_that_are_labelled() {
         assert!(texts.contains(&picture["title"].as_str().unwrap()));
         check_texts(name, root);
 
+        let kept = fs::read_to_string(format!("{}/docs/pictures/{name}.svg", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let kept = Document::parse(&kept).unwrap();
+        let kept = |text: &str| {
+            let shows = self::texts(kept.root_element()).any(|node| node.text() == Some(text));
+            assert!(shows, "docs/pictures/{name}.svg does not show `{text}`: run `make pictures`");
+        };
+        kept(picture["title"].as_str().unwrap());
+
         let groups: Vec<Node> = root.children().filter(|node| node.has_tag_name("g")).collect();
         let panels = picture["panels"].as_array().unwrap();
         assert_eq!(groups.len(), panels.len(), "{name}");
         for (group, panel) in groups.iter().zip(panels) {
             for field in ["title", "x", "y"] {
                 assert!(texts.contains(&panel[field].as_str().unwrap()), "{name} does not show {}", panel[field]);
+                kept(panel[field].as_str().unwrap());
             }
             if panel["curves"].is_null() {
                 assert!(group.descendants().filter(|node| node.has_tag_name("path")).count() >= 5, "{name}");
@@ -202,6 +211,7 @@ fn drawings_show_the_numbers_between_axes_that_are_labelled() {
             for (label, points) in curves(panel) {
                 assert!(texts.contains(&label.as_str()), "{name} has no {label} in its legend");
                 check_line(*group, &label, &points);
+                kept(&label);
             }
         }
     }

@@ -15,8 +15,11 @@ const PANEL_HEIGHT: f64 = 400.0;
 /// Where the panels begin, below the title and what it is about.
 const HEAD: f64 = 78.0;
 
-/// Where panels are drawn within their share of the sheet.
-const MARGIN: Area = Area { left: 66.0, top: 34.0, right: 24.0, bottom: 62.0 };
+/// What a panel's title and labels take of its share of the sheet.
+const ABOVE: f64 = 34.0;
+const BELOW: f64 = 62.0;
+const LEFT: f64 = 66.0;
+const RIGHT: f64 = 24.0;
 
 /// The height of a line of the legend.
 const LEGEND_LINE: f64 = 25.0;
@@ -71,9 +74,9 @@ pub struct Curve {
 /// A loss over two parameters.
 #[derive(Clone)]
 pub struct Field {
-    /// Values in rows, of which each has the second parameter's own and is as long as there are samples of the first.
+    /// Its values, a row for each sample of the second parameter.
     pub values: Vec<f64>,
-    /// How many samples there are of either parameter.
+    /// How many samples there are of either parameter, from end to end of its axis.
     pub samples: usize,
     /// The values that have a contour, from low to high.
     pub levels: Vec<f64>,
@@ -101,14 +104,14 @@ impl Picture {
         let columns = self.panels.len().min(2);
         let rows = self.panels.len().div_ceil(columns);
         let height = HEAD + rows as f64 * PANEL_HEIGHT;
-        let share = (WIDTH - legend_width - MARGIN.right) / columns as f64;
+        let share = (WIDTH - legend_width - RIGHT) / columns as f64;
         let areas = (0..self.panels.len()).map(|index| {
             let (left, top) = ((index % columns) as f64 * share, HEAD + (index / columns) as f64 * PANEL_HEIGHT);
             Area {
-                left: left + MARGIN.left,
-                top: top + MARGIN.top,
-                right: left + share - MARGIN.right,
-                bottom: top + PANEL_HEIGHT - MARGIN.bottom,
+                left: left + LEFT,
+                top: top + ABOVE,
+                right: left + share - RIGHT,
+                bottom: top + PANEL_HEIGHT - BELOW,
             }
         });
         let markup = html! {
@@ -122,7 +125,7 @@ impl Picture {
                 @for (index, (panel, area)) in self.panels.iter().zip(areas).enumerate() {
                     g { (panel.markup(area, &format!("panel-{index}"), &legend)) }
                 }
-                (self.legend_markup(&legend, (WIDTH - legend_width - MARGIN.right, HEAD + MARGIN.top)))
+                (self.legend_markup(&legend, (WIDTH - legend_width - RIGHT, HEAD + ABOVE)))
             }
         };
         markup.into_string() + "\n"
