@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity lint tint golden readme bench bench-peers
+.PHONY: help setup demo test test-all parity lint tint golden readme pictures bench bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -64,6 +64,10 @@ readme: ## Puts the table of losses into README.md anew
 	$(target_dir)/debug/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
+
+pictures: setup ## Draws the pictures of docs/pictures anew
+	$(build)
+	$(target_dir)/debug/wgloss plot docs/pictures
 
 bench: setup ## Times every loss on the most capable adapter, to target/bench.json and the page target/bench.html
 	cargo build --release --features cli --bin wgloss

@@ -15,12 +15,13 @@ use clap::{Parser, value_parser};
 use fastrand::Rng;
 use indicatif::{ProgressBar, ProgressStyle};
 use plotters::{coord::Shift, prelude::*};
-use wgloss::{AnyLoss, DType, Gpu, Loss, Reduction, TensorType, spec::Kind};
+use wgloss::{AnyLoss, Gpu};
 
 use common::{
     digits::{CLASSES, Digits, PIXELS},
     gpu_loss::GpuLoss,
     network::Network,
+    training::{loss_of_batches, train_epoch},
     write,
 };
 
@@ -123,7 +124,7 @@ fn train(
     let progress = ProgressBar::new(args.epochs.into());
     progress.set_style(ProgressStyle::with_template("{bar:30} epoch {pos}/{len}  {msg}")?);
     for epoch in 1..=args.epochs {
-        let mean = train_epoch(&mut network, training, loss, args, rng)?;
+        let mean = train_epoch(&mut network, training, loss, args.batch_size as usize, args.learning_rate, rng)?;
         if !mean.is_finite() {
             return Err(format!("the loss became {mean} in epoch {epoch}; a lower --learning-rate may help").into());
         }
@@ -137,56 +138,11 @@ fn train(
     Ok(curves)
 }
 
-/// One pass over the training samples in random order; gives the mean of the batches' losses.
-fn train_epoch(
-    network: &mut Network,
-    training: &Digits,
-    loss: &GpuLoss,
-    args: &Args,
-    rng: &mut Rng,
-) -> Result<f64, wgloss::Error> {
-    let mut order: Vec<usize> = (0..training.labels.len()).collect();
-    rng.shuffle(&mut order);
-    let mut total = 0.0;
-    // A plan is for one shape, so the samples that do not fill a last batch wait for another epoch.
-    let batches = order.chunks_exact(args.batch_size as usize);
-    let steps = batches.len() as f64;
-    for batch in batches {
-        let batch = training.select(batch);
-        let (hidden, logits) = network.forward(&batch.images);
-        match loss.target.dtype() {
-            DType::I32 => loss.target.write(&batch.labels)?,
-            _ => loss.target.write(&one_hot(&batch.labels))?,
-        }
-        let step = loss.evaluate(&logits)?;
-        network.backward(&batch.images, &hidden, &step.gradient, args.learning_rate);
-        total += step.loss;
-    }
-    Ok(total / steps)
-}
-
-/// A loss on the GPU for batches of one size, against labels or, where it has a target per class, one-hot rows.
-fn loss_of_batches(gpu: &Gpu, loss: &AnyLoss, batch_size: usize) -> Result<GpuLoss, wgloss::Error> {
-    let logits = TensorType::new(DType::F32, [batch_size, CLASSES]);
-    let target = match loss.spec().inputs[1].kind {
-        Kind::Index => TensorType::new(DType::I32, [batch_size]),
-        Kind::Float | Kind::Label | Kind::Mask => logits.clone(),
-    };
-    // The sum over a sample's classes, the mean over the samples: gradients of one scale, whatever the loss and the
-    // batch size.
-    GpuLoss::new(gpu, loss, &[logits, target], Reduction::BatchMean)
-}
-
 /// The percentage of digits whose largest logit is the right one.
 fn accuracy(network: &Network, digits: &Digits) -> f64 {
     let classes = network.predict(&digits.images);
     let right = classes.iter().zip(&digits.labels).filter(|&(&class, &label)| class == label as usize).count();
     100.0 * right as f64 / digits.labels.len() as f64
-}
-
-/// Rows with 1 at the label and 0 elsewhere.
-fn one_hot(labels: &[i32]) -> Vec<f32> {
-    labels.iter().flat_map(|&label| (0..CLASSES as i32).map(move |class| f32::from(class == label))).collect()
 }
 
 /// What training is judged by, one value per epoch.

@@ -1,10 +1,11 @@
-//! What the examples share.
+//! What the examples share, also with the pictures that `wgloss plot` draws.
 
-#![allow(dead_code, reason = "no example uses all of it")]
+#![allow(dead_code, reason = "none of them uses all of it")]
 
 pub mod digits;
 pub mod gpu_loss;
 pub mod network;
+pub mod training;
 
 use std::path::Path;
 

@@ -25,6 +25,20 @@ impl Network {
         (hidden, logits)
     }
 
+    /// All weights, those of the hidden layer first.
+    pub fn weights(&self) -> Vec<f32> {
+        [&self.hidden.weights[..], &self.output.weights].concat()
+    }
+
+    /// A network of the same shape with other weights, in the same order.
+    pub fn with_weights(&self, weights: &[f32]) -> Self {
+        let mut network = self.clone();
+        let (hidden, output) = weights.split_at(self.hidden.weights.len());
+        network.hidden.weights.copy_from_slice(hidden);
+        network.output.weights.copy_from_slice(output);
+        network
+    }
+
     /// The class with the largest logit for each sample.
     pub fn predict(&self, inputs: &[f32]) -> Vec<usize> {
         let (_, logits) = self.forward(inputs);

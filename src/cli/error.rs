@@ -38,12 +38,18 @@ pub enum CliError {
     /// The output would replace a device or a directory.
     #[error("{path}: the output must be a regular file", path = path.display())]
     NotAFile { path: PathBuf },
+    /// A file stands where files are to be written.
+    #[error("{path}: the output must be a directory", path = path.display())]
+    NotADirectory { path: PathBuf },
     /// A tensor's numbers are of a type that no loss takes.
     #[error("{path}: `{tensor}` is {found}, which no loss takes", path = path.display())]
     Type { path: PathBuf, tensor: String, found: Dtype },
     /// A check was asked for where the reference evaluates.
     #[error("`--check` compares an adapter with the reference: with `--adapter cpu` there is nothing to check")]
     NothingToCheck,
+    /// The digits that come with the command cannot be read.
+    #[error("the handwritten digits of this program: {0}")]
+    Digits(Box<dyn std::error::Error>),
     /// Standard output cannot be written.
     #[error("standard output: {0}")]
     Stdout(io::Error),

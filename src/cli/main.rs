@@ -3,6 +3,8 @@
 mod accuracy;
 mod adapters;
 mod bench;
+#[path = "../../examples/common/mod.rs"]
+mod classifier;
 mod compare;
 mod engine;
 mod error;
@@ -12,6 +14,7 @@ mod losses;
 mod markdown;
 mod output;
 mod parity;
+mod plot;
 mod report;
 mod select;
 mod summary;
@@ -58,6 +61,8 @@ enum Command {
     Bench(bench::Args),
     /// Measure which layout of kernels is the fastest on this machine's adapters, and save it for later runs.
     Tune(tune::Args),
+    /// Draw losses and their gradients, as an adapter's kernels compute them, to SVG files.
+    Plot(plot::Args),
 }
 
 /// How a command that ran to its end went.
@@ -134,5 +139,6 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::Parity(args) => parity::run(args, args.format.json),
         Command::Bench(args) => bench::run(args),
         Command::Tune(args) => tune::run(args, args.format.json).map(|()| Verdict::Passed),
+        Command::Plot(args) => plot::run(args, args.format.json).map(|()| Verdict::Passed),
     }
 }
