@@ -163,3 +163,8 @@ struct OwnLossPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/metric_learning.md")]
 struct MetricLearningPage;
+
+/// Runs the code of the page on generative models.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/generative.md")]
+struct GenerativePage;

@@ -56,6 +56,12 @@ const EMBEDDINGS: &[UsualShape] = &[
     usual(&[1024, 768], "CLIP's embeddings, batch of 1,024"),
 ];
 
+const GENERATIVE: &[UsualShape] =
+    &[usual(&[1024, 784], "digits of 28×28, batch of 1,024"), usual(&[64, 3, 64, 64], "faces of 64×64, batch of 64")];
+
+/// Latent variables of a sample.
+const LATENT: usize = 64;
+
 const BOXES: &[UsualShape] = &[
     usual(&[18_688, 4], "anchors matched to COCO's objects, 10 each, batch of 64 mosaics of 4 images"),
     usual(&[64, 8400, 4], "all boxes of YOLOv8 for images of 640×640, batch of 64"),
@@ -74,6 +80,7 @@ impl Case {
             (Shape::Rows, Family::Segmentation) => SEGMENTATION,
             (Shape::Rows, _) => ROWS,
             (_, Family::Binary) => BINARY,
+            (_, Family::Generative) => GENERATIVE,
             _ => REGRESSION,
         };
         let case = |usual: &UsualShape| {
@@ -124,13 +131,19 @@ impl Case {
         let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, &self.shape)?;
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (spec.is_per_class() && input.shape == Shape::OneOrItems);
-        let ty = |input: &'static Input| {
+        let mut types = Named::<TensorType>::new();
+        for input in spec.all_inputs().filter(is_needed) {
             // Masks are class indices.
             let input = input.as_indices.unwrap_or(input);
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
-            (input.name.to_string(), TensorType::new(dtype, signature.shape_of(input)))
-        };
-        Ok(spec.all_inputs().filter(is_needed).map(ty).collect())
+            let shape = match input.shape {
+                Shape::OwnOfBatch => vec![self.shape[0], LATENT],
+                Shape::Like(other) => types.get(other).map_or_else(Vec::new, |ty| ty.shape.clone()),
+                _ => signature.shape_of(input),
+            };
+            types = types.with(input.name, TensorType::new(dtype, shape));
+        }
+        Ok(types)
     }
 
     /// Values for the inputs that the loss needs, of their domains.

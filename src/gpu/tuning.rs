@@ -38,7 +38,7 @@ pub struct Tuning {
 pub enum RowKernel {
     /// As the number of rows and classes asks for.
     BySize,
-    /// A lane takes a row, where its loops may run that long.
+    /// A lane takes a row, where its loops may run that long and its sums stay exact: of 4,096 classes at most.
     Lane,
     /// A workgroup takes a row, where its classes lie side by side and its loops may run that long.
     Workgroup,

@@ -1132,8 +1132,76 @@ def batch():
     yield Cases("sup_con", sup_con, labelled | weight, reductions=WEIGHTED)
 
 
+def generative():
+    """Losses of games by PyTorch's own functions, and a divergence by its distributions."""
+    draws = np.random.default_rng(6)
+
+    def scores(*shape):
+        return exact(draws.uniform(-4, 4, size=shape))
+
+    def logistic(x, wanted, reduction):
+        return F.binary_cross_entropy_with_logits(x, torch.full_like(x, wanted), reduction=reduction)
+
+    def squared(x, wanted, reduction):
+        return 0.5 * F.mse_loss(x, torch.full_like(x, wanted), reduction=reduction)
+
+    def hinge(x, wanted, reduction):
+        return reduced(F.relu(1 - x if wanted else 1 + x), reduction)
+
+    def linear(x, wanted, reduction):
+        return reduced(-x if wanted else x, reduction)
+
+    def gan_generator(fake, *, reduction, saturating=False):
+        return -logistic(fake, 0, reduction) if saturating else logistic(fake, 1, reduction)
+
+    def generator(game):
+        return lambda fake, *, reduction: game(fake, 1, reduction)
+
+    def discriminator(game):
+        return lambda real, fake, *, reduction: game(real, 1, reduction) + game(fake, 0, reduction)
+
+    real, fake = scores(5, 7), scores(3, 4)
+    yield Cases("gan_generator", gan_generator, {"fake": fake}, [{}, {"saturating": True}])
+    yield Cases("lsgan_generator", generator(squared), {"fake": fake})
+    yield Cases("hinge_gan_generator", generator(linear), {"fake": fake})
+    yield Cases("wgan_generator", generator(linear), {"fake": fake})
+    summed = {"sum": "sum", "mean": "mean"}
+    games = (logistic, "gan_discriminator"), (squared, "lsgan_discriminator"), (hinge, "hinge_gan_discriminator")
+    for game, name in (*games, (linear, "wgan_critic")):
+        both = {"real": real, "fake": fake}
+        yield Cases(name, discriminator(game), both, reductions=summed, differentiable=("real", "fake"))
+
+    def gaussian_kl(mu, logvar, *, reduction):
+        posterior = torch.distributions.Normal(mu, (0.5 * logvar).exp())
+        prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))
+        divergence = torch.distributions.kl_divergence(posterior, prior)
+        return divergence.sum() / len(mu) if reduction == "batch" else reduced(divergence, reduction)
+
+    latent = {"mu": scores(6, 3), "logvar": exact(draws.uniform(-3, 3, size=(6, 3)))}
+    by_batch = PLAIN | {"batch_mean": "batch"}
+    yield Cases("gaussian_kl", gaussian_kl, latent, reductions=by_batch, differentiable=("mu", "logvar"))
+
+    def vae(reconstruction, target, mu, logvar, *, reduction, beta=1.0, likelihood="bce"):
+        fits = {"bce": F.binary_cross_entropy, "bce_with_logits": F.binary_cross_entropy_with_logits, "mse": F.mse_loss}
+        fit = fits[likelihood](reconstruction, target, reduction="sum")
+        both = fit + beta * gaussian_kl(mu, logvar, reduction="sum")
+        return both / len(mu) if reduction == "batch" else both
+
+    shape = (6, 2, 5)
+    probabilities = {name: exact(draws.uniform(0.05, 0.95, size=shape)) for name in ("reconstruction", "target")}
+    of_logits = probabilities | {"reconstruction": scores(*shape)}
+    names = ("reconstruction", "mu", "logvar")
+    reductions = {"sum": "sum", "batch_mean": "batch"}
+    for given, settings in (
+        (probabilities, [{}, {"beta": 0.25}, {"likelihood": "mse"}]),
+        (of_logits, [{"likelihood": "bce_with_logits", "beta": 4.0}, {"likelihood": "mse", "beta": 0.0}]),
+    ):
+        label = "" if given is probabilities else "real"
+        yield Cases("vae", vae, given | latent, settings, reductions, differentiable=names, label=label)
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

@@ -119,8 +119,10 @@ const SHAPES: [(&[&[usize]], &[usize]); 6] = [
 const GRADIENTS: [Gradients; 4] =
     [Gradients::Write, Gradients::Add { weight: 0.5 }, Gradients::InPlace, Gradients::Skip];
 
+/// An elementwise loss of several inputs: one alone has nothing to be broadcast to.
 fn is_elementwise(spec: &&'static LossSpec) -> bool {
-    matches!(spec.driver, Driver::Elementwise)
+    let inputs = spec.inputs.iter().filter(|input| input.name != "weight").count();
+    matches!(spec.driver, Driver::Elementwise) && inputs > 1
 }
 
 /// A sample of the common shape, of which each input keeps the beginning.

@@ -28,4 +28,5 @@ mod outputs;
 mod own_loss;
 mod parity;
 mod record;
+mod sums;
 mod tunings;

@@ -4,6 +4,7 @@ use super::super::items::measure_loops;
 use crate::{
     Error, RowKernel, Tuning,
     gpu::{Loops, Machine},
+    kernel::BLOCK,
     program::chunk::{MOST_ELEMENTS, Split, even_span},
 };
 
@@ -141,6 +142,10 @@ impl RowLoops {
     }
 }
 
+/// A lane that has a row to itself adds up blocks of its values one after the other: with more than a block of blocks,
+/// the rounding of that would show.
+const MOST_CLASSES_OF_A_LANE: u64 = BLOCK as u64 * BLOCK as u64;
+
 /// The layout for rows of this shape, and the tuning with the workgroup that they get.
 pub(super) fn layout_of(machine: &Machine, shape: RowShape) -> (RowLayout, Tuning) {
     let tuning = machine.tuning;
@@ -157,7 +162,7 @@ pub(super) fn layout_of(machine: &Machine, shape: RowShape) -> (RowLayout, Tunin
     let fits = |(layout, tuning): (RowLayout, Tuning), least: u64| {
         machine.runs(RowLoops { tuning, layout, shape }.evaluate(least))
     };
-    let lane_fits = fits(lane, 2 * u64::from(tuning.workgroup_size));
+    let lane_fits = shape.classes <= MOST_CLASSES_OF_A_LANE && fits(lane, 2 * u64::from(tuning.workgroup_size));
     let workgroup_fits = contiguous && fits(workgroup, shape.rows_of_words);
     let is_few = shape.rows <= u64::from(tuning.few_rows);
     match tuning.rows {

@@ -49,9 +49,10 @@ struct Offence {
 }
 
 /// Every checked input of every loss, with values out of range at each of [`OFFENDERS`]. What is out of range in
-/// regions are not their items, the scores: they have a test file of their own.
+/// regions are not their items, the scores, and sums have items of several kinds: they have test files of their own.
 fn offences() -> impl Iterator<Item = Offence> {
-    losses::ALL.iter().filter(|spec| spec.regions().is_none()).enumerate().flat_map(|(index, spec)| {
+    let has_items = |spec: &&&LossSpec| spec.regions().is_none() && !matches!(spec.driver, Driver::Sum(_));
+    losses::ALL.iter().filter(has_items).enumerate().flat_map(|(index, spec)| {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise | Driver::Sum(_) => &[ITEMS],
