@@ -5,7 +5,7 @@ use wgloss::Loss;
 
 use super::{
     program,
-    tree::{Advice, Pick},
+    tree::{Advice, Answer, Pick},
 };
 use crate::{list, losses, output};
 
@@ -13,7 +13,10 @@ use crate::{list, losses, output};
 pub fn text(advice: &Advice) -> String {
     let task = advice.task;
     let mut parts = vec![format!("{}: {}", task.name, task.text)];
-    parts.extend(advice.situations.iter().map(|situation| format!("--{}: {}", situation.name, situation.text)));
+    parts.extend(advice.answers.iter().map(|answer| match answer {
+        Answer::Usual(text) => format!("usually: {text}"),
+        Answer::Situation(situation) => format!("--{}: {}", situation.name, situation.text),
+    }));
     let asked = parts.join("\n");
 
     let picks = advice.picks.iter().map(pick_text);
@@ -63,7 +66,7 @@ fn pick_text(pick: &Pick) -> String {
 
 /// The answer for programs.
 pub fn json(advice: &Advice) -> Json {
-    let situations: Vec<&str> = advice.situations.iter().map(|situation| situation.name).collect();
+    let situations: Vec<&str> = advice.situations().map(|situation| situation.name).collect();
     let pitfalls = advice.task.pitfalls.iter().map(
         |pitfall| json!({ "name": pitfall.title, "what_goes_wrong": pitfall.trap, "prevented_by": pitfall.guard }),
     );

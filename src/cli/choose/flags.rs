@@ -34,7 +34,7 @@ impl Flags {
                 (None, _) => Ok(0),
             }
         })?;
-        match self.situations.iter().find(|given| !advice.situations.contains(given)) {
+        match self.situations.iter().find(|given| !advice.situations().any(|situation| situation == **given)) {
             Some(foreign) => Err(ChooseError::Foreign { flag: foreign.name, task }),
             None => Ok(advice),
         }

@@ -3,7 +3,7 @@
 use super::{
     program,
     table::{COMMON, TASKS},
-    tree::{Advice, Numbers, Pick, Pitfall, Sample, Situation, Task},
+    tree::{Advised, Answer, Numbers, Pick, Pitfall, Sample, Task},
 };
 use crate::losses;
 
@@ -44,8 +44,8 @@ pub fn markdown() -> String {
 fn table_rows(task: &'static Task) -> Vec<String> {
     let mut rows = Vec::new();
     for advice in task.advices() {
-        let situations = situations(&advice, |situation| situation.text.to_string());
-        let mut when = if situations.is_empty() { "usually".to_string() } else { situations.join("; ") };
+        let answers: Vec<&str> = advice.answers.iter().map(|answer| answer.text()).collect();
+        let mut when = answers.join("; ");
         for alike in advice.picks.chunk_by(|a, b| a.form.targets == b.form.targets) {
             let name = if rows.is_empty() { format!("[{0}](#{0})", task.name) } else { String::new() };
             let losses: Vec<String> = alike.iter().map(typical).collect();
@@ -62,10 +62,6 @@ fn table_rows(task: &'static Task) -> Vec<String> {
     rows
 }
 
-fn situations(advice: &Advice, say: impl Fn(&Situation) -> String) -> Vec<String> {
-    advice.situations.iter().map(|situation| say(situation)).collect()
-}
-
 /// The loss with what is typical of its parameters, and with the optional inputs of its example.
 fn typical(pick: &Pick) -> String {
     let loss = format!("`{}`", losses::named(pick.spec().name, pick.typical()));
@@ -79,11 +75,14 @@ fn typical(pick: &Pick) -> String {
 fn section(task: &'static Task, shown: &mut Vec<Vec<Key>>) -> String {
     let page = task.page.strip_prefix("docs/").unwrap_or(task.page);
     let mut parts = vec![format!("## {}\n\n{}. More in [{page}]({page}).", sentence(task.name), sentence(task.text))];
+    let mut told = Vec::new();
     for advice in task.advices() {
-        let situations = situations(&advice, |situation| format!("`--{}`: {}", situation.name, situation.text));
-        let when = if situations.is_empty() { "Usually".to_string() } else { situations.join("; ") };
-        let picks: Vec<String> = advice.picks.iter().map(pick_item).collect();
-        parts.push(format!("**{when}**\n\n{}", picks.join("\n")));
+        if !advice.answers.is_empty() {
+            let answers: Vec<String> = advice.answers.iter().map(heading).collect();
+            parts.push(format!("**{}**", answers.join("; ")));
+        }
+        let picks: Vec<String> = advice.picks.iter().map(|pick| pick_item(pick, &mut told)).collect();
+        parts.push(picks.join("\n"));
         for pick in advice.picks {
             let key = key(pick);
             if !shown.contains(&key) {
@@ -104,10 +103,20 @@ fn key(pick: &Pick) -> Vec<Key> {
     pick.form.inputs.iter().map(|sample| (sample.name, holds_indices(sample), sample.shape.len())).collect()
 }
 
-fn pick_item(pick: &Pick) -> String {
+fn heading(answer: &Answer) -> String {
+    match answer {
+        Answer::Usual(text) => format!("Usually: {text}"),
+        Answer::Situation(situation) => format!("`--{}`: {}", situation.name, situation.text),
+    }
+}
+
+/// A loss with the advice on its parameters that was not told before.
+fn pick_item(pick: &Pick, told: &mut Vec<Advised>) -> String {
     let head = format!("- {} {}.", typical(pick), pick.why);
-    let advice = pick.advice.iter().map(|(name, advice)| format!("\n  - `{name}`: {advice}."));
-    head + &advice.collect::<String>()
+    let advice = pick.advice.iter().filter(|advised| !told.contains(advised));
+    let item = advice.clone().fold(head, |item, (name, advice)| format!("{item}\n  - `{name}`: {advice}."));
+    told.extend(pick.advice);
+    item
 }
 
 fn program_block(pick: &Pick) -> String {

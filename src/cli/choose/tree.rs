@@ -54,12 +54,15 @@ pub struct Pick {
     /// Why it is the one to take.
     pub why: &'static str,
     /// Its parameters and optional inputs, each with what is typical and when to take something else.
-    pub advice: &'static [(&'static str, &'static str)],
+    pub advice: &'static [Advised],
     /// The usual reduction.
     pub reduction: Reduction,
     /// What it is given.
     pub form: &'static Form,
 }
+
+/// A parameter or an optional input, and what is typical of it.
+pub type Advised = (&'static str, &'static str);
 
 /// What goes into a loss.
 pub struct Form {
@@ -173,16 +176,48 @@ impl Pick {
 pub struct Advice {
     /// The task.
     pub task: &'static Task,
-    /// The situations that hold, without usual answers.
-    pub situations: Vec<&'static Situation>,
+    /// An answer to each question.
+    pub answers: Vec<Answer>,
     /// The loss to take, or the two to choose between.
     pub picks: &'static [Pick],
 }
 
+/// An answer to a question.
+#[derive(Clone, Copy)]
+pub enum Answer {
+    /// The usual one, by its text.
+    Usual(&'static str),
+    /// Another one.
+    Situation(&'static Situation),
+}
+
+impl Answer {
+    /// What it says.
+    pub fn text(self) -> &'static str {
+        match self {
+            Answer::Usual(text) => text,
+            Answer::Situation(situation) => situation.text,
+        }
+    }
+
+    /// The situation, unless the answer is the usual one.
+    pub fn situation(self) -> Option<&'static Situation> {
+        match self {
+            Answer::Usual(_) => None,
+            Answer::Situation(situation) => Some(situation),
+        }
+    }
+}
+
 impl Advice {
+    /// The situations that hold.
+    pub fn situations(&self) -> impl Iterator<Item = &'static Situation> {
+        self.answers.iter().filter_map(|answer| answer.situation())
+    }
+
     /// The situations of the task that do not hold.
     pub fn other_situations(&self) -> impl Iterator<Item = &'static Situation> {
-        self.task.situations().into_iter().filter(|situation| !self.situations.contains(situation))
+        self.task.situations().into_iter().filter(|one| !self.situations().any(|situation| situation == *one))
     }
 }
 
@@ -198,58 +233,60 @@ impl Task {
         &'static self,
         mut answer: impl FnMut(&'static Question) -> Result<usize, E>,
     ) -> Result<Advice, E> {
-        let (mut step, mut situations) = (&self.step, Vec::new());
+        let (mut step, mut answers) = (&self.step, Vec::new());
         loop {
-            match step {
-                Step::Take(picks) => return Ok(Advice { task: self, situations, picks }),
-                Step::Ask(question) => match question.others.get(answer(question)?.wrapping_sub(1)) {
-                    None => step = &question.step,
-                    Some((situation, next)) => {
-                        situations.push(*situation);
-                        step = next;
-                    }
-                },
-            }
+            let question = match step {
+                Step::Take(picks) => return Ok(Advice { task: self, answers, picks }),
+                Step::Ask(question) => question,
+            };
+            let (answer, next) = question.answer(answer(question)?);
+            answers.push(answer);
+            step = next;
         }
     }
 
     /// Every way through the questions, the usual answer first.
     pub fn advices(&'static self) -> Vec<Advice> {
+        let mut ways = vec![(&self.step, Vec::new())];
         let mut advices = Vec::new();
-        self.step.collect(&mut Vec::new(), &mut |situations, picks| {
-            advices.push(Advice { task: self, situations: situations.to_vec(), picks });
-        });
+        while let Some((step, answers)) = ways.pop() {
+            match step {
+                Step::Take(picks) => advices.push(Advice { task: self, answers, picks }),
+                // The last that is put in is the first that comes out.
+                Step::Ask(question) => ways.extend((0..=question.others.len()).rev().map(|number| {
+                    let (answer, next) = question.answer(number);
+                    (next, answers.iter().copied().chain([answer]).collect())
+                })),
+            }
+        }
         advices
     }
 
     /// The situations that its questions ask for, each once.
     pub fn situations(&'static self) -> Vec<&'static Situation> {
         let mut all = Vec::new();
-        for situation in self.advices().into_iter().flat_map(|advice| advice.situations) {
-            if !all.contains(&situation) {
-                all.push(situation);
+        for advice in self.advices() {
+            for situation in advice.situations() {
+                if !all.contains(&situation) {
+                    all.push(situation);
+                }
             }
         }
         all
     }
 }
 
-impl Step {
-    fn collect(
-        &'static self,
-        situations: &mut Vec<&'static Situation>,
-        take: &mut dyn FnMut(&[&'static Situation], &'static [Pick]),
-    ) {
-        match self {
-            Step::Take(picks) => take(situations, picks),
-            Step::Ask(question) => {
-                question.step.collect(situations, take);
-                for (situation, step) in question.others {
-                    situations.push(situation);
-                    step.collect(situations, take);
-                    situations.pop();
-                }
-            }
+impl Question {
+    /// The answer of that number, 0 for the usual one, and what it leads to.
+    fn answer(&'static self, number: usize) -> (Answer, &'static Step) {
+        match number.checked_sub(1).and_then(|index| self.others.get(index)) {
+            Some((situation, step)) => (Answer::Situation(situation), step),
+            None => (Answer::Usual(self.usual), &self.step),
         }
+    }
+
+    /// The texts of the answers, by their numbers.
+    pub fn texts(&self) -> Vec<&'static str> {
+        std::iter::once(self.usual).chain(self.others.iter().map(|(situation, _)| situation.text)).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::{
     IMBALANCED, LOGITS_OF_ROWS, MARGIN, NOISY_LABELS, PROBABILITIES,
     pitfalls::{IMBALANCE, LOGITS, MASKS, NAN, NOTHING, REDUCTION, SHAPES, WEIGHTS},
 };
-use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
+use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
 
 pub static BINARY: Task = Task {
     name: "binary",
@@ -172,7 +172,7 @@ pub static MULTI_LABEL: Task = Task {
 static SIGNS: Situation = Situation { name: "signs", text: "labels are −1 and 1" };
 
 /// What holds of the parameters of `sigmoid_focal`.
-const FOCAL_ADVICE: &[(&str, &str)] = &[
+const FOCAL_ADVICE: &[Advised] = &[
     ("gamma", "0.5 to 5; 2 where most items are easy, 0 where none is"),
     ("alpha", "the weight of positives against 1 − alpha of negatives: less with a larger gamma; −1 for none"),
 ];
@@ -222,7 +222,7 @@ static SIGNED: Pitfall = Pitfall {
 };
 static FADED: Pitfall = Pitfall {
     title: "A focal loss is small",
-    trap: "What it fades is gone from the mean, so that gradients are ten times smaller and a network that begins at \
+    trap: "What it fades is gone from the mean, so that gradients are several times smaller, and a network that begins at \
            p = ½ for everything drowns its few positives.",
     guard: "Let the last layer's bias begin at −ln(99), for p = 0.01; in detection take `sum` and divide by the \
             positives, with the option `upstream` for the gradients.",

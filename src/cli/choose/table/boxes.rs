@@ -6,7 +6,7 @@ use super::{
     SCORE,
     pitfalls::{MASKS, NAN, NOTHING, REDUCTION, SUMS, WEIGHTS},
 };
-use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
+use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
 
 pub static BOXES: Task = Task {
     name: "boxes",
@@ -17,7 +17,7 @@ pub static BOXES: Task = Task {
         usual: "corners, of boxes that need not overlap their targets yet",
         step: Step::Take(&[Pick {
             choice: choice!(Giou { .. }),
-            why: "draws boxes together that do not overlap, and is the IoU where they do",
+            why: "is the IoU, and draws boxes together that do not overlap, by how empty their hull is",
             advice: &[EPS],
             reduction: Reduction::Mean,
             form: &CORNERS,
@@ -85,7 +85,7 @@ static ANCHORS: Situation =
     Situation { name: "anchors", text: "corners, of anchors that were matched to their targets and overlap them" };
 static OFFSETS: Situation = Situation { name: "offsets", text: "offsets from anchors, or centres and sizes" };
 
-const EPS: (&str, &str) = ("eps", "1e-7; it matters only for boxes whose area is no larger");
+const EPS: Advised = ("eps", "1e-7; it matters only for boxes whose area is no larger");
 
 static CORNERS: Form = Form {
     last_layer: "none, or what brings corners into the image",

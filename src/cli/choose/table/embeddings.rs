@@ -3,7 +3,7 @@
 use wgloss::{Distance, Reduction};
 
 use super::pitfalls::{MASKS, NAN, NOTHING, REDUCTION, SHAPES, SUMS, WEIGHTS};
-use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
+use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
 
 pub static EMBEDDINGS: Task = Task {
     name: "embeddings",
@@ -239,10 +239,10 @@ static PAIRS: Situation = Situation { name: "pairs", text: "pairs: these two bel
 static TRIPLETS: Situation = Situation { name: "triplets", text: "triplets: this one is nearer than that one" };
 static DISTANCES: Situation = Situation { name: "distances", text: "distances that were measured elsewhere" };
 
-const TEMPERATURE: (&str, &str) =
+const TEMPERATURE: Advised =
     ("temperature", "0.05 to 0.2; small ones look at the nearest rows alone and want large batches");
 
-const MARGIN: (&str, &str) = ("margin", "0.2 to 1, in units of the distance");
+const MARGIN: Advised = ("margin", "0.2 to 1, in units of the distance");
 
 const ROWS: Numbers = Numbers::Floats(&[1.0, 0.1, 0.9, 0.3, 0.2, 1.0, 0.0, 0.8]);
 const OTHER_ROWS: Numbers = Numbers::Floats(&[0.9, 0.2, 1.0, 0.2, 0.1, 0.9, 0.1, 1.0]);

@@ -6,7 +6,7 @@ use super::{
     IMBALANCED, SCORE,
     pitfalls::{IMBALANCE, LOGITS, MASKS, NAN, REDUCTION, SUMS, TARGETS},
 };
-use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
+use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
 
 pub static SEGMENTATION: Task = Task {
     name: "segmentation",
@@ -220,7 +220,6 @@ const STEEPENS: &str = "gives more of the gradient to regions that are nearly ri
 const IS_THE_SCORE: &str = "is 1 less the Dice score, by sample and class as it is reported";
 const IS_THE_IOU: &str = "is 1 less the IoU, which has the same order and is steeper where regions are good";
 
-type Advised = (&'static str, &'static str);
 const SMOOTH: Advised = (
     "smooth",
     "1; 1e-5 where small regions are to be scored exactly, though a class that is absent is then all or nothing",

@@ -1,9 +1,11 @@
 //! The whole table: every loss it recommends exists, takes what it is given, and is right on every adapter.
 
-use std::collections::BTreeSet;
+mod guards;
+
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use clap::Parser;
-use wgloss::{Adapter, AnyLoss, HostTensor, Loss, Named, Options, losses, parity, reference, spec::Family};
+use wgloss::{Adapter, AnyLoss, Gpu, HostTensor, Loss, Named, Options, losses, parity, reference, spec::Family};
 
 use super::{
     program,
@@ -11,6 +13,14 @@ use super::{
     tree::{Numbers, Pick, Task},
 };
 use crate::{Cli, Command};
+
+/// Every adapter of the machine, opened once.
+fn gpus() -> &'static [Gpu] {
+    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
+    let gpus = GPUS.get_or_init(|| Adapter::all_blocking().iter().map(|one| one.open_blocking().unwrap()).collect());
+    assert!(!gpus.is_empty(), "no adapter to test on");
+    gpus
+}
 
 /// Every loss that is recommended, with the task.
 fn picks() -> Vec<(&'static Task, &'static Pick)> {
@@ -31,8 +41,6 @@ fn inputs(pick: &Pick) -> Named<HostTensor<'static>> {
 
 #[test]
 fn every_recommended_loss_is_right_on_every_adapter() {
-    let gpus: Vec<_> = Adapter::all_blocking().iter().map(|adapter| adapter.open_blocking().unwrap()).collect();
-    assert!(!gpus.is_empty(), "no adapter to test on");
     for (task, pick) in picks() {
         let settings = pick.settings();
         let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -44,7 +52,7 @@ fn every_recommended_loss_is_right_on_every_adapter() {
         assert!(expected.loss[0].is_finite() && expected.items > 0, "{}: {loss}", task.name);
         let is_trained = |gradient: &Vec<f64>| gradient.iter().any(|&slope| slope != 0.0);
         assert!(expected.gradients.iter().all(|(_, gradient)| is_trained(gradient)), "{}: {loss}", task.name);
-        for gpu in &gpus {
+        for gpu in gpus() {
             let comparison = parity::compare(&expected, &loss.eval_with(gpu, &inputs, options).unwrap());
             assert!(comparison.failures.is_empty(), "{}: {loss}: {:?}", task.name, comparison.failures);
         }
