@@ -31,6 +31,8 @@ fn flags_lead_to_losses_in_any_order() {
         ("--task boxes --anchors", vec!["ciou", "diou"]),
         ("--task embeddings --two-encoders", vec!["clip"]),
         ("--task ranking", vec!["margin_ranking"]),
+        ("--task adversarial --critic", vec!["wgan_critic", "wgan_generator"]),
+        ("--task autoencoder", vec!["vae"]),
     ] {
         assert_eq!(losses(args), expected, "{args}");
     }
@@ -56,6 +58,20 @@ fn json_has_all_that_is_told() {
     let rust = loss["rust"].as_str().unwrap();
     assert!(rust.contains("CeDice { activation: LogitActivation::Sigmoid, ..CeDice::default() }"), "{rust}");
     assert!(rust.starts_with("use wgloss::{CeDice, Gpu, HostTensor, LogitActivation, Loss, Named, Reduction};"));
+}
+
+#[test]
+fn two_losses_are_one_or_both() {
+    for (args, both, told) in [
+        (["regression", "--outliers"], false, "One of two losses:"),
+        (["adversarial", "--least-squares"], true, "Both of these losses"),
+    ] {
+        let args = ["choose", "--task", args[0], args[1]];
+        assert!(wgloss(&args).stdout.contains(told), "{args:?}");
+        let answer = wgloss(&[&args[..], &["--json"]].concat()).json();
+        assert_eq!(answer["takes_both"], both);
+        assert_eq!(answer["losses"].as_array().unwrap().len(), 2);
+    }
 }
 
 #[test]
@@ -94,7 +110,8 @@ fn people_are_told_the_loss_why_its_parameters_and_what_goes_wrong() {
 
 #[test]
 fn without_a_terminal_to_ask_at_it_says_which_flags_there_are() {
-    wgloss(&["choose"]).refused(2, &["no terminal", "`--task`", "regression, counts", "ranking", "--help"]);
+    wgloss(&["choose"])
+        .refused(2, &["no terminal", "`--task`", "regression, counts", "ranking", "autoencoder", "--help"]);
     wgloss(&["choose", "--json"]).refused(2, &["no terminal"]);
     // A flag without its task, and a task that there is not.
     wgloss(&["choose", "--outliers"]).refused(2, &["required"]);

@@ -19,14 +19,20 @@ pub fn text(advice: &Advice) -> String {
     }));
     let asked = parts.join("\n");
 
-    let picks = advice.picks.iter().map(pick_text);
+    let together = match (advice.takes_both, advice.picks.len()) {
+        (true, _) => Some("Both of these losses, each for its network:".to_string()),
+        (false, 2) => Some("One of two losses:".to_string()),
+        (false, _) => None,
+    };
+    let picks = together.into_iter().chain(advice.picks.iter().map(pick_text));
     let pitfalls = task.pitfalls.iter().map(|pitfall| {
         let rows = output::properties([("", pitfall.trap.to_string()), ("→", pitfall.guard.to_string())]);
         format!("{}\n{rows}", pitfall.title)
     });
     let pitfalls =
         format!("What goes wrong, → what prevents or shows it\n\n{}", pitfalls.collect::<Vec<_>>().join("\n"));
-    let mut more = vec![("read on", format!("{}, docs/which_loss.md", task.page))];
+    let pages: Vec<&str> = task.page.into_iter().chain(["docs/which_loss.md"]).collect();
+    let mut more = vec![("read on", pages.join(", "))];
     more.extend(advice.picks.iter().map(|pick| ("", format!("wgloss list {}", pick.spec().name))));
     more.extend(
         advice.other_situations().map(|situation| ("other flags", format!("--{}: {}", situation.name, situation.text))),
@@ -74,6 +80,7 @@ pub fn json(advice: &Advice) -> Json {
         "task": advice.task.name,
         "situations": situations,
         "other_flags": advice.other_situations().map(|situation| situation.name).collect::<Vec<_>>(),
+        "takes_both": advice.takes_both,
         "losses": advice.picks.iter().map(pick_json).collect::<Vec<_>>(),
         "pitfalls": pitfalls.collect::<Vec<_>>(),
         "page": advice.task.page,

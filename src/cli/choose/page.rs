@@ -53,7 +53,7 @@ fn table_rows(task: &'static Task) -> Vec<String> {
             rows.push(format!(
                 "| {name} | {} | {} | {} | {} |",
                 std::mem::take(&mut when),
-                losses.join(", or "),
+                losses.join(if advice.takes_both { ", and " } else { ", or " }),
                 form.last_layer,
                 form.targets
             ));
@@ -73,8 +73,9 @@ fn typical(pick: &Pick) -> String {
 
 /// A task: its losses, a program for each form of the inputs that was not shown before, and what goes wrong.
 fn section(task: &'static Task, shown: &mut Vec<Vec<Key>>) -> String {
-    let page = task.page.strip_prefix("docs/").unwrap_or(task.page);
-    let mut parts = vec![format!("## {}\n\n{}. More in [{page}]({page}).", sentence(task.name), sentence(task.text))];
+    let page = task.page.map(|page| page.strip_prefix("docs/").unwrap_or(page));
+    let more = page.map_or_else(String::new, |page| format!(" More in [{page}]({page})."));
+    let mut parts = vec![format!("## {}\n\n{}.{more}", sentence(task.name), sentence(task.text))];
     let mut told = Vec::new();
     for advice in task.advices() {
         if !advice.answers.is_empty() {
@@ -82,7 +83,8 @@ fn section(task: &'static Task, shown: &mut Vec<Vec<Key>>) -> String {
             parts.push(format!("**{}**", answers.join("; ")));
         }
         let picks: Vec<String> = advice.picks.iter().map(|pick| pick_item(pick, &mut told)).collect();
-        parts.push(picks.join("\n"));
+        let together = if advice.takes_both { "Both of them:\n\n" } else { "" };
+        parts.push(format!("{together}{}", picks.join("\n")));
         for pick in advice.picks {
             let key = key(pick);
             if !shown.contains(&key) {

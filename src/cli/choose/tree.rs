@@ -10,8 +10,8 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, to be read as an answer.
     pub text: &'static str,
-    /// The page of the documentation that goes on from here.
-    pub page: &'static str,
+    /// The page of the documentation that goes on from here, where there is one.
+    pub page: Option<&'static str>,
     /// What to ask next, or the losses for it.
     pub step: Step,
     /// What goes wrong with it.
@@ -24,6 +24,8 @@ pub enum Step {
     Ask(&'static Question),
     /// The loss to take, or the two to choose between, the better known first.
     Take(&'static [Pick]),
+    /// Two losses that are taken together, each for a network of its own.
+    TakeBoth(&'static [Pick; 2]),
 }
 
 /// A question about a task.
@@ -178,8 +180,10 @@ pub struct Advice {
     pub task: &'static Task,
     /// An answer to each question.
     pub answers: Vec<Answer>,
-    /// The loss to take, or the two to choose between.
+    /// The loss to take, or the two to choose between or to take together.
     pub picks: &'static [Pick],
+    /// Whether both are taken.
+    pub takes_both: bool,
 }
 
 /// An answer to a question.
@@ -236,7 +240,10 @@ impl Task {
         let (mut step, mut answers) = (&self.step, Vec::new());
         loop {
             let question = match step {
-                Step::Take(picks) => return Ok(Advice { task: self, answers, picks }),
+                Step::Take(picks) => return Ok(Advice { task: self, answers, picks, takes_both: false }),
+                Step::TakeBoth(picks) => {
+                    return Ok(Advice { task: self, answers, picks: picks.as_slice(), takes_both: true });
+                }
                 Step::Ask(question) => question,
             };
             let (answer, next) = question.answer(answer(question)?);
@@ -251,7 +258,10 @@ impl Task {
         let mut advices = Vec::new();
         while let Some((step, answers)) = ways.pop() {
             match step {
-                Step::Take(picks) => advices.push(Advice { task: self, answers, picks }),
+                Step::Take(picks) => advices.push(Advice { task: self, answers, picks, takes_both: false }),
+                Step::TakeBoth(picks) => {
+                    advices.push(Advice { task: self, answers, picks: picks.as_slice(), takes_both: true });
+                }
                 // The last that is put in is the first that comes out.
                 Step::Ask(question) => ways.extend((0..=question.others.len()).rev().map(|number| {
                     let (answer, next) = question.answer(number);

@@ -11,7 +11,7 @@ use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sampl
 pub static BINARY: Task = Task {
     name: "binary",
     text: "yes or no for each sample: spam, a defect, a click",
-    page: "docs/classification.md",
+    page: Some("docs/classification.md"),
     step: Step::Ask(&Question {
         text: "What is special about the labels, or about the network?",
         usual: "nothing: logits, and labels of 0 and 1",
@@ -110,7 +110,7 @@ pub static BINARY: Task = Task {
 pub static MULTI_LABEL: Task = Task {
     name: "multi-label",
     text: "several labels at once, each there or not: the tags of a picture",
-    page: "docs/classification.md",
+    page: Some("docs/classification.md"),
     step: Step::Ask(&Question {
         text: "What is special about the labels?",
         usual: "nothing: each is 0 or 1",
@@ -222,8 +222,8 @@ static SIGNED: Pitfall = Pitfall {
 };
 static FADED: Pitfall = Pitfall {
     title: "A focal loss is small",
-    trap: "What it fades is gone from the mean, so that gradients are several times smaller, and a network that begins at \
-           p = ½ for everything drowns its few positives.",
+    trap: "What it fades is gone from the mean, so that gradients are several times smaller, and a network that \
+           begins at p = ½ for everything drowns its few positives.",
     guard: "Let the last layer's bias begin at −ln(99), for p = 0.01; in detection take `sum` and divide by the \
             positives, with the option `upstream` for the gradients.",
 };

@@ -11,7 +11,7 @@ use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sampl
 pub static BOXES: Task = Task {
     name: "boxes",
     text: "boxes around objects",
-    page: "docs/boxes.md",
+    page: Some("docs/boxes.md"),
     step: Step::Ask(&Question {
         text: "What does the network give, and how far are boxes from their targets at first?",
         usual: "corners, of boxes that need not overlap their targets yet",

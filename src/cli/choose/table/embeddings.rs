@@ -8,7 +8,7 @@ use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sampl
 pub static EMBEDDINGS: Task = Task {
     name: "embeddings",
     text: "an embedding in which what belongs together lies close: faces, products, sentences",
-    page: "docs/metric_learning.md",
+    page: Some("docs/metric_learning.md"),
     step: Step::Ask(&Question {
         text: "What is known of the samples?",
         usual: "a label for each: those of one label belong together",
@@ -208,7 +208,7 @@ pub static EMBEDDINGS: Task = Task {
 pub static RANKING: Task = Task {
     name: "ranking",
     text: "an order: which of two scores is to be the larger",
-    page: "docs/metric_learning.md",
+    page: Some("docs/metric_learning.md"),
     step: Step::Take(&[Pick {
         choice: choice!(MarginRanking { margin: 1.0 }),
         why: "asks that the better score lead by a margin, and lets what does rest",

@@ -5,6 +5,7 @@
 mod binary;
 mod boxes;
 mod embeddings;
+mod generative;
 mod multiclass;
 mod pitfalls;
 mod regression;
@@ -26,6 +27,8 @@ pub static TASKS: &[&Task] = &[
     &boxes::BOXES,
     &embeddings::EMBEDDINGS,
     &embeddings::RANKING,
+    &generative::ADVERSARIAL,
+    &generative::AUTOENCODER,
 ];
 
 /// The task of that name.

@@ -11,7 +11,7 @@ use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situat
 pub static MULTI_CLASS: Task = Task {
     name: "multi-class",
     text: "one of several classes: a digit, a species, the next word",
-    page: "docs/classification.md",
+    page: Some("docs/classification.md"),
     step: Step::Ask(&Question {
         text: "What is special about the classes, or about the network?",
         usual: "nothing: logits, and a class for each sample",
@@ -139,7 +139,7 @@ pub static MULTI_CLASS: Task = Task {
 pub static DISTILLATION: Task = Task {
     name: "distillation",
     text: "what another network says: a small one learns from a large one",
-    page: "docs/classification.md",
+    page: Some("docs/classification.md"),
     step: Step::Ask(&Question {
         text: "What is there of the other network?",
         usual: "its logits for each sample",

@@ -87,5 +87,5 @@ pub static MASKS: Pitfall = Pitfall {
     title: "Padding and missing targets",
     trap: "What is multiplied by 0 still counts in the mean, and a NaN times 0 is NaN.",
     guard: "Where the input `mask` is 0 an item is left out: of the sum, of the divisor and of the checks, whatever \
-            it holds, and its gradient is 0. Every loss takes it.",
+            it holds, and its gradient is 0. Every loss takes it that is no sum of others.",
 };

@@ -8,7 +8,7 @@ use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situat
 pub static REGRESSION: Task = Task {
     name: "regression",
     text: "a number: a price, a position, the pixels of an image",
-    page: "docs/regression.md",
+    page: Some("docs/regression.md"),
     step: Step::Ask(&Question {
         text: "What is special about the targets, or about errors?",
         usual: "nothing: errors are of about one size, and as bad on either side",
@@ -115,7 +115,7 @@ pub static REGRESSION: Task = Task {
 pub static COUNTS: Task = Task {
     name: "counts",
     text: "how often something happens: visits, defects, events in an hour",
-    page: "docs/regression.md",
+    page: Some("docs/regression.md"),
     step: Step::Take(&[Pick {
         choice: choice!(PoissonNll { .. }),
         why: "knows that a count scatters as the root of its mean, so that 110 for 100 is a smaller error than 11 for \

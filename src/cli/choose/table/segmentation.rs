@@ -11,7 +11,7 @@ use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sampl
 pub static SEGMENTATION: Task = Task {
     name: "segmentation",
     text: "regions of an image or a volume: organs, roads, the foreground",
-    page: "docs/segmentation.md",
+    page: Some("docs/segmentation.md"),
     step: Step::Ask(&Question {
         text: "How many classes do pixels have?",
         usual: "each has exactly one of two or more, the background included",

@@ -3,6 +3,7 @@
 use wgloss::{
     Activation, AnyLoss, Bce, BceWithLogits, CrossEntropy, CrossEntropySoft, Dice, Error, Evaluation, GaussianNll,
     Giou, Gpu, Hinge, HostTensor, Iou, KlDiv, Loss, MarginRanking, Mse, Named, Nll, PoissonNll, Reduction, SoftMargin,
+    Vae,
 };
 
 use super::gpus;
@@ -94,6 +95,13 @@ fn other_shapes_and_types_are_refused() {
         [("prediction", floats(&[0.0, 1.0], &[1, 1, 2])), ("target", floats(&[0.0, 1.0], &[1, 1, 2]))],
     );
     assert!(matches!(softmax_of_one, Error::Shape { .. }), "{softmax_of_one}");
+}
+
+#[test]
+fn a_variational_autoencoder_has_no_mean() {
+    let row = |name| (name, floats(&[0.5, 0.25], &[1, 2]));
+    let mean = refused(&Vae::default(), ["reconstruction", "target", "mu", "logvar"].map(row));
+    assert!(matches!(mean, Error::TermsReduction { .. }), "{mean}");
 }
 
 #[test]
