@@ -14,7 +14,7 @@ pub static ADVERSARIAL: Task = Task {
     page: None,
     step: Step::Ask(&Question {
         text: "How is the discriminator kept from winning?",
-        usual: "by nothing but the balance of both, or by noise and augmentation",
+        usual: "by the balance of both alone, or by noise and augmentation of what it sees",
         step: Step::TakeBoth(&[
             Pick {
                 choice: choice!(GanDiscriminator),
@@ -101,7 +101,7 @@ pub static AUTOENCODER: Task = Task {
     page: None,
     step: Step::Ask(&Question {
         text: "What are the values that are made again?",
-        usual: "in [0, 1], made by the network as logits",
+        usual: "they are in [0, 1], and the network gives logits of them",
         step: Step::Take(&[Pick {
             choice: choice!(Vae { likelihood: Likelihood::BceWithLogits, .. }),
             why: "is the evidence lower bound, with its digits kept where a value is surely 0 or 1",
@@ -163,14 +163,18 @@ pub static AUTOENCODER: Task = Task {
 };
 
 static LEAST_SQUARES: Situation =
-    Situation { name: "least-squares", text: "by scores that are drawn to fixed values, as gradients vanished before" };
+    Situation { name: "least-squares", text: "its scores are drawn to fixed values, as gradients vanished before" };
 static SPECTRAL_NORM: Situation =
-    Situation { name: "spectral-norm", text: "by spectral normalisation of its layers, for large images" };
-static CRITIC: Situation =
-    Situation { name: "critic", text: "by bounds on its slope; its value is to tell how far training is" };
-static UNBOUNDED: Situation = Situation { name: "unbounded", text: "any numbers" };
-static OWN_LIKELIHOOD: Situation =
-    Situation { name: "own-likelihood", text: "others: their loss is chosen apart, or is one of your own" };
+    Situation { name: "spectral-norm", text: "its layers are normalised by their spectrum, for large images" };
+static CRITIC: Situation = Situation {
+    name: "critic",
+    text: "it is a critic with a bounded slope, whose value is to tell how far training is",
+};
+static UNBOUNDED: Situation = Situation { name: "unbounded", text: "they may be any numbers" };
+static OWN_LIKELIHOOD: Situation = Situation {
+    name: "own-likelihood",
+    text: "a loss that is chosen apart, or is one of your own, says how well they are made again",
+};
 
 const BETA: Advised =
     ("beta", "1 for the bound itself; less for sharper samples, more for variables that mean one thing each");
