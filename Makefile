@@ -59,11 +59,12 @@ golden: ## Computes the golden values of the tests anew, with Python
 	$(golden_venv)/bin/python tests/golden/generate.py
 	$(golden_venv)/bin/python tests/golden/samples.py
 
-readme: ## Puts the table of losses into README.md anew
+readme: ## Puts the table of losses into README.md and docs/which_loss.md anew
 	$(build)
 	$(target_dir)/debug/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
+	$(target_dir)/debug/wgloss choose --markdown > docs/which_loss.md
 
 pictures: setup ## Draws the pictures of docs/pictures anew
 	$(build)

@@ -79,7 +79,7 @@
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
 //! - `bench`: the module `bench`, which measures device times and the fastest layout of kernels on an adapter. Includes
 //!   `parity`.
-//! - `cli`: the command `wgloss`, which lists, evaluates, checks, times and tunes losses. Includes `bench`.
+//! - `cli`: the command `wgloss`, which lists, chooses, evaluates, checks, times and tunes losses. Includes `bench`.
 //!
 //! # Adapters
 //!
@@ -168,3 +168,23 @@ struct MetricLearningPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/generative.md")]
 struct GenerativePage;
+
+/// Runs the code of the page on numbers.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/regression.md")]
+struct RegressionPage;
+
+/// Runs the code of the page on labels.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/classification.md")]
+struct ClassificationPage;
+
+/// Runs the code of the page on boxes.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/boxes.md")]
+struct BoxesPage;
+
+/// Runs the programs of the page that tells which loss to take.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/which_loss.md")]
+struct WhichLossPage;

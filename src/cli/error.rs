@@ -5,6 +5,8 @@ use std::{io, path::PathBuf, process::ExitCode};
 use safetensors::{Dtype, SafeTensorError};
 use wgloss::bench::ReportError;
 
+use crate::choose::ChooseError;
+
 /// An error that ends the command.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -14,6 +16,9 @@ pub enum CliError {
     /// A tuning could not be saved or removed.
     #[error(transparent)]
     Tuning(#[from] wgloss::bench::TuningFileError),
+    /// No loss was chosen.
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
     /// A file could not be read.
     #[error("{path}: {source}", path = path.display())]
     Read { path: PathBuf, source: io::Error },

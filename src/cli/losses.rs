@@ -15,6 +15,11 @@ pub fn setting(param: &Param, value: Value) -> String {
     format!("{}={value}", param.name)
 }
 
+/// A loss with the parameters that are set, as [`wgloss::AnyLoss`] writes all of them.
+pub fn named<'a>(name: &str, settings: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    settings.into_iter().fold(name.to_string(), |text, (name, value)| format!("{text} {name}={value}"))
+}
+
 /// The loss's parameters with their defaults.
 pub fn defaults(spec: &LossSpec) -> impl Iterator<Item = String> {
     spec.params.iter().map(|param| setting(param, param.default))

@@ -3,6 +3,7 @@
 mod accuracy;
 mod adapters;
 mod bench;
+mod choose;
 #[path = "../../examples/common/mod.rs"]
 mod classifier;
 mod compare;
@@ -32,6 +33,7 @@ To begin with:
   wgloss adapters             what there is to run on
   wgloss list                 the losses
   wgloss list huber           one of them, with its inputs and parameters
+  wgloss choose               which of them to take, by a few questions
   wgloss eval --help          how to evaluate it for tensors in a file
   wgloss parity --quick       whether this machine computes the right thing, in a minute or two
 
@@ -53,6 +55,8 @@ enum Command {
     Adapters(output::Format),
     /// Show the losses, or one loss with its inputs and parameters.
     List(list::Args),
+    /// Find the loss for a task, by questions or by flags, with a program to begin with.
+    Choose(choose::Args),
     /// Evaluate a loss and its gradients for the tensors of a safetensors file.
     Eval(eval::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
@@ -135,6 +139,7 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
     match &cli.command {
         Command::Adapters(format) => adapters::run(format.json).map(|()| Verdict::Passed),
         Command::List(args) => list::run(args, args.format.json).map(|()| Verdict::Passed),
+        Command::Choose(args) => choose::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, args.format.json),
         Command::Parity(args) => parity::run(args, args.format.json),
         Command::Bench(args) => bench::run(args),

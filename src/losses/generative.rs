@@ -419,7 +419,12 @@ loss! {
                     inputs: &["reconstruction", "target"],
                     weight: None,
                 },
-                Part { name: "gaussian_kl", loss: |_| Box::new(GaussianKl), inputs: &["mu", "logvar"], weight: Some("beta") },
+                Part {
+                    name: "gaussian_kl",
+                    loss: |_| Box::new(GaussianKl),
+                    inputs: &["mu", "logvar"],
+                    weight: Some("beta"),
+                },
             ],
             reductions: &[Reduction::Sum, Reduction::BatchMean],
         }),

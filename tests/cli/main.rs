@@ -4,6 +4,7 @@ mod command;
 mod files;
 
 mod bench;
+mod choose;
 mod commands;
 mod compare_reports;
 mod plot;

@@ -1,4 +1,4 @@
-//! What the READMEs show is what there is.
+//! What the READMEs and the pages of the documentation show is what there is.
 
 use std::{fs, path::Path, process::Command};
 
@@ -12,6 +12,16 @@ fn the_table_of_losses_is_the_catalogue() {
     assert!(
         table == catalogue,
         "the table of losses in README.md is not what `wgloss list --markdown` prints: run `make readme`"
+    );
+}
+
+#[test]
+fn the_page_that_tells_which_loss_is_the_table() {
+    let output = Command::new(env!("CARGO_BIN_EXE_wgloss")).args(["choose", "--markdown"]).output().unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        page == include_str!("../../docs/which_loss.md"),
+        "docs/which_loss.md is not what `wgloss choose --markdown` prints: run `make readme`"
     );
 }
 
