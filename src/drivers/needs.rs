@@ -3,7 +3,7 @@
 use super::room;
 use crate::{
     Error,
-    spec::{Driver, LossSpec, Param, Reference, Rule, Value},
+    spec::{Driver, LossSpec, Param, Reference, Rows, Rule, Value},
 };
 
 /// Something that a driver reads by its name, and what messages call it.
@@ -20,6 +20,10 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::Rows(_), Reference::Rows(_))
         | (Driver::Boxes, Reference::Boxes(_))
         | (Driver::Pairs, Reference::Pairs(_))
+        | (
+            Driver::Elementwise | Driver::Rows(Rows { per_class: false, .. }),
+            Reference::Closure(_) | Reference::None,
+        )
         | (Driver::AllPairs(_), Reference::AllPairs(_)) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()

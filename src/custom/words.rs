@@ -1,0 +1,121 @@
+//! The words of a WGSL text, as far as they can be told without a compiler.
+
+/// A word or a sign of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub text: &'a str,
+    /// Its first byte.
+    pub byte: usize,
+}
+
+/// Whether a text is an identifier that WGSL, the host and a command line take.
+pub(super) fn is_identifier(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(is_part) && text != "_"
+}
+
+/// The words and signs of a text, without its comments.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let byte = text.len() - rest.len();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        let length = match first {
+            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => length_of_comment(rest),
+            _ if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
+            _ => first.len_utf8(),
+        };
+        let (word, behind) = rest.split_at(length);
+        if !first.is_whitespace() && !word.starts_with("//") && !word.starts_with("/*") {
+            words.push(Word { text: word, byte });
+        }
+        rest = behind;
+    }
+    words
+}
+
+/// The length of a comment that may have others in it, which a text begins with.
+fn length_of_comment(text: &str) -> usize {
+    let (mut depth, mut byte) = (0, 0);
+    while let Some(next) = text[byte..].find(['/', '*']).map(|found| byte + found) {
+        let change = match text.get(next..next + 2) {
+            Some("/*") => 1,
+            Some("*/") => -1,
+            _ => 0,
+        };
+        depth += change;
+        byte = next + if change == 0 { 1 } else { 2 };
+        if depth == 0 {
+            return byte;
+        }
+    }
+    text.len()
+}
+
+/// What a text declares at its top level: functions, constants, variables, structs and aliases.
+pub(super) fn declared(text: &str) -> Vec<Word<'_>> {
+    let words = words(text);
+    let (mut depth, mut found) = (0_usize, Vec::new());
+    for (place, word) in words.iter().enumerate() {
+        match word.text {
+            "{" | "(" => depth += 1,
+            "}" | ")" => depth = depth.saturating_sub(1),
+            "fn" | "const" | "override" | "struct" | "alias" if depth == 0 => found.extend(words.get(place + 1)),
+            "var" if depth == 0 => {
+                let is_typed = words.get(place + 1).is_some_and(|word| word.text == "<");
+                let end = words[place..].iter().position(|word| word.text == ">").filter(|_| is_typed);
+                found.extend(words.get(place + end.unwrap_or(0) + 1));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The members of a variable that a text names.
+pub(super) fn members_of<'a>(text: &'a str, variable: &str) -> Vec<Word<'a>> {
+    let words = words(text);
+    let is_member = |window: &&[Word<'a>]| window[0].text == variable && window[1].text == ".";
+    words.windows(3).filter(is_member).map(|window| window[2]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{declared, is_identifier, members_of};
+
+    #[test]
+    fn declarations_are_told_from_comments_and_bodies() {
+        let text = "
+            // fn not_this() {}
+            /* const nor_this = 1; /* fn or_this() {} */ fn still_a_comment() {} */
+            const LIMIT: f32 = 1.0;
+            struct Pair { first: f32, second: f32 }
+            alias Triple = vec3<f32>;
+            var<private> total: f32;
+            @must_use fn helper(x: f32) -> f32 { const inner = 2.0; var own = x; return own * inner; }
+            fn loss_and_grad(p: f32, t: f32) -> vec2<f32> { return vec2<f32>(params.a, params . b); }";
+        let names: Vec<&str> = declared(text).iter().map(|word| word.text).collect();
+        assert_eq!(names, ["LIMIT", "Pair", "Triple", "total", "helper", "loss_and_grad"]);
+        let members: Vec<&str> = members_of(text, "params").iter().map(|word| word.text).collect();
+        assert_eq!(members, ["a", "b"]);
+        let place = declared(text)[0].byte;
+        assert!(text[place..].starts_with("LIMIT"));
+    }
+
+    #[test]
+    fn texts_that_end_early_are_read() {
+        for text in ["", "fn", "var<", "/*", "/* /", "//", "fn é", "params.", "}}}", "const\u{0}"] {
+            declared(text);
+            members_of(text, "params");
+        }
+        assert_eq!(declared("/* a */ fn f").len(), 1);
+    }
+
+    #[test]
+    fn identifiers_are_plain() {
+        assert!(["a", "_a", "loss2", "A_B"].into_iter().all(is_identifier));
+        assert!(!["", "_", "2a", "a-b", "a b", "é", "a.b"].into_iter().any(is_identifier));
+    }
+}
