@@ -107,7 +107,7 @@ pub enum Error {
         fault: CustomFault,
     },
     /// The loss has no reference to evaluate or to compare with.
-    #[error("{loss}: it has no reference in f64, only a kernel; give it one with `CustomLossBuilder::reference`")]
+    #[error("{loss}: it has no reference in f64 to evaluate or to compare with, only a kernel")]
     NoReference {
         /// The loss.
         loss: &'static str,

@@ -4,6 +4,7 @@ mod accuracy;
 mod adapters;
 mod bench;
 mod compare;
+mod custom;
 mod engine;
 mod error;
 mod eval;

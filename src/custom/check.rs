@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     CustomFault,
     builder::signature,
-    words::{declared, members_of},
+    words::{declared, members_of, types_of},
 };
 use crate::{
     DType, Error, Options, Reduce, Reduction, RowKernel, Signature, TensorType, Tuning,
@@ -24,7 +24,7 @@ pub(super) fn check(spec: &'static LossSpec) -> Result<(), Error> {
     }
     for text in texts.iter().filter(|text| text.dtype == DType::F32) {
         let Some(fault) = text.text.fault() else { continue };
-        return match named(spec, &text.text, &fault) {
+        return match named(spec, &fault) {
             Some(fault) => custom(fault),
             None => {
                 let location = fault.place.to_string();
@@ -108,7 +108,7 @@ fn is_of_wgsl(name: &str) -> bool {
 }
 
 /// What a compiler's fault comes of, where that can be told.
-fn named(spec: &'static LossSpec, text: &Text, fault: &Fault) -> Option<CustomFault> {
+fn named(spec: &'static LossSpec, fault: &Fault) -> Option<CustomFault> {
     let (path, source) = (spec.shader.path, spec.shader.source);
     let place = |byte| Place::of(path, source, byte).to_string();
     if fault.place.file == path {
@@ -117,12 +117,10 @@ fn named(spec: &'static LossSpec, text: &Text, fault: &Fault) -> Option<CustomFa
         let parameter = undeclared.text.to_string();
         return Some(CustomFault::UndeclaredParameter { location: place(undeclared.byte), parameter, known });
     }
-    // In the line of a driver that calls a hook.
-    let lines = text.parts().filter(|(file, _)| *file == fault.place.file);
-    let lines: Vec<&str> = lines.filter_map(|(_, part)| part.lines().nth(fault.place.line - 1)).collect();
-    let hook = ["loss_and_grad", "row_outcome", "class_gradient"]
-        .into_iter()
-        .find(|hook| lines.iter().any(|line| line.contains(&format!("{hook}("))))?;
+    let hook = ["loss_and_grad", "row_outcome", "class_gradient"].into_iter().find(|hook| {
+        let wanted = types_of(&signature(hook, spec.inputs), hook);
+        types_of(source, hook).is_some_and(|own| Some(own) != wanted)
+    })?;
     let own = declared(source).into_iter().find(|word| word.text == hook)?;
     Some(CustomFault::Signature { location: place(own.byte), hook, signature: signature(hook, spec.inputs) })
 }

@@ -74,6 +74,35 @@ pub(super) fn declared(text: &str) -> Vec<Word<'_>> {
     found
 }
 
+/// The types of a function's arguments and of its result, of a text that declares it.
+pub(super) fn types_of(text: &str, function: &str) -> Option<Vec<String>> {
+    let words = words(text);
+    let start = words.windows(2).position(|pair| pair[0].text == "fn" && pair[1].text == function)?;
+    let (mut types, mut is_type) = (Vec::new(), false);
+    for word in words[start..].iter().take_while(|word| word.text != "{") {
+        match word.text {
+            ":" | "-" => {
+                types.push(String::new());
+                is_type = true;
+            }
+            "," | ")" if types.last().is_none_or(|ty| ty.matches('<').count() == ty.matches('>').count()) => {
+                is_type = false;
+            }
+            // The arrow's, behind which the type begins.
+            ">" if types.last().is_some_and(String::is_empty) => {}
+            part if is_type => types.last_mut()?.push_str(part),
+            _ => {}
+        }
+    }
+    let long = |ty: &String| match &**ty {
+        "vec2f" => "vec2<f32>".to_string(),
+        "vec3f" => "vec3<f32>".to_string(),
+        "vec4f" => "vec4<f32>".to_string(),
+        other => other.to_string(),
+    };
+    Some(types.iter().map(long).collect())
+}
+
 /// The members of a variable that a text names.
 pub(super) fn members_of<'a>(text: &'a str, variable: &str) -> Vec<Word<'a>> {
     let words = words(text);
@@ -83,7 +112,7 @@ pub(super) fn members_of<'a>(text: &'a str, variable: &str) -> Vec<Word<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{declared, is_identifier, members_of};
+    use super::{declared, is_identifier, members_of, types_of};
 
     #[test]
     fn declarations_are_told_from_comments_and_bodies() {
@@ -102,6 +131,16 @@ mod tests {
         assert_eq!(members, ["a", "b"]);
         let place = declared(text)[0].byte;
         assert!(text[place..].starts_with("LIMIT"));
+    }
+
+    #[test]
+    fn types_of_functions_are_told() {
+        let types = |text: &str| types_of(text, "f").unwrap_or_default().join(", ");
+        assert_eq!(types("fn f(p: f32, t: f32) -> vec2<f32> { let x: i32 = 1; }"), "f32, f32, vec2<f32>");
+        assert_eq!(types("fn g() {} fn f(a: array<f32, 2>, b: Row,) -> vec3f {}"), "array<f32,2>, Row, vec3<f32>");
+        assert_eq!(types("fn f() {}"), "");
+        assert_eq!(types("fn f("), "");
+        assert_eq!(types_of("fn g() {}", "f"), None);
     }
 
     #[test]

@@ -38,7 +38,9 @@ impl Text {
         match validator.validate(&module) {
             Ok(_) => Ok(module),
             Err(error) => {
-                let place = self.place_of(error.spans().next().map(|(span, _)| *span));
+                // The others are what this is a part of.
+                let length = |span: &Span| span.to_range().map_or(usize::MAX, |range| range.len());
+                let place = self.place_of(error.spans().map(|(span, _)| *span).min_by_key(length));
                 let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
                 let causes: Vec<String> = causes.map(ToString::to_string).collect();
                 let message = joined(&error.to_string(), causes.iter().map(String::as_str));

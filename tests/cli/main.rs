@@ -6,6 +6,7 @@ mod files;
 mod bench;
 mod commands;
 mod compare_reports;
+mod custom;
 mod readme;
 mod tensors;
 mod tune;
