@@ -384,7 +384,8 @@ pub enum Error {
         loss: &'static str,
         /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
         built_in: bool,
-        /// File, line and column: of a caller's own loss, where its hooks do not fit what calls them, also one of wgloss's.
+        /// File, line and column: of a caller's own loss, where its hooks do not fit what calls them, also a file of
+        /// wgloss's.
         location: String,
         /// The compiler's words.
         message: String,

@@ -70,9 +70,9 @@
 //!
 //! # Losses of one's own
 //!
-//! [`CustomLoss`] makes a loss of a text in WGSL while the program runs. [`loss!`] declares one outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the
-//! same formula in f64. Plans, storage types and the parity check are as for every other loss. [`Signature`] tells the
-//! shapes of a loss's inputs.
+//! [`CustomLoss`] makes a loss of a few lines of WGSL while the program runs. [`loss!`] declares one with a type of its
+//! own: its parameters, its inputs, a hook in WGSL, and the same formula in f64. Plans, storage types and the parity
+//! check are as for every other loss. [`Signature`] tells the shapes of a loss's inputs.
 //!
 //! # Features
 //!

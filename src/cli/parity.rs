@@ -115,9 +115,9 @@ fn differences(report: &Report) -> Option<String> {
     let Differences { error, judged, skipped } = report.differences?;
     let loss = report.loss;
     Some(format!(
-        "{loss}: {judged} gradients are within {error:.1e} of differences of the loss, of ≤ {DIFFERENCE_TOLERANCE:.0e}; \
-         {skipped} were not judged, next to kinks or in rounding errors. The errors above are beside its own kernel in \
-         its plainest call."
+        "{loss}: {judged} gradients are within {error:.1e} (allowed {DIFFERENCE_TOLERANCE:.0e}) of differences of the \
+         loss; {skipped} were not judged, next to kinks or in rounding errors. The errors above are beside its own \
+         kernel in its plainest call."
     ))
 }
 

@@ -17,7 +17,7 @@ use crate::{
 /// A [`CustomLoss`] in the making.
 ///
 /// ```
-/// use wgloss::{CustomLoss, Gpu, parity, reference::Term, spec::Rule, Loss};
+/// use wgloss::{CustomLoss, Gpu, Loss, Reduction, reference::Term, spec::Rule};
 ///
 /// let cauchy = CustomLoss::elementwise(
 ///     "cauchy",
@@ -34,8 +34,12 @@ use crate::{
 /// .build()?;
 ///
 /// let gpu = Gpu::new_blocking()?;
-/// let report = parity::check(&gpu, cauchy.spec(), parity::Effort::Quick, &mut |_, _| {})?;
+/// let result = cauchy.eval(&gpu, &[3.0_f32], &[1.0_f32], Reduction::Sum)?;
+/// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * 5_f64.ln(), epsilon = 1e-6);
+/// # #[cfg(feature = "parity")] {
+/// let report = wgloss::parity::check(&gpu, cauchy.spec(), wgloss::parity::Effort::Quick, &mut |_, _| {})?;
 /// assert!(report.passed(), "{:?}", report.failures);
+/// # }
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[must_use = "`build` makes the loss"]

@@ -28,7 +28,8 @@ impl Text {
         let module = wgsl::parse_str(&self.source).map_err(|error| {
             let label = error.labels().next();
             let place = self.place_of(label.map(|(span, _)| span));
-            let said = label.map(|(_, said)| said).filter(|said| !said.is_empty());
+            // What the message does not say yet.
+            let said = label.map(|(_, said)| said).filter(|said| !error.message().contains(said));
             Fault { place, message: joined(error.message(), said.into_iter().chain(error.notes())) }
         })?;
         // Both are parts of WebGPU: subgroups where asked for, `unpack2x16float` always.

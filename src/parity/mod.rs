@@ -77,8 +77,9 @@ impl Report {
 /// Compares a loss's kernel with its reference. `progress` is told the cases done and the cases there are.
 ///
 /// Of a loss without a reference, [`Report::differences`] tells how its gradients agree with differences of the loss,
-/// for values where that is smooth. The cases then hold each call to what the same kernel gives of single items: weights,
-/// masks, reductions, NaN, storage types and every layout are checked; that the loss has all its digits is not.
+/// for values where that is smooth. The cases then hold each call to what the same kernel gives of single items:
+/// weights, masks, reductions, NaN, storage types and every layout are checked; that the loss has all its digits is
+/// not.
 ///
 /// # Errors
 /// A failing device; what a case finds is in the report.
