@@ -3,15 +3,14 @@
 use std::any::TypeId;
 
 use super::{
-    CustomFault, CustomLoss, known,
-    words::{declared, is_identifier},
+    CustomFault, CustomLoss, inputs, known,
+    words::{declared, is_identifier, unclosed},
 };
 use crate::{
-    Error, losses,
-    spec::{
-        CLASS_WEIGHT, Closure, Domain, Input, Item, Kind, MASK, MeanOver, Param, Rule, Shape, Term, UPSTREAM, Value,
-        Values, WEIGHT,
-    },
+    Error,
+    kernel::Place,
+    losses,
+    spec::{CLASS_WEIGHT, Closure, Domain, Input, Item, MeanOver, Param, Rule, Shape, Term, Value, Values, WEIGHT},
 };
 
 /// A [`CustomLoss`] in the making.
@@ -199,9 +198,13 @@ impl CustomLossBuilder {
             }
         }
         for (place, input) in self.inputs.iter().enumerate() {
-            if let Some(rule) = self.refused(input, &self.inputs[..place]) {
+            if let Some(rule) = inputs::refused(input, &self.inputs[..place], self.rows.is_some()) {
                 return Err(CustomFault::Input { input: input.name, rule });
             }
+        }
+        if let Some(sign) = unclosed(&self.wgsl) {
+            let location = Place::of(&self.file, &self.wgsl, sign.byte).to_string();
+            return Err(CustomFault::Unclosed { location, sign: sign.text.to_string() });
         }
         let declared = declared(&self.wgsl);
         for hook in self.hooks() {
@@ -210,44 +213,6 @@ impl CustomLossBuilder {
             }
         }
         Ok(())
-    }
-
-    /// What an input breaks, which these stand before.
-    fn refused(&self, input: &Input, before: &[Input]) -> Option<&'static str> {
-        let is_of_rows = self.rows.is_some();
-        let is_first = before.is_empty();
-        let first = if is_of_rows { Shape::Rows } else { Shape::Items };
-        let may_be = match input.shape {
-            Shape::Items => true,
-            Shape::LastAxis => !is_of_rows,
-            Shape::Rows | Shape::Classes => is_of_rows,
-            _ => false,
-        };
-        let gradients = before.iter().filter(|input| input.differentiable).count();
-        let taken = [MASK.name, UPSTREAM.name, "loss"];
-        if !is_identifier(input.name) || taken.contains(&input.name) || input.name == WEIGHT.name && *input != WEIGHT {
-            return Some("it needs a name of letters, digits and underscores that no other tensor has");
-        }
-        if before.iter().any(|other| other.name == input.name) {
-            return Some("there is one of its name already");
-        }
-        if is_first && (!input.differentiable || input.optional || input.shape != first) {
-            return Some(if is_of_rows {
-                "the first one is required, differentiable and of the shape `Rows`"
-            } else {
-                "the first one is required, differentiable and of the shape `Items`"
-            });
-        }
-        if !may_be || input.differentiable && input.shape != first {
-            return Some("its driver takes none of its shape");
-        }
-        if input.kind != Kind::Float && !(is_of_rows && input.kind == Kind::Index) {
-            return Some("its driver takes none of its kind");
-        }
-        if is_of_rows && input.kind == Kind::Index && input.name != "target" {
-            return Some("class indices are called `target`");
-        }
-        (input.differentiable && gradients == 3).then_some("at most three inputs have gradients")
     }
 
     /// The functions that the driver calls.

@@ -13,6 +13,14 @@ pub enum CustomFault {
     /// The catalogue has a loss of its name.
     #[error("the catalogue has a loss of this name")]
     BuiltIn,
+    /// Its WGSL ends within something, which what it is joined to would go on with.
+    #[error("{location}: this `{sign}` is never closed")]
+    Unclosed {
+        /// Where it begins.
+        location: String,
+        /// A bracket, or the begin of a comment.
+        sign: String,
+    },
     /// Its WGSL lacks a function that its driver calls.
     #[error("{file}: there is no `{signature}`")]
     MissingHook {

@@ -4,6 +4,7 @@ mod annotations;
 mod builder;
 mod check;
 mod fault;
+mod inputs;
 mod known;
 mod words;
 

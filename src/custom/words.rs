@@ -16,28 +16,37 @@ pub(super) fn is_identifier(text: &str) -> bool {
 
 /// The words and signs of a text, without its comments.
 fn words(text: &str) -> Vec<Word<'_>> {
-    let mut words = Vec::new();
+    pieces(text).into_iter().filter(|piece| !is_comment(piece.text)).collect()
+}
+
+fn is_comment(text: &str) -> bool {
+    text.starts_with("//") || text.starts_with("/*")
+}
+
+/// The words, signs and comments of a text.
+fn pieces(text: &str) -> Vec<Word<'_>> {
+    let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
         let byte = text.len() - rest.len();
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let length = match first {
             '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => length_of_comment(rest),
+            '/' if rest.starts_with("/*") => length_of_comment(rest).unwrap_or(rest.len()),
             _ if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
         };
-        let (word, behind) = rest.split_at(length);
-        if !first.is_whitespace() && !word.starts_with("//") && !word.starts_with("/*") {
-            words.push(Word { text: word, byte });
+        let (piece, behind) = rest.split_at(length);
+        if !first.is_whitespace() {
+            pieces.push(Word { text: piece, byte });
         }
         rest = behind;
     }
-    words
+    pieces
 }
 
-/// The length of a comment that may have others in it, which a text begins with.
-fn length_of_comment(text: &str) -> usize {
+/// The length of a comment that may have others in it, which a text begins with, if it ends.
+fn length_of_comment(text: &str) -> Option<usize> {
     let (mut depth, mut byte) = (0, 0);
     while let Some(next) = text[byte..].find(['/', '*']).map(|found| byte + found) {
         let change = match text.get(next..next + 2) {
@@ -48,10 +57,27 @@ fn length_of_comment(text: &str) -> usize {
         depth += change;
         byte = next + if change == 0 { 1 } else { 2 };
         if depth == 0 {
-            return byte;
+            return Some(byte);
         }
     }
-    text.len()
+    None
+}
+
+/// The last bracket or comment of a text that is not closed.
+pub(super) fn unclosed(text: &str) -> Option<Word<'_>> {
+    let mut open = Vec::new();
+    for piece in pieces(text) {
+        match piece.text {
+            "{" | "(" | "[" => open.push(piece),
+            // Whether it closes what is open, a compiler says.
+            "}" | ")" | "]" => _ = open.pop(),
+            comment if comment.starts_with("/*") && length_of_comment(comment).is_none() => {
+                return Some(Word { text: "/*", ..piece });
+            }
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 /// What a text declares at its top level: functions, constants, variables, structs and aliases.
@@ -112,7 +138,7 @@ pub(super) fn members_of<'a>(text: &'a str, variable: &str) -> Vec<Word<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{declared, is_identifier, members_of, types_of};
+    use super::{declared, is_identifier, members_of, types_of, unclosed};
 
     #[test]
     fn declarations_are_told_from_comments_and_bodies() {
@@ -131,6 +157,16 @@ mod tests {
         assert_eq!(members, ["a", "b"]);
         let place = declared(text)[0].byte;
         assert!(text[place..].starts_with("LIMIT"));
+    }
+
+    #[test]
+    fn what_is_not_closed_is_found() {
+        let found = |text: &str| unclosed(text).map(|word| (word.text.to_string(), word.byte));
+        assert_eq!(found("fn f() { if (a) { b[1]; } } // {\n/* ( */"), None);
+        assert_eq!(found("fn f() { if (a) { b; }"), Some(("{".to_string(), 7)));
+        assert_eq!(found("fn f(a"), Some(("(".to_string(), 4)));
+        assert_eq!(found("a /* b /* c */ d"), Some(("/*".to_string(), 2)));
+        assert_eq!(found("} }"), None);
     }
 
     #[test]

@@ -300,6 +300,13 @@ fn hooks_that_do_not_fit_their_driver_are_refused() {
     for text in ["", "// fn loss_and_grad()", "fn loss(p: f32, t: f32) -> vec2<f32> { return vec2f(); }"] {
         assert_eq!(fault(CustomLoss::elementwise("mine", text)), missing("mine.wgsl", elementwise), "{text}");
     }
+    for (text, location, sign) in [
+        ("fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {\n  return vec2f(p, t);\n", "mine.wgsl:1:47", "{"),
+        ("\n/* fn loss_and_grad(p: f32, t: f32) -> vec2<f32> { return vec2f(p, t); }", "mine.wgsl:2:1", "/*"),
+    ] {
+        let (location, sign) = (location.to_string(), sign.to_string());
+        assert_eq!(fault(CustomLoss::elementwise("mine", text)), CustomFault::Unclosed { location, sign });
+    }
     let half = POLY.split("fn class_gradient").next().unwrap();
     let signature = "fn class_gradient(row: Row, cell: Cell) -> f32";
     assert_eq!(fault(CustomLoss::rows("mine", half)), missing("mine.wgsl", signature));
@@ -417,16 +424,38 @@ fn inputs_that_a_driver_does_not_take_are_refused() {
         vec![first, Input::classes("target", items)],
         vec![first, Input::label("target", Domain::Sign)],
         vec![first, CLASS_WEIGHT],
+        vec![first, Input::constant("target", items, Domain::TargetBox)],
+        vec![first, Input::constant("target", items, Domain::Where("on", &Domain::Real, &Domain::Class))],
+        vec![first, Input { optional: true, ..Input::differentiable("scale", items, real) }],
         ["a", "b", "c", "d"].map(|name| Input::differentiable(name, items, real)).to_vec(),
     ] {
         let fault = elementwise(&inputs);
         assert!(matches!(fault, CustomFault::Input { .. }), "{inputs:?}: {fault}");
     }
-    let logits = Input::differentiable("logits", Shape::Rows, real);
-    for inputs in [vec![first], vec![logits, Input::constant("other", Shape::LastAxis, real)]] {
+    let (rows, target) = (Shape::Rows, Input::classes("target", items));
+    let logits = Input::differentiable("logits", rows, real);
+    let second = Input::constant("second", rows, real);
+    for inputs in [
+        vec![first],
+        vec![Input::constant("logits", rows, real)],
+        vec![Input { domain: Domain::Sign, ..logits }],
+        vec![logits, Input::constant("other", Shape::LastAxis, real)],
+        vec![logits, Input::constant("margin", items, real)],
+        vec![logits, Input::classes("label", items)],
+        vec![logits, second, Input { name: "third", ..second }],
+        vec![logits, Input { differentiable: true, ..second }],
+        vec![logits, Input { optional: true, ..target }],
+        vec![logits, target, Input { domain: Domain::Real, ..CLASS_WEIGHT }],
+    ] {
         assert!(matches!(fault(poly().inputs(&inputs)), CustomFault::Input { .. }), "{inputs:?}");
     }
-    assert!(matches!(charbonnier().inputs(&[]).build(), Err(Error::Spec { .. } | Error::Custom { .. })));
+    // What the driver reads by its name.
+    let (on, off) = (&Domain::Probability, &Domain::Real);
+    let unknown = Input::constant("target", items, Domain::Where("soft", on, off));
+    for loss in [charbonnier().inputs(&[]), charbonnier().inputs(&[first, unknown]), poly().inputs(&[logits, target])] {
+        assert!(matches!(loss.build(), Err(Error::Spec { .. })));
+    }
+    assert!(charbonnier().inputs(&[first, unknown]).param("soft", true).build().is_ok());
 }
 
 #[test]
