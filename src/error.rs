@@ -104,7 +104,7 @@ pub enum Error {
         /// The loss's name.
         loss: String,
         /// What is wrong with it.
-        fault: CustomFault,
+        fault: Box<CustomFault>,
     },
     /// The loss has no reference to evaluate or to compare with.
     #[error("{loss}: it has no reference in f64 to evaluate or to compare with, only a kernel")]

@@ -169,7 +169,7 @@ impl CustomLossBuilder {
     /// [`Error::Custom`] says what is wrong with its name, hooks, parameters or inputs, [`Error::Shader`] where its
     /// WGSL does not compile, and [`Error::Spec`] what else its driver needs.
     pub fn build(self) -> Result<CustomLoss, Error> {
-        self.check().map_err(|fault| Error::Custom { loss: self.name.clone(), fault })?;
+        self.check().map_err(|fault| Error::Custom { loss: self.name.clone(), fault: Box::new(fault) })?;
         let spec = known::known(self)?;
         Ok(CustomLoss(spec.values(&[])?))
     }

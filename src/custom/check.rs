@@ -18,7 +18,7 @@ use crate::{
 /// What is wrong with the hooks of a loss.
 pub(super) fn check(spec: &'static LossSpec) -> Result<(), Error> {
     let texts = texts(spec)?;
-    let custom = |fault| Err(Error::Custom { loss: spec.name.to_string(), fault });
+    let custom = |fault| Err(Error::Custom { loss: spec.name.to_string(), fault: Box::new(fault) });
     if let Some(fault) = redefinition(spec, &texts) {
         return custom(fault);
     }

@@ -102,7 +102,7 @@ impl CustomLoss {
     /// [`Error::Custom`] with a [`CustomFault::Annotation`].
     pub fn annotated(name: &str, file: &str, wgsl: &str) -> Result<CustomLossBuilder, Error> {
         annotations::read(CustomLossBuilder::of_hooks(name, wgsl).file(file), wgsl)
-            .map_err(|fault| Error::Custom { loss: name.to_string(), fault })
+            .map_err(|fault| Error::Custom { loss: name.to_string(), fault: Box::new(fault) })
     }
 
     /// The loss with another value of a parameter, which compiles nothing.

@@ -81,7 +81,7 @@ fn report(gpu: &Gpu, loss: &CustomLoss) -> parity::Report {
 #[track_caller]
 fn fault(loss: CustomLossBuilder) -> CustomFault {
     match loss.build() {
-        Err(Error::Custom { fault, .. }) => fault,
+        Err(Error::Custom { fault, .. }) => *fault,
         other => panic!("{other:?}"),
     }
 }
@@ -469,7 +469,8 @@ fn comments_declare_parameters_and_the_target() {
     assert_eq!(made.spec().inputs[1].domain, Domain::NonNegative);
     for bad in ["eps 1", "eps =", "eps = big", "eps = 1 below 0", "eps = true above 0", "eps = 1 2"] {
         let error = loss(&format!("// mine\n\t// param {bad}")).err().expect("it declares nothing");
-        let Error::Custom { fault: CustomFault::Annotation { location, .. }, .. } = error else { panic!("{error}") };
+        let Error::Custom { fault, .. } = error else { panic!("{error}") };
+        let CustomFault::Annotation { location, .. } = *fault else { panic!("{fault}") };
         assert_eq!(location, "mine.wgsl:2:2", "{bad}");
     }
     assert!(loss("// target above 7").is_err());
