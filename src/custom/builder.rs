@@ -18,25 +18,27 @@ use crate::{
 /// ```
 /// use wgloss::{CustomLoss, Gpu, Loss, Reduction, reference::Term, spec::Rule};
 ///
-/// let cauchy = CustomLoss::elementwise(
-///     "cauchy",
+/// let charbonnier = CustomLoss::elementwise(
+///     "charbonnier",
 ///     "fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {
-///         let x = (p - t) / params.scale;
-///         return params.scale * vec2<f32>(0.5 * params.scale * log1pf(x * x), x / (1.0 + x * x));
+///         let e = p - t;
+///         let root = sqrt(e * e + params.epsilon * params.epsilon);
+///         return vec2<f32>(root, e / root);
 ///     }",
 /// )
-/// .param_within("scale", 1.0, Rule::Positive)
+/// .param_within("epsilon", 4.0, Rule::Positive)
 /// .reference(|item, values| {
-///     let (e, scale) = (item["prediction"] - item["target"], values.number("scale"));
-///     Term::new(0.5 * scale * scale * (e / scale).powi(2).ln_1p(), [e / (1.0 + (e / scale).powi(2))])
+///     let e = item["prediction"] - item["target"];
+///     let root = e.hypot(values.number("epsilon"));
+///     Term::new(root, [e / root])
 /// })
 /// .build()?;
 ///
 /// let gpu = Gpu::new_blocking()?;
-/// let result = cauchy.eval(&gpu, &[3.0_f32], &[1.0_f32], Reduction::Sum)?;
-/// approx::assert_abs_diff_eq!(result.loss.item(), 0.5 * 5_f64.ln(), epsilon = 1e-6);
+/// let result = charbonnier.eval(&gpu, &[4.0_f32], &[1.0_f32], Reduction::Sum)?;
+/// assert_eq!(result.loss.item(), 5.0);
 /// # #[cfg(feature = "parity")] {
-/// let report = wgloss::parity::check(&gpu, cauchy.spec(), wgloss::parity::Effort::Quick, &mut |_, _| {})?;
+/// let report = wgloss::parity::check(&gpu, charbonnier.spec(), wgloss::parity::Effort::Quick, &mut |_, _| {})?;
 /// assert!(report.passed(), "{:?}", report.failures);
 /// # }
 /// # Ok::<(), wgloss::Error>(())
