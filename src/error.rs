@@ -1,6 +1,8 @@
 //! The one error type.
 
-use crate::{DType, NumberType, Offender, Reduction, TensorType, losses, out_of_range, spec::Rule, suggest};
+use crate::{
+    CustomFault, DType, NumberType, Offender, Reduction, TensorType, losses, out_of_range, spec::Rule, suggest,
+};
 
 /// Everything that can go wrong, with fields that say what and where.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -95,6 +97,20 @@ pub enum Error {
         loss: &'static str,
         /// The rule that it breaks.
         rule: String,
+    },
+    /// A loss that is made while the program runs cannot be made like this.
+    #[error("{loss}: {fault}")]
+    Custom {
+        /// The loss's name.
+        loss: String,
+        /// What is wrong with it.
+        fault: Box<CustomFault>,
+    },
+    /// The loss has no reference to evaluate or to compare with.
+    #[error("{loss}: it has no reference in f64 to evaluate or to compare with, only a kernel")]
+    NoReference {
+        /// The loss.
+        loss: &'static str,
     },
     /// A required input or output was not given.
     #[error("{loss}: `{tensor}` is missing")]
@@ -370,7 +386,8 @@ pub enum Error {
         loss: &'static str,
         /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
         built_in: bool,
-        /// File and line: of a caller's own loss, where its hooks do not fit what calls them, also one of wgloss's.
+        /// File, line and column: of a caller's own loss, where its hooks do not fit what calls them, also a file of
+        /// wgloss's.
         location: String,
         /// The compiler's words.
         message: String,

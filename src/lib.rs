@@ -70,9 +70,9 @@
 //!
 //! # Losses of one's own
 //!
-//! [`loss!`] declares a loss outside this crate: its parameters, its inputs, a hook of a few lines in WGSL, and the
-//! same formula in f64. Plans, storage types and the parity check are as for every other loss. [`Signature`] tells the
-//! shapes of a loss's inputs.
+//! [`CustomLoss`] makes a loss of a few lines of WGSL while the program runs. [`loss!`] declares one with a type of its
+//! own: its parameters, its inputs, a hook in WGSL, and the same formula in f64. Plans, storage types and the parity
+//! check are as for every other loss. [`Signature`] tells the shapes of a loss's inputs.
 //!
 //! # Features
 //!
@@ -94,6 +94,7 @@
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
 mod converted;
+mod custom;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
@@ -117,6 +118,7 @@ mod suggest;
 mod tensor;
 
 pub use converted::Converted;
+pub use custom::{CustomFault, CustomLoss, CustomLossBuilder};
 pub use drivers::Signature;
 pub use error::Error;
 pub use evaluation::{Evaluation, Hardest, Output};

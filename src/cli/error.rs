@@ -61,7 +61,7 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// The exit code: 3 where the adapter or the device is at fault, 2 where the input is.
+    /// The exit code: 3 where the adapter, the device or a kernel of ours is at fault, 2 where the input is.
     pub fn exit_code(&self) -> ExitCode {
         use wgloss::Error::{DeviceLost, NoAdapter, NoDevice, OutOfMemory, Refused, Shader};
         match self {
@@ -71,7 +71,7 @@ impl CliError {
                 | DeviceLost { .. }
                 | OutOfMemory { .. }
                 | Refused { .. }
-                | Shader { .. },
+                | Shader { built_in: true, .. },
             )
             | CliError::NothingToCheck => ExitCode::from(3),
             _ => ExitCode::from(2),

@@ -8,15 +8,15 @@ use std::{
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value as Json, json};
 use wgloss::{
-    AnyLoss, Converted, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics,
+    AnyLoss, Converted, Error, Evaluation, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, losses,
     parity::{self, Comparison, TOLERANCE, Tolerance},
     reference,
-    spec::{Param, Value},
+    spec::{Param, Reference, Value},
 };
 
 use crate::{
-    Verdict, accuracy,
-    engine::Engine,
+    Verdict, accuracy, custom,
+    engine::{Engine, REFERENCE},
     error::CliError,
     list, output, summary,
     tensors::{self, TensorFile},
@@ -34,10 +34,14 @@ Example, with an input file from Python:
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = format!("{EXAMPLE}\n\n{}", custom::HELP))]
 pub struct Args {
     /// The loss: `wgloss list` shows them all.
-    loss: String,
+    #[arg(required_unless_present = "custom")]
+    loss: Option<String>,
+    /// A file in WGSL that is the loss, in place of one of the catalogue.
+    #[arg(long, value_name = "FILE", conflicts_with = "loss")]
+    custom: Option<PathBuf>,
     /// The safetensors file with the inputs; `-` for standard input.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
@@ -101,7 +105,15 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Evaluates the loss, writes and prints the result.
 pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let settings: Vec<_> = args.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let loss = AnyLoss::new(&args.loss, &settings)?;
+    let spec = match (&args.custom, &args.loss) {
+        (Some(path), _) => custom::read(path)?,
+        (None, name) => losses::find(name.as_deref().unwrap_or_default())?,
+    };
+    let loss = AnyLoss::of(spec, &settings)?;
+    let has_reference = !matches!(spec.reference, Reference::None);
+    if !has_reference && (args.check || args.adapter.as_deref() == Some(REFERENCE)) {
+        return Err(Error::NoReference { loss: spec.name }.into());
+    }
     if let Some(path) = &args.output {
         output::check_file(path, &args.input)?;
     }
@@ -118,7 +130,7 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         hardest: asks_for(Statistic::Hardest),
     };
     let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
-    let engine = Engine::select(args.adapter.as_deref(), args.check)?;
+    let engine = Engine::select(args.adapter.as_deref(), args.check || !has_reference)?;
     let start = Instant::now();
     let evaluation = engine.evaluate(&loss, &inputs, options)?;
     let time = start.elapsed();

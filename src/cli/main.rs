@@ -7,6 +7,7 @@ mod choose;
 #[path = "../../examples/common/mod.rs"]
 mod classifier;
 mod compare;
+mod custom;
 mod engine;
 mod error;
 mod eval;

@@ -1,24 +1,28 @@
 //! `wgloss parity`: the kernels against the f64 reference.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde_json::{Value as Json, json};
 use wgloss::{
     Error, Gpu, losses,
-    parity::{self, Effort, Report, TOLERANCE},
+    parity::{self, DIFFERENCE_TOLERANCE, Differences, Effort, Report, TOLERANCE},
     spec::LossSpec,
 };
 
-use crate::{Verdict, accuracy, error::CliError, output, select};
+use crate::{Verdict, accuracy, custom, error::CliError, output, select};
 
 /// How many of a loss's failures are shown; JSON has them all.
 const SHOWN: usize = 3;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
+#[command(after_help = custom::HELP)]
 pub struct Args {
     /// The losses to check; all if none is named.
     losses: Vec<String>,
+    /// A file in WGSL that is a loss to check, by differences of the loss itself; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    custom: Vec<PathBuf>,
     /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `all`
     /// [default: the most capable adapter]
     #[arg(long)]
@@ -32,9 +36,11 @@ pub struct Args {
 
 /// Checks the losses on each adapter.
 pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
-    let specs = match &args.losses[..] {
-        [] => losses::ALL.to_vec(),
-        names => names.iter().map(|name| losses::find(name)).collect::<Result<_, _>>()?,
+    let named = args.losses.iter().map(|name| Ok(losses::find(name)?));
+    let own = args.custom.iter().map(|path| custom::read(path));
+    let specs = match named.chain(own).collect::<Result<Vec<_>, CliError>>()? {
+        none if none.is_empty() => losses::ALL.to_vec(),
+        specs => specs,
     };
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
 
@@ -87,6 +93,7 @@ fn text(gpu: &Gpu, reports: &[Report]) -> String {
         ]);
     }
     let mut lines = vec![gpu.adapter_id(), table.to_string()];
+    lines.extend(reports.iter().filter_map(differences));
     lines.extend(skips(reports));
     lines.extend(reports.iter().flat_map(failures));
     lines.join("\n")
@@ -101,6 +108,26 @@ fn skips(reports: &[Report]) -> impl Iterator<Item = String> {
         }
     }
     skips.into_iter().map(|((what, why), losses)| format!("skipped {what}, as {why}: {}", losses.join(", ")))
+}
+
+/// What is known of a loss without a reference.
+fn differences(report: &Report) -> Option<String> {
+    let Differences { error, judged, skipped } = report.differences?;
+    let loss = report.loss;
+    Some(format!(
+        "{loss}: {judged} gradients are within {error:.1e} (allowed {DIFFERENCE_TOLERANCE:.0e}) of differences of the \
+         loss; {skipped} were not judged, next to kinks or in rounding errors. The errors above are beside its own \
+         kernel in its plainest call."
+    ))
+}
+
+fn differences_json(differences: &Differences) -> Json {
+    json!({
+        "tolerance": DIFFERENCE_TOLERANCE,
+        "error": output::json_number(differences.error),
+        "judged": differences.judged,
+        "skipped": differences.skipped,
+    })
 }
 
 fn failures(report: &Report) -> impl Iterator<Item = String> {
@@ -118,6 +145,7 @@ fn describe(gpu: &Gpu, reports: &[Report]) -> Json {
             "cases": report.cases,
             "loss_error": accuracy::json(report.loss_error),
             "gradient_error": accuracy::json(report.gradient_error),
+            "differences": report.differences.as_ref().map(differences_json),
             "failures": report.failures,
             "skipped": skipped.collect::<Vec<_>>(),
         })

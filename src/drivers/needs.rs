@@ -3,7 +3,7 @@
 use super::room;
 use crate::{
     Error,
-    spec::{Driver, LossSpec, Param, Reference, Rule, Value},
+    spec::{Domain, Driver, Input, LossSpec, Param, Reference, Rows, Rule, Value},
 };
 
 /// Something that a driver reads by its name, and what messages call it.
@@ -20,6 +20,10 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::Rows(_), Reference::Rows(_))
         | (Driver::Boxes, Reference::Boxes(_))
         | (Driver::Pairs, Reference::Pairs(_))
+        | (
+            Driver::Elementwise | Driver::Rows(Rows { per_class: false, .. }),
+            Reference::Closure(_) | Reference::None,
+        )
         | (Driver::AllPairs(_), Reference::AllPairs(_))
         | (Driver::Sum(_), Reference::Sum) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
@@ -38,6 +42,13 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
     let ignores = |param: &&Param| param.name == "ignore_index";
     if spec.params.iter().find(ignores).is_some_and(|param| !matches!(param.default, Value::Integer(_))) {
         return refused("`ignore_index` is a whole number");
+    }
+    let is_told = |input: &Input| match input.domain {
+        Domain::Where(flag, ..) => spec.has_flag(flag, false),
+        _ => true,
+    };
+    if !spec.inputs.iter().all(is_told) {
+        return refused("a domain `Where` names a true-or-false parameter of the loss");
     }
     let unmet = room(&spec.driver).needs().into_iter().find(|need| !(need.is_met)(spec));
     unmet.map_or(Ok(()), |need| refused(need.what))

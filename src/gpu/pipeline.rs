@@ -119,7 +119,11 @@ fn shader_module(gpu: &Gpu, loss: &'static str, kernel: &Kernel, text: &Text) ->
     gpu.catching(loss, |device| device.create_shader_module(descriptor)).map_err(|error| match error {
         Error::Refused { message, .. } => {
             let built_in = kernel.files.iter().all(ShaderFile::is_built_in);
-            Error::Shader { loss, built_in, location: text.locate_in(&message), message }
+            let (location, message) = match text.fault() {
+                Some(fault) => (fault.place.to_string(), fault.message),
+                None => ("?".to_string(), message),
+            };
+            Error::Shader { loss, built_in, location, message }
         }
         other => other,
     })

@@ -5,14 +5,16 @@
 //! whatever losses they serve.
 
 mod block;
+mod fault;
 mod glue;
 mod tensor;
 mod text;
 
 pub(crate) use block::{Block, Member, block};
+pub(crate) use fault::Fault;
 pub(crate) use glue::Glue;
 pub(crate) use tensor::{Access, Holds, PARTS, TensorView, list};
-pub(crate) use text::Text;
+pub(crate) use text::{Place, Text};
 
 use std::fmt;
 

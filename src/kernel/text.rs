@@ -1,14 +1,46 @@
-//! A kernel's text, and where each line of it comes from.
+//! A kernel's text, and where each part of it comes from.
+
+use std::{fmt, ops::Range};
 
 use crate::spec::ShaderFile;
+
+/// What messages call the text that is made from the recipe.
+const GENERATED: &str = "generated header";
 
 /// The parts of a kernel's text, joined.
 #[derive(Debug, Default)]
 pub(crate) struct Text {
     /// All of them.
     pub source: String,
-    /// The first line (from 0) of each part, and the part's name.
+    /// The first byte of each part, and the part's name.
     parts: Vec<(usize, &'static str)>,
+}
+
+/// A place in the part of a text that it comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// From 1.
+    pub line: usize,
+    /// The character in its line, from 1.
+    pub column: usize,
+}
+
+impl<'a> Place<'a> {
+    /// The place of a byte of a file's text.
+    pub fn of(file: &'a str, text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |start| start.chars().count()) + 1;
+        Place { file, line, column }
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
 }
 
 impl Text {
@@ -19,24 +51,28 @@ impl Text {
 
     /// Adds generated text.
     pub fn generated(&mut self, text: &str) {
-        self.part("generated header", text);
+        self.part(GENERATED, text);
     }
 
     fn part(&mut self, name: &'static str, text: &str) {
-        self.parts.push((self.source.lines().count(), name));
+        self.parts.push((self.source.len(), name));
         self.source.push_str(text);
+        // A file may end within a line, even within a comment.
+        if !text.ends_with('\n') {
+            self.source.push('\n');
+        }
     }
 
-    /// File and line of a line (from 1) of the text.
-    pub fn locate(&self, line: usize) -> String {
-        let line = line.saturating_sub(1);
-        let part = self.parts.iter().rev().find(|(first, _)| *first <= line);
-        part.map_or_else(|| "?".to_string(), |(first, name)| format!("{name}:{}", line - first + 1))
+    /// The place of a byte of the text.
+    pub fn place(&self, byte: usize) -> Place<'static> {
+        let part = self.parts.iter().rev().find(|(first, _)| *first <= byte);
+        let &(first, name) = part.unwrap_or(&(0, GENERATED));
+        Place::of(name, &self.source[first..], byte - first)
     }
 
-    /// File and line of the place that a compiler's message names as `wgsl:LINE:COLUMN`.
-    pub fn locate_in(&self, message: &str) -> String {
-        let line = message.split("wgsl:").nth(1).and_then(|rest| rest.split(':').next()?.parse().ok());
-        line.map_or_else(|| "?".to_string(), |line| self.locate(line))
+    /// Each part with its name.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let ends = self.parts.iter().skip(1).map(|(first, _)| *first).chain([self.source.len()]);
+        self.parts.iter().zip(ends).map(|(&(first, name), end)| (name, &self.source[Range { start: first, end }]))
     }
 }

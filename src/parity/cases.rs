@@ -12,12 +12,16 @@ use crate::{
     AnyLoss, DType, Error, Gradients, Options, Reduction, Signature, Statistics, Tuning,
     draw::Regime,
     drivers::{TrialShape, room},
-    spec::{Driver, LossSpec, Param, Rule, Shape, Values},
+    spec::{Driver, LossSpec, Param, Reference, Rule, Shape, Values},
 };
 
 /// The regimes that a loss meets in all its choices; the last is one of logits.
 fn regimes(spec: &LossSpec) -> &'static [Regime] {
     const REGIMES: &[Regime] = &[Regime::Small, Regime::Medium, Regime::Large, Regime::Shifted];
+    if matches!(spec.reference, Reference::None) {
+        // Large ones test digits, and what a loss does where f32 ends, which only a reference tells.
+        return &REGIMES[..2];
+    }
     let has_rows = spec.inputs.iter().any(|input| input.shape == Shape::Rows);
     &REGIMES[..if has_rows { 4 } else { 3 }]
 }

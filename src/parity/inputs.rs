@@ -1,11 +1,11 @@
 //! The inputs that a case draws, and what they should give.
 
-use super::{cases::Case, masked::poisoned, run::GARBAGE, situations::Drawing, stored::of_values};
+use super::{cases::Case, masked::poisoned, plain, run::GARBAGE, situations::Drawing, stored::of_values};
 use crate::{
-    DType, Error, Gradients, HostTensor, Named, Signature,
+    DType, Error, Gpu, Gradients, HostTensor, Named, Signature,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Domain, Input, Kind, LossSpec, Shape, Value, Values},
+    spec::{Domain, Input, Kind, LossSpec, Reference, Shape, Value, Values},
 };
 
 /// What a case is run with, and what it should give.
@@ -20,11 +20,11 @@ const DRAWS: u64 = 20;
 
 impl Case {
     /// Inputs of this case with the reference's evaluation of them.
-    pub fn drawn(&self, spec: &'static LossSpec, seed: u64) -> Result<Drawn, Error> {
+    pub fn drawn(&self, gpu: &Gpu, spec: &'static LossSpec, seed: u64) -> Result<Drawn, Error> {
         let mut draws = 0;
         loop {
             let inputs = self.inputs(spec, seed + (draws << 32))?;
-            let expected = self.expected(spec, &inputs)?;
+            let expected = self.expected(gpu, spec, &inputs)?;
             draws += 1;
             if draws == DRAWS || expected.doubts.is_none() && !has_rounding_alone(&expected) {
                 return Ok(Drawn { inputs, expected });
@@ -116,10 +116,15 @@ impl Case {
 
     fn expected(
         &self,
+        gpu: &Gpu,
         spec: &'static LossSpec,
         inputs: &Named<HostTensor<'_>>,
     ) -> Result<reference::Evaluation, Error> {
-        let mut expected = reference::evaluate(&self.loss(spec)?, inputs, &self.options())?;
+        let (loss, options) = (self.loss(spec)?, self.options());
+        let mut expected = match spec.reference {
+            Reference::None => plain::expected(gpu, &loss, inputs, &options)?,
+            _ => reference::evaluate(&loss, inputs, &options)?,
+        };
         if let Gradients::Add { .. } = self.choice.gradients {
             expected.gradients.iter_mut().for_each(|(_, gradient)| gradient.iter_mut().for_each(|x| *x += GARBAGE));
             expected.gradient_magnitudes.iter_mut().flatten().for_each(|x| *x += GARBAGE);

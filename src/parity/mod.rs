@@ -21,17 +21,23 @@ mod cases;
 mod choices;
 mod compare;
 pub(crate) mod covering;
+mod differences;
 mod inputs;
 mod masked;
+mod plain;
 mod run;
 mod situations;
 mod stored;
 
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
+pub use differences::{DIFFERENCE_TOLERANCE, Differences};
 
 use inputs::Drawn;
 
-use crate::{Error, Gpu, Reduce, spec::LossSpec};
+use crate::{
+    Error, Gpu, Reduce,
+    spec::{LossSpec, Reference},
+};
 
 /// How many cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,8 @@ pub struct Report {
     pub loss_error: Worst,
     /// The largest error of a gradient.
     pub gradient_error: Worst,
+    /// Of a loss without a reference, its gradients beside differences of the loss.
+    pub differences: Option<Differences>,
     /// What failed: the case, and how.
     pub failures: Vec<String>,
     /// What the adapter cannot run: the cases, and why.
@@ -68,6 +76,11 @@ impl Report {
 
 /// Compares a loss's kernel with its reference. `progress` is told the cases done and the cases there are.
 ///
+/// Of a loss without a reference, [`Report::differences`] tells how its gradients agree with differences of the loss,
+/// for values where that is smooth. The cases then hold each call to what the same kernel gives of single items:
+/// weights, masks, reductions, NaN, storage types and every layout are checked; that the loss has all its digits is
+/// not.
+///
 /// # Errors
 /// A failing device; what a case finds is in the report.
 pub fn check(
@@ -81,6 +94,7 @@ pub fn check(
         cases: 0,
         loss_error: Worst::default(),
         gradient_error: Worst::default(),
+        differences: None,
         failures: Vec::new(),
         skipped: Vec::new(),
     };
@@ -93,9 +107,14 @@ pub fn check(
     // Losses of regions and of whole batches have kernels in common. The many of other losses need not be kept.
     let shares = spec.regions().is_some() || spec.all_pairs().is_some();
     let gpu = &if shares { gpu.clone() } else { gpu.with_tuning(tuning)? };
+    if matches!(spec.reference, Reference::None) {
+        let (differences, failures) = differences::check(gpu, spec)?;
+        report.differences = Some(differences);
+        report.failures.extend(failures);
+    }
     let cases = cases::cases(spec, tuning, effort);
     for (index, case) in cases.iter().enumerate() {
-        let Drawn { inputs, expected } = case.drawn(spec, index as u64)?;
+        let Drawn { inputs, expected } = case.drawn(gpu, spec, index as u64)?;
         match case.run(gpu, spec, &inputs) {
             Ok(found) => case.compare(spec, &expected, &found, &mut report),
             Err(Error::Limit { what, limit, .. }) => {

@@ -2,7 +2,7 @@
 
 use crate::{
     DType, HostTensor, Signature,
-    spec::{Activation, Distance, Domain, Driver, Input, Kind, LossSpec, Relation, Shape, Values},
+    spec::{Activation, Distance, Domain, Driver, Input, Kind, LossSpec, Reference, Relation, Shape, Values},
 };
 
 /// What a loss's inputs are brought into.
@@ -49,6 +49,8 @@ impl Situation {
         let any = |is: fn(&Domain) -> bool| domains.iter().any(is);
         let is_unbounded = |domain: &Domain| matches!(domain, Domain::Real | Domain::Activated | Domain::NonNegative);
         match (self, spec.driver) {
+            // Digits cannot be judged without a reference.
+            (situation, _) if matches!(spec.reference, Reference::None) => situation == Situation::NotFinite,
             (Situation::Sure, Driver::Rows(_) | Driver::Regions(_)) => domains[0] != Domain::LogProbability,
             (Situation::Sure, Driver::Elementwise) => {
                 any(|domain| *domain == Domain::Probability || *domain == Domain::Sign)

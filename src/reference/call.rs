@@ -9,8 +9,8 @@ use super::{
 use crate::{
     Error, Gradients, HostTensor, Loss, Named, Options, Signature, TensorType, out_of_range,
     spec::{
-        Column, Domain, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term, UPSTREAM, Values,
-        WEIGHT,
+        Column, Domain, Driver, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term, UPSTREAM,
+        Values, WEIGHT,
     },
 };
 
@@ -104,8 +104,7 @@ impl Call {
     /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
     fn out_of_range(&self, item: usize) -> u64 {
         // Where a row is NaN by another of its values, none of its logarithms is out of range.
-        let is_poisoned =
-            matches!(self.reference, Reference::Rows(_)) && self.inputs[0].part(item).iter().copied().any(is_poison);
+        let is_poisoned = self.rows().is_some() && self.inputs[0].part(item).iter().copied().any(is_poison);
         if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
             return 1;
         }
@@ -130,25 +129,18 @@ impl Call {
         Item { inputs: &self.inputs, upstream: &self.upstream, index }
     }
 
-    /// Loss and gradients of an element that counts, apart from weight, reduction and upstream.
-    pub fn element_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
+    /// Loss and gradients of an item that counts, apart from weight, reduction and upstream. All of it is NaN where a
+    /// value leaves nothing of the item: an element or a row NaN, a logit +∞ too, a value of a box or an embedding any
+    /// that is not finite.
+    pub fn term(&self, loss: impl Fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
-        if item.any(f64::is_nan) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
-    }
-
-    /// The term of a row: NaN where a logit is NaN or +∞.
-    pub fn row_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
-        let item = self.item(index);
-        let term = loss(&item, &self.values);
-        if item.any(is_poison) { term.map(|_| f64::NAN) } else { term }
-    }
-
-    /// The term of a box, or of a pair or triplet of rows: NaN where a value is not finite or the loss is not known.
-    pub fn finite_term(&self, loss: fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
-        let item = self.item(index);
-        let term = loss(&item, &self.values);
-        if item.any(|x| !x.is_finite()) || term.loss[0].is_nan() { term.map(|_| f64::NAN) } else { term }
+        let is_lost = match self.values.spec().driver {
+            Driver::Elementwise => item.any(f64::is_nan) || term.loss[0].is_nan(),
+            Driver::Rows(_) => item.any(is_poison),
+            _ => item.any(|x| !x.is_finite()) || term.loss[0].is_nan(),
+        };
+        if is_lost { term.map(|_| f64::NAN) } else { term }
     }
 
     /// A gradient of 0 for each input that is to have one.

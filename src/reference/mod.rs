@@ -52,7 +52,11 @@ pub use softmax::*;
 
 use call::Call;
 
-use crate::{Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, out_of_range};
+#[cfg(feature = "parity")]
+use crate::spec::Column;
+use crate::{
+    Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, out_of_range, spec::Values,
+};
 
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,24 +117,39 @@ pub struct Evaluation {
 /// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
 /// loss's parameters; [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
 /// [`Error::RowStride`], [`Error::UpstreamReduction`], [`Error::PerClassReduction`], [`Error::TermsReduction`],
-/// [`Error::Statistic`] and [`Error::Option`] if inputs or options do not fit the loss.
+/// [`Error::Statistic`] and [`Error::Option`] if inputs or options do not fit the loss; [`Error::NoReference`] for a
+/// loss without a reference.
 pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let call = Call::new(loss, inputs, options)?;
     let evaluation = match call.reference {
-        Reference::Elementwise(loss) => of_items(&call, |item| call.element_term(loss, item), options),
-        Reference::Rows(loss) => of_items(&call, |item| call.row_term(loss, item), options),
-        Reference::Boxes(loss) | Reference::Pairs(loss) => {
-            of_items(&call, |item| call.finite_term(loss, item), options)
+        Reference::Elementwise(loss) | Reference::Rows(loss) | Reference::Boxes(loss) | Reference::Pairs(loss) => {
+            of_items(&call, loss, options)
         }
+        Reference::Closure(loss) => of_items(&call, loss.0, options),
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
         Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
         Reference::Sum => sum::evaluate(&call, inputs, options),
+        Reference::None => Err(Error::NoReference { loss: call.values.spec().name }),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))
 }
 
+/// What [`evaluate`] gives of terms that come from elsewhere: `terms` has one for each item, made of the values of the
+/// inputs and of the mask.
+#[cfg(feature = "parity")]
+pub(crate) fn evaluate_terms(
+    loss: &dyn Loss,
+    inputs: &Named<HostTensor<'_>>,
+    options: &Options,
+    terms: impl FnOnce(&[Column], &Column, usize) -> Result<Vec<Term>, Error>,
+) -> Result<Evaluation, Error> {
+    let call = Call::new(loss, inputs, options)?;
+    let terms = terms(&call.inputs, &call.mask, call.items().len())?;
+    of_items(&call, |item, _| terms[item.index].clone(), options)
+}
+
 /// Loss and gradients where every item has a term of its own.
-fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Result<Evaluation, Error> {
+fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Options) -> Result<Evaluation, Error> {
     let counted = call.counted()?;
     let scale = reciprocal(match options.reduction {
         Reduction::None | Reduction::Sum => 1.0,
@@ -145,7 +164,7 @@ fn of_items(call: &Call, term: impl Fn(usize) -> Term, options: &Options) -> Res
     let [mut gradients, mut gradient_magnitudes, mut doubts] = [zeros.clone(), zeros.clone(), zeros];
     let shared = broadcast::shared_axes(&call.signature);
     for &item in &counted {
-        let term = term(item).map(|x| call.weight.at(item) * x);
+        let term = call.term(&loss, item).map(|x| call.weight.at(item) * x);
         call.put(&term.loss, item, &mut losses);
         sum += term.loss.iter().sum::<f64>();
         magnitude += term.magnitude.unwrap_or_else(|| term.loss.iter().map(|x| x.abs()).sum());

@@ -1,6 +1,6 @@
 //! The forms that the f64 reference of a loss takes: what such a function gets and gives.
 
-use std::ops::Index;
+use std::{fmt, ops::Index};
 
 use super::{Domain, Values};
 
@@ -21,6 +21,20 @@ pub enum Reference {
     AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
     /// Those of the parts.
     Sum,
+    /// Loss and gradients of one element or row, of a loss that is made while the program runs.
+    Closure(Closure),
+    /// None, of a loss of elements or rows: what is known of its gradients are differences of the loss.
+    None,
+}
+
+/// A reference that may hold values of its own.
+#[derive(Clone, Copy)]
+pub struct Closure(pub &'static (dyn Fn(&Item<'_>, &Values) -> Term + Send + Sync));
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
 }
 
 /// The values of one item's inputs, by name: `item["prediction"]`, `item.row("logits")`. An optional input that was

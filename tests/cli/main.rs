@@ -7,6 +7,7 @@ mod bench;
 mod choose;
 mod commands;
 mod compare_reports;
+mod custom;
 mod plot;
 mod readme;
 mod tensors;

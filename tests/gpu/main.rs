@@ -13,6 +13,7 @@ mod bench;
 mod broadcast;
 mod compare;
 mod conventions;
+mod custom_loss;
 mod dynamic;
 mod ends;
 mod errors;

@@ -9,7 +9,7 @@ use crate::common::{
     adapters,
     agreement::{evaluated, with_targets},
     caller,
-    device::{submit, uploaded},
+    device::submit,
     inputs::{Inputs, changed, tensor},
 };
 

@@ -8,6 +8,7 @@ use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
     At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
     items::{self, Items, RECORDS},
+    needs::Need,
     views_of,
 };
 use crate::{
@@ -31,6 +32,14 @@ impl Room for Rows {
 
     fn symbols(&self) -> [&'static str; 2] {
         ["[N, d…]", if self.per_class { "[1] or [N, C, d…]" } else { "[1] or [N, d…]" }]
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let of_class_weights = Need {
+            what: "a mean over class weights has class indices `target` and `CLASS_WEIGHT`",
+            is_met: |spec| ["target", CLASS_WEIGHT.name].iter().all(|name| spec.input(name).is_some()),
+        };
+        if self.mean_over == MeanOver::ClassWeights { vec![of_class_weights] } else { Vec::new() }
     }
 
     fn takes_row_strides(&self) -> bool {

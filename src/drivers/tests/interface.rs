@@ -12,7 +12,6 @@ use super::{
     calls::{forms, simplest},
     declarations::{Declaration, declarations},
     kernels::shader_files,
-    validity::valid_module,
 };
 use crate::{
     kernel::{Kernel, Text},
@@ -128,9 +127,9 @@ fn with_its_interface_in_place_of_its_header_a_kernel_is_valid() {
             let text = with_interface(&kernel, interface.file);
             joined.extend(kernel.files.iter().map(|file| file.source));
             if texts.insert(text.source.clone())
-                && let Err(error) = valid_module(&text)
+                && let Err(error) = text.module()
             {
-                panic!("{} of {loss}: {error}", interface.file.path);
+                panic!("{} of {loss}: {error:?}", interface.file.path);
             }
         }
     }

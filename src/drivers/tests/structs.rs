@@ -8,7 +8,6 @@ use super::{
     super::{all_pairs, regions, rows},
     calls::calls,
     kernels::kernels,
-    validity::valid_module,
 };
 use crate::{
     kernel::{Holds, Kernel},
@@ -33,7 +32,7 @@ fn layout_of(module: &Module, name: &str) -> Option<Layout> {
 }
 
 fn module_of(kernel: &Kernel) -> Module {
-    valid_module(&kernel.assemble()).expect("kernels are valid")
+    kernel.assemble().module().expect("kernels are valid")
 }
 
 /// The first kernel that has a view of a WGSL type.

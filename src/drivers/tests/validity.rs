@@ -2,33 +2,11 @@
 
 use std::{path::Path, process::Command};
 
-use wgpu::naga::{Module, front::wgsl, valid};
-
 use super::kernels::{Used, kernels};
-use crate::kernel::Text;
-
-/// The module of a text; or what naga has against it, with the place in our files.
-pub(super) fn valid_module(text: &Text) -> Result<Module, String> {
-    let module = wgsl::parse_str(&text.source).map_err(|error| {
-        let line = error.location(&text.source).map_or(0, |location| location.line_number as usize);
-        format!("{}: {}", text.locate(line), error.message())
-    })?;
-    // Both are parts of WebGPU: subgroups where asked for, `unpack2x16float` always.
-    let capabilities = valid::Capabilities::SUBGROUP | valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
-    let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
-    validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
-    match validator.validate(&module) {
-        Ok(_) => Ok(module),
-        Err(error) => {
-            let message = error.emit_to_string(&text.source);
-            Err(format!("{}: {message}", text.locate_in(&message)))
-        }
-    }
-}
 
 fn naga_error(used: &Used) -> Option<String> {
-    let error = match valid_module(&used.text) {
-        Err(error) => Some(error),
+    let error = match used.text.module() {
+        Err(fault) => Some(format!("{}: {}", fault.place, fault.message)),
         Ok(module) => {
             let is_missing = |entry: &&&str| !module.entry_points.iter().any(|point| point.name == **entry);
             used.entries.iter().find(is_missing).map(|entry| format!("no entry point {entry}"))
@@ -74,11 +52,13 @@ fn every_kernel_is_valid_for_tint() {
 }
 
 #[test]
-fn a_line_is_found_in_its_file() {
+fn a_place_is_found_in_its_file() {
     let huber = kernels().iter().find(|used| used.name.starts_with("huber-evaluate")).expect("huber is a loss");
     let text = &huber.text;
-    let line = text.source.lines().position(|line| line.contains("fn loss_and_grad")).expect("the hook is there") + 1;
-    assert_eq!(text.locate(line), "losses/regression/huber.wgsl:1");
-    assert_eq!(text.locate_in(&format!("┌─ wgsl:{line}:4")), "losses/regression/huber.wgsl:1");
-    assert_eq!(text.locate(1), "generated header:1");
+    let byte = text.source.find("loss_and_grad(p: f32").expect("the hook is there");
+    assert_eq!(text.place(byte).to_string(), "losses/regression/huber.wgsl:1:4");
+    assert_eq!(text.place(0).to_string(), "generated header:1:1");
+    let whole: String = text.parts().map(|(_, part)| part).collect();
+    assert_eq!(whole, text.source);
+    assert!(text.parts().any(|(name, part)| name == "lib/math.wgsl" && part.contains("fn expf(")));
 }

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wgpu::naga::{Block, Expression, Function, Handle, Module, Statement};
 
-use super::{
-    kernels::{Used, kernels},
-    validity::valid_module,
-};
+use super::kernels::{Used, kernels};
 
 /// The functions that a block calls.
 fn called(block: &Block) -> Vec<Handle<Function>> {
@@ -37,7 +34,7 @@ fn words_of(module: &Module, function: &Function) -> Vec<u32> {
 
 /// The places of the words that the entry points of a kernel read, in functions that they call too.
 fn words_read(used: &Used) -> BTreeSet<u32> {
-    let module = valid_module(&used.text).expect("kernels are valid");
+    let module = used.text.module().expect("kernels are valid");
     let points = module.entry_points.iter().filter(|point| used.entries.contains(&*point.name));
     let mut left: Vec<&Function> = points.map(|point| &point.function).collect();
     let mut known = BTreeSet::new();

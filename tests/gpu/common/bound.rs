@@ -1,6 +1,6 @@
 //! Plans bound to the caller's buffers.
 
-use wgloss::{AnyLoss, DType, Evaluation, Gpu, Gradients, Loss, Named, Options, Plan, Tensor, TensorType};
+use wgloss::{DType, Evaluation, Gpu, Gradients, Loss, Named, Options, Plan, Tensor, TensorType};
 
 use super::{caller::buffer, device::submit, inputs::Inputs};
 
@@ -19,7 +19,7 @@ pub enum Buffers {
 /// is written must stay as it was.
 pub fn evaluated_in_the_callers_buffers(
     gpu: &Gpu,
-    loss: &AnyLoss,
+    loss: &(impl Loss + std::fmt::Debug),
     inputs: &Inputs,
     options: Options,
     buffers: Buffers,

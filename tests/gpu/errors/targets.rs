@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, BufferSlice, CrossEntropy, DType, Error, Hinge, Loss, Named, Plan, Reduction, Tensor, TensorType, losses,
     reference,
-    spec::{Domain, Driver, Input, Shape},
+    spec::{Domain, Driver, Input, LossSpec, Shape},
 };
 
 use super::{

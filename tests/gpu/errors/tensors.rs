@@ -492,7 +492,7 @@ fn counts_that_overflow_are_refused_where_a_shape_enters() {
                 (input.name.to_string(), TensorType::new(dtype, signature.shape_of(input)))
             });
             let is_empty = shape.contains(&0);
-            let reduction = if spec.is_per_class() { Reduction::None } else { Reduction::Mean };
+            let reduction = spec.reductions().last().unwrap();
             match Plan::new(gpu, &loss, &types.collect(), reduction) {
                 Ok(_) => assert!(is_empty, "{what}"),
                 Err(Error::Limit { needed, available, .. }) => assert!(needed > available, "{what}"),

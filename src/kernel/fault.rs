@@ -1,0 +1,63 @@
+//! What is wrong with a kernel's text, and where in the files that it is made of.
+
+#[cfg(not(target_arch = "wasm32"))]
+use wgpu::naga::{Module, Span, front::wgsl, valid};
+
+use super::{Text, text::Place};
+
+/// What a compiler has against a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub place: Place<'static>,
+    /// The compiler's words.
+    pub message: String,
+}
+
+impl Text {
+    /// What is wrong with the text, if anything is that is known here: a browser's compiler tells only itself.
+    pub fn fault(&self) -> Option<Fault> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.module().err();
+        #[cfg(target_arch = "wasm32")]
+        return None;
+    }
+
+    /// The module of the text; or what naga has against it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn module(&self) -> Result<Module, Fault> {
+        let module = wgsl::parse_str(&self.source).map_err(|error| {
+            let label = error.labels().next();
+            let place = self.place_of(label.map(|(span, _)| span));
+            // What the message does not say yet.
+            let said = label.map(|(_, said)| said).filter(|said| !error.message().contains(said));
+            Fault { place, message: joined(error.message(), said.into_iter().chain(error.notes())) }
+        })?;
+        // Both are parts of WebGPU: subgroups where asked for, `unpack2x16float` always.
+        let capabilities = valid::Capabilities::SUBGROUP | valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+        let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
+        validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
+        match validator.validate(&module) {
+            Ok(_) => Ok(module),
+            Err(error) => {
+                // The others are what this is a part of.
+                let length = |span: &Span| span.to_range().map_or(usize::MAX, |range| range.len());
+                let place = self.place_of(error.spans().map(|(span, _)| *span).min_by_key(length));
+                let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+                let causes: Vec<String> = causes.map(ToString::to_string).collect();
+                let message = joined(&error.to_string(), causes.iter().map(String::as_str));
+                Err(Fault { place, message })
+            }
+        }
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn place_of(&self, span: Option<Span>) -> Place<'static> {
+        self.place(span.and_then(Span::to_range).map_or(0, |range| range.start))
+    }
+}
+
+/// What is said in several parts, as one line.
+fn joined<'a>(first: &'a str, others: impl Iterator<Item = &'a str>) -> String {
+    let parts: Vec<&str> = std::iter::once(first).chain(others).map(str::trim).collect();
+    parts.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
