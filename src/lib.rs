@@ -94,6 +94,7 @@
 #[cfg(all(feature = "bench", not(target_arch = "wasm32")))]
 pub mod bench;
 mod converted;
+mod dispatch;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
