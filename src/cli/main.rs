@@ -4,6 +4,7 @@ mod accuracy;
 mod adapters;
 mod bench;
 mod compare;
+mod diagnose;
 mod engine;
 mod error;
 mod eval;
@@ -52,6 +53,8 @@ enum Command {
     List(list::Args),
     /// Evaluate a loss and its gradients for the tensors of a safetensors file.
     Eval(eval::Args),
+    /// Count the NaN, infinite, zero and negative values of the tensors of a safetensors file, and find their extremes.
+    Diagnose(diagnose::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
     /// Time losses with their gradients, or compare the reports of earlier runs.
@@ -131,6 +134,7 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::Adapters(format) => adapters::run(format.json).map(|()| Verdict::Passed),
         Command::List(args) => list::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, args.format.json),
+        Command::Diagnose(args) => diagnose::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Parity(args) => parity::run(args, args.format.json),
         Command::Bench(args) => bench::run(args),
         Command::Tune(args) => tune::run(args, args.format.json).map(|()| Verdict::Passed),

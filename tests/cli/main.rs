@@ -6,6 +6,7 @@ mod files;
 mod bench;
 mod commands;
 mod compare_reports;
+mod diagnose;
 mod readme;
 mod tensors;
 mod tune;
