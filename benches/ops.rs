@@ -12,8 +12,8 @@ use wgloss::{
     ops::{BoundOp, ClipGradNorm, ClipGradValue, Diagnose, Norm, Operation},
 };
 
-/// Gradients of a small model: a few large ones and many small ones.
-fn gradients(gpu: &Gpu, dtype: DType) -> Named<Tensor> {
+/// Gradients of a model: four large ones, and so many small ones, which cost a dispatch or two each.
+fn gradients(gpu: &Gpu, dtype: DType, small: usize) -> Named<Tensor> {
     let of = |number: usize| {
         let elements = if number < 4 { 1 << 20 } else { 1 << 10 };
         let tensor = Tensor::zeros(gpu, TensorType::new(dtype, [elements])).expect("there is memory");
@@ -22,17 +22,17 @@ fn gradients(gpu: &Gpu, dtype: DType) -> Named<Tensor> {
         tensor.write(&host).expect("it can be written to");
         (number.to_string(), tensor)
     };
-    (0..50).map(of).collect()
+    (0..4 + small).map(of).collect()
 }
 
 fn bench<O: Operation>(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     clock: &Clock,
-    (name, dtype): (&str, DType),
+    (name, case): (&str, &str),
     bound: &BoundOp<O>,
     bytes: u64,
 ) {
-    group.throughput(Throughput::Bytes(bytes)).bench_function(BenchmarkId::new(name, dtype), |bencher| {
+    group.throughput(Throughput::Bytes(bytes)).bench_function(BenchmarkId::new(name, case), |bencher| {
         bencher.iter_custom(|runs| {
             clock.time(|pass| (0..runs).for_each(|_| bound.record_in(pass))).expect("the device works")
         });
@@ -43,12 +43,13 @@ fn operations(criterion: &mut Criterion) {
     let gpu = Gpu::find_blocking(&env::var("WGLOSS_ADAPTER").unwrap_or_default()).expect("there is an adapter");
     let clock = Clock::new(&gpu).expect("the device works");
     let mut group = criterion.benchmark_group(gpu.adapter_id());
-    for dtype in [DType::F32, DType::BF16] {
-        let gradients = gradients(&gpu, dtype);
+    for (dtype, small) in [(DType::F32, 0), (DType::F32, 46), (DType::BF16, 0)] {
+        let case = &*format!("{dtype}, {small} small");
+        let gradients = gradients(&gpu, dtype, small);
         let types = gradients.map(|tensor| tensor.ty().clone());
         let size: u64 = types.iter().map(|(_, ty)| ty.buffer_size()).sum();
         let copy = Copy::new(&gpu, 3 * size).expect("the copy fits");
-        let id = BenchmarkId::new("copy", dtype);
+        let id = BenchmarkId::new("copy", case);
         group.throughput(Throughput::Bytes(3 * size)).bench_function(id, |bencher| {
             bencher.iter_custom(|runs| {
                 clock.time(|pass| (0..runs).for_each(|_| copy.record_in(pass))).expect("the device works")
@@ -58,12 +59,12 @@ fn operations(criterion: &mut Criterion) {
             // So small a norm that every run scales anew: the coefficient is 1e-6/(norm + 1e-6).
             let clip = ClipGradNorm { norm, ..ClipGradNorm::new(1e-6) };
             let bound = clip.run(&gpu, &gradients).expect("the gradients can be clipped");
-            bench(&mut group, &clock, (&format!("clip_grad_norm_{name}"), dtype), &bound, 3 * size);
+            bench(&mut group, &clock, (&format!("clip_grad_norm_{name}"), case), &bound, 3 * size);
         }
         let bound = ClipGradValue { limit: 0.5 }.run(&gpu, &gradients).expect("the gradients can be clipped");
-        bench(&mut group, &clock, ("clip_grad_value", dtype), &bound, 2 * size);
+        bench(&mut group, &clock, ("clip_grad_value", case), &bound, 2 * size);
         let bound = Diagnose.run(&gpu, &gradients).expect("the gradients can be read");
-        bench(&mut group, &clock, ("diagnose", dtype), &bound, size);
+        bench(&mut group, &clock, ("diagnose", case), &bound, size);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 use wgloss::{
-    AnyTensor, DType, HostTensor, Named, NumberType,
+    AnyTensor, DType, Error, HostTensor, Named, NumberType,
     ops::{Diagnose, Diagnosis, Operation},
     reference,
 };
@@ -45,6 +45,9 @@ pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
             }
             None => output::notice(format_args!("`{name}` is {}, and left out", tensor.number_type())),
         }
+    }
+    if tensors.iter().next().is_none() {
+        return Err(Error::NoTensors { operation: "diagnose" }.into());
     }
     let engine = Engine::select(args.adapter.as_deref(), false)?;
     let found = match &engine {
