@@ -100,15 +100,51 @@ pub trait Operation: rules::Rules + Clone + fmt::Debug {
     /// The errors of [`Operation::run`].
     #[cfg(not(target_arch = "wasm32"))]
     fn eval(&self, gpu: &Gpu, tensors: &Named<HostTensor<'_>>) -> Result<OpEvaluation<Self::Report>, Error> {
+        let running = Running::start(gpu, self, tensors)?;
+        running.evaluation(readback::read_blocking(gpu, &running.ranges())?)
+    }
+
+    /// [`Operation::eval`] as a future, which blocks no executor.
+    ///
+    /// # Errors
+    /// The errors of [`Operation::run`].
+    fn eval_async(
+        &self,
+        gpu: &Gpu,
+        tensors: &Named<HostTensor<'_>>,
+    ) -> impl Future<Output = Result<OpEvaluation<Self::Report>, Error>> {
+        async move {
+            let running = Running::start(gpu, self, tensors)?;
+            running.evaluation(readback::read(gpu, &running.ranges()).await?)
+        }
+    }
+}
+
+/// An operation that was submitted for tensors in host memory.
+struct Running<O: Operation> {
+    bound: BoundOp<O>,
+    /// The tensors that are written to.
+    written: Named<Tensor>,
+}
+
+impl<O: Operation> Running<O> {
+    fn start(gpu: &Gpu, operation: &O, tensors: &Named<HostTensor<'_>>) -> Result<Self, Error> {
         let tensors = evaluation::upload(gpu, tensors)?;
-        let bound = self.run(gpu, &tensors)?;
-        let written = if Self::WRITES { tensors } else { Named::new() };
-        let ranges: Vec<Range<'_>> =
-            std::iter::once(bound.range()).chain(written.iter().map(|(_, tensor)| tensor.range())).collect();
-        let mut read = readback::read_blocking(gpu, &ranges)?.into_iter();
-        let report = bound.report(&read.next().unwrap_or_default());
+        let bound = operation.run(gpu, &tensors)?;
+        Ok(Running { bound, written: if O::WRITES { tensors } else { Named::new() } })
+    }
+
+    /// What is read back: what the run tells, then the tensors.
+    fn ranges(&self) -> Vec<Range<'_>> {
+        std::iter::once(self.bound.range()).chain(self.written.iter().map(|(_, tensor)| tensor.range())).collect()
+    }
+
+    /// The evaluation from the bytes of the ranges.
+    fn evaluation(&self, read: Vec<Vec<u8>>) -> Result<OpEvaluation<O::Report>, Error> {
+        let mut read = read.into_iter();
+        let report = self.bound.report(&read.next().unwrap_or_default());
         let host = |((name, tensor), bytes): ((&str, &Tensor), Vec<u8>)| Ok((name.to_string(), tensor.host(bytes)?));
-        let tensors = written.iter().zip(read).map(host).collect::<Result<_, Error>>()?;
+        let tensors = self.written.iter().zip(read).map(host).collect::<Result<_, Error>>()?;
         Ok(OpEvaluation { tensors, report })
     }
 }

@@ -11,8 +11,8 @@ impl Plan {
     /// Binds the plan to buffers: every input by its name, every one of [`Plan::outputs`] by its.
     ///
     /// Buffers may be parts of one buffer. Outputs must not overlap anything. The buffers need the usage `STORAGE`.
-    /// They have to be of the device of the plan's [`Gpu`]: wgpu itself refuses those of another device, and panics at
-    /// those of another [`wgpu::Instance`], which it cannot tell from its own.
+    /// They have to be of the device of the plan's [`Gpu`](crate::Gpu): wgpu itself refuses those of another device,
+    /// and panics at those of another [`wgpu::Instance`], which it cannot tell from its own.
     ///
     /// Kernels load and store four elements at once, which saves up to half the time, where every tensor with a value
     /// per item of an elementwise loss, or per class of a loss of rows, has room for a multiple of four: where its

@@ -64,8 +64,9 @@ pub struct Evaluation {
     pub shape: Vec<usize>,
     /// How many items counted: all but the ignored ones. Of regions the scores, all of which count.
     pub items: u64,
-    /// The gradient of every differentiable input, in the order of the spec; empty with [`Gradients::Skip`].
-    /// With [`Gradients::Add`] it is what is added, its weight included.
+    /// The gradient of every differentiable input, in the order of the spec; empty with
+    /// [`Gradients::Skip`](crate::Gradients::Skip). With [`Gradients::Add`](crate::Gradients::Add) it is what is added,
+    /// its weight included.
     pub gradients: Vec<(&'static str, Vec<f64>)>,
     /// Of every gradient, in the same order and shape, what the rounding error of each value is relative to: the
     /// largest gradient of its item or, where these are differences, the largest of their terms.

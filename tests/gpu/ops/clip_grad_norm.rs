@@ -163,6 +163,8 @@ fn the_same_call_gives_the_same_bits() {
     for gpu in adapters::all() {
         let clip = || ClipGradNorm::new(0.1).eval(gpu, &before).unwrap();
         assert_eq!(clip(), clip(), "{}", gpu.adapter_id());
+        let later = pollster::block_on(ClipGradNorm::new(0.1).eval_async(gpu, &before)).unwrap();
+        assert_eq!(later, clip(), "{}", gpu.adapter_id());
     }
 }
 
