@@ -58,6 +58,7 @@ golden: ## Computes the golden values of the tests anew, with Python
 	$(golden_venv)/bin/pip install --quiet -r tests/golden/requirements.txt
 	$(golden_venv)/bin/python tests/golden/generate.py
 	$(golden_venv)/bin/python tests/golden/samples.py
+	$(golden_venv)/bin/python tests/golden/ops.py
 
 readme: ## Puts the table of losses into README.md and docs/which_loss.md anew
 	$(build)

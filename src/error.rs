@@ -33,7 +33,7 @@ pub enum Error {
     /// A parameter's value breaks its rule.
     #[error("{loss}: parameter `{parameter}` must be {rule}, found {found}")]
     Parameter {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The parameter.
         parameter: &'static str,
@@ -115,7 +115,7 @@ pub enum Error {
     /// A required input or output was not given.
     #[error("{loss}: `{tensor}` is missing")]
     MissingTensor {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The input or output.
         tensor: String,
@@ -123,7 +123,7 @@ pub enum Error {
     /// An input or output was given that the loss does not have, or the same one twice.
     #[error("{loss}: unexpected `{tensor}`; it takes {}{}", listed(known), suggest::hint(tensor, known))]
     UnexpectedTensor {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The name given.
         tensor: String,
@@ -141,6 +141,24 @@ pub enum Error {
         expected: String,
         /// The tensor's shape.
         found: Vec<usize>,
+    },
+    /// An operation cannot take a tensor as it is.
+    #[error("{operation}: `{tensor}` must {rule}, found {found}")]
+    Operand {
+        /// The operation.
+        operation: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// What the operation asks of it.
+        rule: String,
+        /// The tensor's type.
+        found: String,
+    },
+    /// An operation was given no tensors.
+    #[error("{operation}: no tensors were given")]
+    NoTensors {
+        /// The operation.
+        operation: &'static str,
     },
     /// A tensor has a row stride that it cannot have.
     #[error(
@@ -282,7 +300,7 @@ pub enum Error {
     /// A caller's buffer ends before the tensor bound to it does.
     #[error("{loss}: the buffer for `{tensor}` needs {needed} bytes from offset {offset}, it has {available}")]
     BufferTooSmall {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The tensor.
         tensor: String,
@@ -296,7 +314,7 @@ pub enum Error {
     /// A caller's buffer lacks a usage flag.
     #[error("{loss}: the buffer for `{tensor}` needs the usage {needed:?}, it has {found:?}")]
     BufferUsage {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The tensor.
         tensor: String,
@@ -308,7 +326,7 @@ pub enum Error {
     /// An offset into a caller's buffer is not aligned as the adapter asks.
     #[error("{loss}: the offset of `{tensor}`, {offset}, must be a multiple of {alignment}")]
     BufferAlignment {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The tensor.
         tensor: String,
@@ -320,7 +338,7 @@ pub enum Error {
     /// An output overlaps another tensor in the same buffer.
     #[error("{loss}: `{output}` overlaps `{other}` in the same buffer")]
     BufferOverlap {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The output.
         output: String,
@@ -330,7 +348,7 @@ pub enum Error {
     /// A tensor belongs to another device than the one it is used on.
     #[error("{loss}: `{tensor}` is on another device")]
     OtherDevice {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// The tensor.
         tensor: String,
@@ -382,7 +400,7 @@ pub enum Error {
     /// A kernel did not compile. Where the loss is one of wgloss's own that is an error in wgloss: please report it.
     #[error("{loss}: the shader did not compile ({}): {location}: {message}", at_fault(*built_in))]
     Shader {
-        /// The loss.
+        /// The loss or operation.
         loss: &'static str,
         /// Whether all of the shader is wgloss's; otherwise the loss's hooks are the caller's own.
         built_in: bool,

@@ -74,6 +74,11 @@
 //! own: its parameters, its inputs, a hook in WGSL, and the same formula in f64. Plans, storage types and the parity
 //! check are as for every other loss. [`Signature`] tells the shapes of a loss's inputs.
 //!
+//! # Around the loss
+//!
+//! [`ops`] has what a training loop needs besides: gradients clipped by their norm or value on the device, tensors
+//! diagnosed, and checks of a loss and its gradients in words.
+//!
 //! # Features
 //!
 //! - `parity`: the module `parity`, which compares kernels with the reference on an adapter.
@@ -95,6 +100,7 @@
 pub mod bench;
 mod converted;
 mod custom;
+mod dispatch;
 #[cfg(feature = "parity")]
 mod draw;
 mod drivers;
@@ -105,6 +111,7 @@ mod gpu;
 mod kernel;
 mod loss;
 pub mod losses;
+pub mod ops;
 mod options;
 mod out_of_range;
 #[cfg(feature = "parity")]
@@ -190,3 +197,8 @@ struct BoxesPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/which_loss.md")]
 struct WhichLossPage;
+
+/// Runs the code of the page on training loops.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/training_loop.md")]
+struct TrainingLoopPage;

@@ -8,6 +8,7 @@ mod choose;
 mod classifier;
 mod compare;
 mod custom;
+mod diagnose;
 mod engine;
 mod error;
 mod eval;
@@ -60,6 +61,8 @@ enum Command {
     Choose(choose::Args),
     /// Evaluate a loss and its gradients for the tensors of a safetensors file.
     Eval(eval::Args),
+    /// Count the NaN, infinite, zero and negative values of the tensors of a safetensors file, and find their extremes.
+    Diagnose(diagnose::Args),
     /// Check the kernels of this machine's adapters against the f64 reference.
     Parity(parity::Args),
     /// Time losses with their gradients, or compare the reports of earlier runs.
@@ -142,6 +145,7 @@ fn run(cli: &Cli) -> Result<Verdict, CliError> {
         Command::List(args) => list::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Choose(args) => choose::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Eval(args) => eval::run(args, args.format.json),
+        Command::Diagnose(args) => diagnose::run(args, args.format.json).map(|()| Verdict::Passed),
         Command::Parity(args) => parity::run(args, args.format.json),
         Command::Bench(args) => bench::run(args),
         Command::Tune(args) => tune::run(args, args.format.json).map(|()| Verdict::Passed),

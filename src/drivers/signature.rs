@@ -115,7 +115,7 @@ impl Signature {
         options.check(spec)?;
         super::check(spec, options)?;
         let known: Vec<String> = spec.all_inputs().map(|input| input.name.to_string()).collect();
-        given.expect_only(spec, &known)?;
+        given.expect_only(spec.name, &known)?;
 
         let first = &spec.inputs[0];
         let missing = |input: &Input| Error::MissingTensor { loss: spec.name, tensor: input.name.to_string() };

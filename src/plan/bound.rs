@@ -3,6 +3,7 @@
 use super::Plan;
 use crate::{
     Error, Mining, Named,
+    dispatch::Dispatches,
     extra::Extra,
     gpu::readback::{self, Range},
     out_of_range,
@@ -13,16 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct BoundPlan {
     plan: Plan,
-    steps: Vec<Dispatch>,
-    workspace: wgpu::Buffer,
-}
-
-/// One dispatch.
-#[derive(Clone, Debug)]
-pub(super) struct Dispatch {
-    pub pipeline: wgpu::ComputePipeline,
-    pub bind_group: wgpu::BindGroup,
-    pub workgroups: [u32; 3],
+    dispatches: Dispatches,
 }
 
 /// What a run found besides the loss.
@@ -58,8 +50,8 @@ impl Status {
 }
 
 impl BoundPlan {
-    pub(super) fn new(plan: Plan, steps: Vec<Dispatch>, workspace: wgpu::Buffer) -> Self {
-        BoundPlan { plan, steps, workspace }
+    pub(super) fn new(plan: Plan, dispatches: Dispatches) -> Self {
+        BoundPlan { plan, dispatches }
     }
 
     /// The plan.
@@ -69,18 +61,12 @@ impl BoundPlan {
 
     /// Records loss and gradients as one compute pass. Allocates nothing, submits nothing, waits for nothing.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder) {
-        let label = Some(self.plan.spec().name);
-        self.record_in(&mut encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label, timestamp_writes: None }));
+        self.dispatches.record(encoder);
     }
 
     /// Records loss and gradients into the caller's compute pass.
     pub fn record_in(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for step in &self.steps {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.bind_group, &[]);
-            let [x, y, z] = step.workgroups;
-            pass.dispatch_workgroups(x, y, z);
-        }
+        self.dispatches.record_in(pass);
     }
 
     /// How the last submitted run went.
@@ -103,7 +89,7 @@ impl BoundPlan {
     }
 
     pub(crate) fn status_range(&self) -> Range<'_> {
-        Range { buffer: &self.workspace, offset: 0, size: WorkspaceHeader::SIZE }
+        self.dispatches.workspace(WorkspaceHeader::SIZE)
     }
 
     /// The status in the bytes of [`BoundPlan::status_range`].

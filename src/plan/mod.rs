@@ -9,11 +9,10 @@ use std::sync::Arc;
 
 use crate::{
     Error, Gpu, Loss, Named, Options, Signature, TensorType,
+    dispatch::Compiled,
     drivers::{Call, CallTensor, Role, room},
     extra::Extra,
-    gpu::pipeline::Pipeline,
-    kernel::Kernel,
-    program::{Program, workspace::WorkspaceHeader},
+    program::workspace::WorkspaceHeader,
     spec::{Input, LossSpec, Values},
 };
 
@@ -82,39 +81,6 @@ struct Inner {
     options: Options,
     tensors: Vec<CallTensor>,
     compiled: Compiled,
-}
-
-/// A program and the pipeline of each of its steps.
-#[derive(Debug)]
-struct Compiled {
-    program: Program,
-    pipelines: Vec<Pipeline>,
-}
-
-impl Compiled {
-    fn new(gpu: &Gpu, loss: &'static str, program: Program) -> Result<Self, Error> {
-        program.check(loss, gpu.machine())?;
-        // The entry points of a kernel come from one module; of many panels the kernels are few.
-        let mut kernels: Vec<(&Arc<Kernel>, Vec<&'static str>)> = Vec::new();
-        let mut places = Vec::with_capacity(program.steps.len());
-        for step in &program.steps {
-            let known = kernels.iter().position(|(kernel, _)| Arc::ptr_eq(kernel, &step.kernel));
-            let kernel = known.unwrap_or_else(|| {
-                kernels.push((&step.kernel, Vec::new()));
-                kernels.len() - 1
-            });
-            let entries = &mut kernels[kernel].1;
-            let entry = entries.iter().position(|entry| *entry == step.entry).unwrap_or_else(|| {
-                entries.push(step.entry);
-                entries.len() - 1
-            });
-            places.push((kernel, entry));
-        }
-        let compile = |(kernel, entries): &(&Arc<Kernel>, Vec<_>)| gpu.pipelines().get(gpu, loss, kernel, entries);
-        let compiled = kernels.iter().map(compile).collect::<Result<Vec<_>, _>>()?;
-        let pipelines = places.into_iter().map(|(kernel, entry)| compiled[kernel][entry].clone()).collect();
-        Ok(Compiled { program, pipelines })
-    }
 }
 
 impl Plan {

@@ -1,6 +1,6 @@
 //! Tensors by name.
 
-use crate::{Error, spec::LossSpec};
+use crate::Error;
 
 /// Values (host tensors, device tensors, types, buffers) by the names that the catalogue gives to a loss's inputs and
 /// outputs.
@@ -42,10 +42,10 @@ impl<T> Named<T> {
     }
 
     /// Checks that every name is one of `known` and none stands twice.
-    pub(crate) fn expect_only(&self, spec: &LossSpec, known: &[String]) -> Result<(), Error> {
+    pub(crate) fn expect_only(&self, loss: &'static str, known: &[String]) -> Result<(), Error> {
         for (index, (name, _)) in self.0.iter().enumerate() {
             if !known.contains(name) || self.0[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(Error::UnexpectedTensor { loss: spec.name, tensor: name.clone(), known: known.to_vec() });
+                return Err(Error::UnexpectedTensor { loss, tensor: name.clone(), known: known.to_vec() });
             }
         }
         Ok(())

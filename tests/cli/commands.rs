@@ -239,7 +239,7 @@ fn the_terms_of_a_loss_are_reported() {
     }
     assert!(files.eval("focal_dice --reduction mean").stdout.contains("  focal "));
     assert_eq!(mse().eval("mse --reduction mean --json").json()["terms"], serde_json::json!({}));
-    files.eval("ce_dice --reduction sum").refused(2, &["ce_dice", "`mean`", "`sum`"]);
+    files.eval("ce_dice --reduction none").refused(2, &["ce_dice", "`none`", "`mean`, `sum`, `batch_mean`"]);
 }
 
 #[test]

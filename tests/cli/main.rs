@@ -8,6 +8,7 @@ mod choose;
 mod commands;
 mod compare_reports;
 mod custom;
+mod diagnose;
 mod plot;
 mod readme;
 mod tensors;

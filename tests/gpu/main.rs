@@ -24,6 +24,7 @@ mod large;
 mod mask;
 mod messages;
 mod mutants;
+mod ops;
 mod optimum;
 mod outputs;
 mod own_loss;

@@ -2,7 +2,8 @@
 
 use approx::assert_abs_diff_eq;
 use wgloss::{
-    Adapter, BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, TensorType,
+    Adapter, BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
+    ops::{BoundOp, ClipGradNorm, Operation},
 };
 
 use crate::common::adapters;
@@ -38,7 +39,7 @@ impl Training {
                 .and_then(|plan| plan.bind(&slices.collect::<Named<_>>()))
                 .expect("the parts fit")
         };
-        let flat = TensorType::new(DType::F32, [ELEMENTS]);
+        let flat = Self::flat();
         let mse =
             plan(&Mse, [("prediction", flat.clone(), 0), ("target", flat, 1)], [("grad.prediction", 3), ("loss", 4)]);
         let (logits, target) = (TensorType::new(DType::F32, [12, 8]), TensorType::new(DType::I32, [12]));
@@ -50,11 +51,24 @@ impl Training {
         Training { buffer, losses: [mse, cross_entropy] }
     }
 
+    /// The gradients of both losses clipped together, the norm in a slot of its own.
+    fn clip(&self, gpu: &Gpu, max_norm: f32) -> BoundOp<ClipGradNorm> {
+        let types = Named::new().with("mse", Self::flat()).with("cross_entropy", Self::flat());
+        let place = |slot: u64| (&self.buffer, slot * SLOT);
+        let places = Named::<BufferSlice>::new().with("mse", place(3)).with("cross_entropy", place(5));
+        let places = places.with("total_norm", place(7));
+        ClipGradNorm::new(max_norm).plan(gpu, &types).and_then(|plan| plan.bind(&places)).expect("the parts fit")
+    }
+
+    fn flat() -> TensorType {
+        TensorType::new(DType::F32, [ELEMENTS])
+    }
+
     /// Both scalar losses as they lie in the buffer now.
     fn read_losses(&self, gpu: &Gpu) -> [f64; 2] {
         [4, 6].map(|slot| {
             let ty = TensorType::new(DType::F32, []);
-            let tensor = wgloss::Tensor::from_buffer(gpu, self.buffer.clone(), slot * SLOT, ty);
+            let tensor = Tensor::from_buffer(gpu, self.buffer.clone(), slot * SLOT, ty);
             tensor.read_blocking().expect("the device works").item()
         })
     }
@@ -102,6 +116,39 @@ fn a_thousand_recorded_losses_allocate_submit_and_wait_for_nothing() {
         for (bound, items) in training.losses.iter().zip([96, 12]) {
             assert_eq!(bound.read_status_blocking().expect("targets are in range").items, items);
         }
+    }
+}
+
+/// Two losses, whose gradients are clipped by the norm of both.
+#[test]
+fn a_step_of_losses_and_clipping_is_one_submit_without_a_readback() {
+    for gpu in adapters::all().iter().map(opened_again) {
+        let training = Training::new(&gpu);
+        let clip = training.clip(&gpu, 0.01);
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let before = held(&gpu);
+        for _ in 0..100 {
+            training.losses.iter().for_each(|loss| loss.record(&mut encoder));
+            clip.record(&mut encoder);
+        }
+        assert_eq!(held(&gpu), before, "{}", gpu.adapter_id());
+        let read = |slot: u64, ty: TensorType| {
+            let tensor = Tensor::from_buffer(&gpu, training.buffer.clone(), slot * SLOT, ty);
+            tensor.read_blocking().expect("the device works").to_f64()
+        };
+        let gradients = || [3, 5].map(|slot| read(slot, Training::flat())).concat();
+        assert_eq!(gradients(), [0.0; 2 * ELEMENTS], "{}", gpu.adapter_id());
+        gpu.queue().submit([encoder.finish()]);
+
+        // 2/96 for each of 96 predictions of 1; and of 12 rows of 8 equal logits, softmax less one-hot over 12.
+        let mse = (2.0 / 96.0_f64).powi(2) * 96.0;
+        let cross_entropy = ((7.0 / 8.0_f64).powi(2) + 7.0 / 64.0) / 12.0;
+        let norm = (mse + cross_entropy).sqrt();
+        let told = clip.read_blocking().expect("the device works");
+        assert_abs_diff_eq!(f64::from(told.norm), norm, epsilon = 1e-6);
+        assert_eq!(read(7, TensorType::new(DType::F32, [1])), [f64::from(told.norm)]);
+        let clipped = gradients().iter().map(|x| x * x).sum::<f64>().sqrt();
+        assert_abs_diff_eq!(clipped, 0.01 * norm / (norm + 1e-6), epsilon = 1e-8);
     }
 }
 

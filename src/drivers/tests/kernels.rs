@@ -1,4 +1,4 @@
-//! The kernels of all losses.
+//! The kernels of all losses and operations.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -6,15 +6,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::calls::calls;
+use super::{calls::calls, ops};
 use crate::{
     kernel::{Constant, Kernel, Text},
     losses::ALL,
 };
 
-/// A kernel of some losses.
+/// A kernel of some losses or operations.
 pub(super) struct Used {
-    /// The first loss that uses it, an entry point and a number.
+    /// The first loss or operation that uses it, an entry point and a number.
     pub name: String,
     pub kernel: Arc<Kernel>,
     /// The entry points that steps use.
@@ -22,7 +22,7 @@ pub(super) struct Used {
     pub text: Text,
 }
 
-/// The kernels of the calls of all losses, each text once.
+/// The kernels of the calls of all losses, and of all operations, each text once.
 pub(super) fn kernels() -> &'static [Used] {
     static KERNELS: OnceLock<Vec<Used>> = OnceLock::new();
     KERNELS.get_or_init(|| {
@@ -30,12 +30,13 @@ pub(super) fn kernels() -> &'static [Used] {
         // Where recipes differ and texts do not, as where what an output shares is its own buffer.
         let mut texts: BTreeMap<String, usize> = BTreeMap::new();
         let mut used: Vec<Used> = Vec::new();
-        for spec in ALL {
-            for step in calls(spec).into_iter().flat_map(|call| call.program().steps) {
+        let of_losses = ALL.iter().flat_map(|spec| calls(spec).into_iter().map(|call| (spec.name, call.program())));
+        for (name, program) in of_losses.chain(ops::programs()) {
+            for step in program.steps {
                 let place = *known.entry(step.kernel.clone()).or_insert_with(|| {
                     let text = step.kernel.assemble();
                     *texts.entry(text.source.clone()).or_insert_with(|| {
-                        let name = format!("{}-{}-{:04}", spec.name, step.entry, used.len());
+                        let name = format!("{name}-{}-{:04}", step.entry, used.len());
                         used.push(Used { name, kernel: step.kernel.clone(), entries: BTreeSet::new(), text });
                         used.len() - 1
                     })

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::calls::{Asked, OwnedCall};
+use super::{calls::Asked, ops};
 use crate::{
-    Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, Tuning,
+    Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, TensorType, Tuning,
     gpu::{
         Machine,
         pipeline::layout_entries,
@@ -64,13 +64,18 @@ fn tunings(gpu: &Gpu) -> Vec<Tuning> {
     tunings
 }
 
+/// Of how many combinations an adapter runs one: each, or, where there is no time for all, every 24th.
+fn turns_of_an_adapter() -> usize {
+    let is_full = std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all");
+    if is_full { 1 } else { 24 }
+}
+
 #[test]
 fn no_lane_runs_more_iterations_than_its_room_states() {
     let adapters = Adapter::all_blocking();
     assert!(!adapters.is_empty(), "no adapter to count on");
-    let is_full = std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all");
-    let turns = adapters.len() * if is_full { 1 } else { 24 };
-    let (mut counted, mut close) = (0, 0);
+    let turns = adapters.len() * turns_of_an_adapter();
+    let mut total = Compared::default();
     for (place, adapter) in adapters.iter().enumerate() {
         let gpu = adapter.open_blocking().expect("the adapter opens");
         let mut counter = Counter { gpu: &gpu, pipelines: HashMap::new() };
@@ -94,18 +99,70 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
                     Err(Error::Limit { limit: "max_loop_iterations", .. }) => continue,
                     Err(error) => panic!("{what}: {error}"),
                 };
-                for (step, found) in program.steps.iter().zip(counter.count(&call, &program)) {
-                    let stated = step.loops.iterations();
-                    assert!(stated <= LIMIT.into(), "{what}: `{}` states {stated}", step.entry);
-                    let Some(found) = found else { continue };
-                    assert!(found <= stated, "{what}: `{}` runs {found}, not {stated}", step.entry);
-                    counted += 1;
-                    close += u32::from(2 * found >= stated);
+                let tensors = call.tensors().into_iter().map(|tensor| (tensor.name, tensor.ty));
+                let found = counter.count(tensors, |kernel| kernel.bytes_of_params(&call.values), &program);
+                total += compared(&what, &program, found);
+            }
+        }
+    }
+    let Compared { counted, close } = total;
+    assert!(counted > 80 && 3 * close > counted, "of {counted} steps {close} have half of the loops that they state");
+}
+
+/// The same of operations.
+#[test]
+fn no_lane_of_an_operation_runs_more_iterations_than_it_states() {
+    let mut total = Compared::default();
+    for adapter in Adapter::all_blocking() {
+        let gpu = adapter.open_blocking().expect("the adapter opens");
+        let mut counter = Counter { gpu: &gpu, pipelines: HashMap::new() };
+        for (turn, tuning) in tunings(&gpu).into_iter().enumerate() {
+            let machine = Machine {
+                adapter: gpu.adapter_id(),
+                limits: gpu.limits().clone(),
+                tuning,
+                table: Tuning { max_loop_iterations: LIMIT, ..gpu.tuning() },
+            };
+            let tensors = ops::tensors([50_001, 9]);
+            for (number, (name, program)) in ops::programs_of(&machine, &tensors, false).into_iter().enumerate() {
+                if (5 * number + turn) % turns_of_an_adapter() == 0 {
+                    let what = format!("{name} by {tuning:?} on {}", gpu.adapter_id());
+                    let found = counter.count(tensors.clone(), |_| Vec::new(), &program);
+                    total += compared(&what, &program, found);
                 }
             }
         }
     }
+    let Compared { counted, close } = total;
     assert!(counted > 80 && 3 * close > counted, "of {counted} steps {close} have half of the loops that they state");
+}
+
+/// Steps whose loops were counted, and those of them that have half of what they state.
+#[derive(Default)]
+struct Compared {
+    counted: u32,
+    close: u32,
+}
+
+impl std::ops::AddAssign for Compared {
+    fn add_assign(&mut self, other: Self) {
+        self.counted += other.counted;
+        self.close += other.close;
+    }
+}
+
+/// Compares what was counted of a program's steps with what they state.
+fn compared(what: &str, program: &Program, found: Vec<Option<u64>>) -> Compared {
+    let mut compared = Compared::default();
+    for (step, found) in program.steps.iter().zip(found) {
+        let stated = step.loops.iterations();
+        assert!(stated <= LIMIT.into(), "{what}: `{}` states {stated}", step.entry);
+        let Some(found) = found else { continue };
+        assert!(found <= stated, "{what}: `{}` runs {found}, not {stated}", step.entry);
+        compared.counted += 1;
+        compared.close += u32::from(2 * found >= stated);
+    }
+    compared
 }
 
 /// Kernels that count their loops.
@@ -120,7 +177,12 @@ const STRIDE: u64 = 256;
 impl Counter<'_> {
     /// Runs a program; of each step the most iterations of a lane, or none where its kernel has no binding left for
     /// their number.
-    fn count(&mut self, call: &OwnedCall, program: &Program) -> Vec<Option<u64>> {
+    fn count(
+        &mut self,
+        tensors: impl IntoIterator<Item = (String, TensorType)>,
+        params: impl Fn(&Kernel) -> Vec<u8>,
+        program: &Program,
+    ) -> Vec<Option<u64>> {
         let gpu = self.gpu;
         self.pipelines.clear();
         let usage = wgpu::BufferUsages::STORAGE
@@ -134,10 +196,9 @@ impl Counter<'_> {
             buffer
         };
         let scratch: Vec<_> = program.scratch.iter().map(|scratch| buffer(&vec![0; scratch.size as usize])).collect();
-        let tensors: HashMap<String, wgpu::Buffer> = call
-            .tensors()
+        let tensors: HashMap<String, wgpu::Buffer> = tensors
             .into_iter()
-            .map(|tensor| (tensor.name.clone(), buffer(&contents(tensor.ty.dtype, tensor.ty.extent() as usize + 4))))
+            .map(|(name, ty)| (name, buffer(&contents(ty.dtype, ty.extent() as usize + 4))))
             .collect();
         let counts = buffer(&vec![0; program.steps.len() * STRIDE as usize]);
 
@@ -154,7 +215,7 @@ impl Counter<'_> {
                 offset: range.start,
                 size: wgpu::BufferSize::new(range.end - range.start),
             };
-            let params = step.kernel.bytes_of_params(&call.values);
+            let params = step.params.clone().unwrap_or_else(|| params(&step.kernel));
             let uniforms: Vec<_> = step
                 .kernel
                 .uniforms()

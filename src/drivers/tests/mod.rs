@@ -1,5 +1,5 @@
-//! Tests of the kernels of all losses. What a driver does is a function of the call: only `loops` needs a device, to
-//! count on.
+//! Tests of the kernels of all losses and operations. What a driver does is a function of the call: only `loops` needs
+//! a device, to count on.
 
 mod calls;
 mod declarations;
@@ -7,6 +7,7 @@ mod hooks;
 mod interface;
 mod kernels;
 mod loops;
+mod ops;
 mod sharing;
 mod structs;
 mod validity;

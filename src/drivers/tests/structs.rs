@@ -1,6 +1,6 @@
 //! Structs are the same on host and device.
 
-use std::{collections::BTreeSet, mem::offset_of};
+use std::collections::BTreeSet;
 
 use wgpu::naga::{Module, ScalarKind, Type, TypeInner};
 
@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Names, offsets and kinds of the members of a struct, and its size.
-type Layout = (Vec<(String, u32, Option<ScalarKind>)>, u32);
+pub(super) type Layout = (Vec<(String, u32, Option<ScalarKind>)>, u32);
 
-fn layout_of(module: &Module, name: &str) -> Option<Layout> {
+pub(super) fn layout_of(module: &Module, name: &str) -> Option<Layout> {
     let is_one = |ty: &&Type| ty.name.as_deref() == Some(name);
     let TypeInner::Struct { members, span } = &module.types.iter().map(|(_, ty)| ty).find(is_one)?.inner else {
         return None;
@@ -31,12 +31,12 @@ fn layout_of(module: &Module, name: &str) -> Option<Layout> {
     Some((members.collect(), *span))
 }
 
-fn module_of(kernel: &Kernel) -> Module {
+pub(super) fn module_of(kernel: &Kernel) -> Module {
     kernel.assemble().module().expect("kernels are valid")
 }
 
 /// The first kernel that has a view of a WGSL type.
-fn kernel_with(holds: Holds) -> &'static Kernel {
+pub(super) fn kernel_with(holds: Holds) -> &'static Kernel {
     let has = |kernel: &Kernel| kernel.tensors.iter().any(|view| view.holds == holds);
     kernels().iter().map(|used| &*used.kernel).find(|kernel| has(kernel)).expect("some kernel has it")
 }
@@ -44,9 +44,10 @@ fn kernel_with(holds: Holds) -> &'static Kernel {
 /// The members that a host struct has, in order, each a word.
 macro_rules! words {
     ($ty:ty: $($name:ident),*) => {
-        [$((stringify!($name).to_string(), offset_of!($ty, $name) as u32)),*]
+        [$((stringify!($name).to_string(), std::mem::offset_of!($ty, $name) as u32)),*]
     };
 }
+pub(super) use words;
 
 #[test]
 fn the_workspace_is_the_same_on_host_and_device() {
