@@ -377,7 +377,9 @@ fn list_shows_every_loss() {
         assert_eq!(described["formula"], spec.formula);
         assert_eq!(described["aliases"], serde_json::json!(spec.aliases));
         let inputs = described["inputs"].as_array().unwrap();
-        assert_eq!(inputs.len(), spec.inputs.len() + 2);
+        assert_eq!(inputs.len(), spec.all_inputs().count());
+        let reductions: Vec<&str> = spec.reductions().map(Reduction::name).collect();
+        assert_eq!(described["reductions"], serde_json::json!(reductions));
         assert_eq!(inputs[0]["name"], spec.inputs[0].name);
         assert_eq!(inputs[0]["differentiable"], true);
         let text = wgloss(&["list", spec.name]).stdout;
@@ -549,7 +551,7 @@ fn nothing_is_never_minus_zero() {
         };
         let files =
             Files::new(&spec.inputs.iter().filter(|input| !input.optional).map(|i| input(&i)).collect::<Vec<_>>());
-        let reduction = if spec.is_per_class() { "none" } else { "mean" };
+        let reduction = spec.reductions().last().unwrap();
         for adapter in adapters() {
             let run = files.eval_on(&adapter, &format!("{} --reduction {reduction} --json", spec.name));
             assert_eq!(run.code, 0, "{}", run.stderr);
