@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value as Json, json};
 use wgloss::{
-    losses,
+    Reduction, losses,
     spec::{Family, Input, Kind, LossSpec, Value},
 };
 
@@ -74,6 +74,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         ("formula per item", spec.formula),
         ("symbols", symbols(spec.family)),
         ("notes", spec.notes),
+        ("reductions", &reductions(spec).join(", ")),
         ("source", spec.source),
     ];
     let facts = facts.into_iter().filter(|(_, fact)| !fact.is_empty());
@@ -94,6 +95,11 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
         output::print(params)?;
     }
     Ok(())
+}
+
+/// The names of the reductions that a loss has.
+fn reductions(spec: &LossSpec) -> Vec<&'static str> {
+    spec.reductions().map(Reduction::name).collect()
 }
 
 /// The symbols that the formulas of a family share.
@@ -144,6 +150,7 @@ fn describe(spec: &LossSpec) -> Json {
         "formula": spec.formula,
         "notes": spec.notes,
         "source": spec.source,
+        "reductions": reductions(spec),
         "inputs": inputs.collect::<Vec<_>>(),
         "parameters": parameters.collect::<Vec<_>>(),
     })

@@ -172,7 +172,8 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.declare(&format!("alias Outcomes = mat{outcomes}x4<f32>;"));
     glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
 
-    for input in spec.inputs.iter().chain([&UPSTREAM]) {
+    // A loss may do without a weight.
+    for input in hooked.iter().copied().chain([&WEIGHT, &UPSTREAM]) {
         load_quad_of(&mut glue, call, views, input);
     }
     are_kept(&mut glue, call, views);

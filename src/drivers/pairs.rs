@@ -132,8 +132,8 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
         Some(tensor) => format!("vec4<f32>({})", list(&PARTS, |part| tensor.element(&format!("places.{part}")))),
         None => "vec4<f32>()".to_string(),
     };
-    let third = if embeddings.len() > 2 { "" } else { ", vec4<f32>()" };
-    let quad = format!("Quad({}{third})", list(&embeddings, values));
+    let absent = ", vec4<f32>()".repeat(3_usize.saturating_sub(embeddings.len()));
+    let quad = format!("Quad({}{absent})", list(&embeddings, values));
     glue.function("load_values(quad: u32, places: vec4<u32>) -> Quad", &quad);
 
     let mut put_gradients = Vec::new();

@@ -47,7 +47,7 @@ mod score {
             notes: "",
             source: "",
             driver: Driver::Elementwise,
-            inputs: &[Input::differentiable("score", Shape::Items, Domain::Real), WEIGHT],
+            inputs: &[Input::differentiable("score", Shape::Items, Domain::Real)],
             shader: shader_file!("losses/generative/score_term.wgsl"),
             reference: Reference::Elementwise(reference::score_term),
         };
@@ -338,7 +338,7 @@ loss! {
     /// Loss of a Wasserstein GAN's critic.
     ///
     /// `mean fake − mean real` of its scores: the negative of its estimate of the distance. It needs a critic that is
-    /// kept from growing steep.
+    /// kept from growing steep, such as by [`GradientPenalty`].
     ///
     /// Inputs `real` and `fake` x ∂, each `[*]` of its own shape. `mean` is the sum of two means, `sum` of two sums.
     /// [`Evaluation::terms`](crate::Evaluation::terms) has both. Source: Arjovsky et al. 2017, arXiv 1701.07875.
@@ -366,6 +366,48 @@ loss! {
         inputs: REAL_FAKE,
         shader: NO_HOOK,
         reference: Reference::Sum,
+    };
+}
+
+loss! {
+    /// Gradient penalty, which keeps a critic from growing steep.
+    ///
+    /// `λ·(‖g‖₂ − norm_target)²` of the gradient g of the critic's score by its input, a row for each sample. Its own
+    /// gradient by g is 0 where g is.
+    ///
+    /// `norm_target` is 1 for a Wasserstein critic, whose gradient is to have that norm between real and fake samples;
+    /// 0 with `lambda` ½γ is the R1 penalty of a GAN at real samples.
+    ///
+    /// Inputs `gradient` g ∂ `[N, D]`, optional `weight` `[N]`. Source: Gulrajani et al. 2017, arXiv 1704.00028; R1:
+    /// Mescheder et al. 2018, arXiv 1801.04406.
+    ///
+    /// ```
+    /// # use wgloss::{GradientPenalty, Gpu, HostTensor, Loss, Named, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let gradient = HostTensor::new(&[3.0_f32, 4.0, 0.0, 0.0], [2, 2])?;
+    /// let inputs = Named::<HostTensor>::new().with("gradient", gradient);
+    /// let result = GradientPenalty::default().eval_with(&gpu, &inputs, Reduction::None)?;
+    /// assert_eq!(result.loss.to_f64(), [160.0, 10.0]);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct GradientPenalty {
+        /// λ, the weight of the penalty; 0 or above.
+        pub lambda: f32 = 10.0 => Rule::NonNegative;
+        /// The norm that gradients are to have; 0 or above.
+        pub norm_target: f32 = 1.0 => Rule::NonNegative;
+    }
+
+    pub static GRADIENT_PENALTY: LossSpec = {
+        name: "gradient_penalty",
+        aliases: &["WGANGP", "R1"],
+        family: Family::Generative,
+        formula: "lambda·(‖g‖ − norm_target)²",
+        notes: "gradient 0 at g = 0",
+        source: "Gulrajani et al. 2017, arXiv 1704.00028",
+        driver: Driver::Pairs,
+        inputs: &[Input::differentiable("gradient", Shape::Embeddings, Domain::Real), WEIGHT],
+        shader: shader_file!("losses/generative/gradient_penalty.wgsl"),
+        reference: Reference::Pairs(reference::gradient_penalty),
     };
 }
 

@@ -104,8 +104,8 @@ impl<'a> Drawing<'a> {
         // given pairs and triplets, unless the loss is a square itself; those of others are just in reach. Other
         // distances and the sides of boxes have to be numbers.
         let spec = values.spec();
-        let is_squared =
-            spec.name == "contrastive" || values.word_or("distance", Distance::Euclidean) == Distance::SquaredEuclidean;
+        let is_squared = ["contrastive", "gradient_penalty"].contains(&spec.name)
+            || values.word_or("distance", Distance::Euclidean) == Distance::SquaredEuclidean;
         let farthest = match (situation, spec.driver) {
             (_, Driver::Pairs) if !is_squared => 70,
             (_, Driver::AllPairs(_)) if !values.has("distance") => 70,

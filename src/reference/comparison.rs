@@ -148,6 +148,11 @@ impl Pulled {
             let size = (slope * a.length / divisor).abs();
             self.size.iter_mut().for_each(|sum| *sum += size);
         }
+        if b.length == 0.0 && a.length != 0.0 {
+            // Of the difference of both directions that is a's own, which kernels take away again.
+            let size = (slope / a.length).abs();
+            self.size.iter_mut().for_each(|sum| *sum += size);
+        }
     }
 
     pub fn gradient(&self, row: &Row) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Generative models, as in [`losses`](crate::losses): one function per loss.
 
-use super::binary::logistic;
+use super::{binary::logistic, conditioning, dot};
 use crate::spec::{Game, Item, Term, Values};
 
 /// [`GanGenerator`](crate::losses::GanGenerator).
@@ -47,4 +47,18 @@ pub(crate) fn score_term(item: &Item<'_>, values: &Values) -> Term {
         Game::Hinge => Term::new(0.0, [0.0]),
         Game::Linear => Term::new(sign * x, [sign]),
     }
+}
+
+/// [`GradientPenalty`](crate::losses::GradientPenalty).
+pub fn gradient_penalty(item: &Item<'_>, values: &Values) -> Term {
+    let (gradient, lambda, target) = (item.row("gradient"), values.number("lambda"), values.number("norm_target"));
+    let norm = dot(gradient, gradient).sqrt();
+    let gap = norm - target;
+    let slope = |x: &f64| if norm == 0.0 { 0.0 } else { 2.0 * lambda * gap * x / norm };
+    let slopes: Vec<f64> = gradient.iter().map(slope).collect();
+    let largest = slopes.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+    let term = Term::new(lambda * gap * gap, slopes).of_gradient_magnitudes([largest]);
+    let magnitude = term.loss[0];
+    // The gap is a difference of the norm and what it should be.
+    if gap == 0.0 { term } else { conditioning::amplified(term.of_magnitude(magnitude), (norm + target) / gap.abs()) }
 }

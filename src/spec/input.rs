@@ -77,7 +77,8 @@ pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
 
 /// Which items are there, of any storage type: an item whose value is 0 is left out. It does not count, nothing of it
 /// is checked, nothing of it, not even a NaN, reaches anything else, and its gradients are 0. Of whole batches a row is
-/// left out as an anchor and as what anchors are compared with. Every loss takes it.
+/// left out as an anchor and as what anchors are compared with. Every loss takes it but sums of others,
+/// whose items are of several kinds.
 pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input::optional("mask", Shape::Items) };
 
 /// One weight per class.

@@ -10,7 +10,7 @@ use approx::assert_abs_diff_eq;
 use safetensors::Dtype::{BF16, BOOL, F16, F32, I32, I64, U8, U32};
 use serde_json::Value as Json;
 use wgloss::{
-    Adapter, losses,
+    Adapter, Reduction, losses,
     spec::{Input, Kind, Shape},
 };
 

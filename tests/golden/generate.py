@@ -1171,6 +1171,13 @@ def generative():
         both = {"real": real, "fake": fake}
         yield Cases(name, discriminator(game), both, reductions=summed, differentiable=("real", "fake"))
 
+    def gradient_penalty(gradient, *, reduction, **params):
+        lambda_, norm_target = params.get("lambda", 10.0), params.get("norm_target", 1.0)
+        return reduced(lambda_ * (torch.linalg.vector_norm(gradient, dim=1) - norm_target) ** 2, reduction)
+
+    settings = [{}, {"lambda": 0.5, "norm_target": 0.0}, {"norm_target": 2.5}]
+    yield Cases("gradient_penalty", gradient_penalty, {"gradient": scores(5, 9)}, settings)
+
     def gaussian_kl(mu, logvar, *, reduction):
         posterior = torch.distributions.Normal(mu, (0.5 * logvar).exp())
         prior = torch.distributions.Normal(torch.zeros_like(mu), torch.ones_like(mu))

@@ -28,6 +28,7 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         "poisson_nll",
         &[&[("full", "true")], &[("log_input", "false")], &[("log_input", "false"), ("full", "true"), ("eps", "0.1")]],
     ),
+    ("gradient_penalty", &[&[("lambda", "2"), ("norm_target", "0")], &[("norm_target", "3")]]),
     ("gan_generator", &[&[("saturating", "true")]]),
     ("vae", &[&[("beta", "0.25")], &[("likelihood", "bce_with_logits")], &[("likelihood", "mse"), ("beta", "4")]]),
     ("gaussian_nll", &[&[("full", "true")], &[("eps", "0.125")]]),

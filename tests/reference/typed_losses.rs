@@ -148,6 +148,7 @@ fn every_loss() -> Vec<Typed> {
         HingeGanGenerator {},
         WganCritic {},
         WganGenerator {},
+        GradientPenalty { lambda: 0.125, norm_target: 0.125 },
         GaussianKl {},
         Vae { beta: 0.125, likelihood: Likelihood::Mse },
     ]

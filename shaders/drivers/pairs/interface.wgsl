@@ -51,7 +51,7 @@ const THIRD: bool = true;
 @group(0) @binding(12) var<storage, read_write> workspace: Workspace;
 
 // Four elements of each embedding: the quad of that index where rows are of whole quads, else those at the four places.
-// A third embedding that there is not is 0.
+// A second or third embedding that there is not is 0.
 fn load_values(quad: u32, places: vec4<u32>) -> Quad {
     return Quad(
         vec4<f32>(input_anchor[places.x]),

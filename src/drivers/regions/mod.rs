@@ -144,7 +144,7 @@ impl Room for Regions {
         .into_iter()
         .chain([trials.arrangement(&[2, 1, 5], &[&[1, 1]], &[&[16, 1, 127, 127]])])
         .chain(trials.full.then(|| trials.arrangement(&[2, 8, 9, 7], &[&[4, 8, 63, 65]], &[])))
-        .chain(trials.full.then(|| trials.arrangement(&[2, 20, 3, 2], &[&[2, 20, 34, 31]], &[])))
+        .chain(trials.full.then(|| trials.arrangement(&[2, 20, 14, 15], &[&[2, 20, 34, 31]], &[])))
         .collect()
     }
 }
