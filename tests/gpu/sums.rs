@@ -7,7 +7,7 @@ use wgloss::{
 
 use crate::common::{
     adapters,
-    agreement::{evaluated, with_targets},
+    agreement::{assert_agree, evaluated, with_targets},
     caller,
     device::submit,
     inputs::{Inputs, changed, tensor},
@@ -64,7 +64,9 @@ fn every_treatment_of_gradients_is_that_of_the_parts() {
                 for gradients in [Gradients::Write, Gradients::Add { weight: 0.5 }, Gradients::InPlace, Gradients::Skip]
                 {
                     let options = Options { gradients, ..Options::new(Reduction::BatchMean) };
-                    evaluated(gpu, &loss, &with_targets(&loss, &inputs, options), options);
+                    let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
+                    let found = loss.eval_with(gpu, &with_targets(&loss, &inputs, options), options).unwrap();
+                    assert_agree(&expected, &found, &format!("{likelihood} {dtype} {gradients:?} on {gpu:?}"));
                 }
             }
         }
