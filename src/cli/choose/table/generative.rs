@@ -215,8 +215,8 @@ static WHOSE_GRADIENT: Pitfall = Pitfall {
 static STEEP: Pitfall = Pitfall {
     title: "A critic without bounds",
     trap: "A critic whose slope is free makes its loss as negative as it likes by growing steep.",
-    guard: "No loss can see that from the scores: bound the slope by clipping, by spectral normalisation, or by a \
-            penalty on the critic's gradient.",
+    guard: "No loss can see that from the scores: bound the slope by clipping, by spectral normalisation, or by \
+            `gradient_penalty`.",
 };
 static BOTH_SUMS: Pitfall = Pitfall {
     title: "Means of both terms",
