@@ -1,0 +1,18 @@
+//! Generative models: losses of the scores that a discriminator or critic gives, and of latent variables.
+
+mod autoencoder;
+mod discriminators;
+mod generators;
+mod score;
+
+pub use autoencoder::*;
+pub use discriminators::*;
+pub use generators::*;
+
+#[doc(inline)]
+pub use crate::spec::Likelihood;
+
+use crate::spec::{ShaderFile, shader_file};
+
+/// What a sum has for a kernel of its own: none, but what adds up its parts.
+const NO_HOOK: ShaderFile = shader_file!("drivers/sum/combine.wgsl");
