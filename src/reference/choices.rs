@@ -1,6 +1,8 @@
 //! What rounding may change where a loss chooses rows or triplets by their distances, or has a kink. Not part of any
 //! formula; parity forgives so much, and no more.
 
+use std::f64::consts::LN_2;
+
 use super::{
     comparison::{farthest, nearest},
     conditioning::size,
@@ -62,7 +64,11 @@ pub(super) fn of_hardest(mut term: AnchorTerm, anchor: &Anchor<'_>, values: &Val
     let is_soft = values.flag("soft_margin");
     let at_kink = !is_soft && choice.is_at_kink([positive, negative]);
     let slope = if at_kink { 1.0 } else { term.slopes[positive].abs() };
-    let mut doubt = Doubt { active: u64::from(at_kink), ..Doubt::default() };
+    // A soft margin is level where its loss leaves f32.
+    let excess = choice.distance(positive) - choice.distance(negative);
+    let from_end = (excess - f64::from(f32::MIN_POSITIVE).ln()).abs();
+    let at_end = is_soft && from_end <= LN_2 + choice.rounding(positive) + choice.rounding(negative);
+    let mut doubt = Doubt { active: u64::from(at_kink || at_end), ..Doubt::default() };
     for (chosen, others) in [(positive, &positives), (negative, &negatives)] {
         for &row in others.iter().chain((at_kink || !others.is_empty()).then_some(&chosen)) {
             doubt.add(anchor, [row], slope, slope * choice.rounding(row));

@@ -21,6 +21,8 @@ pub fn triplet_batch_hard(anchor: &Anchor<'_>, values: &Values) -> AnchorTerm {
         let x = anchor.values[positive] - anchor.values[negative];
         let mut term = AnchorTerm { triplets: 1, ..anchor.nothing() };
         term.add([positive, negative], softplus(x), sigmoid(x));
+        // Of a sure triplet f32 has no loss left.
+        term.active = u64::from(softplus(x) >= f64::from(f32::MIN_POSITIVE));
         term
     } else {
         anchor.hinges(&[[positive, negative]], values.number("margin"))
