@@ -23,7 +23,9 @@ says more. It has no reference in f64: `parity` holds its gradients to differenc
 /// The loss of a file.
 pub fn read(path: &Path) -> Result<&'static LossSpec, CliError> {
     let wgsl = fs::read_to_string(path).map_err(|source| CliError::Read { path: path.to_path_buf(), source })?;
+    // Some editors begin a file with it.
+    let wgsl = wgsl.strip_prefix('\u{feff}').unwrap_or(&wgsl);
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let loss = CustomLoss::annotated(&name, &path.to_string_lossy(), &wgsl)?.build()?;
+    let loss = CustomLoss::annotated(&name, &path.to_string_lossy(), wgsl)?.build()?;
     Ok(loss.spec())
 }

@@ -2,6 +2,7 @@
 
 use wgloss::{
     AnyLoss, DType, Error, Evaluation, Extra, Gpu, Hardest, HostTensor, Loss, Named, Options, Statistics, reference,
+    spec::Driver,
 };
 
 use crate::{error::CliError, output, select};
@@ -99,10 +100,13 @@ fn stored(
             found.statistics = found.statistics.with(name, indices(rows, &[rows.len()])?);
         }
     }
-    let terms = loss.spec().regions().and_then(|regions| regions.terms);
-    let names = terms.into_iter().flat_map(|terms| terms.names);
+    let names: Vec<&'static str> = match loss.spec().driver {
+        Driver::Regions(regions) => regions.terms.into_iter().flat_map(|terms| terms.names).collect(),
+        Driver::Sum(sum) => sum.parts.iter().map(|part| part.name).collect(),
+        _ => Vec::new(),
+    };
     found.extras.extend(evaluation.correct.map(Extra::Correct));
-    found.extras.extend(names.zip(&evaluation.terms).map(|(name, &term)| Extra::Term(name, term as f32)));
+    found.extras.extend(names.into_iter().zip(&evaluation.terms).map(|(name, &term)| Extra::Term(name, term as f32)));
     found.extras.extend(evaluation.mining.map(Extra::Mining));
     Ok(found)
 }

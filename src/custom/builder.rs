@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use super::{
     CustomFault, CustomLoss, inputs, known,
-    words::{declared, is_identifier, unclosed},
+    words::{MOST_ELSES, MOST_WORDS, declared, is_identifier, last_else, longest_statement, unclosed},
 };
 use crate::{
     Error,
@@ -207,6 +207,16 @@ impl CustomLossBuilder {
         if let Some(sign) = unclosed(&self.wgsl) {
             let location = Place::of(&self.file, &self.wgsl, sign.byte).to_string();
             return Err(CustomFault::Unclosed { location, sign: sign.text.to_string() });
+        }
+        let too_long = [
+            (longest_statement(&self.wgsl), "a statement", MOST_WORDS),
+            (last_else(&self.wgsl), "a chain of `else`", MOST_ELSES),
+        ];
+        for (begin, what, most) in too_long {
+            if let Some(begin) = begin {
+                let location = Place::of(&self.file, &self.wgsl, begin.byte).to_string();
+                return Err(CustomFault::TooLong { location, what, most });
+            }
         }
         let declared = declared(&self.wgsl);
         for hook in self.hooks() {

@@ -21,6 +21,16 @@ pub enum CustomFault {
         /// A bracket, or the begin of a comment.
         sign: String,
     },
+    /// A statement is longer than compilers take: they go down into it word by word.
+    #[error("{location}: {what} is too long; at most {most} words are taken")]
+    TooLong {
+        /// Where it begins.
+        location: String,
+        /// A statement, or what follows an `if`.
+        what: &'static str,
+        /// How many words it may have.
+        most: usize,
+    },
     /// Its WGSL lacks a function that its driver calls.
     #[error("{file}: there is no `{signature}`")]
     MissingHook {

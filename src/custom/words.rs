@@ -80,6 +80,23 @@ pub(super) fn unclosed(text: &str) -> Option<Word<'_>> {
     open.pop()
 }
 
+/// Words that a statement may have, and `else`s that a text may: compilers go one level down for each, and have no more
+/// room than a thread's stack.
+pub(super) const MOST_WORDS: usize = 1000;
+pub(super) const MOST_ELSES: usize = 250;
+
+/// The first statement of too many words.
+pub(super) fn longest_statement(text: &str) -> Option<Word<'_>> {
+    let words = words(text);
+    let mut statements = words.split(|word| [";", "{", "}"].contains(&word.text));
+    statements.find(|statement| statement.len() > MOST_WORDS).map(|statement| statement[0])
+}
+
+/// The first `else` that is one too many.
+pub(super) fn last_else(text: &str) -> Option<Word<'_>> {
+    words(text).into_iter().filter(|word| word.text == "else").nth(MOST_ELSES)
+}
+
 /// What a text declares at its top level: functions, constants, variables, structs and aliases.
 pub(super) fn declared(text: &str) -> Vec<Word<'_>> {
     let words = words(text);

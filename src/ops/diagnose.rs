@@ -163,7 +163,8 @@ fn joined(elements: u64, tallies: &[Tally]) -> Diagnosis {
         infinite: count(|tally| tally.infinite),
         zero: count(|tally| tally.zero),
         negative: count(|tally| tally.negative),
-        norm: tallies.iter().map(Tally::squares).sum::<f64>().sqrt(),
+        // The sum of nothing is −0.
+        norm: tallies.iter().map(Tally::squares).sum::<f64>().sqrt().abs(),
         ..Diagnosis::default()
     };
     let finite = elements.saturating_sub(found.nan + found.infinite);

@@ -46,6 +46,7 @@ pub fn diagnose(tensor: &HostTensor<'_>) -> Diagnosis {
         min: finite.iter().copied().reduce(f64::min),
         max: finite.iter().copied().reduce(f64::max),
         mean: (!finite.is_empty()).then(|| finite.iter().sum::<f64>() / finite.len() as f64),
-        norm: finite.iter().map(|x| x * x).sum::<f64>().sqrt(),
+        // The sum of nothing is −0.
+        norm: finite.iter().map(|x| x * x).sum::<f64>().sqrt().abs(),
     }
 }

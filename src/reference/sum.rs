@@ -40,7 +40,8 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
             out_of_range::error(&call.values, &call.signature, count, first)
         })?;
         let weight = part.weight(&call.values);
-        sum.loss[0] += weighed(weight, found.loss[0]);
+        // A weight of 0 leaves nothing of a part but a NaN.
+        sum.loss[0] += if found.loss[0].is_nan() { f64::NAN } else { weighed(weight, found.loss[0]) };
         sum.magnitude += weighed(weight.abs(), found.magnitude);
         sum.terms.extend(&found.loss);
         sum.term_magnitudes.push(found.magnitude);

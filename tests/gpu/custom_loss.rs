@@ -307,6 +307,24 @@ fn hooks_that_do_not_fit_their_driver_are_refused() {
         let (location, sign) = (location.to_string(), sign.to_string());
         assert_eq!(fault(CustomLoss::elementwise("mine", text)), CustomFault::Unclosed { location, sign });
     }
+    // What a compiler would go down into until its stack ends.
+    let hook = |body: &str| format!("fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {{\n  {body}\n}}");
+    let sum = |terms: usize| hook(&format!("return vec2f({}, t);", vec!["p"; terms].join(" + ")));
+    let elses =
+        |count: usize| hook(&format!("if p > 1.0 {{ }} {} return vec2f(p, t);", "else if p > 2.0 { }".repeat(count)));
+    assert!(CustomLoss::elementwise("mine", &sum(400)).build().is_ok());
+    assert!(CustomLoss::elementwise("mine", &elses(200)).build().is_ok());
+    for (text, location, what, most) in
+        [(sum(100_000), "mine.wgsl:2:3", "a statement", 1000), (elses(20_000), "", "a chain of `else`", 250)]
+    {
+        let CustomFault::TooLong { location: found, what: found_what, most: found_most } =
+            fault(CustomLoss::elementwise("mine", &text))
+        else {
+            panic!("{what} is taken")
+        };
+        assert_eq!((found_what, found_most), (what, most));
+        assert!(found.starts_with("mine.wgsl:2:") && (location.is_empty() || found == location), "{found}");
+    }
     let half = POLY.split("fn class_gradient").next().unwrap();
     let signature = "fn class_gradient(row: Row, cell: Cell) -> f32";
     assert_eq!(fault(CustomLoss::rows("mine", half)), missing("mine.wgsl", signature));

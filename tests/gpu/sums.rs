@@ -81,6 +81,9 @@ fn a_weight_of_0_leaves_nothing_of_a_part() {
         let found = evaluated(gpu, &loss, &infinite, Reduction::Sum);
         assert!(found.loss.item().is_finite(), "{gpu:?}");
         assert_eq!(*found.terms().get("gaussian_kl").unwrap(), f32::INFINITY);
+        // But a NaN shows.
+        let nan = changed(&autoencoded(DType::F32), "mu", &[(0, f64::NAN)]);
+        assert!(evaluated(gpu, &loss, &nan, Reduction::Sum).loss.item().is_nan());
     }
 }
 

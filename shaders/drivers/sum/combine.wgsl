@@ -26,7 +26,9 @@ fn combine(thread: Thread) {
     var items = vec2<u32>();
     var invalid = vec2<u32>();
     for (var part = 0u; part < call.parts; part++) {
-        total += times(weight_of(part), losses[part * call.loss_stride]);
+        let result = losses[part * call.loss_stride];
+        // A weight of 0 leaves nothing of a part but a NaN.
+        total += select(times(weight_of(part), result), result, is_nan(result));
         items = plus(items, count_of(part, ITEMS));
         invalid = plus(invalid, count_of(part, INVALID));
     }
