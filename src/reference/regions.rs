@@ -56,7 +56,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     let score_factor = score_share * scale * options.gradient_scale();
     let pixel_factor = || pixel_share * pixel_scale * call.upstream.at(0) * options.gradient_scale();
     let roundings = |(score, sizes): (&Score, &Sums)| if regions.squared { score.condition(sizes) } else { 1.0 };
-    let roundings = largest_finite(scores.iter().zip(&sizes).map(roundings));
+    // Of a loss of 1 nothing is known but that there is one.
+    let roundings = largest_finite(scores.iter().zip(&sizes).map(roundings)).max(1.0);
     let mut gradients = call.no_gradients(options);
     let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     for ((_, gradient), magnitudes) in gradients.iter_mut().zip(&mut gradient_magnitudes) {
