@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitCode};
 use safetensors::{Dtype, SafeTensorError};
 use wgloss::bench::ReportError;
 
-use crate::choose::ChooseError;
+use crate::choose::error::ChooseError;
 
 /// An error that ends the command.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 
 use super::{
-    ChooseError,
+    error::ChooseError,
     table::TASKS,
     tree::{Advice, Task},
 };

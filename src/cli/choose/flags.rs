@@ -7,7 +7,7 @@ use clap::{
 };
 
 use super::{
-    ChooseError,
+    error::ChooseError,
     table::{self, TASKS},
     tree::{Advice, Situation, Task},
 };
