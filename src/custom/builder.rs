@@ -10,7 +10,7 @@ use crate::{
     Error,
     kernel::Place,
     losses,
-    spec::{CLASS_WEIGHT, Closure, Domain, Input, Item, MeanOver, Param, Rule, Shape, Term, Value, Values, WEIGHT},
+    spec::{CLASS_WEIGHT, Closure, Domain, Input, Item, MeanOver, Param, Rule, Shape, Term, Value, Values},
 };
 
 /// A [`CustomLoss`] in the making.
@@ -234,22 +234,6 @@ impl CustomLossBuilder {
 
     /// A hook as the driver calls it.
     fn signature(&self, hook: &str) -> String {
-        signature(hook, &self.inputs)
-    }
-}
-
-/// A hook as the driver calls it, for these inputs.
-pub(super) fn signature(hook: &str, inputs: &[Input]) -> String {
-    match hook {
-        "row_outcome" => "fn row_outcome(row: Row) -> Outcome".to_string(),
-        "class_gradient" => "fn class_gradient(row: Row, cell: Cell) -> f32".to_string(),
-        _ => {
-            let hooked = || inputs.iter().filter(|input| input.name != WEIGHT.name);
-            // By their first letters, because some names are words of WGSL.
-            let argument = |input: &Input| format!("{}: f32", &input.name[..1]);
-            let arguments: Vec<String> = hooked().map(argument).collect();
-            let values = 1 + hooked().filter(|input| input.differentiable).count();
-            format!("fn {hook}({}) -> vec{values}<f32>", arguments.join(", "))
-        }
+        inputs::signature(hook, &self.inputs)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     CustomFault,
-    builder::signature,
+    inputs::signature,
     words::{declared, members_of, types_of},
 };
 use crate::{

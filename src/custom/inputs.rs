@@ -77,3 +77,19 @@ fn of_rows(input: &Input, before: &[Input]) -> Option<&'static str> {
         ),
     }
 }
+
+/// A hook as the driver calls it, for these inputs.
+pub(super) fn signature(hook: &str, inputs: &[Input]) -> String {
+    match hook {
+        "row_outcome" => "fn row_outcome(row: Row) -> Outcome".to_string(),
+        "class_gradient" => "fn class_gradient(row: Row, cell: Cell) -> f32".to_string(),
+        _ => {
+            let hooked = || inputs.iter().filter(|input| input.name != WEIGHT.name);
+            // By their first letters, because some names are words of WGSL.
+            let argument = |input: &Input| format!("{}: f32", &input.name[..1]);
+            let arguments: Vec<String> = hooked().map(argument).collect();
+            let values = 1 + hooked().filter(|input| input.differentiable).count();
+            format!("fn {hook}({}) -> vec{values}<f32>", arguments.join(", "))
+        }
+    }
+}
