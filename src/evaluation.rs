@@ -198,7 +198,7 @@ fn is_output(spec: &LossSpec, name: &str) -> bool {
     let statistics = room(&spec.driver).statistics();
     let mut of_rows = statistics.iter().flat_map(|statistic| statistic.tensors);
     match name.strip_prefix("grad.") {
-        Some(input) => spec.differentiable().any(|known| known.name == input),
+        Some(input) => spec.input(input).is_some_and(|input| input.differentiable),
         None => name == "loss" || of_rows.any(|(known, _)| *known == name),
     }
 }

@@ -211,7 +211,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
         Some(Shape::Embeddings) => Some(signature.row),
         Some(Shape::Classes) if signature.has_weights_by_row() => Some(items * signature.row),
         // The call of a sum has parts, which bind its tensors.
-        Some(Shape::Own | Shape::OwnOfBatch | Shape::Like(_)) => None,
+        Some(Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_)) => None,
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
         None if tensor.role == Role::Statistic => Some(items),

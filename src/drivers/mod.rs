@@ -7,8 +7,11 @@ mod broadcast;
 mod elementwise;
 mod finalize;
 mod fold;
+mod gram;
 mod items;
+pub(crate) mod layers;
 mod needs;
+pub(crate) mod parts;
 mod pairs;
 mod regions;
 mod rows;
@@ -130,6 +133,8 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
         Driver::Pairs => &pairs::Pairs,
         Driver::AllPairs(all_pairs) => all_pairs,
         Driver::Sum(sum) => sum,
+        Driver::Layers(layers) => layers,
+        Driver::Gram => &gram::Gram,
     }
 }
 

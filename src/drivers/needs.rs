@@ -25,7 +25,9 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
             Reference::Closure(_) | Reference::None,
         )
         | (Driver::AllPairs(_), Reference::AllPairs(_))
-        | (Driver::Sum(_), Reference::Sum) => true,
+        | (Driver::Sum(_), Reference::Sum)
+        | (Driver::Layers(_), Reference::Layers)
+        | (Driver::Gram, Reference::Gram) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()
         }

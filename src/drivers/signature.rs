@@ -114,7 +114,8 @@ impl Signature {
     ) -> Result<Self, Error> {
         options.check(spec)?;
         super::check(spec, options)?;
-        let known: Vec<String> = spec.all_inputs().map(|input| input.name.to_string()).collect();
+        let layers = spec.layers_among(given.iter().map(|(name, _)| name));
+        let known: Vec<String> = spec.inputs_with_layers(layers).map(|input| input.name.to_string()).collect();
         given.expect_only(spec.name, &known)?;
 
         let first = &spec.inputs[0];
@@ -122,7 +123,7 @@ impl Signature {
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
         let shape = if room(&spec.driver).broadcasts() { broadcast::common_shape(spec, given, shape)? } else { shape };
         let mut signature = Signature::of_shape(values, &shape)?;
-        for input in spec.all_inputs() {
+        for input in spec.inputs_with_layers(layers) {
             match given.get(input.name) {
                 Some(ty) => {
                     expect_countable(spec, input.name, ty)?;
@@ -175,7 +176,8 @@ impl Signature {
             Shape::Scalar => Vec::new(),
             Shape::Classes => vec![self.row as usize],
             Shape::LastAxis => vec![self.last_axis as usize],
-            Shape::Own | Shape::OwnOfBatch => self.shape_given(input.name),
+            Shape::Own | Shape::OwnOfBatch | Shape::OwnRows => self.shape_given(input.name),
+            Shape::Layers => vec![self.layers()],
             Shape::Like(other) => self.shape_given(other),
         }
     }
@@ -183,6 +185,11 @@ impl Signature {
     /// The shape that an input of a sum was given in, or that of the first one.
     fn shape_given(&self, name: &str) -> Vec<usize> {
         self.input(name).map_or_else(|| self.item_shape.clone(), |ty| ty.shape.clone())
+    }
+
+    /// How many layers there are, of losses that have them.
+    fn layers(&self) -> usize {
+        self.inputs.iter().filter(|(input, _)| input.per_layer && !matches!(input.shape, Shape::Like(_))).count().max(1)
     }
 
     /// The shape of a row of classes for every item.
@@ -231,6 +238,10 @@ impl Signature {
                 (fits, format!("{shape:?} or {by_row:?}"))
             }
             Shape::Own => (true, String::new()),
+            Shape::OwnRows => {
+                let fits = matches!(ty.shape[..], [_, channels, ..] if channels > 0);
+                (fits, "[N, C] or [N, C, d1, …] with C ≥ 1".to_string())
+            }
             Shape::OwnOfBatch => (ty.shape.first() == self.item_shape.first(), format!("[{}, …]", self.batch)),
             // One item alone has its one value with an axis or without.
             _ if self.item_shape.is_empty() && broadcast::is_one(&shape) => {
@@ -376,6 +387,8 @@ impl LossSpec {
             Shape::LastAxis => "[C], the last axis",
             Shape::Own => "[*], of its own",
             Shape::OwnOfBatch => "[N, …], of its own",
+            Shape::OwnRows => "[N, C, d…], of its own",
+            Shape::Layers => "[K]",
             Shape::Like(_) => "[*], as the one before",
         }
     }

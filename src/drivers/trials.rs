@@ -8,6 +8,8 @@ pub(crate) struct TrialShape {
     pub gap: usize,
     /// Where inputs are broadcast, which axes they have in turn.
     pub broadcast: &'static [Axes],
+    /// How many layers there are, of losses that have them.
+    pub layers: usize,
 }
 
 /// Which axes of a call's shape an input has; the others are of length 1.
@@ -36,7 +38,7 @@ impl TrialShape {
 
     /// A shape with so many elements between one row and the next.
     pub fn with_gap(shape: &[usize], gap: usize) -> Self {
-        TrialShape { shape: shape.to_vec(), gap, broadcast: &[] }
+        TrialShape { shape: shape.to_vec(), gap, broadcast: &[], layers: 1 }
     }
 
     /// A shape to which inputs are broadcast.

@@ -115,6 +115,8 @@ pub static ALL: &[&LossSpec] = &[
     &GRADIENT_PENALTY,
     &GAUSSIAN_KL,
     &VAE,
+    &PERCEPTUAL,
+    &STYLE,
 ];
 
 /// The entry of the loss with this name.

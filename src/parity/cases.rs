@@ -59,6 +59,8 @@ impl fmt::Display for Case {
             (" with an input upstream", choice.results.has_upstream()),
             (" with optional inputs", choice.optional),
             (" of indices", choice.indices),
+            (" of two layers", layout.layers == 2),
+            (" of three layers", layout.layers == 3),
             (" added", matches!(gradients, Gradients::Add { .. })),
             (" in place", *gradients == Gradients::InPlace),
             (" without gradients", *gradients == Gradients::Skip),

@@ -39,7 +39,8 @@ impl Case {
         let signature = Signature::of_shape(&values, &self.layout.shape)?;
         let mut drawing = Drawing::new(self.situation, &values, &signature, self.choice.dtype, &mut rng);
         let mut inputs = Named::<HostTensor<'static>>::new();
-        for (number, input) in spec.all_inputs().enumerate() {
+        let layers = if spec.inputs.iter().any(|input| input.per_layer) { self.layout.layers } else { 0 };
+        for (number, input) in spec.inputs_with_layers(layers).enumerate() {
             let given = match input.name {
                 "weight" => self.choice.weighted,
                 "mask" => self.choice.masked,
@@ -54,7 +55,10 @@ impl Case {
                 Shape::OneOrItems if self.shares_upstream => vec![1],
                 Shape::Items | Shape::OneOrItems => self.layout.shape_of(number, signature.shape_of(input)),
                 // Of another length than the first input.
-                Shape::Own if number > 0 => signature.item_shape.iter().map(|length| length + 2).collect(),
+                Shape::Own | Shape::OwnRows if number > 0 => {
+                    signature.item_shape.iter().map(|length| length + number).collect()
+                }
+                Shape::Layers => vec![layers],
                 Shape::OwnOfBatch => {
                     let (batch, rest) = signature.item_shape.split_at(1);
                     [batch, &rest.iter().map(|length| length + 1).collect::<Vec<_>>()].concat()

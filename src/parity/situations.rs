@@ -57,8 +57,10 @@ impl Situation {
                     && domains[0] != Domain::LogProbability
             }
             (Situation::Sure, _) => false,
-            // Their parts are losses by themselves.
+            // Their parts are losses by themselves, or squares of squares, which f32 holds neither of tiny nor of huge
+            // values.
             (Situation::Near | Situation::NotFinite, Driver::Sum(_)) => false,
+            (_, Driver::Layers(_) | Driver::Gram) => false,
             // There, one such value makes all others NaN.
             (Situation::NotFinite, Driver::AllPairs(_)) => false,
             (Situation::NotFinite, _) => true,

@@ -31,7 +31,14 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
     let per_class = match input.shape {
         Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
         Shape::OneOrItems => values.spec().is_per_class(),
-        Shape::Items | Shape::LastAxis | Shape::Scalar | Shape::Own | Shape::OwnOfBatch | Shape::Like(_) => false,
+        Shape::Items
+        | Shape::LastAxis
+        | Shape::Scalar
+        | Shape::Own
+        | Shape::OwnOfBatch
+        | Shape::OwnRows
+        | Shape::Layers
+        | Shape::Like(_) => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
     // What is left out is 1, and a class any.

@@ -26,6 +26,7 @@ mod comparison;
 mod conditioning;
 mod distances;
 mod generative;
+mod gram;
 mod metric_learning;
 mod multiclass;
 mod ops;
@@ -131,6 +132,8 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         Reference::Regions(reference) => regions::evaluate(&call, reference, options),
         Reference::AllPairs(loss) => all_pairs::evaluate(&call, loss, options),
         Reference::Sum => sum::evaluate(&call, inputs, options),
+        Reference::Layers => sum::evaluate_layers(&call, inputs, options),
+        Reference::Gram => gram::evaluate(&call, options),
         Reference::None => Err(Error::NoReference { loss: call.values.spec().name }),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))

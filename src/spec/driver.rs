@@ -20,6 +20,10 @@ pub enum Driver {
     AllPairs(AllPairs),
     /// Other losses, each of inputs of its own, which has no list of items.
     Sum(Sum),
+    /// Another loss at each of any number of layers, which has no list of items.
+    Layers(Layers),
+    /// One item per entry of the difference of two Gram matrices, of which no list is kept.
+    Gram,
 }
 
 /// What row losses differ in besides their hooks.
@@ -158,6 +162,13 @@ pub struct Part {
     pub inputs: &'static [&'static str],
     /// The parameter that is its weight; 1 without one.
     pub weight: Option<&'static str>,
+}
+
+/// A loss that is another one at each of any number of layers, weighted. Each layer is reduced by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Layers {
+    /// The loss at a layer. Its inputs are those of each layer, in their order; none of their values are checked.
+    pub loss: fn(&Values) -> Box<dyn Loss>,
 }
 
 impl Part {

@@ -25,6 +25,9 @@ pub struct Input {
     pub may_lack_last_axis: bool,
     /// What it is where it may be given as indices (i32) instead.
     pub as_indices: Option<&'static Input>,
+    /// Whether there is one like it for each layer: a name that ends in `.0` and belongs to the first of them, as that
+    /// of `features.0`; that of the next is `features.1`.
+    pub per_layer: bool,
 }
 
 impl Input {
@@ -44,12 +47,18 @@ impl Input {
             domain,
             may_lack_last_axis: false,
             as_indices: None,
+            per_layer: false,
         }
     }
 
     /// An optional floating input without a gradient; left out, it counts as 1 everywhere.
     pub const fn optional(name: &'static str, shape: Shape) -> Self {
         Input { optional: true, ..Input::constant(name, shape, Domain::Weight) }
+    }
+
+    /// The same of which there is one for each layer.
+    pub const fn of_each_layer(self) -> Self {
+        Input { per_layer: true, ..self }
     }
 
     /// A required input of labels, which may be floats or i32.
@@ -84,6 +93,13 @@ pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input:
 /// One weight per class.
 pub const CLASS_WEIGHT: Input =
     Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
+
+/// One weight per layer.
+pub const LAYER_WEIGHTS: Input = Input {
+    differentiable: true,
+    domain: Domain::Real,
+    ..Input::optional("layer_weights", Shape::Layers)
+};
 
 /// What an input holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +138,10 @@ pub enum Shape {
     Own,
     /// A shape of its own but for the first axis, which is that of the first input.
     OwnOfBatch,
+    /// `[N, C, …]` of its own.
+    OwnRows,
+    /// `[K]`: one per layer.
+    Layers,
     /// The shape of the input of that name, which comes before.
     Like(&'static str),
 }

@@ -5,6 +5,7 @@
 
 mod driver;
 mod input;
+mod layers;
 mod param;
 mod reference;
 mod shader_file;
@@ -52,14 +53,15 @@ pub struct LossSpec {
 
 impl LossSpec {
     /// The input with the given name, [`MASK`] and [`UPSTREAM`] included, which losses take: a mask where items are of
-    /// one kind.
+    /// one kind. Of inputs that there are for each layer, any layer's.
     pub fn input(&self, name: &str) -> Option<&'static Input> {
-        self.all_inputs().find(|input| input.name == name)
+        let of_any_layer = || self.inputs.iter().find_map(|input| Some(input.of_layer(input.layer_of(name)?)));
+        self.all_inputs().find(|input| input.name == name).or_else(of_any_layer)
     }
 
-    /// The inputs of the loss followed by [`MASK`], which all but sums have, and [`UPSTREAM`].
+    /// The inputs of the loss, with one layer, followed by [`MASK`], which all but sums have, and [`UPSTREAM`].
     pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
-        let has_items = !matches!(self.driver, Driver::Sum(_));
+        let has_items = !matches!(self.driver, Driver::Sum(_) | Driver::Layers(_) | Driver::Gram);
         self.inputs.iter().chain(has_items.then_some(&MASK)).chain([&UPSTREAM])
     }
 

@@ -21,6 +21,10 @@ pub enum Reference {
     AllPairs(fn(&Anchor<'_>, &Values) -> AnchorTerm),
     /// Those of the parts.
     Sum,
+    /// That of each layer.
+    Layers,
+    /// The squares of what two Gram matrices differ in.
+    Gram,
     /// Loss and gradients of one element or row, of a loss that is made while the program runs.
     Closure(Closure),
     /// None, of a loss of elements or rows: what is known of its gradients are differences of the loss.

@@ -269,7 +269,7 @@ impl Call {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
-            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) => {
+            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => {
                 unreachable!("pairs have three inputs, whole batches are not split, sums have parts")
             }
         };

@@ -24,7 +24,7 @@ fn is_kept(item: usize) -> bool {
 fn shape_of(loss: &AnyLoss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise => vec![items, 1],
-        Driver::Sum(_) => unreachable!("sums have no items of one kind"),
+        Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => unreachable!("sums have no items of one kind"),
         Driver::Rows(_) | Driver::Regions(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }

@@ -171,7 +171,7 @@ const EMBEDDINGS: &[usize] = &[5, 4];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
-        Driver::Elementwise | Driver::Sum(_) => &[MATRIX],
+        Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],

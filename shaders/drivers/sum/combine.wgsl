@@ -2,10 +2,6 @@
 //
 // Joined to what interface.wgsl lists.
 
-fn weight_of(part: u32) -> f32 {
-    return select(select(call.weight_2, call.weight_1, part == 1u), call.weight_0, part == 0u);
-}
-
 // A count of 64 bits from a part's workspace.
 fn count_of(part: u32, word: u32) -> vec2<u32> {
     let place = part * call.workspace_stride + word;
@@ -29,6 +25,7 @@ fn combine(thread: Thread) {
         let result = losses[part * call.loss_stride];
         // A weight of 0 leaves nothing of a part but a NaN.
         total += select(times(weight_of(part), result), result, is_nan(result));
+        put_slope(part, result);
         items = plus(items, count_of(part, ITEMS));
         invalid = plus(invalid, count_of(part, INVALID));
     }

@@ -155,6 +155,10 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
         ],
         // Of each part its own.
         Driver::Sum(_) => vec![Layout::of(&[3, 5])],
+        // Rows of whole quads, of whole pairs and others.
+        Driver::Layers(_) | Driver::Gram => {
+            vec![Layout::of(&[3, 5, 8]), Layout::of(&[3, 5, 6]), Layout::of(&[3, 9, 3])]
+        }
         Driver::AllPairs(_) => vec![
             // Tiles of one quad, of two and of four; several panels, and of each the parts of what gives to its rows.
             Layout::of(&[6, 3]),
@@ -196,7 +200,7 @@ pub(super) fn plain_machine(lanes: (u32, Reduce)) -> Machine {
 }
 
 const GRADIENTS: [Gradients; 4] =
-    [Gradients::Write, Gradients::Add { weight: 0.5 }, Gradients::InPlace, Gradients::Skip];
+    [Gradients::Write, Gradients::InPlace, Gradients::Add { weight: 0.5 }, Gradients::Skip];
 
 /// What a call of a loss may ask for: of each factor its levels.
 struct Factors {
@@ -349,18 +353,21 @@ pub(super) fn simplest(spec: &'static LossSpec) -> OwnedCall {
     factors.call(&vec![0; factors.levels().len()])
 }
 
-/// The simplest calls of a loss in every layout, of f32 and of halves, with room for quads or without, of workgroups
-/// that are one subgroup or not, and for every value of its parameters.
+/// The simplest calls of a loss in every layout, of f32 and of halves, with gradients written or in place, with room for
+/// quads or without, of workgroups that are one subgroup or not, and for every value of its parameters.
 pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
     let factors = Factors::new(spec);
     let mut levels = factors.levels();
     for (factor, levels) in levels[..FACTORS].iter_mut().enumerate() {
         *levels = match factor {
-            DTYPE | WORKGROUP | BUFFERS => 2,
+            DTYPE | GRADIENT | WORKGROUP | BUFFERS => 2,
             LAYOUT => *levels,
             _ => 1,
         };
     }
     let all: Vec<usize> = (0..levels.len()).collect();
-    covering::rows(&levels, &covering::subsets(&all, 2)).iter().map(|row| factors.call(row)).collect()
+    let mut sets = covering::subsets(&all, 2);
+    // What decides which tensors a kernel has, and how it takes them.
+    sets.push(vec![DTYPE, GRADIENT, LAYOUT, BUFFERS]);
+    covering::rows(&levels, &sets).iter().map(|row| factors.call(row)).collect()
 }

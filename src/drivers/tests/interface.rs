@@ -17,19 +17,19 @@ use crate::{
     kernel::{Kernel, Text},
     losses::{
         CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LOG_SOFTMAX, NT_XENT,
-        SOFTMAX, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD, VAE,
+        SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD, PERCEPTUAL,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
 };
 
-/// An interface, the file that all kernels with it have, and losses that have all that it says.
+/// An interface, how the path begins of a file that all kernels with it have, and losses that have all that it says.
 struct Interface {
     file: ShaderFile,
     of: &'static str,
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 10] = [
+static INTERFACES: [Interface; 12] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -71,7 +71,13 @@ static INTERFACES: [Interface; 10] = [
         of: "drivers/finalize/finalize.wgsl",
         losses: &[&HUBER, &CE_DICE],
     },
-    Interface { file: shader_file!("drivers/sum/interface.wgsl"), of: "drivers/sum/combine.wgsl", losses: &[&VAE] },
+    Interface { file: shader_file!("drivers/sum/interface.wgsl"), of: "drivers/sum/combine", losses: &[&PERCEPTUAL] },
+    Interface {
+        file: shader_file!("drivers/sum/interface_of_spread.wgsl"),
+        of: "drivers/sum/spread",
+        losses: &[&PERCEPTUAL],
+    },
+    Interface { file: shader_file!("drivers/gram/interface.wgsl"), of: "drivers/gram/", losses: &[&STYLE] },
 ];
 
 /// The interface of what every kernel has.
@@ -82,7 +88,7 @@ impl Interface {
     fn kernels(&self) -> HashSet<(&'static str, Arc<Kernel>)> {
         let of = |spec: &'static LossSpec| {
             let kernels = forms(spec).into_iter().flat_map(|call| call.program().steps).map(|step| step.kernel);
-            let kernels = kernels.filter(|kernel| kernel.files.iter().any(|file| file.path == self.of));
+            let kernels = kernels.filter(|kernel| kernel.files.iter().any(|file| file.path.starts_with(self.of)));
             kernels.map(|kernel| (spec.name, kernel)).collect::<Vec<_>>()
         };
         self.losses.iter().flat_map(|spec| of(spec)).collect()

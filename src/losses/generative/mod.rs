@@ -2,11 +2,14 @@
 
 mod autoencoder;
 mod discriminators;
+mod features;
 mod generators;
+mod gram_term;
 mod score;
 
 pub use autoencoder::*;
 pub use discriminators::*;
+pub use features::*;
 pub use generators::*;
 
 #[doc(inline)]

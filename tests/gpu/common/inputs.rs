@@ -20,7 +20,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let spec = loss.spec();
     let signature = Signature::of_shape(&Values::new(spec, loss.values()).unwrap(), shape).unwrap();
     let classes = match spec.driver {
-        Driver::Elementwise | Driver::Boxes | Driver::Sum(_) => 1,
+        Driver::Elementwise | Driver::Boxes | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => 1,
         Driver::Rows(_) | Driver::Regions(_) => shape[1],
         Driver::Pairs | Driver::AllPairs(_) => 3,
     };
