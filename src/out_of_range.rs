@@ -106,7 +106,9 @@ fn elements(
         Shape::Rows => part(item / inner * row * inner + item % inner, row, inner),
         Shape::Boxes | Shape::Embeddings => part(item * row, row, 1),
         Shape::Classes => part(0, row, 1),
-        Shape::Items | Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_) => part(item, 1, 1),
+        Shape::Items | Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_) => {
+            part(item, 1, 1)
+        }
         Shape::Scalar => part(0, 1, 1),
         // Values of these are never checked.
         Shape::LastAxis | Shape::OneOrItems => part(0, 0, 1),

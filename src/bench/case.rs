@@ -59,6 +59,11 @@ const EMBEDDINGS: &[UsualShape] = &[
 const GENERATIVE: &[UsualShape] =
     &[usual(&[1024, 784], "digits of 28×28, batch of 1,024"), usual(&[64, 3, 64, 64], "faces of 64×64, batch of 64")];
 
+const FEATURES: &[UsualShape] = &[
+    usual(&[8, 128, 112, 112], "relu2_2 of VGG-16, batch of 8 images of 224×224"),
+    usual(&[8, 512, 28, 28], "relu4_3 of VGG-16, batch of 8 images of 224×224"),
+];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -79,6 +84,7 @@ impl Case {
             (Shape::Embeddings, _) | (_, Family::Pairs) => EMBEDDINGS,
             (Shape::Rows, Family::Segmentation) => SEGMENTATION,
             (Shape::Rows, _) => ROWS,
+            _ if loss.spec().inputs[0].per_layer => FEATURES,
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
             _ => REGRESSION,
@@ -107,15 +113,24 @@ impl Case {
             // Images of eight classes.
             Shape::Rows if loss.spec().regions().is_some() => vec![1, 8, elements / 8],
             Shape::Rows => vec![elements / 1000, 1000],
+            // An image of 64 channels.
+            Shape::OwnRows => vec![1, 64, elements / 64],
             _ => vec![elements],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
     }
 
-    /// The multiplications and additions of a loss that compares all pairs of a batch, `None` of others: of D
-    /// dimensions 2·D for the value of a pair, and as many for what it adds to either row's gradient. Kernels may do
-    /// more, or fewer where a pair is the same the other way round.
+    /// The multiplications and additions of a loss that multiplies matrices, `None` of others. Kernels may do more, or
+    /// fewer where a product is the same the other way round.
+    ///
+    /// - A comparison of all pairs of a batch: of D dimensions 2·D for the value of a pair, and as many for what it
+    ///   adds to either row's gradient.
+    /// - Gram matrices: 2·P for each of the C² products of a sample's features, of its target and of its gradient.
     pub fn operations(&self) -> Option<f64> {
+        if let (Shape::OwnRows, [samples, channels, inner @ ..]) = (first_shape(&self.loss), &self.shape[..]) {
+            let positions = inner.iter().product::<usize>() as f64;
+            return Some(*samples as f64 * (*channels as f64).powi(2) * positions * 6.0);
+        }
         let relation = self.loss.spec().all_pairs()?.relation;
         let &[rows, dimensions] = &self.shape[..] else { return None };
         let rows = if relation == Relation::Views { 2 * rows } else { rows } as f64;

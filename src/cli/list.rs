@@ -83,7 +83,7 @@ fn print_loss(spec: &LossSpec) -> Result<(), CliError> {
     let mut inputs = output::table(["input", "type", "shape", "gradient", "required", "values"]);
     for input in spec.all_inputs() {
         let (gradient, required) = (yes(input.differentiable), yes(!input.optional));
-        inputs.add_row([input.name, &kind(input), &shape(spec, input), gradient, required, &values(input)]);
+        inputs.add_row([&input.symbol(), &kind(input), &shape(spec, input), gradient, required, &values(input)]);
     }
     output::print(inputs)?;
 
@@ -125,7 +125,10 @@ fn symbols(family: Family) -> &'static str {
             "I, U and C are the areas of the intersection, the union and the hull of both boxes, ρ is the distance of \
              their centres, c the hull's diagonal"
         }
-        Family::Generative => "x is the score of a discriminator or critic, real or fake what was scored",
+        Family::Generative => {
+            "x is the score of a discriminator or critic, real or fake what was scored; f and g are the features of a \
+             layer and their target"
+        }
     }
 }
 
@@ -133,6 +136,7 @@ fn describe(spec: &LossSpec) -> Json {
     let inputs = spec.all_inputs().map(|input| {
         json!({
             "name": input.name,
+            "per_layer": input.per_layer,
             "type": kind(input),
             "shape": shape(spec, input),
             "differentiable": input.differentiable,

@@ -11,7 +11,7 @@ use super::{
     gradient_view, items, load_optional, view_of,
 };
 use crate::{
-    DType, Error, Reduction, Tuning,
+    DType, Error, Reduction, TensorType, Tuning,
     gpu::Loops,
     kernel::{Access, Block, Glue, Holds, Kernel, PARTS, TensorView, block, list},
     program::{
@@ -31,8 +31,8 @@ const PRODUCTS: usize = WORKSPACE + 1;
 /// The scratch that keeps features which their gradient overwrites.
 const KEPT: usize = WORKSPACE + 2;
 
-/// Rows and columns of a tile of products, which a workgroup makes; and rows of a tile of gradients, which a lane makes.
-/// The files know both.
+/// Rows and columns of a tile of products, which a workgroup makes; and rows of a tile of gradients, which a lane
+/// makes. The files know both.
 const PRODUCT_ROWS: u64 = 4;
 const GRADIENT_ROWS: u64 = 8;
 
@@ -51,7 +51,12 @@ const LOAD: ShaderFile = shader_file!("drivers/gram/load.wgsl");
 impl Room for Gram {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
         let Extent { row, class_stride, .. } = Extent::of_rows(shape, 1)?;
-        let entries = vec![shape[0], row as usize, row as usize];
+        // Rows without columns have no products.
+        let channels = if class_stride == 0 { 0 } else { row as usize };
+        let entries = vec![shape[0], channels, channels];
+        if !TensorType::new(DType::F32, &entries[..]).is_countable() {
+            return Err(format!("[N, C, d…] with N·C² ≤ {}", TensorType::MOST_ELEMENTS));
+        }
         Ok(Extent { item_shape: entries.clone(), result_shape: entries, row, class_stride })
     }
 
@@ -129,15 +134,11 @@ impl<'a> Products<'a> {
             program.scratch.push(Scratch { label: "the features", size: largest(Self::size_of_features).unwrap_or(4) });
         }
         let mut first_partial = 0;
-        for chunk in &self.chunks {
+        for chunk in self.chunks.iter().filter(|_| call.signature.items > 0) {
             program.steps.push(self.multiply(chunk));
             program.steps.push(self.compare(chunk, first_partial, partials));
-            if call.is_in_place() {
-                program.steps.push(self.keep(chunk));
-            }
-            if call.has_gradients() {
-                program.steps.push(self.project(chunk));
-            }
+            program.steps.extend(call.is_in_place().then(|| self.keep(chunk)));
+            program.steps.extend(call.has_gradients().then(|| self.project(chunk)));
             first_partial += self.spans(chunk);
         }
         program.steps.push(finalize::step(call, self.tuning, partials, Divisor::Known(self.divisor()), Ending::Loss)?);
@@ -167,7 +168,14 @@ impl<'a> Products<'a> {
         let quads = self.slice.div_ceil(self.tuning.workgroup_size.into());
         let products = PRODUCT_ROWS * PRODUCT_ROWS;
         let loops = Loops::plain(quads) * 2 + Loops::reduce(self.tuning) * products;
-        self.step(("multiply", &[LOAD, shader_file!("drivers/gram/multiply.wgsl")]), words, tensors, glue, workgroups, loops)
+        self.step(
+            ("multiply", &[LOAD, shader_file!("drivers/gram/multiply.wgsl")]),
+            words,
+            tensors,
+            glue,
+            workgroups,
+            loops,
+        )
     }
 
     /// The sums of all slices, and the losses of their entries.
@@ -260,7 +268,14 @@ impl<'a> Products<'a> {
             scale: scale as f32,
             upstream_stride: call.upstream_stride(),
         };
-        self.step(("project", &[LOAD, shader_file!("drivers/gram/project.wgsl")]), words, tensors, glue, workgroups, loops)
+        self.step(
+            ("project", &[LOAD, shader_file!("drivers/gram/project.wgsl")]),
+            words,
+            tensors,
+            glue,
+            workgroups,
+            loops,
+        )
     }
 
     #[expect(clippy::too_many_arguments, reason = "each kernel has its own of them all")]
@@ -309,7 +324,8 @@ impl<'a> Products<'a> {
     }
 
     fn entries(&self, chunk: &Chunk) -> u64 {
-        u64::from(chunk.items) * self.call.signature.row.pow(2)
+        let signature = self.call.signature;
+        u64::from(chunk.items) * if signature.items == 0 { 0 } else { signature.row.pow(2) }
     }
 
     /// Workgroups that compare.
@@ -341,8 +357,8 @@ fn is_of_features(tensor: &CallTensor) -> bool {
     tensor.role.input().is_some() && !is_upstream(tensor)
 }
 
-/// How the tiles on and above a symmetric matrix's diagonal lie in a rectangle: its height and its width. The lower half
-/// of them is turned round and laid before the upper one.
+/// How the tiles on and above a symmetric matrix's diagonal lie in a rectangle: its height and its width. The lower
+/// half of them is turned round and laid before the upper one.
 fn folded(rows: u64) -> [u64; 2] {
     let tiles = rows.div_ceil(PRODUCT_ROWS).next_multiple_of(2);
     [tiles / 2, tiles + 1]

@@ -7,7 +7,7 @@ use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
     Call, CallTensor, Extent, Role, Room, gradient_view, input_view, load_optional,
     parts::{Joined, Part, Slots, Weights},
-    view_of,
+    room, view_of,
 };
 use crate::{
     Error, Options, Reduction, Signature,
@@ -23,7 +23,12 @@ const FACTORS: usize = WORKSPACE + 2;
 const REDUCTIONS: &[Reduction] = &[Reduction::Mean, Reduction::Sum];
 
 impl Room for Layers {
-    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+    fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
+        let loss = (self.loss)(values);
+        // Its parameters are checked where it is called.
+        if let Ok(own) = Values::new(loss.spec(), loss.values()) {
+            room(&loss.spec().driver).extent(&own, shape)?;
+        }
         Ok(Extent { result_shape: Vec::new(), ..Extent::of_items(shape.to_vec(), 1) })
     }
 
@@ -37,7 +42,7 @@ impl Room for Layers {
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
-        let parts = parts(self, call.values, call.signature, call.options)?;
+        let parts = parts(self, call.values, call.signature, call.options, share)?;
         let is_weighted = call.signature.input(LAYER_WEIGHTS.name).is_some();
         let share = share(parts.len(), call.options.reduction);
         let factors = is_weighted.then(|| Slots::new(call.machine, FACTORS, parts.len()));
@@ -73,18 +78,19 @@ impl Room for Layers {
     }
 }
 
-/// The loss at each layer of a call.
+/// The loss at each layer of a call. Their gradients are multiplied with what `weight` says of one of so many layers.
 pub(crate) fn parts(
     layers: &Layers,
     values: &Values,
     signature: &Signature,
     options: &Options,
+    weight: fn(usize, Reduction) -> f64,
 ) -> Result<Vec<Part>, Error> {
     let spec = values.spec();
     let count = spec.layers_among(signature.inputs.iter().map(|(input, _)| input.name));
     let part = |layer| {
         let inputs = spec.inputs_of_layer(layer).map(|input| input.name).collect();
-        Part::new((layers.loss)(values), inputs, share(count, options.reduction), options)
+        Part::new((layers.loss)(values), inputs, weight(count, options.reduction), options)
     };
     (0..count).map(part).collect()
 }
@@ -95,11 +101,7 @@ pub(crate) fn share(layers: usize, reduction: Reduction) -> f64 {
 }
 
 /// The tensors of a call with these roles that are the weights of layers, or of those the upstream.
-fn weights_of(
-    call: &Call<'_>,
-    is: fn(Role) -> bool,
-    view: fn(&CallTensor) -> TensorView,
-) -> Vec<(TensorView, Place)> {
+fn weights_of(call: &Call<'_>, is: fn(Role) -> bool, view: fn(&CallTensor) -> TensorView) -> Vec<(TensorView, Place)> {
     let own = |input: &Input| [LAYER_WEIGHTS.name, UPSTREAM.name].contains(&input.name);
     let tensors = call.tensors().into_iter().filter(|tensor| is(tensor.role) && tensor.role.input().is_some_and(own));
     tensors.map(|tensor| (view(&tensor), Place::Tensor(tensor.name, 0..tensor.ty.buffer_size()))).collect()

@@ -29,12 +29,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// A part whose gradients are multiplied with a weight, besides what the options of the whole say.
-    pub fn new(
-        loss: Box<dyn Loss>,
-        inputs: Vec<&'static str>,
-        weight: f64,
-        options: &Options,
-    ) -> Result<Self, Error> {
+    pub fn new(loss: Box<dyn Loss>, inputs: Vec<&'static str>, weight: f64, options: &Options) -> Result<Self, Error> {
         let values = Values::new(loss.spec(), loss.values())?;
         let upstream = (f64::from(options.upstream) * weight) as f32;
         let options = Options { upstream, statistics: Statistics::default(), ..*options };

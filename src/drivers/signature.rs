@@ -128,7 +128,7 @@ impl Signature {
                 Some(ty) => {
                     expect_countable(spec, input.name, ty)?;
                     let input = input.given_as(ty.dtype);
-                    signature.check(spec, input, ty, options.reduction)?;
+                    signature.check(values, input, ty, options.reduction)?;
                     signature.inputs.push((input, ty.clone()));
                 }
                 None if input.optional => {}
@@ -203,7 +203,8 @@ impl Signature {
         self.inputs.iter().any(|(input, ty)| input.shape == Shape::Classes && ty.elements() != self.row)
     }
 
-    fn check(&self, spec: &LossSpec, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
+    fn check(&self, values: &Values, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {
+        let spec = values.spec();
         if let Some(error) = self.misplaced_classes(spec, input, &ty.shape) {
             return Err(error);
         }
@@ -237,11 +238,12 @@ impl Signature {
                     || broadcast::is_one(&shape) && broadcast::is_one(&ty.shape);
                 (fits, format!("{shape:?} or {by_row:?}"))
             }
-            Shape::Own => (true, String::new()),
-            Shape::OwnRows => {
-                let fits = matches!(ty.shape[..], [_, channels, ..] if channels > 0);
-                (fits, "[N, C] or [N, C, d1, …] with C ≥ 1".to_string())
-            }
+            // What the driver takes of the first layer it takes of each.
+            Shape::Own | Shape::OwnRows if input.per_layer => match room(&spec.driver).extent(values, &ty.shape) {
+                Ok(_) => (true, String::new()),
+                Err(expected) => (false, expected),
+            },
+            Shape::Own | Shape::OwnRows => (true, String::new()),
             Shape::OwnOfBatch => (ty.shape.first() == self.item_shape.first(), format!("[{}, …]", self.batch)),
             // One item alone has its one value with an axis or without.
             _ if self.item_shape.is_empty() && broadcast::is_one(&shape) => {

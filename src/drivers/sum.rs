@@ -77,8 +77,7 @@ impl Room for Sum {
 
 /// The parts of a sum under these parameters and options.
 pub(crate) fn parts(sum: &Sum, values: &Values, options: &Options) -> Result<Vec<Part>, Error> {
-    let part = |part: &crate::spec::Part| {
-        Part::new((part.loss)(values), part.inputs.to_vec(), part.weight(values), options)
-    };
+    let part =
+        |part: &crate::spec::Part| Part::new((part.loss)(values), part.inputs.to_vec(), part.weight(values), options);
     sum.parts.iter().map(part).collect()
 }

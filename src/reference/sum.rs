@@ -31,7 +31,8 @@ pub(super) fn evaluate_layers(
         unreachable!("the reference of layers belongs to their driver")
     };
     let weights = given.get(LAYER_WEIGHTS.name).map(HostTensor::to_f64);
-    let parts = layers::parts(&layers, &call.values, &call.signature, options)?;
+    // Shares such as ⅓ are exact as they can be here, and not options of a kernel.
+    let parts = layers::parts(&layers, &call.values, &call.signature, options, |_, _| 1.0)?;
     let share = layers::share(parts.len(), options.reduction);
     let (mut whole, mut slopes, mut sizes) = (nothing(), Vec::new(), Vec::new());
     let slope = share * call.upstream.at(0) * options.gradient_scale();
@@ -40,7 +41,7 @@ pub(super) fn evaluate_layers(
         let found = evaluated(call, own, given)?;
         slopes.push(slope * found.loss[0]);
         sizes.push((slope * found.magnitude).abs());
-        add(&mut whole, own, found, share * weight, weight);
+        add(&mut whole, own, found, share * weight, share * weight);
     }
     whole.terms.clear();
     whole.term_magnitudes.clear();

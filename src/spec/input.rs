@@ -86,8 +86,8 @@ pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
 
 /// Which items are there, of any storage type: an item whose value is 0 is left out. It does not count, nothing of it
 /// is checked, nothing of it, not even a NaN, reaches anything else, and its gradients are 0. Of whole batches a row is
-/// left out as an anchor and as what anchors are compared with. Every loss takes it but sums of others,
-/// whose items are of several kinds.
+/// left out as an anchor and as what anchors are compared with. Every loss takes it but those that are
+/// made of others, whose items are of several kinds.
 pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input::optional("mask", Shape::Items) };
 
 /// One weight per class.
@@ -95,11 +95,8 @@ pub const CLASS_WEIGHT: Input =
     Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
 
 /// One weight per layer.
-pub const LAYER_WEIGHTS: Input = Input {
-    differentiable: true,
-    domain: Domain::Real,
-    ..Input::optional("layer_weights", Shape::Layers)
-};
+pub const LAYER_WEIGHTS: Input =
+    Input { differentiable: true, domain: Domain::Real, ..Input::optional("layer_weights", Shape::Layers) };
 
 /// What an input holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,8 +16,14 @@ impl Input {
         self.per_layer.then(|| self.name.strip_suffix(&FIRST[1..])).flatten()
     }
 
-    /// Its name whatever the layer: `features.k`.
-    pub(crate) fn symbol(&self) -> String {
+    /// Its name whatever the layer: `features.k` of `features.0`. Of inputs that there is one of, its name.
+    ///
+    /// ```
+    /// use wgloss::losses::PERCEPTUAL;
+    /// let symbols: Vec<String> = PERCEPTUAL.inputs.iter().map(|input| input.symbol()).collect();
+    /// assert_eq!(symbols, ["features.k", "target_features.k", "layer_weights"]);
+    /// ```
+    pub fn symbol(&self) -> String {
         self.stem().map_or_else(|| self.name.to_string(), |stem| format!("{stem}k"))
     }
 

@@ -59,7 +59,8 @@ impl LossSpec {
         self.all_inputs().find(|input| input.name == name).or_else(of_any_layer)
     }
 
-    /// The inputs of the loss, with one layer, followed by [`MASK`], which all but sums have, and [`UPSTREAM`].
+    /// The inputs of the loss, with one layer, followed by [`MASK`], which losses made of others have
+    /// not, and [`UPSTREAM`].
     pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
         let has_items = !matches!(self.driver, Driver::Sum(_) | Driver::Layers(_) | Driver::Gram);
         self.inputs.iter().chain(has_items.then_some(&MASK)).chain([&UPSTREAM])

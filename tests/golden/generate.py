@@ -1206,6 +1206,33 @@ def generative():
         label = "" if given is probabilities else "real"
         yield Cases("vae", vae, given | latent, settings, reductions, differentiable=names, label=label)
 
+    def gram(features):
+        rows = features.flatten(2)
+        return rows @ rows.transpose(1, 2) / rows[0].numel()
+
+    def of_layers(of_layer, layers, weighted):
+        def function(*given, reduction):
+            weights = given[2 * layers] if weighted else torch.ones(layers, dtype=torch.float64)
+            pairs = zip(given[0 : 2 * layers : 2], given[1 : 2 * layers : 2])
+            losses = [F.mse_loss(of_layer(a), of_layer(b), reduction=reduction) for a, b in pairs]
+            total = (weights * torch.stack(losses)).sum()
+            return total / layers if reduction == "mean" else total
+
+        return function
+
+    for name, of_layer in (("perceptual", lambda features: features), ("style", gram)):
+        for shapes, weighted in (([(2, 3, 4, 2)], False), ([(1, 6, 3), (2, 3, 5), (2, 9, 2, 2)], True)):
+            given = {}
+            for layer, shape in enumerate(shapes):
+                given |= {f"{kind}.{layer}": scores(*shape) for kind in ("features", "target_features")}
+            names = tuple(name for name in given if name.startswith("features"))
+            if weighted:
+                given["layer_weights"] = exact(draws.uniform(0, 2, size=len(shapes)))
+                names += ("layer_weights",)
+            function = of_layers(of_layer, len(shapes), weighted)
+            label = f"{len(shapes)}_layers"
+            yield Cases(name, function, given, reductions=summed, differentiable=names, label=label)
+
 
 def main():
     for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative):

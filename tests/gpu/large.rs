@@ -269,7 +269,8 @@ impl Call {
             Driver::Elementwise => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
-            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => {
+            Driver::Layers(_) => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
+            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) | Driver::Gram => {
                 unreachable!("pairs have three inputs, whole batches are not split, sums have parts")
             }
         };
@@ -296,6 +297,9 @@ fn a_split_call_gives_what_a_whole_one_gives() {
         plain("mse", DType::F32, &[3, 16_667]),
         plain("bce_with_logits", DType::F16, &[2000, 37]),
         plain("giou", DType::F32, &[10_007, 4]),
+        plain("perceptual", DType::F32, &[3, 16_667]),
+        plain("style", DType::F32, &[64, 32, 4, 8]),
+        plain("style", DType::F16, &[128, 5, 64, 2]),
         plain("ce_dice", DType::F32, &[64, 32, 4, 8]),
         plain("ce_dice", DType::BF16, &[300, 5, 8, 8]),
         Call { options: Reduction::None.into(), ..plain("ciou", DType::BF16, &[3, 9001, 4]) },

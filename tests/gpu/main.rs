@@ -21,6 +21,7 @@ mod golden;
 mod golden_tables;
 mod halves;
 mod large;
+mod layers;
 mod mask;
 mod messages;
 mod mutants;

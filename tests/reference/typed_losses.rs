@@ -151,6 +151,8 @@ fn every_loss() -> Vec<Typed> {
         GradientPenalty { lambda: 0.125, norm_target: 0.125 },
         GaussianKl {},
         Vae { beta: 0.125, likelihood: Likelihood::Mse },
+        Perceptual {},
+        Style {},
     ]
 }
 

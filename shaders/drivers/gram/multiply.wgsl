@@ -33,8 +33,8 @@ fn target_features(row: u32, quad: u32) -> vec4<f32> {
 }
 
 // The products of a row's quad with those of four others.
-fn products_of(row: vec4<f32>, other_0: vec4<f32>, other_1: vec4<f32>, other_2: vec4<f32>, other_3: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(dot(row, other_0), dot(row, other_1), dot(row, other_2), dot(row, other_3));
+fn products_of(row: vec4<f32>, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(dot(row, a), dot(row, b), dot(row, c), dot(row, d));
 }
 
 fn reduce_four(thread: Thread, values: vec4<f32>) -> vec4<f32> {

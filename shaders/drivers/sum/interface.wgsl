@@ -1,5 +1,5 @@
-// What the kernel is given that adds up the parts of a loss, as it is with everything given, in f32: where the parts are
-// layers with weights. It gets its own in place of this file; a test holds both together.
+// What the kernel is given that adds up the parts of a loss, as it is with everything given, in f32: where the parts
+// are layers with weights. It gets its own in place of this file; a test holds both together.
 
 struct Call {
     // How many parts.

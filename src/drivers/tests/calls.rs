@@ -353,8 +353,8 @@ pub(super) fn simplest(spec: &'static LossSpec) -> OwnedCall {
     factors.call(&vec![0; factors.levels().len()])
 }
 
-/// The simplest calls of a loss in every layout, of f32 and of halves, with gradients written or in place, with room for
-/// quads or without, of workgroups that are one subgroup or not, and for every value of its parameters.
+/// The simplest calls of a loss in every layout, of f32 and of halves, with gradients written or in place, with room
+/// for quads or without, of workgroups that are one subgroup or not, and for every value of its parameters.
 pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
     let factors = Factors::new(spec);
     let mut levels = factors.levels();

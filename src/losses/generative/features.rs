@@ -55,9 +55,9 @@ loss! {
 loss! {
     /// Style loss: how far the Gram matrices of the features of two images are apart, at several layers of a network.
     ///
-    /// `(1/K)·Σ_k w_k·mean (G(f_k) − G(g_k))²` over K layers, w_k = 1 without weights. The Gram matrix G(F) = F·Fᵀ/(C·P)
-    /// of a sample with C channels at P positions says which channels go together and not where: the style of an image.
-    /// The mean is over the entries of all samples, `[N, C, C]`.
+    /// `(1/K)·Σ_k w_k·mean (G(f_k) − G(g_k))²` over K layers, w_k = 1 without weights. The Gram matrix G(F) =
+    /// F·Fᵀ/(C·P) of a sample with C channels at P positions says which channels go together and not where: the style
+    /// of an image. The mean is over the entries of all samples, `[N, C, C]`.
     ///
     /// Inputs for each layer k from 0 on `features.k` ∂ and `target_features.k`, both `[N, C]` or `[N, C, d…]` of the
     /// layer's own; optional `layer_weights` w ∂ `[K]`, which can be learned: their gradient is what each layer has.

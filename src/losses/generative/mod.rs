@@ -1,4 +1,5 @@
-//! Generative models: losses of the scores that a discriminator or critic gives, and of latent variables.
+//! Generative models: losses of the scores that a discriminator or critic gives, of latent variables, and
+//! of the features of images.
 
 mod autoencoder;
 mod discriminators;

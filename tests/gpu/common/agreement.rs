@@ -19,10 +19,10 @@ pub fn with_targets(
     };
     let mut all = inputs.map(owned);
     if let Gradients::Add { .. } = options.into().gradients {
-        for input in loss.spec().differentiable() {
-            let host = inputs.get(input.name).expect("what has a gradient is there");
+        let has_gradient = |name: &str| loss.spec().input(name).is_some_and(|input| input.differentiable);
+        for (name, host) in inputs.iter().filter(|(name, _)| has_gradient(name)) {
             let zeros = HostTensor::from_bytes(host.dtype(), host.shape(), vec![0; host.bytes().len()]);
-            all = all.with(format!("grad.{}", input.name), zeros.expect("as many bytes"));
+            all = all.with(format!("grad.{name}"), zeros.expect("as many bytes"));
         }
     }
     all

@@ -51,7 +51,8 @@ struct Offence {
 /// Every checked input of every loss, with values out of range at each of [`OFFENDERS`]. What is out of range in
 /// regions are not their items, the scores, and sums have items of several kinds: they have test files of their own.
 fn offences() -> impl Iterator<Item = Offence> {
-    let has_items = |spec: &&&LossSpec| spec.regions().is_none() && !matches!(spec.driver, Driver::Sum(_) | Driver::Layers(_));
+    let has_items =
+        |spec: &&&LossSpec| spec.regions().is_none() && !matches!(spec.driver, Driver::Sum(_) | Driver::Layers(_));
     losses::ALL.iter().filter(has_items).enumerate().flat_map(|(index, spec)| {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {

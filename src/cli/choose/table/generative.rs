@@ -162,6 +162,34 @@ pub static AUTOENCODER: Task = Task {
     pitfalls: &[&BOTH_SUMS, &COLLAPSED_CODE, &LOGVAR_NOT_VARIANCE, &LOGITS, &SUMS, &NAN],
 };
 
+pub static IMAGE_FEATURES: Task = Task {
+    name: "image-features",
+    text: "images that look like others, by what a trained network sees in both: super-resolution, style transfer",
+    page: "docs/generative.md",
+    step: Step::Ask(&Question {
+        text: "What is to be alike?",
+        usual: "what is shown, and where",
+        step: Step::Take(&[Pick {
+            choice: choice!(Perceptual),
+            why: "compares the features of several layers, which forgive what nobody sees",
+            advice: &[LAYER_WEIGHTS],
+            reduction: Reduction::Mean,
+            form: &FEATURES,
+        }]),
+        others: &[(
+            &STYLE_ALONE,
+            Step::Take(&[Pick {
+                choice: choice!(Style),
+                why: "compares which channels go together, wherever they do",
+                advice: &[LAYER_WEIGHTS],
+                reduction: Reduction::Mean,
+                form: &FEATURES,
+            }]),
+        )],
+    }),
+    pitfalls: &[&SCALES_OF_LAYERS, &FROZEN, &SUMS, &NAN],
+};
+
 static LEAST_SQUARES: Situation =
     Situation { name: "least-squares", text: "its scores are drawn to fixed values, as gradients vanished before" };
 static SPECTRAL_NORM: Situation =
@@ -170,6 +198,8 @@ static CRITIC: Situation = Situation {
     name: "critic",
     text: "it is a critic with a bounded slope, whose value is to tell how far training is",
 };
+static STYLE_ALONE: Situation =
+    Situation { name: "style", text: "colours, strokes and textures, whatever is shown and wherever" };
 static UNBOUNDED: Situation = Situation { name: "unbounded", text: "they may be any numbers" };
 static OWN_LIKELIHOOD: Situation = Situation {
     name: "own-likelihood",
@@ -179,6 +209,9 @@ static OWN_LIKELIHOOD: Situation = Situation {
 const BETA: Advised =
     ("beta", "1 for the bound itself; less for sharper samples, more for variables that mean one thing each");
 const LIKELIHOOD: Advised = ("likelihood", "bce_with_logits of logits, bce of probabilities, mse of any numbers");
+
+const LAYER_WEIGHTS: Advised =
+    ("layer_weights", "left out, 1 for each layer; more for early layers keeps detail, for deep ones what is shown");
 
 const RECONSTRUCTION: Sample =
     Sample { name: "reconstruction", numbers: Numbers::Floats(&[2.0, -1.5, 0.3]), shape: &[1, 3] };
@@ -199,6 +232,30 @@ static CODED: Form = Form {
     inputs: &[RECONSTRUCTION, TARGET, MU, LOGVAR],
 };
 
+static FEATURES: Form = Form {
+    last_layer: "none: what some layers of a frozen network make of the image",
+    targets: "what the same layers make of the other image, of the same shapes",
+    inputs: &[
+        Sample { name: "features.0", numbers: Numbers::Floats(&[0.5, 0.0, 1.5, 0.25]), shape: &[1, 2, 2] },
+        Sample { name: "target_features.0", numbers: Numbers::Floats(&[0.0, 1.0, 1.0, 0.5]), shape: &[1, 2, 2] },
+        Sample { name: "features.1", numbers: Numbers::Floats(&[0.75, 2.0]), shape: &[1, 2] },
+        Sample { name: "target_features.1", numbers: Numbers::Floats(&[1.0, 0.5]), shape: &[1, 2] },
+    ],
+};
+
+static SCALES_OF_LAYERS: Pitfall = Pitfall {
+    title: "Layers of other scales",
+    trap: "A layer with large activations drowns the others, and squares make that worse: which layers matter is then \
+           an accident of the network.",
+    guard: "Each layer has its own mean, and the gradient of `layer_weights` is the loss of each layer: look at it \
+            once, and weigh by its inverse.",
+};
+static FROZEN: Pitfall = Pitfall {
+    title: "A network that learns to agree",
+    trap: "Where the network that sees learns too, all features alike is the best that it can do.",
+    guard: "The targets have no gradient here; keep the network's weights as they are, and pass on the gradients of \
+            the features to the image alone.",
+};
 static NO_MEASURE: Pitfall = Pitfall {
     title: "A loss that measures nothing",
     trap: "Losses of a game do not fall: each network's loss depends on how good the other is.",

@@ -29,6 +29,7 @@ pub static TASKS: &[&Task] = &[
     &embeddings::RANKING,
     &generative::ADVERSARIAL,
     &generative::AUTOENCODER,
+    &generative::IMAGE_FEATURES,
 ];
 
 /// The task of that name.
