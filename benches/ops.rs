@@ -43,10 +43,10 @@ fn operations(criterion: &mut Criterion) {
     let gpu = Gpu::find_blocking(&env::var("WGLOSS_ADAPTER").unwrap_or_default()).expect("there is an adapter");
     let clock = Clock::new(&gpu).expect("the device works");
     let mut group = criterion.benchmark_group(gpu.adapter_id());
-    for (dtype, small) in [(DType::F32, 0), (DType::F32, 46), (DType::BF16, 0)] {
+    for (dtype, small) in [(DType::F32, 0), (DType::F32, 46), (DType::F16, 0), (DType::BF16, 0)] {
         let case = &*format!("{dtype}, {small} small");
-        let gradients = gradients(&gpu, dtype, small);
-        let types = gradients.map(|tensor| tensor.ty().clone());
+        let gradients = || gradients(&gpu, dtype, small);
+        let types = gradients().map(|tensor| tensor.ty().clone());
         let size: u64 = types.iter().map(|(_, ty)| ty.buffer_size()).sum();
         let copy = Copy::new(&gpu, 3 * size).expect("the copy fits");
         let id = BenchmarkId::new("copy", case);
@@ -56,14 +56,14 @@ fn operations(criterion: &mut Criterion) {
             });
         });
         for (name, norm) in [("l1", Norm::L1), ("l2", Norm::L2), ("max", Norm::Max)] {
-            // So small a norm that every run scales anew: the coefficient is 1e-6/(norm + 1e-6).
-            let clip = ClipGradNorm { norm, ..ClipGradNorm::new(1e-6) };
-            let bound = clip.run(&gpu, &gradients).expect("the gradients can be clipped");
+            // Once clipped to 1, the norm is divided by 1 + 1e-6 in every run: each scales anew, and values stay.
+            let clip = ClipGradNorm { norm, ..ClipGradNorm::new(1.0) };
+            let bound = clip.run(&gpu, &gradients()).expect("the gradients can be clipped");
             bench(&mut group, &clock, (&format!("clip_grad_norm_{name}"), case), &bound, 3 * size);
         }
-        let bound = ClipGradValue { limit: 0.5 }.run(&gpu, &gradients).expect("the gradients can be clipped");
+        let bound = ClipGradValue { limit: 0.5 }.run(&gpu, &gradients()).expect("the gradients can be clipped");
         bench(&mut group, &clock, ("clip_grad_value", case), &bound, 2 * size);
-        let bound = Diagnose.run(&gpu, &gradients).expect("the gradients can be read");
+        let bound = Diagnose.run(&gpu, &gradients()).expect("the gradients can be read");
         bench(&mut group, &clock, ("diagnose", case), &bound, size);
     }
 }
