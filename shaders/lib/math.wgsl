@@ -165,6 +165,12 @@ fn softplus(x: f32) -> f32 {
     return max(x, 0.0) + log1pf(exp_nonpositive(-abs(x)));
 }
 
+// log(1 + exp(x)) and its derivative, σ(x).
+fn softplus_and_slope(x: f32) -> vec2<f32> {
+    let e = exp_nonpositive(-abs(x));
+    return vec2<f32>(max(x, 0.0) + log1pf(e), select(e, 1.0, x >= 0.0) / (1.0 + e));
+}
+
 // 1/(1 + exp(−x)).
 fn sigmoid(x: f32) -> f32 {
     let e = exp_nonpositive(-abs(x));

@@ -1,4 +1,4 @@
 fn loss_and_grad(x: f32, t: f32) -> vec2<f32> {
-    let margin = t * x;
-    return vec2<f32>(softplus(-margin), -t * sigmoid(-margin));
+    let both = softplus_and_slope(-t * x);
+    return vec2<f32>(both.x, -t * both.y);
 }

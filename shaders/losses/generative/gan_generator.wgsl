@@ -1,6 +1,6 @@
 fn loss_and_grad(x: f32) -> vec2<f32> {
-    if (params.saturating != 0u) {
-        return -logistic_loss(x, 0.0, 1.0);
-    }
-    return logistic_loss(x, 1.0, 0.0);
+    // −softplus(x), or softplus(−x).
+    let sign = select(-1.0, 1.0, params.saturating != 0u);
+    let both = softplus_and_slope(sign * x);
+    return vec2<f32>(-sign * both.x, -both.y);
 }

@@ -4,7 +4,8 @@ fn loss_and_grad(x: f32) -> vec2<f32> {
     // A real score is wanted high, another low.
     let sign = select(1.0, -1.0, is_real);
     if (COMPILED_GAME == GAME_LOGISTIC) {
-        return logistic_loss(x, wanted, 1.0 - wanted);
+        let both = softplus_and_slope(sign * x);
+        return vec2<f32>(both.x, sign * both.y);
     }
     if (COMPILED_GAME == GAME_SQUARED) {
         let e = x - wanted;
