@@ -1,6 +1,9 @@
 //! What comments of a text declare of its loss.
 
-use super::{CustomFault, CustomLossBuilder};
+use super::{
+    CustomFault, CustomLossBuilder,
+    words::{Word, line_comments},
+};
 use crate::{
     kernel::Place,
     spec::{Domain, Rule, Value},
@@ -8,24 +11,25 @@ use crate::{
 
 const PARAM: &str = "`// param NAME = VALUE`, behind a number also `above 0`, `at least 0` or `from 0 to 1`";
 const TARGET: &str = "`// target at least 0`, `// target from 0 to 1` or `// target -1 or 1`";
+const ONE_TARGET: &str = "one line that begins with `// target`, this is another";
 
 /// The loss with what the comments of its text declare.
 pub(super) fn read(mut loss: CustomLossBuilder, wgsl: &str) -> Result<CustomLossBuilder, CustomFault> {
-    let mut byte = 0;
-    for line in wgsl.split_inclusive('\n') {
-        let fault = |loss: &CustomLossBuilder, expected| CustomFault::Annotation {
-            location: Place::of(&loss.file, wgsl, byte + line.len() - line.trim_start().len()).to_string(),
-            expected,
-        };
-        let comment = line.trim().strip_prefix("//").map(str::trim).unwrap_or_default();
+    let mut has_target = false;
+    for Word { text, byte } in line_comments(wgsl) {
+        let location = Place::of(&loss.file, wgsl, byte).to_string();
+        let fault = |expected| CustomFault::Annotation { location: location.clone(), expected };
+        let comment = text.trim_start_matches("//").trim();
         if let Some(param) = comment.strip_prefix("param ") {
-            let (name, value, rule) = param_of(param).ok_or_else(|| fault(&loss, PARAM))?;
+            let (name, value, rule) = param_of(param).ok_or_else(|| fault(PARAM))?;
             loss = loss.param_within(name, value, rule);
         } else if let Some(domain) = comment.strip_prefix("target ") {
-            let domain = domain_of(domain).ok_or_else(|| fault(&loss, TARGET))?;
-            loss = loss.target(domain);
+            let domain = domain_of(domain).ok_or_else(|| fault(TARGET))?;
+            if has_target {
+                return Err(fault(ONE_TARGET));
+            }
+            (loss, has_target) = (loss.target(domain), true);
         }
-        byte += line.len();
     }
     Ok(loss)
 }

@@ -4,7 +4,10 @@ use std::any::TypeId;
 
 use super::{
     CustomFault, CustomLoss, inputs, known,
-    words::{MOST_ELSES, MOST_WORDS, declared, is_identifier, last_else, longest_statement, unclosed},
+    words::{
+        MOST_ELSES, MOST_WORDS, declared, is_identifier, last_else, longest_statement, of_whole_shaders, types_of,
+        unclosed,
+    },
 };
 use crate::{
     Error,
@@ -218,9 +221,12 @@ impl CustomLossBuilder {
                 return Err(CustomFault::TooLong { location, what, most });
             }
         }
-        let declared = declared(&self.wgsl);
+        if let Some(sign) = of_whole_shaders(&self.wgsl) {
+            let location = Place::of(&self.file, &self.wgsl, sign.byte).to_string();
+            return Err(CustomFault::WholeShader { location, sign: sign.text.to_string() });
+        }
         for hook in self.hooks() {
-            if !declared.iter().any(|word| word.text == *hook) {
+            if types_of(&self.wgsl, hook).is_none() {
                 return Err(CustomFault::MissingHook { file: self.file.clone(), signature: self.signature(hook) });
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     CustomFault,
     inputs::signature,
-    words::{declared, members_of, types_of},
+    words::{declared, last_word, members_of, types_of},
 };
 use crate::{
     DType, Error, Options, Reduce, Reduction, RowKernel, Signature, TensorType, Tuning,
@@ -27,7 +27,7 @@ pub(super) fn check(spec: &'static LossSpec) -> Result<(), Error> {
         return match named(spec, &fault) {
             Some(fault) => custom(fault),
             None => {
-                let location = fault.place.to_string();
+                let location = place_in_hooks(spec, &fault).to_string();
                 Err(Error::Shader { loss: spec.name, built_in: false, location, message: fault.message })
             }
         };
@@ -105,6 +105,18 @@ fn is_of_wgsl(name: &str) -> bool {
     return wgpu::naga::keywords::wgsl::BUILTIN_IDENTIFIERS.contains(&name);
     #[cfg(target_arch = "wasm32")]
     return false;
+}
+
+/// Where the hooks have a fault. One that shows in what they are joined to, which is right by itself, comes of them: of
+/// their end, where a compiler reads on, or of a function that does what it must not.
+fn place_in_hooks(spec: &'static LossSpec, fault: &Fault) -> Place<'static> {
+    let (path, source) = (spec.shader.path, spec.shader.source);
+    let reads_on = fault.message.starts_with("expected");
+    let word = if reads_on { last_word(source) } else { declared(source).into_iter().next() };
+    match word {
+        Some(word) if fault.place.file != path => Place::of(path, source, word.byte),
+        _ => fault.place,
+    }
 }
 
 /// What a compiler's fault comes of, where that can be told.

@@ -39,6 +39,14 @@ pub enum CustomFault {
         /// The function as it is called.
         signature: String,
     },
+    /// The WGSL has what only a whole shader may have.
+    #[error("{location}: `{sign}` is for whole shaders; a loss declares functions, constants, structs and aliases")]
+    WholeShader {
+        /// Where it stands.
+        location: String,
+        /// A directive, an attribute or a declaration.
+        sign: String,
+    },
     /// A function has other arguments or another result than its driver calls it with.
     #[error("{location}: `{hook}` must be `{signature}`")]
     Signature {

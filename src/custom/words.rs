@@ -23,6 +23,45 @@ fn is_comment(text: &str) -> bool {
     text.starts_with("//") || text.starts_with("/*")
 }
 
+/// The comments of a text that have lines of their own, each of one line.
+pub(super) fn line_comments(text: &str) -> impl Iterator<Item = Word<'_>> {
+    let is_alone =
+        |comment: &Word<'_>| text[..comment.byte].rsplit('\n').next().is_none_or(|line| line.trim().is_empty());
+    pieces(text).into_iter().filter(|piece| piece.text.starts_with("//")).filter(is_alone)
+}
+
+/// The last word or sign of a text.
+pub(super) fn last_word(text: &str) -> Option<Word<'_>> {
+    words(text).pop()
+}
+
+/// What a text has at its top level that only a whole shader may have: what it asks of a device, and what it binds.
+pub(super) fn of_whole_shaders(text: &str) -> Option<Word<'_>> {
+    let words = words(text);
+    let (mut depth, mut begins) = (0_usize, true);
+    for (place, word) in words.iter().enumerate() {
+        let next = words.get(place + 1).map_or("", |next| next.text);
+        let behind = words.get(place + 2).map_or("", |next| next.text);
+        let is_forbidden = match word.text {
+            "enable" | "requires" | "diagnostic" => begins,
+            "override" => true,
+            "@" => ["group", "binding", "id", "compute", "vertex", "fragment", "workgroup_size"].contains(&next),
+            "var" => next == "<" && behind != "private",
+            _ => false,
+        };
+        if depth == 0 && is_forbidden {
+            return Some(Word { text: if word.text == "@" { words[place + 1].text } else { word.text }, ..*word });
+        }
+        match word.text {
+            "{" => depth += 1,
+            "}" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        begins = [";", "}"].contains(&word.text);
+    }
+    None
+}
+
 /// The words, signs and comments of a text.
 fn pieces(text: &str) -> Vec<Word<'_>> {
     let mut pieces = Vec::new();

@@ -45,7 +45,7 @@ impl Text {
                 let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
                 let causes: Vec<String> = causes.map(ToString::to_string).collect();
                 let message = joined(&error.to_string(), causes.iter().map(String::as_str));
-                Err(Fault { place, message })
+                Err(Fault { place, message: without_numbers(&message) })
             }
         }
     }
@@ -54,6 +54,36 @@ impl Text {
     fn place_of(&self, span: Option<Span>) -> Place<'static> {
         self.place(span.and_then(Span::to_range).map_or(0, |range| range.start))
     }
+}
+
+/// A validator's words without its own numbers of things, without what only says that a part of the text is meant, and
+/// with types as WGSL writes them.
+#[cfg(not(target_arch = "wasm32"))]
+fn without_numbers(message: &str) -> String {
+    let is_part = |part: &&str| {
+        let begins =
+            ["Function ", "Expression ", "Entry point ", "Call to "].iter().any(|begin| part.starts_with(begin));
+        !(begins && part.ends_with(" is invalid"))
+    };
+    let mut said = message.split(": ").filter(is_part).collect::<Vec<_>>().join(": ");
+    for (kind, width, name) in
+        [("Float", 4, "f32"), ("Float", 8, "f64"), ("Sint", 4, "i32"), ("Uint", 4, "u32"), ("Bool", 1, "bool")]
+    {
+        let scalar = format!("Scalar {{ kind: {kind}, width: {width} }}");
+        said = said.replace(&format!("Scalar({scalar})"), name).replace(&scalar, name);
+    }
+    // `[12]`, alone or as `Some([12])`; what is left of nothing is no word.
+    let mut plain = String::new();
+    for word in said.split(' ') {
+        let inner = word.trim_start_matches("Some(").trim_end_matches([')', ',']);
+        let number = inner.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+        let is_number = number.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        if !is_number && word != "None" {
+            plain += if plain.is_empty() { "" } else { " " };
+            plain += word;
+        }
+    }
+    plain
 }
 
 /// What is said in several parts, as one line.

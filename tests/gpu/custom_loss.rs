@@ -279,10 +279,26 @@ fn errors_in_a_text_are_reported_with_its_line_and_column() {
         ("let x: i32 = p; return vec2f();", "mine.wgsl:2:9", "type"),
         ("return vec2<f32>(p * 1u, 1.0);", "mine.wgsl:2:22", "type"),
         ("return p;", "mine.wgsl:1:18", "return"),
+        ("return vec2f(array<f32, 2>(p, t)[5], 1.0);", "mine.wgsl:2:18", "Accessing index 5 is out of bounds"),
+        ("return vec2f(p * 2i, 1.0);", "mine.wgsl:2:18", "(of type f32) and (of type i32)"),
+        ("return vec2f(select(1.0, 2.0, p), 1.0);", "mine.wgsl:2:18", "Expected selection condition to be a boolean"),
+        // It is the function that calls this one which is to be refused.
+        ("return vec2f(dpdx(p), 1.0);", "mine.wgsl:1:4", "Uses operations forbidden at this stage"),
+        // What follows shows it.
+        ("return vec2f(p, t); } const one = 1.0; const k = /* {", "", "never closed"),
     ] {
-        let (found, message) = refused(hook(body));
+        let (found, message) = match hook(body).build() {
+            Err(Error::Custom { fault, .. }) => (String::new(), fault.to_string()),
+            _ => refused(hook(body)),
+        };
         assert!(found == location && message.contains(said) && !message.contains('\n'), "{body}: {found}: {message}");
+        // Nothing of how a compiler counts or writes what it is given.
+        assert!(!message.contains('[') && !message.contains("Scalar"), "{message}");
     }
+    let unfinished = format!("{CHARBONNIER}\nconst one =\n");
+    let (found, message) = refused(CustomLoss::elementwise("mine", &unfinished.replace("params.epsilon", "1.0")));
+    let line = CHARBONNIER.lines().count() + 1;
+    assert_eq!(found, format!("mine.wgsl:{line}:11"), "{message}");
     let (found, _) = refused(hook("let x = ;").file("folder/loss.wgsl"));
     assert_eq!(found, "folder/loss.wgsl:2:13");
     let (found, message) =
@@ -356,6 +372,32 @@ fn class_gradient(row: Row, cell: Cell) -> f32 { return 0.0; }";
     let of_three = heteroscedastic(CHARBONNIER).param("epsilon", 1.0);
     let CustomFault::Signature { signature, .. } = fault(of_three) else { panic!() };
     assert_eq!(signature, "fn loss_and_grad(p: f32, l: f32, t: f32, s: f32) -> vec3<f32>");
+}
+
+#[test]
+fn what_is_for_whole_shaders_is_refused() {
+    let hook = "fn loss_and_grad(p: f32, t: f32) -> vec2<f32> { return vec2f(p - t, 1.0); }";
+    for (text, sign) in [
+        ("enable f16;", "enable"),
+        ("requires readonly_and_readwrite_storage_textures;", "requires"),
+        ("diagnostic(off, derivative_uniformity);", "diagnostic"),
+        ("override k: f32 = 1.0;", "override"),
+        ("@id(1) override k: f32 = 1.0;", "id"),
+        ("@group(1) @binding(0) var<storage, read> q: array<f32>;", "group"),
+        ("var<workgroup> q: array<f32, 4>;", "var"),
+        ("@compute @workgroup_size(1) fn other() {}", "compute"),
+    ] {
+        for (text, location) in [
+            (format!("\n {text}{hook}"), "mine.wgsl:2:2".to_string()),
+            (format!("{hook}\n{text}"), "mine.wgsl:2:1".to_string()),
+        ] {
+            let sign = sign.to_string();
+            assert_eq!(fault(CustomLoss::elementwise("mine", &text)), CustomFault::WholeShader { location, sign });
+        }
+    }
+    // Words of the same kind within functions, and variables of the text's own, are its own affair.
+    let own = "var<private> total: f32 = 0.0; @must_use fn twice(x: f32) -> f32 { var group = x; return group + x; }";
+    assert!(CustomLoss::elementwise("mine", &format!("{own} {hook}")).build().is_ok());
 }
 
 #[test]
@@ -492,6 +534,11 @@ fn comments_declare_parameters_and_the_target() {
         assert_eq!(location, "mine.wgsl:2:2", "{bad}");
     }
     assert!(loss("// target above 7").is_err());
+    // Of two lines, one would be without effect.
+    assert!(loss("// target at least 0\n// target -1 or 1").is_err());
+    // What stands in another comment, or behind something, declares nothing.
+    let made = loss("/*\n// param on = true\n*/\nconst one = 1.0; // param two = 2\n// param eps = 1");
+    assert_eq!(made.unwrap().build().unwrap().to_string(), "mine eps=1");
 }
 
 #[test]
