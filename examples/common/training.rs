@@ -38,13 +38,13 @@ pub fn train_epoch(
     let steps = batches.len() as f64;
     for batch in batches {
         let batch = training.select(batch);
-        let (hidden, logits) = network.forward(&batch.images);
+        let pass = network.forward(&batch.images);
         match loss.target.dtype() {
             DType::I32 => loss.target.write(&batch.labels)?,
             _ => loss.target.write(&one_hot(&batch.labels))?,
         }
-        let step = loss.evaluate(&logits)?;
-        network.backward(&batch.images, &hidden, &step.gradient, learning_rate);
+        let step = loss.evaluate(pass.outputs())?;
+        network.learn(&pass, &step.gradient, learning_rate);
         total += step.loss;
     }
     Ok(total / steps)

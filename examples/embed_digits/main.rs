@@ -166,14 +166,14 @@ fn train(
         if let Some(target) = target {
             loss.target.write(&target)?;
         }
-        let (hidden, outputs) = network.forward(&images);
-        let result = loss.evaluate(&sphere::normalize(&outputs))?;
+        let pass = network.forward(&images);
+        let result = loss.evaluate(&sphere::normalize(pass.outputs()))?;
         if !result.loss.is_finite() {
             return Err(format!("the loss became {} in step {}", result.loss, step + 1).into());
         }
-        let gradient = sphere::normalize_gradient(&outputs, &result.gradient);
+        let gradient = sphere::normalize_gradient(pass.outputs(), &result.gradient);
         let remaining = (steps - step) as f32 / steps as f32;
-        network.backward(&images, &hidden, &gradient, LEARNING_RATE * remaining);
+        network.learn(&pass, &gradient, LEARNING_RATE * remaining);
         active.extend(result.mining.map(|mining| mining.active_fraction()));
         progress.set_message(format!("loss {:.4}", result.loss));
         progress.inc(1);
@@ -187,7 +187,7 @@ fn train(
 
 /// The embeddings of images, of unit length.
 fn embed(network: &Network, images: &[f32]) -> Vec<f32> {
-    sphere::normalize(&network.forward(images).1)
+    sphere::normalize(network.forward(images).outputs())
 }
 
 /// What a network is judged by, and with.

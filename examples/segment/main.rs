@@ -133,12 +133,12 @@ fn train(steps: u32, loss: &GpuLoss, features: &[f32]) -> Result<Network, Box<dy
     let progress = ProgressBar::new(steps.into());
     progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
     for step in 1..=steps {
-        let (hidden, logits) = network.forward(features);
-        let Step { loss: value, gradient, .. } = loss.evaluate(&transpose(&logits, CLASSES.len()))?;
+        let pass = network.forward(features);
+        let Step { loss: value, gradient, .. } = loss.evaluate(&transpose(pass.outputs(), CLASSES.len()))?;
         if !value.is_finite() {
             return Err(format!("the loss became {value} in step {step}").into());
         }
-        network.backward(features, &hidden, &transpose(&gradient, pixels), LEARNING_RATE);
+        network.learn(&pass, &transpose(&gradient, pixels), LEARNING_RATE);
         progress.set_message(format!("loss {value:.4}"));
         progress.inc(1);
     }
