@@ -6,7 +6,7 @@ use wgloss::{Gpu, Loss, Mining, Named, Options, Output, Plan, Tensor, TensorType
 pub struct GpuLoss {
     gpu: Gpu,
     predictions: Vec<Tensor>,
-    /// What the predictions are compared with: the last input that has no gradient. Where all have one, it is the last.
+    /// What the predictions are compared with: the first input that has no gradient, or the last where all have one.
     pub target: Tensor,
     output: Output,
 }
@@ -45,7 +45,7 @@ impl GpuLoss {
         Ok(GpuLoss {
             gpu: gpu.clone(),
             predictions: of_kind(true).cloned().collect(),
-            target: of_kind(false).last().or(tensors.last()).expect("every loss has an input").clone(),
+            target: of_kind(false).next().or(tensors.last()).expect("every loss has an input").clone(),
             output: plan.bind_tensors(&named)?,
         })
     }

@@ -4,8 +4,8 @@ use std::iter;
 
 use fastrand::Rng;
 
-/// Dense layers with a ReLU after each but the last, which learn with Adam. Matrices are row-major, with a sample in each
-/// row.
+/// Dense layers with a ReLU after each but the last, which learn with Adam. Matrices are row-major, with a sample in
+/// each row.
 #[derive(Clone)]
 pub struct Network {
     layers: Vec<Layer>,

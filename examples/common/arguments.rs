@@ -1,0 +1,52 @@
+//! Options that the examples share, and how they begin and end.
+
+use std::{error::Error, process::ExitCode};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use wgloss::Gpu;
+
+/// What every example can be told.
+#[derive(clap::Args)]
+pub struct Common {
+    /// Seed of all that is random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// A part of the adapter's name, as `llvmpipe` or `vulkan:`; any adapter if empty
+    #[arg(long, default_value = "")]
+    adapter: String,
+}
+
+impl Common {
+    pub fn gpu(&self) -> Result<Gpu, wgloss::Error> {
+        Gpu::find_blocking(&self.adapter)
+    }
+}
+
+/// Parses the step size of an optimiser.
+pub fn learning_rate(text: &str) -> Result<f32, String> {
+    let rate: f32 = text.parse().map_err(|error| format!("{error}"))?;
+    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("it must be a finite number above 0".to_string()) }
+}
+
+/// Parses a part of a whole.
+pub fn fraction(text: &str) -> Result<f32, String> {
+    let part: f32 = text.parse().map_err(|error| format!("{error}"))?;
+    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err("it must be from 0 to 1".to_string()) }
+}
+
+/// A bar that counts what there is so many of, such as `step`s, and goes when it is finished and cleared.
+pub fn progress(count: u32, unit: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(&format!("{{bar:30}} {unit} {{pos}}/{{len}}  {{msg}}"));
+    ProgressBar::new(count.into()).with_style(style.expect("the template is valid"))
+}
+
+/// The end of a program, which tells on standard error why it failed.
+pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
