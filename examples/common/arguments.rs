@@ -24,14 +24,22 @@ impl Common {
 
 /// Parses the step size of an optimiser.
 pub fn learning_rate(text: &str) -> Result<f32, String> {
-    let rate: f32 = text.parse().map_err(|error| format!("{error}"))?;
-    if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("it must be a finite number above 0".to_string()) }
+    number(text, "a finite number above 0", |rate| rate > 0.0 && rate.is_finite())
+}
+
+/// Parses the weight of a term.
+pub fn not_negative(text: &str) -> Result<f32, String> {
+    number(text, "a finite number of 0 or above", |weight| weight >= 0.0 && weight.is_finite())
 }
 
 /// Parses a part of a whole.
 pub fn fraction(text: &str) -> Result<f32, String> {
-    let part: f32 = text.parse().map_err(|error| format!("{error}"))?;
-    if (0.0..=1.0).contains(&part) { Ok(part) } else { Err("it must be from 0 to 1".to_string()) }
+    number(text, "from 0 to 1", |part| (0.0..=1.0).contains(&part))
+}
+
+fn number(text: &str, expected: &str, is_valid: impl Fn(f32) -> bool) -> Result<f32, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    if is_valid(number) { Ok(number) } else { Err(format!("it must be {expected}")) }
 }
 
 /// A bar that counts what there is so many of, such as `step`s, and goes when it is finished and cleared.

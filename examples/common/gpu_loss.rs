@@ -50,6 +50,11 @@ impl GpuLoss {
         })
     }
 
+    /// How many values the predictions have.
+    pub fn predictions(&self) -> usize {
+        self.predictions.iter().map(|tensor| tensor.shape().iter().product::<usize>()).sum()
+    }
+
     /// The loss of predictions, and its gradient with respect to them. Where several inputs are predictions, such as
     /// two views of the same samples, or a reconstruction and latent variables, one follows the other, here and in the
     /// gradient.

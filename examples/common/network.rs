@@ -229,7 +229,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
     const UNITS: [usize; 4] = [3, 8, 6, 2];
@@ -254,7 +254,7 @@ mod tests {
     }
 
     /// Holds a gradient to the difference quotients of a function.
-    fn assert_gradient(gradient: &[f32], at: &[f32], function: impl Fn(&[f32]) -> f64) {
+    pub fn assert_gradient(gradient: &[f32], at: &[f32], function: impl Fn(&[f32]) -> f64) {
         const STEP: f32 = 1e-3;
         assert_eq!(gradient.len(), at.len());
         for (index, &derivative) in gradient.iter().enumerate() {
