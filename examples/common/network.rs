@@ -177,20 +177,14 @@ impl Layer {
     }
 
     fn forward(&self, inputs: &[f32], constant: f32) -> Vec<f32> {
-        let mut outputs = vec![0.0; inputs.len() / self.inputs * self.outputs];
-        for (input, output) in inputs.chunks_exact(self.inputs).zip(outputs.chunks_exact_mut(self.outputs)) {
-            for (&x, weights) in input.iter().chain(iter::once(&constant)).zip(self.weights.chunks_exact(self.outputs))
-            {
-                add_scaled(output, x, weights);
-            }
-        }
-        outputs
+        let rows = inputs.chunks_exact(self.inputs);
+        product(rows.map(|row| row.iter().chain(iter::once(&constant))), &self.weights, self.outputs)
     }
 
     fn input_gradient(&self, output_gradient: &[f32]) -> Vec<f32> {
-        let weights = || self.weights.chunks_exact(self.outputs).take(self.inputs);
-        let rows = output_gradient.chunks_exact(self.outputs);
-        rows.flat_map(|row| weights().map(move |weights| dot(weights, row))).collect()
+        let column = |output| self.weights.iter().skip(output).step_by(self.outputs).take(self.inputs);
+        let transposed: Vec<f32> = (0..self.outputs).flat_map(column).copied().collect();
+        product(output_gradient.chunks_exact(self.outputs), &transposed, self.inputs)
     }
 
     fn weight_gradient(&self, inputs: &[f32], constant: f32, output_gradient: &[f32]) -> Vec<f32> {
@@ -218,14 +212,26 @@ impl Layer {
     }
 }
 
+/// Rows times a matrix with so many columns.
+fn product<'a, Row: IntoIterator<Item = &'a f32>>(
+    rows: impl ExactSizeIterator<Item = Row>,
+    matrix: &[f32],
+    columns: usize,
+) -> Vec<f32> {
+    let mut product = vec![0.0; rows.len() * columns];
+    for (row, sums) in rows.zip(product.chunks_exact_mut(columns)) {
+        // Adding rows up keeps many sums in flight; a dot product would wait for each.
+        for (&factor, values) in row.into_iter().zip(matrix.chunks_exact(columns)) {
+            add_scaled(sums, factor, values);
+        }
+    }
+    product
+}
+
 fn add_scaled(sum: &mut [f32], factor: f32, values: &[f32]) {
     for (sum, value) in sum.iter_mut().zip(values) {
         *sum += factor * value;
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
