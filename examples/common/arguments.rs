@@ -42,7 +42,7 @@ fn number(text: &str, expected: &str, is_valid: impl Fn(f32) -> bool) -> Result<
     if is_valid(number) { Ok(number) } else { Err(format!("it must be {expected}")) }
 }
 
-/// A bar that counts what there is so many of, such as `step`s, and goes when it is finished and cleared.
+/// A bar that counts the epochs or steps of training.
 pub fn progress(count: u32, unit: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(&format!("{{bar:30}} {unit} {{pos}}/{{len}}  {{msg}}"));
     ProgressBar::new(count.into()).with_style(style.expect("the template is valid"))

@@ -17,7 +17,7 @@ pub struct Network {
 /// Values that went through a network: the inputs of each layer, then the outputs of the last.
 pub struct Pass {
     values: Vec<Vec<f32>>,
-    /// The input that the biases are the weights of.
+    /// The input that the biases are the weights of: 1, and 0 in a tangent.
     constant: f32,
 }
 

@@ -82,7 +82,7 @@ pub struct Losses {
 }
 
 impl Game {
-    /// A game with a weight of the gradient penalty.
+    /// A game with `lambda` as the weight of its gradient penalty.
     pub fn new(rules: &'static Rules, lambda: f32, gpu: &Gpu, players: Players) -> Result<Self, wgloss::Error> {
         let scores = TensorType::new(DType::F32, [BATCH]);
         let loss = |name, types: &[TensorType]| GpuLoss::new(gpu, &AnyLoss::new(name, &[])?, types, Reduction::Mean);
@@ -154,10 +154,10 @@ impl Penalty {
 /// The penalty of the gradients that a critic's scores have by its inputs, and the penalty's gradient by the critic's
 /// weights.
 ///
-/// The gradient of a score by the inputs is a product of all layers' weights, those of units that a ReLU cuts off
-/// scaled down. The penalty's gradient by it is a direction of the inputs; how fast the score grows that way is the
-/// same product times that direction, in which each layer's weights stand between what comes from the inputs, the
-/// tangent, and what comes back from the score.
+/// The gradient g of a score by the inputs is the product W₁·D₁·W₂·D₂⋯ of the layers' weights and the slopes of the
+/// units between them. The loss gives the penalty's gradient u by g; by any weight the penalty's derivative is that of
+/// u·g with u held fast. In u·W₁·D₁·W₂·D₂⋯ each layer's weights stand between what comes from u, a tangent of the pass,
+/// and what comes back from the score.
 fn penalize(critic: &Network, loss: &GpuLoss, points: &[f32]) -> Result<(f64, Vec<f32>), wgloss::Error> {
     let judged = critic.forward(points);
     let of_scores = critic.backward(&judged, &vec![1.0; judged.outputs().len()]);
