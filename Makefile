@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all parity lint tint golden readme pictures bench bench-peers
+.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -19,6 +19,9 @@ tint_installed := tests/tint/node_modules/.package-lock.json
 # The profile and the features of `make test`, so that nothing is compiled twice.
 build := cargo build --all-features --bin wgloss
 
+# The examples that `make demo` leaves out.
+learners := convergence vae_digits gan_2d
+
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -32,6 +35,13 @@ demo: setup ## Lists the adapters, trains a classifier, segments a photograph an
 	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
 	$(target_dir)/debug/examples/segment --output target/demo/segment.svg
 	$(target_dir)/debug/examples/embed_digits --output target/demo/embed_digits.svg
+
+examples: setup ## Fits a curve in spite of outliers, learns to draw digits and plays GANs, with pictures in target/demo
+	$(build) $(learners:%=--example %)
+	mkdir -p target/demo
+	@set -e; for example in $(learners); do \
+		echo "== $$example"; $(target_dir)/debug/examples/$$example --output target/demo/$$example.svg; \
+	done
 
 test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi

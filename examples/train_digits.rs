@@ -7,17 +7,20 @@
 //!
 //! [`GpuLoss`] is what a training program needs of wgloss: a plan bound once, recorded at every step.
 
+#[path = "common/chart.rs"]
+mod chart;
 mod common;
 
-use std::{error::Error, ops::Range, path::PathBuf, process::ExitCode, time::Instant};
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
+use chart::{Axis, COLORS, Panel, Series, Shape};
 use clap::{Parser, value_parser};
 use fastrand::Rng;
-use indicatif::{ProgressBar, ProgressStyle};
-use plotters::{coord::Shift, prelude::*};
-use wgloss::{AnyLoss, Gpu};
+use plotters::prelude::{RGBColor, SeriesLabelPosition};
+use wgloss::AnyLoss;
 
 use common::{
+    arguments::{Common, exit, learning_rate, progress},
     digits::{CLASSES, Digits, PIXELS},
     gpu_loss::GpuLoss,
     network::Network,
@@ -53,40 +56,27 @@ struct Args {
     #[arg(long, default_value_t = 64, value_parser = value_parser!(u32).range(1..=4096))]
     hidden: u32,
     /// Step size of Adam
-    #[arg(long, default_value_t = 0.005)]
+    #[arg(long, default_value = "0.005", value_parser = learning_rate)]
     learning_rate: f32,
-    /// Seed of the split, of the first weights and of the order of the samples
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// A part of the adapter's name, as `llvmpipe` or `vulkan:`; any adapter if empty
-    #[arg(long, default_value = "")]
-    adapter: String,
+    #[command(flatten)]
+    common: Common,
     /// Where the curves go
     #[arg(long, default_value = "target/demo/train_digits.svg")]
     output: PathBuf,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let mut rng = Rng::with_seed(args.seed);
+    let mut rng = Rng::with_seed(args.common.seed);
     let (training, held_out) = Digits::load()?.split(&mut rng);
     if args.batch_size as usize > training.labels.len() {
         return Err(format!("--batch-size can be at most {}, the training samples", training.labels.len()).into());
     }
-    if !(args.learning_rate > 0.0 && args.learning_rate.is_finite()) {
-        return Err("--learning-rate must be a finite number above 0".into());
-    }
 
-    let gpu = Gpu::find_blocking(&args.adapter)?;
+    let gpu = args.common.gpu()?;
     println!("{} epochs on {}\n", args.epochs, gpu.adapter_id());
     println!("{:36}{:>13}{:>20}{:>16}", "loss", "training loss", "held-out accuracy", "training time");
     let mut runs = Vec::new();
@@ -121,8 +111,7 @@ fn train(
 ) -> Result<Curves, Box<dyn Error>> {
     let mut network = Network::new([PIXELS, args.hidden as usize, CLASSES], rng);
     let mut curves = Curves::default();
-    let progress = ProgressBar::new(args.epochs.into());
-    progress.set_style(ProgressStyle::with_template("{bar:30} epoch {pos}/{len}  {msg}")?);
+    let progress = progress(args.epochs, "epoch");
     for epoch in 1..=args.epochs {
         let mean = train_epoch(&mut network, training, loss, args.batch_size as usize, args.learning_rate, rng)?;
         if !mean.is_finite() {
@@ -156,85 +145,30 @@ fn last(values: &[f64]) -> f64 {
     values[values.len() - 1]
 }
 
-type Plotted<T> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
-
-/// A colour for each of the losses offered.
-const COLORS: [RGBColor; 6] = [
-    RGBColor(31, 119, 180),
-    RGBColor(214, 96, 32),
-    RGBColor(44, 140, 70),
-    RGBColor(148, 103, 189),
-    RGBColor(140, 86, 75),
-    RGBColor(90, 90, 90),
-];
-
-/// Training loss and accuracy side by side, with a curve for every loss, as the text of an SVG.
-fn plot(runs: &[(&str, Curves)]) -> Plotted<String> {
+/// Training loss and held-out accuracy with a curve for every loss, as the text of an SVG.
+fn plot(runs: &[(&str, Curves)]) -> chart::Drawn<String> {
     let highest_loss = runs.iter().flat_map(|(_, run)| &run.loss).copied().fold(0.0, f64::max);
     let lowest_accuracy = runs.iter().flat_map(|(_, run)| &run.accuracy).copied().fold(90.0, f64::min);
-    let training = Panel {
-        axis: "training loss",
-        range: 0.0..1.05 * highest_loss,
-        values: |run| &run.loss,
-        legend_position: SeriesLabelPosition::UpperRight,
+    let epochs = runs.iter().map(|(_, run)| run.loss.len()).max().unwrap_or(0);
+    let panel = |label, range, values: fn(&Curves) -> &[f64], legend| Panel {
+        x: Axis { label: "epoch", range: 0.0..epochs as f64 },
+        y: Axis { label, range },
+        series: runs.iter().zip(COLORS).map(|((loss, run), color)| curve(loss, color, values(run))).collect(),
+        legend,
     };
-    let held_out = Panel {
-        axis: "held-out accuracy (%)",
-        range: lowest_accuracy.floor()..100.0,
-        values: |run| &run.accuracy,
-        legend_position: SeriesLabelPosition::LowerRight,
-    };
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (960, 440)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let panels = root.margin(12, 4, 4, 4).titled("Handwritten digits", ("sans-serif", 24))?.split_evenly((1, 2));
-        training.draw(&panels[0], runs)?;
-        held_out.draw(&panels[1], runs)?;
-        root.present()?;
-    }
-    Ok(svg)
+    let panels = [
+        panel("training loss", 0.0..1.05 * highest_loss, |run| &run.loss, SeriesLabelPosition::UpperRight),
+        panel(
+            "held-out accuracy (%)",
+            lowest_accuracy.floor()..100.0,
+            |run| &run.accuracy,
+            SeriesLabelPosition::LowerRight,
+        ),
+    ];
+    chart::draw("Handwritten digits", &panels)
 }
 
-/// One kind of curve with its axes.
-struct Panel {
-    axis: &'static str,
-    range: Range<f64>,
-    values: fn(&Curves) -> &[f64],
-    legend_position: SeriesLabelPosition,
-}
-
-impl Panel {
-    fn draw(self, area: &DrawingArea<SVGBackend<'_>, Shift>, runs: &[(&str, Curves)]) -> Plotted<()> {
-        let epochs = runs.iter().map(|(_, run)| run.loss.len()).max().unwrap_or(0);
-        let mut chart = ChartBuilder::on(area)
-            .margin(16)
-            .x_label_area_size(40)
-            .y_label_area_size(52)
-            .build_cartesian_2d(0..epochs, self.range)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.12))
-            .axis_style(BLACK.mix(0.5))
-            .label_style(("sans-serif", 14))
-            .x_desc("epoch")
-            .y_desc(self.axis)
-            .draw()?;
-        for ((loss, run), color) in runs.iter().zip(COLORS.iter().cycle()) {
-            let style = color.filled().stroke_width(2);
-            let points = (1..).zip((self.values)(run).iter().copied());
-            chart
-                .draw_series(LineSeries::new(points, style).point_size(2))?
-                .label(*loss)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
-        }
-        chart
-            .configure_series_labels()
-            .position(self.legend_position)
-            .label_font(("sans-serif", 14))
-            .background_style(WHITE)
-            .border_style(BLACK.mix(0.3))
-            .draw()
-    }
+fn curve(loss: &str, color: RGBColor, values: &[f64]) -> Series {
+    let points = (1..).map(f64::from).zip(values.iter().copied()).collect();
+    Series { label: Some(loss.to_string()), color, shape: Shape::Dotted, points }
 }

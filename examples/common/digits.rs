@@ -36,6 +36,13 @@ impl Digits {
         (self.select(training), self.select(held_out))
     }
 
+    /// The samples in random order, in batches of one size. Those that do not fill a last batch are left out.
+    pub fn batches(&self, size: usize, rng: &mut Rng) -> Vec<Digits> {
+        let mut order: Vec<usize> = (0..self.labels.len()).collect();
+        rng.shuffle(&mut order);
+        order.chunks_exact(size).map(|batch| self.select(batch)).collect()
+    }
+
     pub fn select(&self, samples: &[usize]) -> Digits {
         Digits {
             images: samples.iter().flat_map(|&sample| self.image(sample)).copied().collect(),

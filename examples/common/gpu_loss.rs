@@ -6,7 +6,7 @@ use wgloss::{Gpu, Loss, Mining, Named, Options, Output, Plan, Tensor, TensorType
 pub struct GpuLoss {
     gpu: Gpu,
     predictions: Vec<Tensor>,
-    /// The last input: what the predictions are compared with, where a loss compares them with something.
+    /// What the predictions are compared with: the first input that has no gradient, or the last where all have one.
     pub target: Tensor,
     output: Output,
 }
@@ -18,10 +18,12 @@ pub struct Step {
     pub gradient: Vec<f32>,
     /// Of a triplet loss.
     pub mining: Option<Mining>,
+    /// Of a loss that is a sum.
+    pub terms: Named<f32>,
 }
 
 impl GpuLoss {
-    /// A loss whose first inputs have these types, whatever their names: the predictions, then the target.
+    /// A loss whose first inputs have these types, whatever their names.
     pub fn new(
         gpu: &Gpu,
         loss: &dyn Loss,
@@ -36,17 +38,26 @@ impl GpuLoss {
         let tensors = given().map(|(_, ty)| Tensor::zeros(gpu, ty.clone())).collect::<Result<Vec<_>, _>>()?;
         let named: Named<Tensor> =
             given().zip(&tensors).map(|((input, _), tensor)| (input.name.to_string(), tensor.clone())).collect();
-        let predictions = given().zip(&tensors).filter(|((input, _), _)| input.differentiable);
+        let of_kind = |differentiable| {
+            let inputs = given().zip(&tensors).filter(move |((input, _), _)| input.differentiable == differentiable);
+            inputs.map(|(_, tensor)| tensor)
+        };
         Ok(GpuLoss {
             gpu: gpu.clone(),
-            predictions: predictions.map(|(_, tensor)| tensor.clone()).collect(),
-            target: tensors.last().expect("every loss has an input").clone(),
+            predictions: of_kind(true).cloned().collect(),
+            target: of_kind(false).next().or(tensors.last()).expect("every loss has an input").clone(),
             output: plan.bind_tensors(&named)?,
         })
     }
 
+    /// How many values the predictions have.
+    pub fn predictions(&self) -> usize {
+        self.predictions.iter().map(|tensor| tensor.shape().iter().product::<usize>()).sum()
+    }
+
     /// The loss of predictions, and its gradient with respect to them. Where several inputs are predictions, such as
-    /// two views of the same samples, one follows the other, here and in the gradient.
+    /// two views of the same samples, or a reconstruction and latent variables, one follows the other, here and in the
+    /// gradient.
     pub fn evaluate(&self, predictions: &[f32]) -> Result<Step, wgloss::Error> {
         let mut rest = predictions;
         for tensor in &self.predictions {
@@ -64,6 +75,6 @@ impl GpuLoss {
         for (_, values) in result.gradients.iter() {
             gradient.extend(values.to_vec::<f32>()?);
         }
-        Ok(Step { loss: result.loss.item(), gradient, mining: result.mining() })
+        Ok(Step { loss: result.loss.item(), gradient, mining: result.mining(), terms: result.terms() })
     }
 }

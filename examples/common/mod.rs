@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "none of them uses all of it")]
 
+pub mod arguments;
 pub mod digits;
 pub mod gpu_loss;
 pub mod network;
+pub mod random;
 pub mod training;
 
 use std::path::Path;

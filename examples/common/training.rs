@@ -30,24 +30,20 @@ pub fn train_epoch(
     learning_rate: f32,
     rng: &mut Rng,
 ) -> Result<f64, wgloss::Error> {
-    let mut order: Vec<usize> = (0..training.labels.len()).collect();
-    rng.shuffle(&mut order);
     let mut total = 0.0;
     // A plan is for one shape, so the samples that do not fill a last batch wait for another epoch.
-    let batches = order.chunks_exact(batch_size);
-    let steps = batches.len() as f64;
-    for batch in batches {
-        let batch = training.select(batch);
-        let (hidden, logits) = network.forward(&batch.images);
+    let batches = training.batches(batch_size, rng);
+    for batch in &batches {
+        let pass = network.forward(&batch.images);
         match loss.target.dtype() {
             DType::I32 => loss.target.write(&batch.labels)?,
             _ => loss.target.write(&one_hot(&batch.labels))?,
         }
-        let step = loss.evaluate(&logits)?;
-        network.backward(&batch.images, &hidden, &step.gradient, learning_rate);
+        let step = loss.evaluate(pass.outputs())?;
+        network.learn(&pass, &step.gradient, learning_rate);
         total += step.loss;
     }
-    Ok(total / steps)
+    Ok(total / batches.len() as f64)
 }
 
 /// Rows with 1 at the label and 0 elsewhere.

@@ -20,11 +20,11 @@ use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 use fastrand::Rng;
-use indicatif::{ProgressBar, ProgressStyle};
 use wgloss::{AnyLoss, DType, Gpu, Gradients, Mining, Options, Reduction, TensorType, TripletBatchHard};
 
 use batches::{Batch, IMAGES, Sampling};
 use common::{
+    arguments::{Common, exit, progress},
     digits::{Digits, PIXELS},
     gpu_loss::GpuLoss,
     network::Network,
@@ -67,32 +67,22 @@ struct Args {
     /// Steps of training, each with a batch of 80 images
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
-    /// Seed of the split, of the first weights and of the batches
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// A part of the adapter's name, as `llvmpipe` or `vulkan:`; any adapter if empty
-    #[arg(long, default_value = "")]
-    adapter: String,
+    #[command(flatten)]
+    common: Common,
     /// Where the maps of the held-out digits go
     #[arg(long, default_value = "target/demo/embed_digits.svg")]
     output: PathBuf,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let mut rng = Rng::with_seed(args.seed);
+    let mut rng = Rng::with_seed(args.common.seed);
     let (training, held_out) = Digits::load()?.split(&mut rng);
     let first = Network::new([PIXELS, HIDDEN, DIMENSIONS], &mut rng);
-    let gpu = Gpu::find_blocking(&args.adapter)?;
+    let gpu = args.common.gpu()?;
     let judge = Judge::new(&gpu, &training, &held_out)?;
 
     println!("{} steps of {IMAGES} images on {}\n", args.steps, gpu.adapter_id());
@@ -159,21 +149,20 @@ fn train(
     rng: &mut Rng,
 ) -> Result<Trained, Box<dyn Error>> {
     let mut active = Vec::new();
-    let progress = ProgressBar::new(steps.into());
-    progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
+    let progress = progress(steps, "step");
     for step in 0..steps {
         let Batch { images, target } = sampling.draw(training, rng);
         if let Some(target) = target {
             loss.target.write(&target)?;
         }
-        let (hidden, outputs) = network.forward(&images);
-        let result = loss.evaluate(&sphere::normalize(&outputs))?;
+        let pass = network.forward(&images);
+        let result = loss.evaluate(&sphere::normalize(pass.outputs()))?;
         if !result.loss.is_finite() {
             return Err(format!("the loss became {} in step {}", result.loss, step + 1).into());
         }
-        let gradient = sphere::normalize_gradient(&outputs, &result.gradient);
+        let gradient = sphere::normalize_gradient(pass.outputs(), &result.gradient);
         let remaining = (steps - step) as f32 / steps as f32;
-        network.backward(&images, &hidden, &gradient, LEARNING_RATE * remaining);
+        network.learn(&pass, &gradient, LEARNING_RATE * remaining);
         active.extend(result.mining.map(|mining| mining.active_fraction()));
         progress.set_message(format!("loss {:.4}", result.loss));
         progress.inc(1);
@@ -187,7 +176,7 @@ fn train(
 
 /// The embeddings of images, of unit length.
 fn embed(network: &Network, images: &[f32]) -> Vec<f32> {
-    sphere::normalize(&network.forward(images).1)
+    sphere::normalize(network.forward(images).outputs())
 }
 
 /// What a network is judged by, and with.

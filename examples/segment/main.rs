@@ -19,10 +19,10 @@ use std::{error::Error, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 use fastrand::Rng;
-use indicatif::{ProgressBar, ProgressStyle};
 use wgloss::{AnyLoss, DType, Gpu, Reduction, TensorType};
 
 use common::{
+    arguments::{Common, exit, progress},
     gpu_loss::{GpuLoss, Step},
     network::Network,
     write,
@@ -49,7 +49,6 @@ const IGNORE_INDEX: i32 = -100;
 
 const HIDDEN: usize = 16;
 const LEARNING_RATE: f32 = 0.02;
-const SEED: u64 = 0;
 
 /// Segments a photograph with losses of your choice.
 #[derive(Parser)]
@@ -64,28 +63,21 @@ struct Args {
     /// Steps of training, each over the whole picture
     #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
-    /// A part of the adapter's name, as `llvmpipe` or `vulkan:`; any adapter if empty
-    #[arg(long, default_value = "")]
-    adapter: String,
+    #[command(flatten)]
+    common: Common,
     /// Where the predictions go, as a picture
     #[arg(long, default_value = "target/demo/segment.svg")]
     output: PathBuf,
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit(run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let scene = Scene::load()?;
     let features = features(&scene);
-    let gpu = Gpu::find_blocking(&args.adapter)?;
+    let gpu = args.common.gpu()?;
     println!("{} steps on {}\n", args.steps, gpu.adapter_id());
     print!("{:16}{:10}", "IoU", "pixels");
     CLASSES.iter().for_each(|class| print!("{class:>8}"));
@@ -95,7 +87,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     for (name, settings) in LOSSES.into_iter().filter(|(name, _)| args.losses.iter().any(|chosen| chosen == name)) {
         let loss = loss_of_scene(&gpu, name, settings, &scene)?;
         let start = Instant::now();
-        let network = train(args.steps, &loss, &features)?;
+        let network = train(args, &loss, &features)?;
         let seconds = start.elapsed().as_secs_f64();
 
         let prediction: Vec<u8> = network.predict(&features).into_iter().map(|class| class as u8).collect();
@@ -127,18 +119,18 @@ fn loss_of_scene(gpu: &Gpu, name: &str, settings: &[(&str, &str)], scene: &Scene
 }
 
 /// Trains a network from its first random weights, the same for every loss.
-fn train(steps: u32, loss: &GpuLoss, features: &[f32]) -> Result<Network, Box<dyn Error>> {
+fn train(args: &Args, loss: &GpuLoss, features: &[f32]) -> Result<Network, Box<dyn Error>> {
     let pixels = loss.target.shape().iter().product::<usize>();
-    let mut network = Network::new([features.len() / pixels, HIDDEN, CLASSES.len()], &mut Rng::with_seed(SEED));
-    let progress = ProgressBar::new(steps.into());
-    progress.set_style(ProgressStyle::with_template("{bar:30} step {pos}/{len}  {msg}")?);
-    for step in 1..=steps {
-        let (hidden, logits) = network.forward(features);
-        let Step { loss: value, gradient, .. } = loss.evaluate(&transpose(&logits, CLASSES.len()))?;
+    let mut network =
+        Network::new([features.len() / pixels, HIDDEN, CLASSES.len()], &mut Rng::with_seed(args.common.seed));
+    let progress = progress(args.steps, "step");
+    for step in 1..=args.steps {
+        let pass = network.forward(features);
+        let Step { loss: value, gradient, .. } = loss.evaluate(&transpose(pass.outputs(), CLASSES.len()))?;
         if !value.is_finite() {
             return Err(format!("the loss became {value} in step {step}").into());
         }
-        network.backward(features, &hidden, &transpose(&gradient, pixels), LEARNING_RATE);
+        network.learn(&pass, &transpose(&gradient, pixels), LEARNING_RATE);
         progress.set_message(format!("loss {value:.4}"));
         progress.inc(1);
     }

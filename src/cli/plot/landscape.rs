@@ -140,9 +140,9 @@ fn classifier(gpu: &Gpu, bar: &ProgressBar) -> Result<Landscape, CliError> {
     let value = |(x, y): (f64, f64)| {
         let moved =
             from.iter().zip(&way).zip(&aside).map(|((w, along), aside)| w + x as f32 * along + y as f32 * aside);
-        let logits = first.with_weights(&moved.collect::<Vec<_>>()).forward(&measured.images).1;
+        let pass = first.with_weights(&moved.collect::<Vec<_>>()).forward(&measured.images);
         bar.inc(1);
-        Ok(loss.evaluate(&logits)?.loss)
+        Ok(loss.evaluate(pass.outputs())?.loss)
     };
     let points = Landscape::points(&x, &y, DIGITS_SAMPLES);
     let field = Field {
