@@ -290,6 +290,41 @@ def triplet_batch_all(embeddings, positive, negative):
     return AllTriplets.apply(distances(embeddings), positive, negative)
 
 
+# Losses of generative models, as their users write them. Their means are those of samples, or of each input.
+
+
+def gan_discriminator(real, fake):
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def divergence(mu, logvar):
+    return 0.5 * (mu**2 + logvar.exp() - logvar - 1)
+
+
+def vae(logits, target, mu, logvar):
+    fit = F.binary_cross_entropy_with_logits(logits, target, reduction="sum")
+    return (fit + divergence(mu, logvar).sum()) / len(mu)
+
+
+def latent(make):
+    """64 variables of each sample."""
+    return lambda shape: make((shape[0], 64))
+
+
+def gram(features):
+    rows = features.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows[0].numel()
+
+
+def style(features, target):
+    return F.mse_loss(gram(features), target)
+
+
+def with_gram(features, target):
+    """What the target's layer needs computing once, made before the timing."""
+    return features, gram(target)
+
+
 @dataclass
 class Loss:
     """A loss by wgloss's name and parameters, its function and what that is called with."""
@@ -321,6 +356,8 @@ ELEMENTWISE = [
     Loss("sigmoid_focal", lambda *inputs: vision.sigmoid_focal_loss(*inputs, reduction="mean"), (logits, labels)),
     Loss("soft_margin", F.soft_margin_loss, (logits, signs)),
     Loss("kl_div", F.kl_div, (log_probabilities, probabilities)),
+    Loss("gan_generator", lambda fake: F.softplus(-fake).mean(), (logits,)),
+    Loss("gaussian_kl", lambda *latent: divergence(*latent).mean(), (real, log_rate), differentiable=(0, 1)),
 ]
 ROWS = [
     Loss("cross_entropy", F.cross_entropy, (logits, classes)),
@@ -363,9 +400,26 @@ TRIPLETS = [
     Loss(function.__name__, function, (embeddings, labels_of_rows), prepare=with_relations)
     for function in (triplet_semi_hard, triplet_batch_all)
 ]
+SUMS = [
+    Loss("gan_discriminator", gan_discriminator, (logits, logits), differentiable=(0, 1)),
+    Loss(
+        "vae likelihood=bce_with_logits", vae, (logits, labels, latent(real), latent(log_rate)), differentiable=(0, 2, 3)
+    ),
+]
+FEATURES = [
+    Loss("perceptual", F.mse_loss, (real, real)),
+    Loss("style", style, (real, real), prepare=with_gram),
+]
 # By kind, as wgloss gives shapes.
 LOSSES = {
-    "elementwise": ELEMENTWISE, "rows": ROWS, "regions": REGIONS, "boxes": BOXES, "batch": BATCH, "triplets": TRIPLETS
+    "elementwise": ELEMENTWISE,
+    "rows": ROWS,
+    "regions": REGIONS,
+    "boxes": BOXES,
+    "batch": BATCH,
+    "triplets": TRIPLETS,
+    "sums": SUMS,
+    "features": FEATURES,
 }
 # What PyTorch leaves to torchvision.
 OF_TORCHVISION = ["sigmoid_focal", "giou", "diou", "ciou"]

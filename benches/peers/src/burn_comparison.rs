@@ -8,7 +8,7 @@ use wgloss::{
 };
 
 use crate::{
-    burn_batch, burn_boxes,
+    burn_batch, burn_boxes, burn_generative,
     burn_inputs::BurnInputs,
     burn_losses, burn_regions, burn_step, find_loss, inputs,
     kinds::Kind,
@@ -37,7 +37,9 @@ pub fn compare(gpu: &Gpu, selection: &Selection, path: &Path) -> Result<(), Box<
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
     let losses =
-        [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES, burn_batch::LOSSES].into_iter().flatten();
+        [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES, burn_batch::LOSSES, burn_generative::LOSSES]
+            .into_iter()
+            .flatten();
     let of_listed_pairs = burn_batch::OF_LISTED_PAIRS.iter().map(|loss| (format!("{peer}, listed pairs"), loss));
     let mut cases = Vec::new();
     for (peer, &(name, by_burn)) in losses.map(|loss| (peer.clone(), loss)).chain(of_listed_pairs) {

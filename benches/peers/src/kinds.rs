@@ -21,6 +21,10 @@ pub enum Kind {
     Batch,
     /// The same, in triplets.
     Triplets,
+    /// Sums of losses of inputs of their own.
+    Sums,
+    /// Features of images.
+    Features,
 }
 
 impl Kind {
@@ -34,6 +38,8 @@ impl Kind {
             Driver::Pairs => Kind::Pairs,
             Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
             Driver::AllPairs(_) => Kind::Batch,
+            Driver::Sum(_) => Kind::Sums,
+            Driver::Layers(_) | Driver::Gram => Kind::Features,
         }
     }
 
@@ -57,6 +63,10 @@ impl Kind {
             Kind::Batch => &[&[1024, 128], &[2048, 128]],
             // A billion triplets.
             Kind::Triplets => &[&[1024, 128]],
+            // Digits of 28×28, and faces of 64×64.
+            Kind::Sums => &[&[1024, 784], &[64, 3, 64, 64]],
+            // Layers of VGG-16 for images of 112×112.
+            Kind::Features => &[&[4, 128, 56, 56], &[4, 512, 14, 14]],
         }
     }
 }

@@ -5,6 +5,7 @@
 mod burn_batch;
 mod burn_boxes;
 mod burn_comparison;
+mod burn_generative;
 mod burn_inputs;
 mod burn_losses;
 mod burn_regions;

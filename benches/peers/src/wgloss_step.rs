@@ -23,10 +23,10 @@ impl WglossStep {
     }
 }
 
-/// The mean, but of functions of a value per class, which have none.
+/// The mean, or that of samples, which all have but functions of a value per class.
 fn reduction(loss: &dyn Loss) -> Reduction {
-    let per_class = loss.spec().rows().is_some_and(|rows| rows.per_class);
-    if per_class { Reduction::None } else { Reduction::Mean }
+    let has = |reduction: &Reduction| loss.spec().reductions().any(|known| known == *reduction);
+    [Reduction::Mean, Reduction::BatchMean].into_iter().find(has).unwrap_or(Reduction::None)
 }
 
 /// What a step should compute: the result of the reference in f64.
