@@ -135,7 +135,7 @@ pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
     Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*,
-    segmentation::*,
+    segmentation::*, tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;

@@ -59,6 +59,9 @@ const EMBEDDINGS: &[UsualShape] = &[
 const GENERATIVE: &[UsualShape] =
     &[usual(&[1024, 784], "digits of 28×28, batch of 1,024"), usual(&[64, 3, 64, 64], "faces of 64×64, batch of 64")];
 
+/// A value a task, however large the tasks.
+const TASKS: &[UsualShape] = &[usual(&[3], "segmentation, depth and boxes of a scene")];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -81,6 +84,7 @@ impl Case {
             (Shape::Rows, _) => ROWS,
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
+            (_, Family::Tasks) => TASKS,
             _ => REGRESSION,
         };
         let case = |usual: &UsualShape| {

@@ -126,6 +126,7 @@ fn symbols(family: Family) -> &'static str {
              their centres, c the hull's diagonal"
         }
         Family::Generative => "x is the score of a discriminator or critic, real or fake what was scored",
+        Family::Tasks => "L is the loss of a task, w its weight, s the logarithm of its variance",
     }
 }
 

@@ -29,6 +29,7 @@ pub mod pairs;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
+pub mod tasks;
 
 #[doc(inline)]
 pub use crate::spec::Distance;
@@ -42,6 +43,7 @@ pub use pairs::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
+pub use tasks::*;
 
 use crate::{Error, spec::LossSpec, suggest};
 
@@ -115,6 +117,9 @@ pub static ALL: &[&LossSpec] = &[
     &GRADIENT_PENALTY,
     &GAUSSIAN_KL,
     &VAE,
+    // Several tasks
+    &WEIGHTED_SUM,
+    &UNCERTAINTY_WEIGHTING,
 ];
 
 /// The entry of the loss with this name.

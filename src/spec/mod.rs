@@ -133,11 +133,13 @@ pub enum Family {
     Boxes,
     /// Generative models.
     Generative,
+    /// The losses of several tasks as one.
+    Tasks,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::Regression,
         Family::Binary,
         Family::Multiclass,
@@ -147,6 +149,7 @@ impl Family {
         Family::Segmentation,
         Family::Boxes,
         Family::Generative,
+        Family::Tasks,
     ];
 
     /// The family's heading.
@@ -161,6 +164,7 @@ impl Family {
             Family::Segmentation => "Segmentation",
             Family::Boxes => "Boxes",
             Family::Generative => "Generative models",
+            Family::Tasks => "Several tasks",
         }
     }
 }

@@ -31,4 +31,5 @@ mod own_loss;
 mod parity;
 mod record;
 mod sums;
+mod tasks;
 mod tunings;

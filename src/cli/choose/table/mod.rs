@@ -10,6 +10,7 @@ mod multiclass;
 mod pitfalls;
 mod regression;
 mod segmentation;
+mod tasks;
 
 use super::tree::{Numbers, Sample, Situation, Task};
 
@@ -29,6 +30,7 @@ pub static TASKS: &[&Task] = &[
     &embeddings::RANKING,
     &generative::ADVERSARIAL,
     &generative::AUTOENCODER,
+    &tasks::TASKS,
 ];
 
 /// The task of that name.
