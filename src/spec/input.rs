@@ -197,7 +197,7 @@ impl Domain {
         }
     }
 
-    /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside, but
+    /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside but
     /// of logarithms of variances: it flows through to the loss. Boxes, which are checked as a whole, are not asked
     /// here.
     pub(crate) fn contains(self, x: f64, classes: u64) -> bool {

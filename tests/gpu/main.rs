@@ -20,6 +20,7 @@ mod errors;
 mod golden;
 mod golden_tables;
 mod halves;
+mod joint;
 mod large;
 mod mask;
 mod messages;

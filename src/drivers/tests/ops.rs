@@ -7,6 +7,7 @@ use super::{
 use crate::{
     DType, Reduce, TensorType,
     gpu::Machine,
+    joint,
     kernel::Holds,
     ops::{
         ClipGradNorm, ClipGradValue, Diagnose, Norm,
@@ -46,10 +47,15 @@ pub(super) fn programs_of(
     clips.chain(others).collect()
 }
 
-/// The programs of all operations, by each reduction and with room for quads or without.
+/// The programs of all operations and of what joins tasks, by each reduction and with room for quads or without.
 pub(super) fn programs() -> Vec<(&'static str, Program)> {
     let layouts = [(8, Reduce::SingleSubgroup), (64, Reduce::Workgroup), (256, Reduce::Subgroup)];
-    let of = |(lanes, roomy)| programs_of(&plain_machine(lanes), &tensors([5, 40_001]), roomy);
+    let of = |(lanes, roomy)| {
+        let machine = plain_machine(lanes);
+        let mut programs = programs_of(&machine, &tensors([5, 40_001]), roomy);
+        programs.push(("joint", joint::copy::program(&machine, 3, [4, 256])));
+        programs
+    };
     layouts.into_iter().flat_map(|layout| [(layout, true), (layout, false)]).flat_map(of).collect()
 }
 
