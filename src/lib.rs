@@ -81,8 +81,8 @@
 //!
 //! # Around the loss
 //!
-//! [`ops`] has what a training loop needs besides: gradients clipped by their norm or value on the device, tensors
-//! diagnosed, and checks of a loss and its gradients in words.
+//! [`ops`] has what a training loop needs besides: gradients clipped by their norm or value on the device, weights of
+//! tasks and of samples, tensors diagnosed, and checks of a loss and its gradients in words.
 //!
 //! # Features
 //!
