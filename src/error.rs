@@ -289,6 +289,33 @@ pub enum Error {
         /// The loss.
         loss: &'static str,
     },
+    /// A plan was made of no tasks.
+    #[error("{loss}: there are no tasks to weigh, which takes at least one")]
+    NoTasks {
+        /// The weighting.
+        loss: &'static str,
+    },
+    /// A task of a joint plan has a loss for each item.
+    #[error("{loss}: a task has one loss, so the reduction `none` cannot be weighed")]
+    TaskReduction {
+        /// The loss of the task.
+        loss: &'static str,
+    },
+    /// The weights of tasks are not what they were without losses.
+    #[error("{loss}: the weights that it gives depend on the losses, so it cannot weigh tasks")]
+    Weighting {
+        /// The weighting.
+        loss: &'static str,
+    },
+    /// Tasks of a joint plan with what is wrong with each.
+    #[error("{loss}: {}", of_tasks(faults))]
+    Tasks {
+        /// The weighting.
+        loss: &'static str,
+        /// The tasks by name, and their errors: values out of range among them, also those that the weighting has for
+        /// the task.
+        faults: Vec<(String, Error)>,
+    },
     /// A statistic was asked for that the loss does not have.
     #[error("{loss}: it has no `{statistic}` of its rows")]
     Statistic {
@@ -448,6 +475,10 @@ fn advised(advice: &Option<Box<str>>) -> String {
 
 fn wanted(asked: &str) -> String {
     if asked.is_empty() { "was found".to_string() } else { format!("matches `{asked}`") }
+}
+
+fn of_tasks(faults: &[(String, Error)]) -> String {
+    faults.iter().map(|(task, error)| format!("task `{task}`: {error}")).collect::<Vec<_>>().join("; ")
 }
 
 fn at_fault(built_in: bool) -> &'static str {

@@ -74,10 +74,15 @@
 //! own: its parameters, its inputs, a hook in WGSL, and the same formula in f64. Plans, storage types and the parity
 //! check are as for every other loss. [`Signature`] tells the shapes of a loss's inputs.
 //!
+//! # Several tasks
+//!
+//! A [`JointPlan`] weighs the losses of several plans by [`UncertaintyWeighting`], [`WeightedSum`] or a loss of one's
+//! own, and records a step of all of them without a readback between.
+//!
 //! # Around the loss
 //!
-//! [`ops`] has what a training loop needs besides: gradients clipped by their norm or value on the device, tensors
-//! diagnosed, and checks of a loss and its gradients in words.
+//! [`ops`] has what a training loop needs besides: gradients clipped by their norm or value on the device, weights of
+//! tasks and of samples, tensors diagnosed, and checks of a loss and its gradients in words.
 //!
 //! # Features
 //!
@@ -108,6 +113,7 @@ mod error;
 mod evaluation;
 mod extra;
 mod gpu;
+mod joint;
 mod kernel;
 mod loss;
 pub mod losses;
@@ -131,11 +137,12 @@ pub use error::Error;
 pub use evaluation::{Evaluation, Hardest, Output};
 pub use extra::{Extra, Mining};
 pub use gpu::{Adapter, Gpu, RowKernel, Tuning};
+pub use joint::{BoundJoint, JointPlan, JointStatus};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
     Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*,
-    segmentation::*,
+    segmentation::*, tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;
@@ -192,6 +199,11 @@ struct ClassificationPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/boxes.md")]
 struct BoxesPage;
+
+/// Runs the code of the page on several tasks.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/tasks.md")]
+struct TasksPage;
 
 /// Runs the programs of the page that tells which loss to take.
 #[cfg(doctest)]

@@ -1,4 +1,5 @@
-// Whether a value may be what an input says it is. A NaN may: it flows through to the loss instead.
+// Whether a value may be what an input says it is. A NaN may, but for the logarithm of a variance: it flows through to
+// the loss instead.
 
 // How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.
 const SLACK: f32 = 1e-6;
@@ -18,6 +19,11 @@ fn is_log_probability(value: f32) -> bool {
 
 fn is_non_negative(value: f32) -> bool {
     return is_nan(value) || value >= 0.0;
+}
+
+// A finite number, of whose negative the exponential is one too: the bound is the last f32 of which it is.
+fn is_log_variance(value: f32) -> bool {
+    return is_finite(value) && value >= -88.7228317;
 }
 
 fn is_sign(value: f32) -> bool {

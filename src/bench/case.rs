@@ -64,6 +64,9 @@ const FEATURES: &[UsualShape] = &[
     usual(&[8, 512, 28, 28], "relu4_3 of VGG-16, batch of 8 images of 224×224"),
 ];
 
+/// A value a task, however large the tasks.
+const TASKS: &[UsualShape] = &[usual(&[3], "segmentation, depth and boxes of a scene")];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -87,6 +90,7 @@ impl Case {
             _ if loss.spec().inputs[0].per_layer => FEATURES,
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
+            (_, Family::Tasks) => TASKS,
             _ => REGRESSION,
         };
         let case = |usual: &UsualShape| {

@@ -129,6 +129,7 @@ fn symbols(family: Family) -> &'static str {
             "x is the score of a discriminator or critic, real or fake what was scored; f and g are the features of a \
              layer and their target"
         }
+        Family::Tasks => "L is the loss of a task, w its weight, s the logarithm of its variance",
     }
 }
 

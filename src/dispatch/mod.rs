@@ -64,8 +64,10 @@ impl Compiled {
         let Compiled { program, pipelines } = self;
         let mut scratch = Vec::new();
         for (index, memory) in program.scratch.iter().enumerate() {
-            let read_back = if index == WORKSPACE { wgpu::BufferUsages::COPY_SRC } else { wgpu::BufferUsages::empty() };
-            scratch.push(gpu.buffer(memory.label, memory.size, wgpu::BufferUsages::STORAGE | read_back)?);
+            // The host reads from the workspace, and may write to its beginning.
+            let copied = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+            let copied = if index == WORKSPACE { copied } else { wgpu::BufferUsages::empty() };
+            scratch.push(gpu.buffer(memory.label, memory.size, wgpu::BufferUsages::STORAGE | copied)?);
         }
         let uniforms = Uniforms::new(gpu, &program.steps, params)?;
         let resource = |place: &Place| match place {

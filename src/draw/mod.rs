@@ -51,6 +51,8 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
             _ => signed(rng, regime.pick([3.0, 100.0, 1e4])),
         },
         Domain::LogRate | Domain::LogScale => signed(rng, regime.pick([2.0, 20.0, 80.0])),
+        // Losses of any size times the inverse are still what f32 holds.
+        Domain::LogVariance => signed(rng, regime.pick([2.0, 20.0, 60.0])),
         Domain::NonNegative => regime.pick([10.0, 1e2, 1e4]).powf(signed(rng, 1.0)),
         Domain::Count => (rng.f64() * regime.pick([4.0, 100.0, 1e4])).floor(),
         Domain::Probability => match (rng.u8(..4), regime) {

@@ -291,6 +291,7 @@ fn within_domain(domain: Domain, value: &str) -> Option<String> {
 pub(crate) fn domain_check(domain: Domain, value: &str) -> Option<String> {
     match domain {
         Domain::NonNegative => Some(format!("is_non_negative({value})")),
+        Domain::LogVariance => Some(format!("is_log_variance({value})")),
         Domain::LogProbability => Some(format!("is_log_probability({value})")),
         Domain::Probability => Some(format!("is_probability({value})")),
         Domain::Sign => Some(format!("is_sign({value})")),

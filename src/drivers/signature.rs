@@ -218,6 +218,10 @@ impl Signature {
             let tensor = format!("{}: `{}`", spec.name, input.name);
             return Err(Error::DType { tensor, expected: kind.to_string(), found: ty.dtype });
         }
+        if input.needs_values && ty.elements() == 0 {
+            let expected = "[K] with K ≥ 1".to_string();
+            return Err(Error::Shape { loss: spec.name, tensor: input.name, expected, found: ty.shape.clone() });
+        }
         let shape = self.shape_of(input);
         let broadcasts = room(&spec.driver).broadcasts();
         let (fits, expected) = match input.shape {
@@ -377,6 +381,7 @@ impl LossSpec {
     pub fn symbols_of(&self, input: &Input) -> &'static str {
         let [items, one_or_items] = room(&self.driver).symbols();
         match input.shape {
+            Shape::Items if input.needs_values => "[K], K ≥ 1",
             Shape::Items if input.may_lack_last_axis => "[*], or without its last axis",
             Shape::Items => items,
             Shape::OneOrItems => one_or_items,

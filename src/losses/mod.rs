@@ -30,6 +30,7 @@ pub mod pairs;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
+pub mod tasks;
 
 #[doc(inline)]
 pub use crate::spec::Distance;
@@ -43,6 +44,7 @@ pub use pairs::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
+pub use tasks::*;
 
 use crate::{Error, spec::LossSpec, suggest};
 
@@ -118,6 +120,9 @@ pub static ALL: &[&LossSpec] = &[
     &VAE,
     &PERCEPTUAL,
     &STYLE,
+    // Several tasks
+    &WEIGHTED_SUM,
+    &UNCERTAINTY_WEIGHTING,
 ];
 
 /// The entry of the loss with this name.

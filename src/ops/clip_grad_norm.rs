@@ -5,15 +5,16 @@ use std::sync::Arc;
 use bytemuck::{Pod, Zeroable};
 
 use super::{
+    checks::expect_parameter,
     rules::Rules,
-    walk::{Part, Parts, Pass, Walk, Work},
+    walk::{Part, Parts, Pass, PassValues, Walk, Work},
 };
 use crate::{
     DType, Error, TensorType, Tuning,
     gpu::Loops,
     kernel::{Access, Holds, Kernel, TensorView, block},
     program::{Place, Program, Scratch, Step, WORKSPACE},
-    spec::{Rule, ShaderFile, Value, shader_file},
+    spec::{Rule, ShaderFile, shader_file},
 };
 
 /// Scales gradients by min(1, max_norm/(norm + 1e-6)), where `norm` is that of all of them together, as PyTorch's
@@ -64,7 +65,7 @@ pub enum Norm {
 /// The fate of gradients whose norm is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NonFinite {
-    /// None is scaled, and [`GradNorm`] says so.
+    /// None is scaled, and [`ClippedNorm`] says so.
     Keep,
     /// All are scaled, as by PyTorch without `error_if_nonfinite`: to NaN where the norm is NaN, to 0 where it is
     /// infinite, but for what is infinite itself, which becomes NaN.
@@ -74,7 +75,7 @@ pub enum NonFinite {
 /// What a run of [`ClipGradNorm`] tells.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct GradNorm {
+pub struct ClippedNorm {
     /// The norm of all gradients together before they were scaled.
     pub norm: f32,
     /// What the gradients were multiplied with: 1 where they were left as they are.
@@ -83,7 +84,7 @@ pub struct GradNorm {
     pub nonfinite: Option<String>,
 }
 
-impl GradNorm {
+impl ClippedNorm {
     /// Whether the norm is finite, so that the coefficient is what it should be.
     pub fn is_finite(&self) -> bool {
         self.norm.is_finite()
@@ -114,12 +115,15 @@ const TOTAL_NORM: &str = "total_norm";
 
 impl Rules for ClipGradNorm {
     const NAME: &'static str = "clip_grad_norm";
-    const WRITES: bool = true;
     const OUTPUTS: &'static [&'static str] = &[TOTAL_NORM];
-    type Report = GradNorm;
+    type Report = ClippedNorm;
 
     fn check(&self) -> Result<(), Error> {
-        expect_positive(Self::NAME, "max_norm", self.max_norm)
+        expect_parameter(Self::NAME, "max_norm", Rule::Positive, self.max_norm)
+    }
+
+    fn writes(_: &str) -> bool {
+        true
     }
 
     fn work(&self, walk: &Walk<'_>) -> Result<Work, Error> {
@@ -137,7 +141,7 @@ impl Rules for ClipGradNorm {
         let [bits, norms] = [shader_file!("ops/bits.wgsl"), shader_file!("ops/clip_grad_norm/norms.wgsl")];
         let measure = Pass {
             entry: "measure_norm",
-            access: Access::Read,
+            values: PassValues::Read,
             memory: &[(norms_view(Access::Write), place.clone())],
             files: &[vec![bits, norms], self.norm.files(), vec![shader_file!("ops/clip_grad_norm/measure.wgsl")]]
                 .concat(),
@@ -148,7 +152,7 @@ impl Rules for ClipGradNorm {
         program.steps.push(self.finish(walk, &parts, place.clone())?);
         let scale = Pass {
             entry: "map",
-            access: Access::Write,
+            values: PassValues::Replace,
             memory: &[(norms_view(Access::Read), place)],
             files: &[bits, norms, shader_file!("ops/clip_grad_norm/scale.wgsl"), shader_file!("ops/map.wgsl")],
         };
@@ -157,28 +161,20 @@ impl Rules for ClipGradNorm {
         Ok(Work { program, first_partials: parts.first_partials, told: size_of::<NormsHeader>() as u64 })
     }
 
-    fn report(bytes: &[u8], tensors: &[(String, TensorType)], first_partials: &[u32]) -> GradNorm {
+    fn report(bytes: &[u8], tensors: &[(String, TensorType)], first_partials: &[u32]) -> Result<ClippedNorm, Error> {
         let NormsHeader { norm, coefficient, first_nonfinite } = bytemuck::pod_read_unaligned(bytes);
         // Of tensors without elements the next one's first partial is the same.
         let mut owners = tensors.iter().zip(first_partials).rev();
         let owner = owners.find(|((_, ty), first)| ty.elements() > 0 && **first <= first_nonfinite);
         let is_there = first_nonfinite != u32::MAX;
-        GradNorm { norm, coefficient, nonfinite: owner.filter(|_| is_there).map(|((name, _), _)| name.clone()) }
+        let nonfinite = owner.filter(|_| is_there).map(|((name, _), _)| name.clone());
+        Ok(ClippedNorm { norm, coefficient, nonfinite })
     }
 }
 
 /// How kernels see what the steps leave for each other.
 fn norms_view(access: Access) -> TensorView {
     TensorView::new("norms", Holds::One("Norms"), access)
-}
-
-/// That a parameter is a finite number above 0.
-pub(super) fn expect_positive(loss: &'static str, parameter: &'static str, found: f32) -> Result<(), Error> {
-    let rule = Rule::Positive;
-    match rule.allows(Value::Number(found)) {
-        true => Ok(()),
-        false => Err(Error::Parameter { loss, parameter, rule, found: found.to_string() }),
-    }
 }
 
 impl Norm {

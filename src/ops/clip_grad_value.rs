@@ -1,16 +1,16 @@
 //! Gradients held between two values.
 
 use super::{
-    clip_grad_norm::expect_positive,
+    checks::expect_parameter,
     rules::Rules,
-    walk::{Part, Pass, Walk, Work},
+    walk::{Part, Pass, PassValues, Walk, Work},
 };
 use crate::{
     Error, TensorType,
     gpu::Loops,
-    kernel::{Access, block},
+    kernel::block,
     program::{Program, Scratch},
-    spec::shader_file,
+    spec::{Rule, shader_file},
 };
 
 /// Clamps every value of the gradients to ±`limit`, as PyTorch's `clip_grad_value_` does. A NaN stays one.
@@ -31,11 +31,14 @@ pub struct ClipGradValue {
 
 impl Rules for ClipGradValue {
     const NAME: &'static str = "clip_grad_value";
-    const WRITES: bool = true;
     type Report = ();
 
     fn check(&self) -> Result<(), Error> {
-        expect_positive(Self::NAME, "limit", self.limit)
+        expect_parameter(Self::NAME, "limit", Rule::Positive, self.limit)
+    }
+
+    fn writes(_: &str) -> bool {
+        true
     }
 
     fn work(&self, walk: &Walk<'_>) -> Result<Work, Error> {
@@ -46,7 +49,7 @@ impl Rules for ClipGradValue {
         let mut program = Program::new(vec![Scratch { label: "the workspace", size: 0 }]);
         let pass = Pass {
             entry: "map",
-            access: Access::Write,
+            values: PassValues::Replace,
             memory: &[],
             files: &[
                 shader_file!("ops/bits.wgsl"),
@@ -59,5 +62,7 @@ impl Rules for ClipGradValue {
         Ok(Work { program, first_partials: parts.first_partials, told: 0 })
     }
 
-    fn report(_: &[u8], _: &[(String, TensorType)], _: &[u32]) {}
+    fn report(_: &[u8], _: &[(String, TensorType)], _: &[u32]) -> Result<(), Error> {
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{
     rules::Rules,
-    walk::{Part, Pass, Walk, Work},
+    walk::{Part, Pass, PassValues, Walk, Work},
 };
 use crate::{
     Error, Named, TensorType,
@@ -109,11 +109,14 @@ impl Tally {
 
 impl Rules for Diagnose {
     const NAME: &'static str = "diagnose";
-    const WRITES: bool = false;
     type Report = Named<Diagnosis>;
 
     fn check(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn writes(_: &str) -> bool {
+        false
     }
 
     fn work(&self, walk: &Walk<'_>) -> Result<Work, Error> {
@@ -126,7 +129,7 @@ impl Rules for Diagnose {
         let mut program = Program::new(vec![Scratch { label: "the tallies", size }]);
         let pass = Pass {
             entry: "tally",
-            access: Access::Read,
+            values: PassValues::Read,
             memory: &[(
                 TensorView::new("tallies", Holds::Values("Tally"), Access::Write),
                 Place::Scratch(WORKSPACE, 0..size),
@@ -144,13 +147,17 @@ impl Rules for Diagnose {
         Ok(Work { program, first_partials: parts.first_partials, told: size })
     }
 
-    fn report(bytes: &[u8], tensors: &[(String, TensorType)], first_partials: &[u32]) -> Named<Diagnosis> {
+    fn report(
+        bytes: &[u8],
+        tensors: &[(String, TensorType)],
+        first_partials: &[u32],
+    ) -> Result<Named<Diagnosis>, Error> {
         let tallies: Vec<Tally> = bytemuck::pod_collect_to_vec(bytes);
         let ends = first_partials.iter().skip(1).map(|&first| first as usize).chain([tallies.len()]);
         let of = |(((name, ty), &first), end): ((&(String, TensorType), &u32), usize)| {
             (name.clone(), joined(ty.elements(), tallies.get(first as usize..end).unwrap_or_default()))
         };
-        tensors.iter().zip(first_partials).zip(ends).map(of).collect()
+        Ok(tensors.iter().zip(first_partials).zip(ends).map(of).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     walk::{Walk, Work},
 };
 use crate::{
-    BufferSlice, DType, Error, Gpu, Named, Tensor, TensorType,
+    BufferSlice, Error, Gpu, Named, Tensor, TensorType,
     dispatch::{Bindable, Compiled, Dispatches, Located},
     gpu::readback::{self, Range},
 };
@@ -39,6 +39,7 @@ impl<O: Operation> OpPlan<O> {
             expect_operand::<O>(name, ty)?;
         }
         let tensors: Vec<_> = tensors.iter().map(|(name, ty)| (name.to_string(), ty.clone())).collect();
+        O::check_tensors(&tensors)?;
         let plan = OpPlan(Arc::new(Inner { gpu: gpu.clone(), operation: operation.clone(), tensors }));
         // Compiles what bindings with room for whole quads need; the pipelines stay with the device.
         let work = plan.work(vec![true; plan.0.tensors.len()], Vec::new())?;
@@ -61,8 +62,8 @@ impl<O: Operation> OpPlan<O> {
         operation.work(&Walk { name: O::NAME, machine: gpu.machine(), tensors, roomy, outputs })
     }
 
-    /// Binds the plan to buffers: every tensor by its name, and the operation's outputs, such as `total_norm`, where
-    /// they are wanted in a buffer.
+    /// Binds the plan to buffers: every tensor by its name, and the operation's outputs, such as `total_norm` of
+    /// [`ClipGradNorm`](super::ClipGradNorm), where they are wanted in a buffer.
     ///
     /// Buffers may be parts of one buffer. What is written must not overlap anything. The buffers need the usage
     /// `STORAGE`. Four elements are loaded and stored at once where a tensor's buffer goes on to a multiple of 16 bytes
@@ -76,8 +77,9 @@ impl<O: Operation> OpPlan<O> {
         let Inner { gpu, tensors, .. } = &*self.0;
         let outputs: Vec<&'static str> =
             O::OUTPUTS.iter().filter(|output| buffers.get(output).is_some()).copied().collect();
-        let own = tensors.iter().map(|(name, ty)| Bindable { name, size: ty.buffer_size(), is_written: O::WRITES });
-        let told = outputs.iter().map(|name| Bindable { name, size: DType::F32.buffer_size(1), is_written: true });
+        let bindable = |name, ty: &TensorType, is_written| Bindable { name, size: ty.buffer_size(), is_written };
+        let own = tensors.iter().map(|(name, ty)| bindable(name, ty, O::writes(name)));
+        let told = outputs.iter().map(|name| bindable(name, &O::output(name, tensors), true));
         let located = Located::new(gpu, O::NAME, own.chain(told), buffers)?;
         let has_room = |(name, ty): &(String, TensorType)| {
             let BufferSlice { buffer, offset } = located.slice(name);
@@ -85,10 +87,16 @@ impl<O: Operation> OpPlan<O> {
         };
         let work = self.work(tensors.iter().map(has_room).collect(), outputs.clone())?;
         let (first_partials, told) = (work.first_partials, work.told);
-        let compiled = Compiled::new(gpu, O::NAME, work.program)?;
+        let program = if located.share_buffers() { work.program.with_shared_buffers() } else { work.program };
+        let compiled = Compiled::new(gpu, O::NAME, program)?;
         // Operations have no parameters but the words of their steps.
         let dispatches = compiled.bind(gpu, O::NAME, &located, |_| Vec::new())?;
-        Ok(BoundOp { plan: self.clone(), dispatches, first_partials, told })
+        let bound = BoundOp { plan: self.clone(), dispatches, first_partials, told };
+        let beginning = self.operation().beginning();
+        if !beginning.is_empty() {
+            bound.begin(&beginning)?;
+        }
+        Ok(bound)
     }
 
     /// Binds the plan to tensors: see [`OpPlan::bind`].
@@ -101,10 +109,10 @@ impl<O: Operation> OpPlan<O> {
             if !tensor.gpu().is_same_device(&self.0.gpu) {
                 return Err(Error::OtherDevice { loss: O::NAME, tensor: name.to_string() });
             }
-            let output = TensorType::new(DType::F32, [1]);
-            let known = self.0.tensors.iter().find(|(known, _)| known == name).map(|(_, ty)| ty);
+            let known = self.0.tensors.iter().find(|(known, _)| known == name).map(|(_, ty)| ty.clone());
+            let output = || O::OUTPUTS.contains(&name).then(|| O::output(name, &self.0.tensors));
             // `bind` refuses names that the operation does not have.
-            let Some(ty) = known.or(O::OUTPUTS.contains(&name).then_some(&output)) else { continue };
+            let Some(ty) = known.or_else(output) else { continue };
             if tensor.dtype() != ty.dtype {
                 let (tensor, found) = (format!("{}: `{name}`", O::NAME), tensor.dtype());
                 return Err(Error::DType { tensor, expected: ty.dtype.to_string(), found });
@@ -172,9 +180,9 @@ impl<O: Operation> BoundOp<O> {
     /// What the last submitted run tells.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`], [`Error::OutOfMemory`].
+    /// [`Error::Target`] for values that the operation does not allow, [`Error::DeviceLost`], [`Error::OutOfMemory`].
     pub async fn read(&self) -> Result<O::Report, Error> {
-        Ok(self.report(&readback::read(&self.plan.0.gpu, &[self.range()]).await?.concat()))
+        self.report(&readback::read(&self.plan.0.gpu, &[self.range()]).await?.concat())
     }
 
     /// [`BoundOp::read`], waiting for it.
@@ -183,7 +191,13 @@ impl<O: Operation> BoundOp<O> {
     /// As [`BoundOp::read`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn read_blocking(&self) -> Result<O::Report, Error> {
-        Ok(self.report(&readback::read_blocking(&self.plan.0.gpu, &[self.range()])?.concat()))
+        self.report(&readback::read_blocking(&self.plan.0.gpu, &[self.range()])?.concat())
+    }
+
+    /// Puts bytes at the beginning of the workspace, before anything that is submitted later.
+    pub(super) fn begin(&self, bytes: &[u8]) -> Result<(), Error> {
+        let gpu = &self.plan.0.gpu;
+        gpu.catching(O::NAME, |_| gpu.queue().write_buffer(self.range().buffer, 0, bytes))
     }
 
     pub(super) fn range(&self) -> Range<'_> {
@@ -191,7 +205,7 @@ impl<O: Operation> BoundOp<O> {
     }
 
     /// What the bytes of [`BoundOp::range`] say.
-    pub(super) fn report(&self, bytes: &[u8]) -> O::Report {
+    pub(super) fn report(&self, bytes: &[u8]) -> Result<O::Report, Error> {
         O::report(bytes, &self.plan.0.tensors, &self.first_partials)
     }
 }

@@ -29,13 +29,11 @@ pub struct Walk<'a> {
     pub(crate) outputs: Vec<&'static str>,
 }
 
-/// What one dispatch takes: all of a tensor, unless a binding or a dispatch would be too large.
+/// What one dispatch takes of a tensor, or of several of the same length side by side: all of it, unless a binding or a
+/// dispatch would be too large.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub place: Place,
-    pub dtype: DType,
-    /// Whether quads are bound whole.
-    pub quads: bool,
+    pub operands: Vec<PartOperand>,
     pub chunk: Chunk,
     /// Quads of a workgroup.
     pub span: u32,
@@ -43,11 +41,20 @@ pub(crate) struct Part {
     pub first_partial: u32,
 }
 
+/// What a part has of a tensor.
+#[derive(Clone, Debug)]
+pub(crate) struct PartOperand {
+    pub place: Place,
+    pub dtype: DType,
+    /// Whether quads are bound whole.
+    pub quads: bool,
+}
+
 /// The parts of all tensors.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub all: Vec<Part>,
-    /// Of each tensor, its first partial.
+    /// Of each tensor, or of those that lie side by side, the first partial.
     pub first_partials: Vec<u32>,
     /// How many partials there are.
     pub partials: u32,
@@ -57,9 +64,20 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pass<'a> {
     pub entry: &'static str,
-    pub access: Access,
+    pub values: PassValues,
     pub memory: &'a [(TensorView, Place)],
     pub files: &'a [ShaderFile],
+}
+
+/// Which values a pass loads and stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassValues {
+    /// Loads those of a part's first tensor.
+    Read,
+    /// Loads them, and stores others in their place.
+    Replace,
+    /// Loads them, and stores others in the part's second tensor.
+    Fill,
 }
 
 /// The steps of an operation, and what is read back of them.
@@ -73,31 +91,48 @@ pub struct Work {
 }
 
 impl Walk<'_> {
-    /// The parts, of which lanes run these loops for so many quads of a workgroup.
+    /// The parts of each tensor by itself, of which lanes run these loops for so many quads of a workgroup.
     pub(crate) fn parts(&self, loops: impl Fn(u64) -> Loops) -> Result<Parts, Error> {
+        self.parts_of((0..self.tensors.len()).map(|tensor| vec![tensor]), loops)
+    }
+
+    /// The parts of these tensors side by side, which are of one length.
+    pub(crate) fn parts_side_by_side(&self, names: &[&str], loops: impl Fn(u64) -> Loops) -> Result<Parts, Error> {
+        let place = |name: &&str| self.tensors.iter().position(|(known, _)| known == name);
+        self.parts_of(std::iter::once(names.iter().filter_map(place).collect()), loops)
+    }
+
+    fn parts_of(&self, groups: impl Iterator<Item = Vec<usize>>, loops: impl Fn(u64) -> Loops) -> Result<Parts, Error> {
         let tuning = self.machine.tuning;
         let most = self.machine.most(self.name, MOST_ELEMENTS / QUAD, loops)?;
         let mut parts = Parts::default();
-        for ((name, ty), &quads) in self.tensors.iter().zip(&self.roomy) {
-            let items = ty.elements();
+        for group in groups {
+            let operands: Vec<Operand> = group.iter().map(|&tensor| self.operand(tensor)).collect();
+            let items = operands.first().map_or(0, |operand| operand.ty.elements());
             // A workgroup that has less than a few quads a lane costs more to start than it computes.
             let least = 2 * u64::from(tuning.workgroup_size);
             let span = even_span(items.div_ceil(QUAD), tuning.workgroups.into(), least, most);
             let split = Split { items_at_once: QUAD, ..Split::of_spans(span) };
-            let start = Start::Aligned;
-            let operand = Operand { name: name.clone(), ty: ty.clone(), unit: Some(1), start, quads, scratch: None };
-            let whole =
-                Splittable { loss: self.name, items, items_of_unit: 1, operands: std::slice::from_ref(&operand) };
+            let whole = Splittable { loss: self.name, items, items_of_unit: 1, operands: &operands };
             let chunks = chunks(self.machine, whole, split)?;
             parts.first_partials.push(parts.partials);
             for &chunk in &chunks {
-                let place = operand.place(Some(&chunk), 1);
+                let of_chunk = |operand: &Operand| {
+                    let place = operand.place(Some(&chunk), 1);
+                    PartOperand { place, dtype: operand.ty.dtype, quads: operand.quads }
+                };
                 let first_partial = parts.partials.saturating_add(chunk.first_partial);
-                parts.all.push(Part { place, dtype: ty.dtype, quads, chunk, span, first_partial });
+                let operands = operands.iter().map(of_chunk).collect();
+                parts.all.push(Part { operands, chunk, span, first_partial });
             }
             parts.partials = parts.partials.saturating_add(partials(&chunks));
         }
         Ok(parts)
+    }
+
+    fn operand(&self, tensor: usize) -> Operand {
+        let ((name, ty), quads) = (self.tensors[tensor].clone(), self.roomy[tensor]);
+        Operand { name, ty, unit: Some(1), start: Start::Aligned, quads, scratch: None }
     }
 
     /// A step for each part. A kernel serves all parts of a storage type.
@@ -108,22 +143,24 @@ impl Walk<'_> {
         words: impl Fn(&Part) -> Block,
         loops: impl Fn(u64) -> Loops,
     ) -> Vec<Step> {
-        let Pass { entry, access, memory, files } = pass;
+        let Pass { entry, values, memory, files } = pass;
         let tuning = self.machine.tuning;
-        let mut kernels: HashMap<(DType, bool), Arc<Kernel>> = HashMap::new();
+        let mut kernels: HashMap<Vec<(DType, bool)>, Arc<Kernel>> = HashMap::new();
         let step = |part: &Part| {
             let call = words(part);
+            let operands = &part.operands[..if values == PassValues::Fill { 2 } else { 1 }];
             let make = || {
-                let values = TensorView::new("tensor", Holds::Elements(part.dtype), access);
-                let values = values.in_quads(part.quads);
+                let views = values.views(operands);
                 let mut kernel = Kernel::new(tuning.workgroup_size, tuning.reduce).with_call(&call);
-                kernel.glue = glue(&values).0;
-                kernel.tensors = std::iter::once(values).chain(memory.iter().map(|(view, _)| view.clone())).collect();
+                kernel.glue = glue(&views).0;
+                kernel.tensors = views.into_iter().chain(memory.iter().map(|(view, _)| view.clone())).collect();
                 kernel.join(files.iter().copied());
                 Arc::new(kernel)
             };
-            let kernel = kernels.entry((part.dtype, part.quads)).or_insert_with(make).clone();
-            let bound = std::iter::once(part.place.clone()).chain(memory.iter().map(|(_, place)| place.clone()));
+            let key = operands.iter().map(|operand| (operand.dtype, operand.quads)).collect();
+            let kernel = kernels.entry(key).or_insert_with(make).clone();
+            let places = operands.iter().map(|operand| operand.place.clone());
+            let bound = places.chain(memory.iter().map(|(_, place)| place.clone()));
             let workgroups = [part.chunk.workgroups, 1, 1];
             Step {
                 kernel,
@@ -139,15 +176,31 @@ impl Walk<'_> {
     }
 }
 
-/// What files of operations load and store of a tensor.
-fn glue(values: &TensorView) -> Glue {
+impl PassValues {
+    /// How a kernel sees the tensors of a part.
+    fn views(self, operands: &[PartOperand]) -> Vec<TensorView> {
+        let accesses = match self {
+            PassValues::Read => &[Access::Read][..],
+            PassValues::Replace => &[Access::Write],
+            PassValues::Fill => &[Access::Read, Access::Write],
+        };
+        let view = |((operand, &access), name): ((&PartOperand, &Access), &str)| {
+            let PartOperand { dtype, quads, .. } = *operand;
+            TensorView::new(name, Holds::Elements(dtype), access).in_quads(quads)
+        };
+        operands.iter().zip(accesses).zip(["tensor", "filled"]).map(view).collect()
+    }
+}
+
+/// What files of operations load of the first tensor, and store in the last.
+fn glue(views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
     let places = "4u * quad + vec4<u32>(0u, 1u, 2u, 3u)";
     glue.function("are_inside(quad: u32) -> vec4<bool>", &format!("{places} < vec4<u32>(call.length)"));
-    glue.load_quad("load_values", Some(values));
-    if values.is_writable() {
-        glue.put_quad("store_values", Some(values), false);
-        glue.put("put_value", values, false);
+    glue.load_quad("load_values", views.first());
+    if let Some(stored) = views.last().filter(|view| view.is_writable()) {
+        glue.put_quad("store_values", Some(stored), false);
+        glue.put("put_value", stored, false);
     }
     glue
 }

@@ -219,7 +219,7 @@ fn value(input: &Input, signature: &Signature, rng: &mut fastrand::Rng) -> f64 {
     match input.domain {
         Domain::Class => f64::from(rng.u32(..signature.row as u32)),
         Domain::Real => between(-3.0, 3.0),
-        Domain::LogRate | Domain::LogScale => between(-2.0, 2.0),
+        Domain::LogRate | Domain::LogScale | Domain::LogVariance => between(-2.0, 2.0),
         Domain::NonNegative => between(0.25, 3.0),
         Domain::Probability => between(0.2, 0.8),
         Domain::LogProbability => between(-3.0, -0.25),

@@ -348,6 +348,8 @@ impl<'a> Drawing<'a> {
                     *x = match (of_first, domain) {
                         (Domain::Real, Domain::Real) | (Domain::NonNegative, Domain::Count) => near(first, rng),
                         (Domain::Real, Domain::Probability) => 1.0 / (1.0 + (-first).exp()),
+                        // Where the loss is least.
+                        (Domain::Real, Domain::LogVariance) => first.abs().ln().clamp(-60.0, 60.0),
                         (Domain::Probability, Domain::Probability) => near(first, rng).min(1.0),
                         (Domain::LogProbability, Domain::LogProbability) => near(first, rng),
                         (Domain::LogProbability, Domain::Probability) | (Domain::LogRate, Domain::Count) => first.exp(),

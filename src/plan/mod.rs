@@ -123,6 +123,10 @@ impl Plan {
         &self.0.signature
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
     pub(crate) fn gpu(&self) -> &Gpu {
         &self.0.gpu
     }

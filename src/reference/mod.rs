@@ -37,6 +37,7 @@ mod rows;
 mod segmentation;
 mod softmax;
 mod sum;
+mod tasks;
 
 pub use binary::*;
 pub use boxes::*;
@@ -49,6 +50,7 @@ pub use pairs::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
+pub use tasks::*;
 
 pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
 pub use softmax::*;

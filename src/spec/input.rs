@@ -23,6 +23,8 @@ pub struct Input {
     /// Whether, of inputs that are broadcast, it may lack the last axis of the first input: one value for each of the
     /// rows along that axis.
     pub may_lack_last_axis: bool,
+    /// Whether it must have one value at least. Of other inputs nothing may be given, which has no loss.
+    pub needs_values: bool,
     /// What it is where it may be given as indices (i32) instead.
     pub as_indices: Option<&'static Input>,
     /// Whether there is one like it for each layer: a name that ends in `.0` and belongs to the first of them, as that
@@ -46,6 +48,7 @@ impl Input {
             shape,
             domain,
             may_lack_last_axis: false,
+            needs_values: false,
             as_indices: None,
             per_layer: false,
         }
@@ -156,6 +159,9 @@ pub enum Domain {
     LogRate,
     /// The logarithm of a scale, whose exponential f32 must hold: at most 88.7; checked.
     LogScale,
+    /// The logarithm of a variance by which losses are divided: a finite number whose negative has an exponential that
+    /// f32 holds, −88.7 or above; checked, NaN and infinities too.
+    LogVariance,
     /// 0 or above: rates, variances; checked.
     NonNegative,
     /// Non-negative counts.
@@ -194,6 +200,7 @@ impl Domain {
         match self {
             Domain::NonNegative
             | Domain::LogScale
+            | Domain::LogVariance
             | Domain::Probability
             | Domain::LogProbability
             | Domain::Sign
@@ -207,14 +214,16 @@ impl Domain {
         }
     }
 
-    /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside: it
-    /// flows through to the loss. Boxes, which are checked as a whole, are not asked here.
+    /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside but
+    /// of logarithms of variances: it flows through to the loss. Boxes, which are checked as a whole, are not asked
+    /// here.
     pub(crate) fn contains(self, x: f64, classes: u64) -> bool {
         match self {
             Domain::Probability => (-SLACK..=1.0 + SLACK).contains(&x) || x.is_nan(),
             Domain::LogProbability => x <= SLACK || x.is_nan(),
             Domain::NonNegative => x >= 0.0 || x.is_nan(),
             Domain::LogScale => (x.exp() as f32).is_finite() || x.is_nan(),
+            Domain::LogVariance => x.is_finite() && ((-x).exp() as f32).is_finite(),
             Domain::Sign => x.abs() == 1.0 || x.is_nan(),
             Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
             Domain::Class => (0.0..classes as f64).contains(&x),
@@ -245,6 +254,7 @@ impl fmt::Display for Domain {
             Domain::Real => "any",
             Domain::LogRate => "logarithms of rates",
             Domain::LogScale => "at most 88.7, its exponential finite",
+            Domain::LogVariance => "finite, −88.7 or above",
             Domain::NonNegative => "0 or above",
             Domain::Count => "counts, 0 or above",
             Domain::Probability => "in [0, 1]",

@@ -136,11 +136,13 @@ pub enum Family {
     Boxes,
     /// Generative models.
     Generative,
+    /// The losses of several tasks as one.
+    Tasks,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 9] = [
+    pub const ALL: [Family; 10] = [
         Family::Regression,
         Family::Binary,
         Family::Multiclass,
@@ -150,6 +152,7 @@ impl Family {
         Family::Segmentation,
         Family::Boxes,
         Family::Generative,
+        Family::Tasks,
     ];
 
     /// The family's heading.
@@ -164,6 +167,7 @@ impl Family {
             Family::Segmentation => "Segmentation",
             Family::Boxes => "Boxes",
             Family::Generative => "Generative models",
+            Family::Tasks => "Several tasks",
         }
     }
 }

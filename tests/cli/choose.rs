@@ -33,6 +33,8 @@ fn flags_lead_to_losses_in_any_order() {
         ("--task ranking", vec!["margin_ranking"]),
         ("--task adversarial --critic", vec!["wgan_critic", "wgan_generator"]),
         ("--task autoencoder", vec!["vae"]),
+        ("--task multi-task", vec!["uncertainty_weighting"]),
+        ("--weights --task multi-task", vec!["weighted_sum"]),
     ] {
         assert_eq!(losses(args), expected, "{args}");
     }

@@ -536,7 +536,7 @@ fn the_printed_mean_divides_by_what_counts() {
 
 #[test]
 fn nothing_is_never_minus_zero() {
-    for spec in losses::ALL {
+    for spec in losses::ALL.iter().filter(|spec| !spec.inputs[0].needs_values) {
         let input = |input: &&Input| {
             let shape: &[usize] = match input.shape {
                 Shape::Items if spec.regions().is_some() => &[0, 3],

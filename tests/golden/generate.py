@@ -1234,8 +1234,25 @@ def generative():
             yield Cases(name, function, given, reductions=summed, differentiable=names, label=label)
 
 
+def tasks():
+    """Losses of several tasks as one."""
+    draws = np.random.default_rng(21)
+
+    def weighted_sum(losses, weights, *, reduction):
+        return reduced(weights * losses, reduction)
+
+    def uncertainty_weighting(losses, log_vars, *, reduction):
+        return reduced(torch.exp(-log_vars) * losses + log_vars, reduction)
+
+    losses = {"losses": exact(draws.uniform(-1, 8, size=7))}
+    weights = losses | {"weights": exact(np.append(draws.uniform(0, 2, size=6), 0.0))}
+    yield Cases("weighted_sum", weighted_sum, weights, differentiable=("losses", "weights"))
+    log_vars = losses | {"log_vars": exact(draws.uniform(-3, 3, size=7))}
+    yield Cases("uncertainty_weighting", uncertainty_weighting, log_vars, differentiable=("losses", "log_vars"))
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

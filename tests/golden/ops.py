@@ -1,7 +1,10 @@
-"""Writes what PyTorch's `clip_grad_norm_` makes of 50 gradients of mixed sizes and storage types, for each norm.
+"""Writes what PyTorch makes of operations around a loss.
 
-The gradients `grad.<number>` are stored in their own types. What they become, `p=<p>:grad.<number>`, and the norm before,
+`clip_grad_norm_` of 50 gradients of mixed sizes and storage types, for each norm: the gradients `grad.<number>` are stored in their own types. What they become, `p=<p>:grad.<number>`, and the norm before,
 `p=<p>:norm`, are computed in float64. `MAX_NORM` is below each of the norms.
+
+A step of GradNorm (Chen et al. 2018), written in PyTorch's operations, with autograd for the gradient of the weights and its SGD for the step:
+the inputs of case `<k>` in float32, and `<k>:loss`, `<k>:grad.weights` and `<k>:weights.after` in float64.
 """
 
 from pathlib import Path
@@ -15,7 +18,45 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 MAX_NORM = 1.5
 
 
+# Case by case the exponent and the step of the weights. The last step would bring weights below 0.
+GRAD_NORM = ((1.5, 0.025), (0.0, 0.025), (0.12, 0.5), (3.0, 0.001), (1.5, 1.0))
+LEAST_WEIGHT = float(np.float32(1e-4))
+
+
 def main():
+    path = Path(__file__).parent / "ops"
+    path.mkdir(exist_ok=True)
+    save_file(clipped(), path / "clip_grad_norm.safetensors")
+    save_file(balanced(), path / "grad_norm.safetensors")
+
+
+def balanced():
+    draws = np.random.default_rng(23)
+    tensors = {}
+    for number, (alpha, learning_rate) in enumerate(GRAD_NORM):
+        tasks = (2, 3, 5, 4, 6)[number]
+        given = {name: torch.from_numpy(draws.uniform(0.25, 2, size=tasks)).float() for name in ("losses", "initial_losses")}
+        given["gradient_norms"] = torch.from_numpy(draws.uniform(0.1, 4, size=tasks)).float()
+        given["weights"] = torch.from_numpy(draws.uniform(0.5, 1.5, size=tasks)).float()
+        options = torch.tensor([alpha, learning_rate], dtype=torch.float32)
+        alpha, learning_rate = options.double().tolist()
+        losses, initial_losses, norms = (given[name].double() for name in ("losses", "initial_losses", "gradient_norms"))
+        weights = torch.nn.Parameter(given["weights"].double())
+        weighted = weights * norms
+        ratios = losses / initial_losses
+        target = (weighted.mean() * (ratios / ratios.mean()) ** alpha).detach()
+        loss = torch.nn.functional.l1_loss(weighted, target, reduction="sum")
+        loss.backward()
+        torch.optim.SGD([weights], lr=learning_rate).step()
+        with torch.no_grad():
+            after = weights.clamp(min=LEAST_WEIGHT)
+            after = after * tasks / after.sum()
+        found = {"loss": loss.detach().reshape(1), "grad.weights": weights.grad, "weights.after": after}
+        tensors |= {f"{number}:{name}": tensor for name, tensor in (given | {"options": options} | found).items()}
+    return tensors
+
+
+def clipped():
     draws = np.random.default_rng(15)
     gradients = {}
     for number in range(50):
@@ -32,9 +73,7 @@ def main():
         assert norm > MAX_NORM
         tensors[f"p={p}:norm"] = norm
         tensors |= {f"p={p}:{name}": parameter.grad for name, parameter in zip(gradients, parameters)}
-    path = Path(__file__).parent / "ops" / "clip_grad_norm.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    save_file(tensors, path)
+    return tensors
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 use approx::assert_abs_diff_eq;
 use wgloss::{
-    Adapter, BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
+    BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
     ops::{BoundOp, ClipGradNorm, Operation},
 };
 
-use crate::common::adapters;
+use crate::common::{
+    adapters,
+    device::{held, opened_again},
+};
 
 const ELEMENTS: usize = 96;
 /// Buffers start at offsets that suit every adapter.
@@ -72,26 +75,6 @@ impl Training {
             tensor.read_blocking().expect("the device works").item()
         })
     }
-}
-
-/// What the driver holds for the device.
-fn held(gpu: &Gpu) -> [isize; 6] {
-    let hal = gpu.device().get_internal_counters().hal;
-    [
-        &hal.buffers,
-        &hal.buffer_memory,
-        &hal.memory_allocations,
-        &hal.bind_groups,
-        &hal.compute_pipelines,
-        &hal.shader_modules,
-    ]
-    .map(|counter| counter.read())
-}
-
-/// A device that no other test counts on.
-fn opened_again(gpu: &Gpu) -> Gpu {
-    let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).expect("it was found before");
-    adapter.open_blocking().expect("it was opened before")
 }
 
 #[test]

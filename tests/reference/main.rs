@@ -229,7 +229,7 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     }
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
-        Domain::LogRate | Domain::LogScale => on_grid(-64, 63),
+        Domain::LogRate | Domain::LogScale | Domain::LogVariance => on_grid(-64, 63),
         Domain::NonNegative | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
@@ -531,7 +531,11 @@ fn nan_is_never_hidden_and_an_infinity_has_the_limit_of_the_formula() {
                 };
                 let result = match at(poison) {
                     Ok(result) => result,
-                    Err(Error::Target { count: 1, first: 3, .. }) if poison.is_infinite() => continue,
+                    Err(Error::Target { count: 1, first: 3, .. })
+                        if poison.is_infinite() || input.domain == Domain::LogVariance =>
+                    {
+                        continue;
+                    }
                     Err(error) => panic!("{}: {error}", described(&loss)),
                 };
                 let [far, farther] = [1e15, 1e30].map(|x| at(if poison < 0.0 { -x } else { x }));
@@ -621,7 +625,7 @@ fn nothing_to_divide_by_gives_zero() {
 
 #[test]
 fn empty_inputs_have_no_loss() {
-    for loss in every_setting() {
+    for loss in every_setting().filter(|loss| !loss.spec().inputs[0].needs_values) {
         let spec = loss.spec();
         for reduction in spec.reductions() {
             for optional in [false, true] {

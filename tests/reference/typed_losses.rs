@@ -150,6 +150,8 @@ fn every_loss() -> Vec<Typed> {
         WganGenerator {},
         GradientPenalty { lambda: 0.125, norm_target: 0.125 },
         GaussianKl {},
+        WeightedSum {},
+        UncertaintyWeighting {},
         Vae { beta: 0.125, likelihood: Likelihood::Mse },
         Perceptual {},
         Style {},

@@ -124,10 +124,11 @@ fn no_lane_of_an_operation_runs_more_iterations_than_it_states() {
                 table: Tuning { max_loop_iterations: LIMIT, ..gpu.tuning() },
             };
             let tensors = ops::tensors([50_001, 9]);
-            for (number, (name, program)) in ops::programs_of(&machine, &tensors, false).into_iter().enumerate() {
+            for (number, made) in ops::programs_of(&machine, &tensors, false).into_iter().enumerate() {
                 if (5 * number + turn) % turns_of_an_adapter() == 0 {
+                    let ops::Made { name, tensors, program } = made;
                     let what = format!("{name} by {tuning:?} on {}", gpu.adapter_id());
-                    let found = counter.count(tensors.clone(), |_| Vec::new(), &program);
+                    let found = counter.count(tensors, |_| Vec::new(), &program);
                     total += compared(&what, &program, found);
                 }
             }

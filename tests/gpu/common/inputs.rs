@@ -65,7 +65,7 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
     let mut between = |low: f64, high: f64| low + (high - low) * rng.f64();
     match domain {
         Domain::Real => between(-3.0, 3.0),
-        Domain::LogRate | Domain::LogScale => between(-2.0, 2.0),
+        Domain::LogRate | Domain::LogScale | Domain::LogVariance => between(-2.0, 2.0),
         Domain::NonNegative | Domain::Weight | Domain::ClassWeight => between(0.5, 2.0),
         Domain::Count => between(0.0, 6.0).floor(),
         Domain::Probability => between(0.05, 0.95),

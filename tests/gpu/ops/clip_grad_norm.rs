@@ -2,7 +2,7 @@
 
 use wgloss::{
     Adapter, DType, Gpu, HostTensor, Named, Tensor, TensorType,
-    ops::{ClipGradNorm, GradNorm, NonFinite, Norm, Operation},
+    ops::{ClipGradNorm, ClippedNorm, NonFinite, Norm, Operation},
     reference,
 };
 
@@ -13,7 +13,7 @@ const NORMS: [Norm; 3] = [Norm::L1, Norm::L2, Norm::Max];
 
 /// That gradients were clipped as in f64.
 #[track_caller]
-fn assert_clipped(gpu: &Gpu, clip: ClipGradNorm, before: &Tensors, after: &Tensors, found: &GradNorm) {
+fn assert_clipped(gpu: &Gpu, clip: ClipGradNorm, before: &Tensors, after: &Tensors, found: &ClippedNorm) {
     let what = format!("{clip:?} on {}", gpu.adapter_id());
     let (norm, coefficient) = reference::clip_grad_norm(&doubles(before), clip.max_norm.into(), clip.norm);
     assert!((f64::from(found.norm) - norm).abs() <= 1e-6 * norm, "{what}: {} for {norm}", found.norm);

@@ -1,13 +1,13 @@
-//! What PyTorch's `clip_grad_norm_` makes of 50 gradients: see `tests/golden/ops.py`.
+//! What PyTorch makes of operations: see `tests/golden/ops.py`.
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use wgloss::{
     DType, HostTensor, Named,
-    ops::{ClipGradNorm, Norm, Operation},
+    ops::{ClipGradNorm, GradNorm, Norm, Operation},
     reference,
 };
 
-use super::{Tensors, adapters, doubles, slack};
+use super::{Tensors, adapters, doubles, grad_norm::golden_tasks, slack};
 
 const FILE: &[u8] = include_bytes!("../../golden/ops/clip_grad_norm.safetensors");
 /// What the file was made with.
@@ -54,6 +54,43 @@ fn the_norm_and_the_gradients_are_pytorchs() {
                     assert!(error <= slack(*expected, before.dtype()), "{what}: {name}: {found} for {expected}");
                 }
             }
+        }
+    }
+}
+
+const STEPS: &[u8] = include_bytes!("../../golden/ops/grad_norm.safetensors");
+
+#[test]
+fn the_weights_of_tasks_are_those_of_autograd() {
+    let file = SafeTensors::deserialize(STEPS).unwrap();
+    for case in 0..5 {
+        let read = |name: &str| stored(&file.tensor(&format!("{case}:{name}")).unwrap());
+        let found_by_pytorch = |name: &str| expected(&file, &format!("{case}:{name}"));
+        let tasks = golden_tasks(read);
+        let [alpha, learning_rate] = read("options").to_vec::<f32>().unwrap()[..] else { panic!("two options") };
+        let operation = GradNorm { alpha, learning_rate };
+        let values = |name: &str| tasks.get(name).unwrap().to_f64();
+        let step = reference::grad_norm(
+            &operation,
+            &values("losses"),
+            &values("initial_losses"),
+            &values("gradient_norms"),
+            &values("weights"),
+        );
+        let step = step.unwrap();
+        let near = |found: &[f64], expected: &[f64], within: f64, what: &str| {
+            assert_eq!(found.len(), expected.len(), "{what}");
+            let is_near = |(a, b): (&f64, &f64)| (a - b).abs() <= within * b.abs();
+            assert!(found.iter().zip(expected).all(is_near), "case {case}, {what}: {found:?} for {expected:?}");
+        };
+        near(&[step.loss], &found_by_pytorch("loss"), 1e-12, "the reference's loss");
+        near(&step.gradient, &found_by_pytorch("grad.weights"), 1e-12, "the reference's gradient");
+        near(&step.weights, &found_by_pytorch("weights.after"), 1e-12, "the reference's weights");
+        for gpu in adapters::all() {
+            let found = operation.eval(gpu, &tasks).unwrap();
+            let on = gpu.adapter_id();
+            near(&[found.report.loss.into()], &found_by_pytorch("loss"), 1e-5, &on);
+            near(&found.tensors.get("weights").unwrap().to_f64(), &found_by_pytorch("weights.after"), 1e-5, &on);
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod clip_grad_norm;
 mod clip_grad_value;
+mod curriculum;
 mod diagnose;
 mod errors;
 mod golden;
+mod grad_norm;
 
 use fastrand::Rng;
 use wgloss::{DType, Gpu, HostTensor, Named, Tensor, TensorType, ops::Operation};

@@ -10,6 +10,7 @@ mod multiclass;
 mod pitfalls;
 mod regression;
 mod segmentation;
+mod tasks;
 
 use super::tree::{Numbers, Sample, Situation, Task};
 
@@ -30,6 +31,7 @@ pub static TASKS: &[&Task] = &[
     &generative::ADVERSARIAL,
     &generative::AUTOENCODER,
     &generative::IMAGE_FEATURES,
+    &tasks::TASKS,
 ];
 
 /// The task of that name.
