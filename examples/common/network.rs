@@ -64,7 +64,7 @@ impl Network {
 
 /// A dense layer that learns with Adam.
 #[derive(Clone)]
-struct Layer {
+pub struct Layer {
     inputs: usize,
     outputs: usize,
     /// A row per input, then the biases: the row of an input that is always 1.
@@ -76,7 +76,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
+    pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
         // He's range, which keeps the scale of what passes through a ReLU; biases start at 0.
         let range = (6.0 / inputs as f32).sqrt();
         let mut weights: Vec<f32> = (0..inputs * outputs).map(|_| range * (2.0 * rng.f32() - 1.0)).collect();
@@ -85,7 +85,7 @@ impl Layer {
         Layer { inputs, outputs, weights, mean: zeros.clone(), square: zeros, steps: 0 }
     }
 
-    fn forward(&self, inputs: &[f32]) -> Vec<f32> {
+    pub fn forward(&self, inputs: &[f32]) -> Vec<f32> {
         let mut outputs = vec![0.0; inputs.len() / self.inputs * self.outputs];
         for (input, output) in inputs.chunks_exact(self.inputs).zip(outputs.chunks_exact_mut(self.outputs)) {
             for (&x, weights) in input.iter().chain(iter::once(&1.0)).zip(self.weights.chunks_exact(self.outputs)) {
@@ -95,13 +95,13 @@ impl Layer {
         outputs
     }
 
-    fn input_gradient(&self, output_gradient: &[f32]) -> Vec<f32> {
+    pub fn input_gradient(&self, output_gradient: &[f32]) -> Vec<f32> {
         let weights = || self.weights.chunks_exact(self.outputs).take(self.inputs);
         let rows = output_gradient.chunks_exact(self.outputs);
         rows.flat_map(|row| weights().map(move |weights| dot(weights, row))).collect()
     }
 
-    fn weight_gradient(&self, inputs: &[f32], output_gradient: &[f32]) -> Vec<f32> {
+    pub fn weight_gradient(&self, inputs: &[f32], output_gradient: &[f32]) -> Vec<f32> {
         let mut gradient = vec![0.0; self.weights.len()];
         for (input, row) in inputs.chunks_exact(self.inputs).zip(output_gradient.chunks_exact(self.outputs)) {
             for (&x, sum) in input.iter().chain(iter::once(&1.0)).zip(gradient.chunks_exact_mut(self.outputs)) {
@@ -112,7 +112,7 @@ impl Layer {
     }
 
     /// A step of Adam (Kingma and Ba 2015).
-    fn step(&mut self, gradient: &[f32], learning_rate: f32) {
+    pub fn step(&mut self, gradient: &[f32], learning_rate: f32) {
         const DECAY: f32 = 0.9;
         const SQUARE_DECAY: f32 = 0.999;
         self.steps += 1;
