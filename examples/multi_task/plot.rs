@@ -9,6 +9,7 @@ use crate::{Run, losses::Weighting, network::TASKS, scores::Scores};
 type Plotted<T> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
 /// A curve: its name, and steps with values.
 type Curve<'a> = (&'a str, Vec<(f64, f64)>);
+type Score = fn(&Scores) -> f64;
 
 const COLORS: [RGBColor; 3] = [RGBColor(31, 119, 180), RGBColor(214, 96, 32), RGBColor(44, 140, 70)];
 
@@ -36,7 +37,7 @@ pub fn plot(runs: &[(Weighting, Run)]) -> Plotted<String> {
             };
             panel.draw(area, curves)?;
         }
-        let scores: [(&str, fn(&Scores) -> f64, SeriesLabelPosition); 3] = [
+        let scores: [(&str, Score, SeriesLabelPosition); 3] = [
             ("held-out IoU of masks", |scores| scores.mask_iou, SeriesLabelPosition::LowerRight),
             ("held-out error of depths", |scores| scores.depth_error, SeriesLabelPosition::UpperRight),
             ("held-out IoU of boxes", |scores| scores.box_iou, SeriesLabelPosition::LowerRight),

@@ -264,7 +264,7 @@ fn a_nan_is_its_own_tasks_and_gone_with_the_next_step() {
         let before = logits.read_blocking().unwrap();
         let mut bad = before.to_f64();
         bad[0] = f64::NAN;
-        logits.write(&HostTensor::rounded(&bad, DType::F16, before.shape()).unwrap()).unwrap();
+        logits.write(HostTensor::rounded(&bad, DType::F16, before.shape()).unwrap()).unwrap();
 
         let status = training.step().unwrap();
         assert!(status.loss.is_nan() && status.losses.get("class").unwrap().is_nan());
