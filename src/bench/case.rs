@@ -60,7 +60,8 @@ const GENERATIVE: &[UsualShape] =
     &[usual(&[1024, 784], "digits of 28×28, batch of 1,024"), usual(&[64, 3, 64, 64], "faces of 64×64, batch of 64")];
 
 /// A value a task, however large the tasks.
-const TASKS: &[UsualShape] = &[usual(&[3], "segmentation, depth and boxes of a scene")];
+const TASKS: &[UsualShape] =
+    &[usual(&[3], "segmentation, depth and boxes of a scene"), usual(&[26], "all tasks of Taskonomy")];
 
 /// Latent variables of a sample.
 const LATENT: usize = 64;
