@@ -20,7 +20,7 @@ tint_installed := tests/tint/node_modules/.package-lock.json
 build := cargo build --all-features --bin wgloss
 
 # The examples that `make demo` leaves out.
-learners := convergence vae_digits gan_2d
+learners := convergence multi_task curriculum vae_digits gan_2d
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ demo: setup ## Lists the adapters, trains a classifier, segments a photograph an
 	$(target_dir)/debug/examples/segment --output target/demo/segment.svg
 	$(target_dir)/debug/examples/embed_digits --output target/demo/embed_digits.svg
 
-examples: setup ## Fits a curve in spite of outliers, learns to draw digits and plays GANs, with pictures in target/demo
+examples: setup ## Fits a curve in spite of outliers, learns three tasks at once, digits by difficulty, to draw digits, and plays GANs
 	$(build) $(learners:%=--example %)
 	mkdir -p target/demo
 	@set -e; for example in $(learners); do \

@@ -65,7 +65,8 @@ const FEATURES: &[UsualShape] = &[
 ];
 
 /// A value a task, however large the tasks.
-const TASKS: &[UsualShape] = &[usual(&[3], "segmentation, depth and boxes of a scene")];
+const TASKS: &[UsualShape] =
+    &[usual(&[3], "segmentation, depth and boxes of a scene"), usual(&[26], "all tasks of Taskonomy")];
 
 /// Latent variables of a sample.
 const LATENT: usize = 64;

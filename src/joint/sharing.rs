@@ -22,7 +22,7 @@ struct Bound<'a> {
 }
 
 /// That no plan reads what another writes, and that a later one only adds to what an earlier one writes. `plans` are in
-/// the order in which they are recorded, each with its name and its tensors; without a buffer one is not the caller's.
+/// the order in which they are recorded, each with its name and those of its tensors that the caller binds.
 pub(super) fn check<'a>(
     loss: &'static str,
     plans: impl Iterator<Item = (&'a str, &'a Plan, &'a Named<BufferSlice<'a>>)>,

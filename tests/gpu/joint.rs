@@ -264,7 +264,7 @@ fn a_nan_is_its_own_tasks_and_gone_with_the_next_step() {
         let before = logits.read_blocking().unwrap();
         let mut bad = before.to_f64();
         bad[0] = f64::NAN;
-        logits.write(&HostTensor::rounded(&bad, DType::F16, before.shape()).unwrap()).unwrap();
+        logits.write(HostTensor::rounded(&bad, DType::F16, before.shape()).unwrap()).unwrap();
 
         let status = training.step().unwrap();
         assert!(status.loss.is_nan() && status.losses.get("class").unwrap().is_nan());
@@ -320,6 +320,30 @@ fn a_task_without_gradients_counts_and_one_may_be_recorded_into_a_pass() {
             1e-6,
             "",
         );
+    }
+}
+
+#[test]
+fn losses_of_every_driver_are_tasks() {
+    let tasks = [
+        task("elements", "bce_with_logits", &[9], DType::F32),
+        task("rows", "cross_entropy", &[5, 4], DType::F32),
+        task("boxes", "giou", &[5, 4], DType::F32),
+        task("pairs", "contrastive", &[5, 4], DType::F32),
+        task("batch", "nt_xent", &[4, 8], DType::F32),
+        task("regions", "ce_dice", &[2, 3, 5], DType::F32),
+        task("sum", "gan_discriminator", &[6], DType::F32),
+    ];
+    let inputs = Inputs::new().with("log_vars", values(&[0.5, -1.0, 0.25, 0.0, 1.0, -0.5, 2.0]));
+    let expected = expected(&UncertaintyWeighting, &tasks, &inputs);
+    for gpu in adapters::all() {
+        let training = Training::new(gpu, &UncertaintyWeighting, &tasks, &inputs);
+        let status = training.step().unwrap();
+        assert_relative_eq!(f64::from(status.loss), expected.loss, max_relative = 1e-5);
+        for (task, gradient) in tasks.iter().zip(&expected.gradients) {
+            let what = format!("{} on {}", task.name, gpu.adapter_id());
+            assert_near(&training.gradient(task.name, task.loss.spec().inputs[0].name), gradient, 1e-5, &what);
+        }
     }
 }
 
