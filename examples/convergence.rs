@@ -227,10 +227,10 @@ fn plot(args: &Args, measured: &Measurements, held_out: &Measurements, runs: &[R
     let highest = runs.iter().flat_map(|run| &run.errors).fold(0.0, |highest, &(_, error)| error.max(highest));
     let errors = |run: &Run| run.errors.iter().map(|&(step, error)| (step.into(), error)).collect();
     let training = Panel {
-        x: Axis { label: "step", range: 0.0..args.steps.into() },
-        y: Axis { label: "held-out error", range: 0.0..1.05 * highest },
+        x: Axis::new("step", 0.0..args.steps.into()),
+        y: Axis::new("held-out error", 0.0..1.05 * highest),
         series: curves(|run| Some(run.loss.to_string()), &errors),
-        legend: SeriesLabelPosition::UpperRight,
+        legend: Some(SeriesLabelPosition::UpperRight),
     };
 
     let found = |run: &Run| {
@@ -243,11 +243,11 @@ fn plot(args: &Args, measured: &Measurements, held_out: &Measurements, runs: &[R
     all.push(series("truth", TRUTH, Shape::Dashed, held_out.points()));
     let (low, high) = measured.y.iter().fold((0.0_f32, 0.0_f32), |(low, high), &y| (low.min(y), high.max(y)));
     let results = Panel {
-        x: Axis { label: "place", range: (-RANGE).into()..RANGE.into() },
+        x: Axis::new("place", (-RANGE).into()..RANGE.into()),
         // Room for the legend.
-        y: Axis { label: "value", range: f64::from(low) - 0.5..f64::from(high) + 2.5 },
+        y: Axis::new("value", f64::from(low) - 0.5..f64::from(high) + 2.5),
         series: all,
-        legend: SeriesLabelPosition::UpperRight,
+        legend: Some(SeriesLabelPosition::UpperRight),
     };
-    chart::draw("A curve found in spite of outliers", &[training, results])
+    chart::draw("A curve found in spite of outliers", 2, &[training, results])
 }

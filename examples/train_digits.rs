@@ -151,10 +151,10 @@ fn plot(runs: &[(&str, Curves)]) -> chart::Drawn<String> {
     let lowest_accuracy = runs.iter().flat_map(|(_, run)| &run.accuracy).copied().fold(90.0, f64::min);
     let epochs = runs.iter().map(|(_, run)| run.loss.len()).max().unwrap_or(0);
     let panel = |label, range, values: fn(&Curves) -> &[f64], legend| Panel {
-        x: Axis { label: "epoch", range: 0.0..epochs as f64 },
-        y: Axis { label, range },
+        x: Axis::new("epoch", 0.0..epochs as f64),
+        y: Axis::new(label, range),
         series: runs.iter().zip(COLORS).map(|((loss, run), color)| curve(loss, color, values(run))).collect(),
-        legend,
+        legend: Some(legend),
     };
     let panels = [
         panel("training loss", 0.0..1.05 * highest_loss, |run| &run.loss, SeriesLabelPosition::UpperRight),
@@ -165,7 +165,7 @@ fn plot(runs: &[(&str, Curves)]) -> chart::Drawn<String> {
             SeriesLabelPosition::LowerRight,
         ),
     ];
-    chart::draw("Handwritten digits", &panels)
+    chart::draw("Handwritten digits", panels.len(), &panels)
 }
 
 fn curve(loss: &str, color: RGBColor, values: &[f64]) -> Series {

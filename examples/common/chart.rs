@@ -1,4 +1,4 @@
-//! Charts of curves and points, side by side, as the text of an SVG.
+//! Charts of curves, bands and points, beside and below each other, as the text of an SVG.
 //!
 //! Examples that draw include this file by its path: the command, which shares the rest, has no library for it.
 
@@ -32,12 +32,25 @@ pub struct Panel {
     pub y: Axis,
     /// Those behind come first.
     pub series: Vec<Series>,
-    pub legend: SeriesLabelPosition,
+    /// Where the legend is, if there is one.
+    pub legend: Option<SeriesLabelPosition>,
 }
 
 pub struct Axis {
-    pub label: &'static str,
+    pub label: String,
     pub range: Range<f64>,
+    /// How a value is written beside the axis.
+    pub text: fn(f64) -> String,
+}
+
+impl Axis {
+    pub fn new(label: impl Into<String>, range: Range<f64>) -> Self {
+        Axis { label: label.into(), range, text: |value| value.to_string() }
+    }
+
+    pub fn with_text(self, text: fn(f64) -> String) -> Self {
+        Axis { text, ..self }
+    }
 }
 
 /// Points in the order of x.
@@ -56,17 +69,20 @@ pub enum Shape {
     Dotted,
     Dashed,
     Points,
+    /// What the points go round, lightly.
+    Band,
 }
 
-/// Panels side by side.
-pub fn draw(title: &str, panels: &[Panel]) -> Drawn<String> {
+/// Panels, so many in a row.
+pub fn draw(title: &str, columns: usize, panels: &[Panel]) -> Drawn<String> {
     let mut svg = String::new();
+    let rows = panels.len().div_ceil(columns);
     {
-        let size = (PANEL[0] * panels.len() as u32, PANEL[1] + TITLE);
+        let size = (PANEL[0] * columns as u32, PANEL[1] * rows as u32 + TITLE);
         let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         root.fill(&WHITE)?;
         let area = root.margin(12, 4, 4, 4).titled(title, ("sans-serif", 24))?;
-        for (panel, area) in panels.iter().zip(area.split_evenly((1, panels.len()))) {
+        for (panel, area) in panels.iter().zip(area.split_evenly((rows, columns))) {
             panel.draw(&area)?;
         }
         root.present()?;
@@ -85,9 +101,10 @@ impl Panel {
             .bold_line_style(BLACK.mix(0.12))
             .axis_style(BLACK.mix(0.5))
             .label_style(FONT)
-            .x_label_formatter(&|x| x.to_string())
-            .x_desc(self.x.label)
-            .y_desc(self.y.label)
+            .x_label_formatter(&|&x| (self.x.text)(x))
+            .y_label_formatter(&|&y| (self.y.text)(y))
+            .x_desc(&self.x.label)
+            .y_desc(&self.y.label)
             .draw()?;
         for Series { label, color, shape, points } in &self.series {
             let style = color.filled().stroke_width(2);
@@ -97,18 +114,20 @@ impl Panel {
                 Shape::Dotted => chart.draw_series(LineSeries::new(points, style).point_size(2)),
                 Shape::Dashed => chart.draw_series(DashedLineSeries::new(points, 8, 4, style)),
                 Shape::Points => chart.draw_series(points.map(|point| Circle::new(point, 2, style))),
+                Shape::Band => chart.draw_series([Polygon::new(points.collect::<Vec<_>>(), color.mix(0.15))]),
             };
             let (series, shape) = (drawn?, *shape);
             let Some(label) = label else { continue };
             series.label(label).legend(move |(x, y)| match shape {
                 Shape::Points => Circle::new((x + 10, y), 2, style).into_dyn(),
                 Shape::Dashed => DashedPathElement::new([(x, y), (x + 20, y)], 8, 4, style).into_dyn(),
-                Shape::Line | Shape::Dotted => PathElement::new([(x, y), (x + 20, y)], style).into_dyn(),
+                Shape::Line | Shape::Dotted | Shape::Band => PathElement::new([(x, y), (x + 20, y)], style).into_dyn(),
             });
         }
+        let Some(legend) = self.legend.clone() else { return Ok(()) };
         chart
             .configure_series_labels()
-            .position(self.legend.clone())
+            .position(legend)
             .label_font(FONT)
             .background_style(WHITE)
             .border_style(BLACK.mix(0.3))

@@ -9,6 +9,8 @@
 //! cargo run --example curriculum
 //! ```
 
+#[path = "../common/chart.rs"]
+mod chart;
 #[path = "../common/mod.rs"]
 mod common;
 mod losses;

@@ -6,6 +6,8 @@
 //! cargo run --example multi_task
 //! ```
 
+#[path = "../common/chart.rs"]
+mod chart;
 #[path = "../common/mod.rs"]
 mod common;
 mod losses;
