@@ -278,7 +278,6 @@ impl<'a> Products<'a> {
         )
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each kernel has its own of them all")]
     fn step(
         &self,
         (entry, files): (&'static str, &[ShaderFile]),

@@ -133,8 +133,8 @@ fn what_layers_cannot_be_is_refused() {
     let tensor = |shape: &[usize]| tensor(&drawn(shape.iter().product(), 1), DType::F32, shape);
     let pair = |layer: usize, shape: &[usize], target: &[usize]| {
         Named::new()
-            .with(&format!("features.{layer}"), tensor(shape))
-            .with(&format!("target_features.{layer}"), tensor(target))
+            .with(format!("features.{layer}"), tensor(shape))
+            .with(format!("target_features.{layer}"), tensor(target))
     };
     for gpu in adapters::all() {
         for name in LOSSES {
