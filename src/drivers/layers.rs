@@ -69,7 +69,8 @@ impl Room for Layers {
     #[cfg(feature = "parity")]
     fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
         let w = trials.lanes;
-        let few: &[&[usize]] = &[&[1, 1], &[1, 3], &[2, 5], &[3, w], &[2, w + 1, 3], &[1, 2, 16]];
+        let few: &[&[usize]] =
+            &[&[1, 1], &[1, 3], &[2, 5], &[3, w], &[2, w + 1, 3], &[1, 2, 16], &[4, 1, 2], &[1, 9, 4], &[2, 4, 1, 6]];
         let many: &[&[usize]] = &[&[1, 5, 8 * w + 1], &[2, 33, 7, 11]];
         let arrangement = trials.arrangement(&[3, 6, 7], &[few, many].concat(), &[&[2, 64, 1031], &[1, 130, 40]]);
         let others = arrangement.others.into_iter().zip([1, 2, 3].into_iter().cycle());

@@ -542,6 +542,7 @@ fn nothing_is_never_minus_zero() {
                 Shape::Items if spec.regions().is_some() => &[0, 3],
                 Shape::Rows if spec.regions().is_some() => &[0, 2, 3],
                 Shape::Rows | Shape::Embeddings => &[0, 2],
+                _ if spec.inputs[0].per_layer => &[0, 2],
                 Shape::Boxes => &[0, 4],
                 Shape::Scalar => &[],
                 _ => &[0],
