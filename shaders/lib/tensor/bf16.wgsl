@@ -4,15 +4,13 @@ fn unpack_bf16(word: u32) -> vec2<f32> {
     return vec2<f32>(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u));
 }
 
-fn pack_bf16(values: vec2<f32>) -> u32 {
-    return bf16_bits(values.x) | (bf16_bits(values.y) << 16u);
-}
-
 // Rounds to nearest, ties to even; a NaN stays one.
-fn bf16_bits(x: f32) -> u32 {
-    let bits = bitcast<u32>(x);
-    let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
-    return select(rounded, (bits >> 16u) | 0x40u, (bits & 0x7fffffffu) > 0x7f800000u);
+fn pack_bf16(values: vec2<f32>) -> u32 {
+    let bits = bitcast<vec2<u32>>(values);
+    let rounded = bits + vec2<u32>(0x7fffu) + ((bits >> vec2<u32>(16u)) & vec2<u32>(1u));
+    let is_nan = (bits & vec2<u32>(0x7fffffffu)) > vec2<u32>(0x7f800000u);
+    let kept = select(rounded, bits | vec2<u32>(0x400000u), is_nan);
+    return (kept.x >> 16u) | (kept.y & 0xffff0000u);
 }
 
 // Four elements side by side.
