@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers
+.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers compilers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -47,8 +47,9 @@ test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
 	cargo test --all-features --no-fail-fast
 
-test-all: setup ## Runs the tests on adapters with all combinations, which takes longer (see tests/README.md)
+test-all: setup ## Runs the tests on adapters and compilers with all combinations, which takes longer (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu -- --skip parity::
+	WGLOSS_TESTS=all cargo test --all-features --lib compilers
 
 parity: setup ## Holds every loss to the reference on every adapter in all cases (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu parity::
@@ -80,6 +81,10 @@ readme: ## Puts the table of losses into README.md and docs/which_loss.md anew
 pictures: setup ## Draws the pictures of docs/pictures anew
 	$(build)
 	$(target_dir)/debug/wgloss plot docs/pictures
+
+# The tables are saved before new scratch memory or spills make it fail.
+compilers: ## Saves what a compiler for GPUs says of every kernel, and shows what has changed (see benches/compilers/README.md)
+	WGLOSS_TESTS=all WGLOSS_SAVE_COMPILERS=1 cargo test --all-features --lib compilers -- --nocapture
 
 bench: setup ## Times every loss on the most capable adapter, to target/bench.json and the page target/bench.html
 	cargo build --release --features cli --bin wgloss

@@ -25,6 +25,12 @@ impl Text {
     /// The module of the text; or what naga has against it.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn module(&self) -> Result<Module, Fault> {
+        self.validated().map(|(module, _)| module)
+    }
+
+    /// The module of the text with what naga's back ends need to know of it; or what naga has against it.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn validated(&self) -> Result<(Module, valid::ModuleInfo), Fault> {
         let module = wgsl::parse_str(&self.source).map_err(|error| {
             let label = error.labels().next();
             let place = self.place_of(label.map(|(span, _)| span));
@@ -37,7 +43,7 @@ impl Text {
         let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
         validator.subgroup_stages(valid::ShaderStages::COMPUTE).subgroup_operations(valid::SubgroupOperationSet::all());
         match validator.validate(&module) {
-            Ok(_) => Ok(module),
+            Ok(info) => Ok((module, info)),
             Err(error) => {
                 // The others are what this is a part of.
                 let length = |span: &Span| span.to_range().map_or(usize::MAX, |range| range.len());

@@ -20,9 +20,6 @@ struct Pull {
     term: f32,
 }
 
-// How many of a lane's pixels are worked on together where their classes are several strips.
-const KEPT: u32 = 16u;
-
 // The slopes of the strip's scores by their sums.
 var<private> score_slopes: Regions;
 // A pixel's slopes: by p through the scores, and through its term by log p, or by the logit where that is one of each
@@ -31,7 +28,7 @@ var<private> slopes: Strip;
 var<private> term_slopes: Strip;
 var<private> gradients: Strip;
 // Of several strips: the pulls of a lane's next pixels.
-var<private> pulls: array<Pull, KEPT>;
+var<private> pulls: array<Pull, KEPT_PULLS>;
 
 fn load_slopes(segment: Segment, first: u32) {
     for (var c = 0u; c < STRIP; c++) {
@@ -211,9 +208,9 @@ fn evaluate_gradients(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Threa
     var at = cursor_at(part.first + PIXELS_A_LANE * thread.lane);
     while (at.index < part.end) {
         if (STRIPS) {
-            let end = min(at.index + KEPT * WORKGROUP_SIZE, part.end);
+            let end = min(at.index + KEPT_PULLS * WORKGROUP_SIZE, part.end);
             evaluate_block(segment, at, end, stride);
-            at = cursor_at(at.index + KEPT * WORKGROUP_SIZE);
+            at = cursor_at(at.index + KEPT_PULLS * WORKGROUP_SIZE);
         } else {
             store_pixels(segment, at);
             at = next(at, pixels, stride);

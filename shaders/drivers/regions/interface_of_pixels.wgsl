@@ -28,8 +28,12 @@ struct Call {
 }
 @group(0) @binding(0) var<uniform> call: Call;
 
-// Classes that a lane holds in registers at a time, and whether there are more.
+// Classes that a lane holds in registers at a time.
 const STRIP: u32 = 8u;
+// Of how many of its pixels a lane keeps the softmaxes, and what their gradients share, where there are several strips.
+const KEPT_SOFTMAXES: u32 = 64u;
+const KEPT_PULLS: u32 = 16u;
+// Whether there are more classes.
 const STRIPS: bool = true;
 // What makes probabilities of the predictions: neither, where they are such.
 const SOFTMAX: bool = true;

@@ -173,10 +173,14 @@ fn softmax_of(pixel: Pixel) -> Softmax {
     return softmax;
 }
 
-// 1 / Σ exp(x − maximum); NaN where a logit is NaN or +∞, or all are masked.
+// Whether a logit is NaN or +∞, or all are masked.
+fn is_spoilt(softmax: Softmax) -> bool {
+    return softmax.unsigned >= 0xff000000u || softmax.column == NOWHERE;
+}
+
+// 1 / Σ exp(x − maximum); NaN where the softmax is.
 fn inverse_norm(softmax: Softmax) -> f32 {
-    let spoilt = softmax.unsigned >= 0xff000000u || softmax.column == NOWHERE;
-    return select(1.0 / (1.0 + softmax.others), nan_from(softmax.maximum), spoilt);
+    return select(1.0 / (1.0 + softmax.others), nan_from(softmax.maximum), is_spoilt(softmax));
 }
 
 // log p, to its relative precision where p is nearly 1.

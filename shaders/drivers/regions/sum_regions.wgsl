@@ -8,10 +8,22 @@ var<private> sums: Regions;
 var<private> block_term: vec2<f32>;
 var<private> term: vec2<f32>;
 // Of several strips: the softmaxes of a lane's next pixels.
-var<private> softmaxes: array<Softmax, BLOCK>;
+var<private> softmaxes: array<Kept, KEPT_SOFTMAXES>;
 // Elements out of range, and the first pixel of one.
 var<private> invalid: u32;
 var<private> first_invalid: u32;
+
+// A softmax, in as few words as it takes: one that is NaN has no column.
+struct Kept {
+    maximum: f32,
+    column: u32,
+    others: f32,
+}
+
+fn kept_of(softmax: Softmax) -> Kept {
+    let column = select(softmax.column, NOWHERE, is_spoilt(softmax));
+    return Kept(softmax.maximum, column, softmax.others);
+}
 
 // What a class of a pixel adds to the sums of its region.
 fn share_of(p: f32, q: f32, t: f32) -> Region {
@@ -43,7 +55,8 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
     load_values(pixel, first);
     var softmax = no_softmax();
     if (SOFTMAX && STRIPS) {
-        softmax = softmaxes[turn];
+        let kept = softmaxes[turn];
+        softmax = Softmax(kept.maximum, kept.column, kept.others, 0u);
     } else if (SOFTMAX) {
         softmax = join_softmax(softmax, 0u);
     }
@@ -81,8 +94,8 @@ fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, first: u32) {
         }
     }
     // A weight of 0 does not hide it.
-    let is_spoilt = is_nan(inverse_norm(softmax)) && pixel.counts != 0u;
-    block_term.x = select(block_term.x, inverse_norm(softmax), is_spoilt);
+    let spoils = is_spoilt(softmax) && pixel.counts != 0u;
+    block_term.x = select(block_term.x, inverse_norm(softmax), spoils);
 }
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
@@ -90,7 +103,7 @@ fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
     sums = Regions();
     term = vec2<f32>();
     var at = start;
-    while (at.index < end) {
+    loop {
         let block_end = min(at.index + BLOCK * WORKGROUP_SIZE, end);
         block_sums = Regions();
         block_term = vec2<f32>();
@@ -102,6 +115,10 @@ fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
             sums[c] = plus(sums[c], block_sums[c]);
         }
         term += block_term;
+        // Of several strips there is one block at a time: its sums need no registers besides.
+        if (STRIPS || at.index >= end) {
+            break;
+        }
     }
 }
 
@@ -109,7 +126,7 @@ fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
 fn keep_softmaxes(start: Cursor, end: u32, stride: Stride) {
     var at = start;
     for (var turn = 0u; at.index < end; turn++) {
-        softmaxes[turn] = softmax_of(begin_pixel(at));
+        softmaxes[turn] = kept_of(softmax_of(begin_pixel(at)));
         at = next(at, WORKGROUP_SIZE, stride);
     }
 }
@@ -135,7 +152,7 @@ fn sum_regions(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     invalid = 0u;
     first_invalid = NOWHERE;
     // With several strips a block of pixels at a time, whose softmaxes are kept.
-    let step = select(call.span, BLOCK * WORKGROUP_SIZE, STRIPS);
+    let step = select(call.span, select(BLOCK, KEPT_SOFTMAXES, SOFTMAX) * WORKGROUP_SIZE, STRIPS);
     var at = cursor_at(part.first + thread.lane);
     for (var start = part.first; start < part.end; start += step) {
         let end = min(start + step, part.end);

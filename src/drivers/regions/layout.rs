@@ -27,8 +27,8 @@ const MOST_CLASSES: u64 = 20;
 const STRIP: u32 = 8;
 /// Each part has a record for each class; small enough a number of parts keeps them few.
 const MOST_RECORDS: u64 = 1 << 16;
-/// `KEPT` of `shaders/drivers/regions/evaluate_gradients.wgsl`.
-const KEPT: u64 = 16;
+/// Lanes of a SIMD register of a CPU at most, whose caches hold what is kept of many pixels.
+const FEW_LANES: u32 = 16;
 /// What `store_region` reduces.
 const REGION_REDUCTIONS: u64 = 3;
 
@@ -46,6 +46,13 @@ impl Layout {
         let what = format!("{}: a pixel of {} classes", call.loss(), signature.row);
         let tuning = call.machine.fitting(&what, call.machine.tuning, |tuning| layout.loops(tuning, 1))?;
         Ok((layout, tuning))
+    }
+
+    /// Of how many pixels of several strips a lane keeps the softmaxes, and of how many what gradients share. Where
+    /// lanes are many, as on GPUs, as few as registers hold: of larger arrays compilers make memory of the device,
+    /// 32 to 64 KiB a subgroup (`benches/compilers`), and the caches are too small for all of them.
+    pub fn kept(tuning: Tuning) -> (u32, u32) {
+        if tuning.workgroup_size <= FEW_LANES { (BLOCK, 16) } else { (8, 1) }
     }
 
     /// The loops over so many classes of a strip that are one behind another: each is a file's `for` to `STRIP`.
@@ -82,7 +89,7 @@ impl Layout {
         if !self.strips {
             return Loops::each(1, self.each_strip(sums(own) + stores)) + ends;
         }
-        let (blocks, own) = Layout::runs(own, BLOCK.into());
+        let (blocks, own) = Layout::runs(own, Layout::kept(tuning).0.into());
         let softmaxes = Loops::each(own, self.softmax());
         Loops::each(blocks, softmaxes + self.each_strip(sums(own) + stores)) + ends
     }
@@ -97,7 +104,7 @@ impl Layout {
             // Of a pixel: its values, its softmax (2), what it is (5), what it adds, its gradients, and storing them.
             return loads + Loops::each(own, self.classes(11));
         }
-        let (blocks, own) = Layout::runs(own, KEPT);
+        let (blocks, own) = Layout::runs(own, Layout::kept(tuning).1.into());
         // The softmaxes; then of each strip what its pixels add, and their gradients, with values and what they are.
         let adds = self.each_strip(loads + Loops::each(own, self.classes(7)));
         let gradients = self.each_strip(loads + Loops::each(own, self.classes(8)));

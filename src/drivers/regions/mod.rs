@@ -227,6 +227,9 @@ impl Form<'_> {
         let is_index = call.dtype(call.spec().inputs[1].name) == Some(DType::I32);
         let activation = call.values.word_or("activation", Activation::Softmax);
         kernel.constant("STRIP", layout.strip);
+        let (softmaxes, pulls) = Layout::kept(items.tuning);
+        kernel.constant("KEPT_SOFTMAXES", softmaxes);
+        kernel.constant("KEPT_PULLS", pulls);
         kernel.flags(&[
             ("STRIPS", layout.strips),
             ("SOFTMAX", activation == Activation::Softmax),

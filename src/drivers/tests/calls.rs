@@ -4,7 +4,6 @@ use super::super::{Call, CallTensor, room};
 use crate::{
     DType, Error, Gradients, Named, Options, Reduce, Reduction, RowKernel, Signature, Statistics, TensorType, Tuning,
     gpu::Machine,
-    losses::ALL,
     parity::covering,
     program::Program,
     spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values, WEIGHT},
@@ -22,6 +21,10 @@ pub(super) struct OwnedCall {
 }
 
 impl OwnedCall {
+    pub fn new(machine: Machine, values: Values, signature: Signature, options: Options, roomy: bool) -> Self {
+        OwnedCall { machine, values, signature, options, roomy, shares_buffers: false }
+    }
+
     pub fn program(&self) -> Program {
         self.try_program().unwrap_or_else(|error| panic!("{}: {error}", self.values.spec().name))
     }
@@ -41,35 +44,12 @@ impl OwnedCall {
     }
 }
 
-/// A call of a loss of the catalogue in f32, every input given, with gradients.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
-    loss: &'static str,
-    settings: &'static [(&'static str, &'static str)],
-    shape: &'static [usize],
-    reduction: Reduction,
-}
-
-impl Asked {
-    pub const fn of(
-        loss: &'static str,
-        settings: &'static [(&'static str, &'static str)],
-        shape: &'static [usize],
-        reduction: Reduction,
-    ) -> Self {
-        Asked { loss, settings, shape, reduction }
+/// The type of an input where inputs have these shapes in turn, if any; but of one that has no items it stays.
+pub(super) fn broadcast_to(ty: TensorType, input: &Input, shapes: &[&[usize]], number: usize) -> TensorType {
+    if shapes.is_empty() || input.shape == Shape::LastAxis || ty.elements() == 1 {
+        return ty;
     }
-
-    pub fn call(&self, machine: Machine) -> OwnedCall {
-        let spec = ALL.iter().find(|spec| spec.name == self.loss).expect("the catalogue has it");
-        let values = spec.values(self.settings).expect("it has such parameters");
-        let shaped = Signature::of_shape(&values, self.shape).expect("the driver takes its shape");
-        let type_of = |input| type_of(&shaped, input, DType::F32, false, self.reduction);
-        let inputs = spec.all_inputs().map(|input| (input.name.to_string(), type_of(input))).collect();
-        let options = Options::new(self.reduction);
-        let signature = Signature::new(spec, &values, &inputs, &options).expect("its inputs fit");
-        OwnedCall { machine, values, signature, options, roomy: false, shares_buffers: false }
-    }
+    TensorType::new(ty.dtype, shapes[number % shapes.len()])
 }
 
 /// A shape of the first input, and what else leads a driver to one of its layouts.
@@ -292,11 +272,9 @@ impl Factors {
             // Each input has a type of its own.
             let float = DType::FLOATS[(dtype + shift * number) % DType::FLOATS.len()];
             let ty = type_of(&shaped, input, float, indices == 1, options.reduction);
-            let ty = match layout.broadcast {
-                [] if layout.weights_by_row && input.shape == Shape::Classes => TensorType::new(ty.dtype, layout.shape),
-                [] => ty,
-                _ if input.shape == Shape::LastAxis || ty.elements() == 1 => ty,
-                shapes => TensorType::new(ty.dtype, shapes[number % shapes.len()]),
+            let ty = match layout.weights_by_row && input.shape == Shape::Classes {
+                true => TensorType::new(ty.dtype, layout.shape),
+                false => broadcast_to(ty, input, layout.broadcast, number),
             };
             let has_gap = layout.gap > 0 && input.shape == Shape::Rows;
             inputs = inputs
@@ -310,7 +288,13 @@ impl Factors {
 }
 
 /// The type that an input is given as, in a call whose first input has a shape.
-fn type_of(shaped: &Signature, input: &'static Input, float: DType, indices: bool, reduction: Reduction) -> TensorType {
+pub(super) fn type_of(
+    shaped: &Signature,
+    input: &'static Input,
+    float: DType,
+    indices: bool,
+    reduction: Reduction,
+) -> TensorType {
     let may_be_index = input.kind == Kind::Label || input.as_indices.is_some();
     let dtype = if input.kind == Kind::Index || indices && may_be_index { DType::I32 } else { float };
     let is_one = input.name == UPSTREAM.name && reduction != Reduction::None;
@@ -318,7 +302,7 @@ fn type_of(shaped: &Signature, input: &'static Input, float: DType, indices: boo
 }
 
 /// What kernels or programs may take a parameter for.
-fn choices(param: &Param) -> Vec<Value> {
+pub(super) fn choices(param: &Param) -> Vec<Value> {
     match param.rule {
         Rule::Word(words) => words.iter().map(|word| Value::Word(word)).collect(),
         Rule::Flag => vec![Value::Flag(false), Value::Flag(true)],

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{calls::Asked, ops};
+use super::{asked::Asked, ops};
 use crate::{
     Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, TensorType, Tuning,
     gpu::{
