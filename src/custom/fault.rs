@@ -44,7 +44,7 @@ pub enum CustomFault {
     WholeShader {
         /// Where it stands.
         location: String,
-        /// A directive, an attribute or a declaration.
+        /// A directive, an attribute, a declaration, or a function that lanes call together.
         sign: String,
     },
     /// A function has other arguments or another result than its driver calls it with.

@@ -26,7 +26,7 @@ fn is_comment(text: &str) -> bool {
 /// The comments of a text that have lines of their own, each of one line.
 pub(super) fn line_comments(text: &str) -> impl Iterator<Item = Word<'_>> {
     let is_alone =
-        |comment: &Word<'_>| text[..comment.byte].rsplit('\n').next().is_none_or(|line| line.trim().is_empty());
+        |comment: &Word<'_>| text[..comment.byte].rsplit(ends_line).next().is_none_or(|line| line.trim().is_empty());
     pieces(text).into_iter().filter(|piece| piece.text.starts_with("//")).filter(is_alone)
 }
 
@@ -35,7 +35,8 @@ pub(super) fn last_word(text: &str) -> Option<Word<'_>> {
     words(text).pop()
 }
 
-/// What a text has at its top level that only a whole shader may have: what it asks of a device, and what it binds.
+/// What a text has that only a whole shader may have: at its top level what it asks of a device and what it binds, and
+/// anywhere what all lanes of a workgroup must call together, which call hooks at different times.
 pub(super) fn of_whole_shaders(text: &str) -> Option<Word<'_>> {
     let words = words(text);
     let (mut depth, mut begins) = (0_usize, true);
@@ -46,10 +47,11 @@ pub(super) fn of_whole_shaders(text: &str) -> Option<Word<'_>> {
             "enable" | "requires" | "diagnostic" => begins,
             "override" => true,
             "@" => ["group", "binding", "id", "compute", "vertex", "fragment", "workgroup_size"].contains(&next),
-            "var" => next == "<" && behind != "private",
+            // In any other address space, or in none that is written, it is of a shader.
+            "var" => next != "<" || behind != "private",
             _ => false,
         };
-        if depth == 0 && is_forbidden {
+        if depth == 0 && is_forbidden || next == "(" && needs_all_lanes(word.text) {
             return Some(Word { text: if word.text == "@" { words[place + 1].text } else { word.text }, ..*word });
         }
         match word.text {
@@ -62,6 +64,18 @@ pub(super) fn of_whole_shaders(text: &str) -> Option<Word<'_>> {
     None
 }
 
+/// Whether a line of WGSL ends here.
+fn ends_line(c: char) -> bool {
+    matches!(c, '\u{a}'..='\u{d}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether a function of WGSL has this name that lanes must call together.
+fn needs_all_lanes(name: &str) -> bool {
+    let is_named = |begin: &str| name.strip_prefix(begin).is_some_and(|rest| rest.starts_with(char::is_uppercase));
+    let names = ["workgroupBarrier", "storageBarrier", "textureBarrier", "workgroupUniformLoad", "quadBroadcast"];
+    names.contains(&name) || ["subgroup", "quadSwap"].into_iter().any(is_named)
+}
+
 /// The words, signs and comments of a text.
 fn pieces(text: &str) -> Vec<Word<'_>> {
     let mut pieces = Vec::new();
@@ -70,7 +84,7 @@ fn pieces(text: &str) -> Vec<Word<'_>> {
         let byte = text.len() - rest.len();
         let is_part = |c: char| c.is_alphanumeric() || c == '_';
         let length = match first {
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("//") => rest.find(ends_line).unwrap_or(rest.len()),
             '/' if rest.starts_with("/*") => length_of_comment(rest).unwrap_or(rest.len()),
             _ if is_part(first) => rest.find(|c| !is_part(c)).unwrap_or(rest.len()),
             _ => first.len_utf8(),

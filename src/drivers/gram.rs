@@ -97,6 +97,8 @@ struct Products<'a> {
 impl<'a> Products<'a> {
     fn new(call: &'a Call<'a>) -> Result<Self, Error> {
         let (tuning, signature) = (call.machine.tuning, call.signature);
+        // Rows without columns, of which there may be more than have a square, have no products.
+        let rows = if signature.items == 0 { 0 } else { signature.row };
         let sample = signature.row * signature.class_stride;
         let is_aligned = is_aligned(call);
         let operands = items::operands(call, |tensor| is_aligned && is_of_features(tensor)).into_iter();
@@ -108,15 +110,20 @@ impl<'a> Products<'a> {
             .collect();
         let operands: Vec<Operand> = tensors.iter().map(|(_, operand)| operand.clone()).collect();
         let whole = Splittable { loss: call.loss(), items: signature.batch, items_of_unit: 1, operands: &operands };
-        let chunks = chunks(call.machine, whole, Split::of_spans(1))?;
 
         let lanes = u64::from(tuning.workgroup_size);
         let quads = signature.class_stride.div_ceil(QUAD);
         // As many slices as sums need, or as leave no workgroup without work.
-        let tiles = tiles(signature.row) * signature.batch.max(1);
+        let tiles = (tiles(rows) * signature.batch).max(1);
         let for_all = u64::from(tuning.workgroups).div_ceil(tiles).min(quads / (LEAST_QUADS * lanes));
         let slice = quads.div_ceil(quads.div_ceil(MOST_QUADS * lanes).max(for_all).max(1)).max(1);
         let slices = quads.div_ceil(slice).max(1);
+        // A chunk's products are bound whole, and may be larger than its features. Where no chunk leaves them room,
+        // that they are too large is told with the scratch that they lie in.
+        let record_size = DType::F32.buffer_size(rows.pow(2) * slices);
+        let split = Split::of_spans(1);
+        let chunks = chunks(call.machine, whole, Split { record_size, ..split })
+            .or_else(|_| chunks(call.machine, whole, split))?;
         let most = call.machine.most(call.loss(), MOST_ELEMENTS, |span| comparing_loops(tuning, slices, span))?;
         let span = even_span(signature.items, tuning.workgroups.into(), 2 * lanes, most);
         Ok(Products { call, tuning, tensors, chunks, quads, slice, slices, span })

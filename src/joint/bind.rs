@@ -76,7 +76,7 @@ impl JointPlan {
     /// its inputs besides `losses`, and their gradients `grad.<input>` where they are wanted.
     ///
     /// Buffers are as [`Plan::bind`] takes them. What a task or the weighting writes, no other may read, and a task
-    /// that is recorded later may only add to.
+    /// that is recorded later may only add to, in the same type.
     ///
     /// # Errors
     /// [`Error::MissingTensor`] and [`Error::UnexpectedTensor`], for names of tasks too; [`Error::BufferOverlap`],

@@ -10,7 +10,9 @@ pub use bound::{BoundJoint, JointStatus};
 use std::sync::Arc;
 
 use crate::{
-    DType, Error, Gpu, Loss, Named, Options, Plan, Reduction, TensorType, drivers::gradient_name, spec::UPSTREAM,
+    DType, Error, Gpu, Loss, Named, Options, Plan, Reduction, TensorType,
+    drivers::gradient_name,
+    spec::{Input, UPSTREAM},
 };
 
 /// The input of a weighting that holds the losses of the tasks.
@@ -123,6 +125,10 @@ impl JointPlan {
         let given = inputs.iter().map(|(name, ty)| (name.to_string(), ty.clone()));
         let types = std::iter::once((LOSSES.to_string(), losses)).chain(given).collect();
         let weighting = Plan::new(gpu, weighting, &types, Options::new(Reduction::Sum))?;
+        if let Some((input, ty)) = broadcasting(&weighting, tasks.len()) {
+            let expected = format!("[{}], a value for each task", tasks.len());
+            return Err(Error::Shape { loss, tensor: input.name, expected, found: ty.shape.clone() });
+        }
         if weighting.outputs().get(&gradient_name(LOSSES)).is_none() {
             return Err(Error::MissingTensor { loss, tensor: gradient_name(LOSSES) });
         }
@@ -145,6 +151,15 @@ impl JointPlan {
         let plans = self.tasks().filter(|(name, _)| *name == task).map(|(_, plan)| plan);
         plans.flat_map(|plan| without(plan, &[UPSTREAM.name, LOSS])).collect()
     }
+}
+
+/// An input of a weighting that the losses are broadcast to, which makes more of them than there are tasks.
+fn broadcasting(weighting: &Plan, tasks: usize) -> Option<(&'static Input, &TensorType)> {
+    let signature = weighting.signature();
+    let is_spread = signature.item_shape != [tasks];
+    let is_wider = |ty: &TensorType| ty.shape != [tasks] && (ty.shape.len() > 1 || ty.elements() > 1);
+    let wider = signature.inputs.iter().find(|(_, ty)| is_spread && is_wider(ty));
+    wider.map(|(input, ty)| (*input, ty))
 }
 
 /// What is wrong with a plan as a task.

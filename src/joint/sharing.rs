@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{BufferSlice, Error, Named, Plan, TensorType, drivers::gradient_name};
+use crate::{BufferSlice, DType, Error, Named, Plan, TensorType, drivers::gradient_name};
 
 /// What a plan does with a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +18,13 @@ struct Bound<'a> {
     name: String,
     buffer: &'a wgpu::Buffer,
     range: Range<u64>,
+    dtype: DType,
     used: Use,
 }
 
-/// That no plan reads what another writes, and that a later one only adds to what an earlier one writes. `plans` are in
-/// the order in which they are recorded, each with its name and those of its tensors that the caller binds.
+/// That no plan reads what another writes, and that a later one only adds to what an earlier one writes, in the same
+/// type. `plans` are in the order in which they are recorded, each with its name and those of its tensors that the
+/// caller binds.
 pub(super) fn check<'a>(
     loss: &'static str,
     plans: impl Iterator<Item = (&'a str, &'a Plan, &'a Named<BufferSlice<'a>>)>,
@@ -35,7 +37,9 @@ pub(super) fn check<'a>(
                 && earlier.range.start < later.range.end
                 && later.range.start < earlier.range.end;
             let is_right = match (earlier.used, later.used) {
-                (Use::Reads, Use::Reads) | (Use::Writes | Use::Adds, Use::Adds) => true,
+                (Use::Reads, Use::Reads) => true,
+                // Numbers of one type are added to numbers of that type alone.
+                (Use::Writes | Use::Adds, Use::Adds) => earlier.dtype == later.dtype,
                 (Use::Reads, _) | (_, Use::Reads | Use::Writes) => false,
             };
             if is_shared && !is_right {
@@ -64,6 +68,7 @@ fn tensors<'a>(
             name: format!("{name}: {tensor}"),
             buffer,
             range: offset..offset + ty.buffer_size(),
+            dtype: ty.dtype,
             used,
         })
     };

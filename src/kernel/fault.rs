@@ -34,9 +34,11 @@ impl Text {
         let module = wgsl::parse_str(&self.source).map_err(|error| {
             let label = error.labels().next();
             let place = self.place_of(label.map(|(span, _)| span));
-            // What the message does not say yet.
-            let said = label.map(|(_, said)| said).filter(|said| !error.message().contains(said));
-            Fault { place, message: joined(error.message(), said.into_iter().chain(error.notes())) }
+            // What the message does not say yet, if it is a word of its own.
+            let said = label.map(|(_, said)| said).filter(|said| !error.message().contains(said) && *said != "see msg");
+            // To switch on what is not there is no advice for a part of a text.
+            let notes = error.notes().filter(|note| !note.starts_with("You can enable this extension"));
+            Fault { place, message: without_numbers(&joined(error.message(), said.into_iter().chain(notes))) }
         })?;
         // Both are parts of WebGPU: subgroups where asked for, `unpack2x16float` always.
         let capabilities = valid::Capabilities::SUBGROUP | valid::Capabilities::SHADER_FLOAT16_IN_FLOAT32;
@@ -62,7 +64,7 @@ impl Text {
     }
 }
 
-/// A validator's words without its own numbers of things, without what only says that a part of the text is meant, and
+/// A compiler's words without its own numbers of things, without what only says that a part of the text is meant, and
 /// with types as WGSL writes them.
 #[cfg(not(target_arch = "wasm32"))]
 fn without_numbers(message: &str) -> String {

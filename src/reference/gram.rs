@@ -19,7 +19,9 @@ pub(super) fn evaluate(call: &Call, options: &Options) -> Result<Evaluation, Err
     let mut gradients = call.no_gradients(options);
     let mut gradient_magnitudes: Vec<Vec<f64>> = gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     let slope = scale * call.upstream.at(0) * options.gradient_scale() * 4.0 / elements;
-    for sample in 0..call.signature.batch as usize {
+    // Rows without columns have no products, however many there are.
+    let samples = if items == 0 { 0 } else { call.signature.batch };
+    for sample in 0..samples as usize {
         let start = sample * rows * columns;
         let row = |tensor: &'_ [f64], row: usize| tensor[start + row * columns..][..columns].to_vec();
         let of = |tensor: &[f64]| (0..rows).map(|i| row(tensor, i)).collect::<Vec<_>>();

@@ -375,6 +375,21 @@ fn class_gradient(row: Row, cell: Cell) -> f32 { return 0.0; }";
 }
 
 #[test]
+fn compilers_say_nothing_of_themselves() {
+    let refused = |value: &str| {
+        let hook = format!("fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {{\n return vec2<f32>({value}, p); }}");
+        refused(CustomLoss::elementwise("mine", &hook))
+    };
+    assert_eq!(refused("f32(1 / 0)"), ("mine.wgsl:2:23".to_string(), "Division by zero".to_string()));
+    let (_, message) = refused("f32(textureDimensions(t).x)");
+    assert!(!message.contains('['), "{message}");
+    // No loss may enable anything.
+    let (location, message) = refused("f32(2.0h)");
+    assert_eq!(location, "mine.wgsl:2:23");
+    assert!(message.contains("f16") && !message.contains("by adding"), "{message}");
+}
+
+#[test]
 fn what_is_for_whole_shaders_is_refused() {
     let hook = "fn loss_and_grad(p: f32, t: f32) -> vec2<f32> { return vec2f(p - t, 1.0); }";
     for (text, sign) in [
@@ -385,6 +400,7 @@ fn what_is_for_whole_shaders_is_refused() {
         ("@id(1) override k: f32 = 1.0;", "id"),
         ("@group(1) @binding(0) var<storage, read> q: array<f32>;", "group"),
         ("var<workgroup> q: array<f32, 4>;", "var"),
+        ("var q: f32;", "var"),
         ("@compute @workgroup_size(1) fn other() {}", "compute"),
     ] {
         for (text, location) in [
@@ -394,6 +410,18 @@ fn what_is_for_whole_shaders_is_refused() {
             let sign = sign.to_string();
             assert_eq!(fault(CustomLoss::elementwise("mine", &text)), CustomFault::WholeShader { location, sign });
         }
+    }
+    // What all lanes call together; lanes call hooks at different times.
+    for sign in ["workgroupBarrier", "storageBarrier", "subgroupElect", "subgroupAdd", "quadSwapX"] {
+        let text = format!("fn other() {{\n  _ = {sign} ();\n}}\n{hook}");
+        let (location, sign) = ("mine.wgsl:2:7".to_string(), sign.to_string());
+        assert_eq!(fault(CustomLoss::elementwise("mine", &text)), CustomFault::WholeShader { location, sign });
+    }
+    // A comment ends with its line, whatever that ends with.
+    for end in ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
+        assert!(CustomLoss::elementwise("mine", &format!("// {{{end}{hook}")).build().is_ok(), "{end:?}");
+        let text = format!("// {end}@compute @workgroup_size(1) fn other() {{}} {hook}");
+        assert!(matches!(fault(CustomLoss::elementwise("mine", &text)), CustomFault::WholeShader { .. }), "{end:?}");
     }
     // Words of the same kind within functions, and variables of the text's own, are its own affair.
     let own = "var<private> total: f32 = 0.0; @must_use fn twice(x: f32) -> f32 { var group = x; return group + x; }";

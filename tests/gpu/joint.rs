@@ -418,6 +418,15 @@ fn tasks_that_cannot_be_weighed_are_refused() {
         assert!(matches!(joint(twice, weights(2)), Error::UnexpectedTensor { tensor, .. } if tensor == "a"));
         let two = || Named::new().with("a", good()).with("b", good());
         assert!(matches!(joint(two(), weights(3)), Error::Shape { tensor: "weights", .. }));
+        // Losses are not broadcast: each task has one weight.
+        let one = || Named::new().with("a", good());
+        let expected = "[1], a value for each task".to_string();
+        let shape = |found| Error::Shape { loss, tensor: "weights", expected: expected.clone(), found };
+        assert_eq!(joint(one(), weights(2)), shape(vec![2]));
+        let table = |shape: &[usize]| Named::new().with("weights", TensorType::new(DType::F32, shape));
+        assert_eq!(joint(one(), table(&[1, 1])), shape(vec![1, 1]));
+        assert!(matches!(joint(two(), table(&[3, 1])), Error::Shape { .. }));
+        assert!(JointPlan::new(gpu, &WeightedSum, &two(), &table(&[])).is_ok());
         assert!(matches!(joint(two(), Named::new()), Error::MissingTensor { tensor, .. } if tensor == "weights"));
         let twin = Gpu::find_blocking(&gpu.adapter_id()).unwrap();
         let other = JointPlan::new(&twin, &WeightedSum, &two(), &weights(2)).map(drop);
@@ -427,6 +436,25 @@ fn tasks_that_cannot_be_weighed_are_refused() {
         let none = JointPlan::new(gpu, &mse, &two(), &Named::new()).map(drop);
         assert!(matches!(none, Err(Error::UnexpectedTensor { tensor, .. }) if tensor == "losses"));
     }
+}
+
+/// What comes of two tasks, of f32 and of f16, of which the second adds to the gradient of the first.
+fn shared_by_two_types(gpu: &Gpu) -> Result<(), Error> {
+    let mut tasks = [task("a", "mse", &[4], DType::F32), task("b", "mse", &[4], DType::F16)];
+    tasks[1].options = Options { gradients: Gradients::Add { weight: 1.0 }, ..tasks[1].options };
+    let plans = tasks.iter().map(|task| (task.name.to_string(), plan_of(gpu, task))).collect();
+    let types = Named::new().with("log_vars", TensorType::new(DType::F32, [2]));
+    let plan = JointPlan::new(gpu, &UncertaintyWeighting, &plans, &types)?;
+    let zeros = |ty: &TensorType| Tensor::zeros(gpu, ty.clone()).unwrap();
+    let own = ["a", "b"].map(|task| plan.tensors_of(task).map(zeros));
+    let gradient = own[0].get("grad.prediction").unwrap();
+    let log_vars = zeros(types.get("log_vars").unwrap());
+    let [a, b] = own.each_ref().map(slices);
+    let b = b
+        .iter()
+        .map(|(name, slice)| (name.to_string(), if name == "grad.prediction" { gradient.slice() } else { *slice }));
+    let tasks = Named::<Named<BufferSlice<'_>>>::new().with("a", a.clone()).with("b", b.collect::<Named<_>>());
+    plan.bind(&tasks, &Named::<BufferSlice<'_>>::new().with("log_vars", &log_vars)).map(drop)
 }
 
 #[test]
@@ -463,6 +491,9 @@ fn buffers_that_tasks_cannot_share_are_refused() {
         let gradient = tensor("height", "grad.prediction");
         assert_eq!(bind("depth", "grad.prediction", Some(gradient)), Ok(()));
         assert_eq!(bind("depth", "prediction", Some(tensor("height", "prediction"))), Ok(()));
+        // What adds halves to numbers of 32 bits adds nothing that is a gradient.
+        let of_halves = ["a", "b"].map(|task| format!("{task}: grad.prediction"));
+        assert_eq!(shared_by_two_types(gpu), overlap(&of_halves[1], &of_halves[0]));
         let found = bind("class", "grad.logits", Some(gradient));
         assert_eq!(found, overlap("class: grad.logits", "height: grad.prediction"));
         let found = bind("depth", "target", Some(gradient));

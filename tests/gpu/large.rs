@@ -300,6 +300,8 @@ fn a_split_call_gives_what_a_whole_one_gives() {
         plain("perceptual", DType::F32, &[3, 16_667]),
         plain("style", DType::F32, &[64, 32, 4, 8]),
         plain("style", DType::F16, &[128, 5, 64, 2]),
+        // Its products alone are larger.
+        plain("style", DType::F32, &[9, 64, 4]),
         plain("ce_dice", DType::F32, &[64, 32, 4, 8]),
         plain("ce_dice", DType::BF16, &[300, 5, 8, 8]),
         Call { options: Reduction::None.into(), ..plain("ciou", DType::BF16, &[3, 9001, 4]) },

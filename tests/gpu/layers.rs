@@ -128,6 +128,17 @@ fn a_spoilt_sample_leaves_the_other() {
     }
 }
 
+/// Of such layers there is nothing to multiply, so that there may be more channels than have a square.
+#[test]
+fn channels_without_positions_have_no_products() {
+    let shape = [2, 1 << 36, 0];
+    let none = features(&[&shape], 0);
+    for gpu in adapters::all() {
+        let found = evaluated(gpu, &Style, &none, Reduction::Sum);
+        assert_eq!(found.loss.item(), 0.0, "{gpu:?}");
+    }
+}
+
 #[test]
 fn what_layers_cannot_be_is_refused() {
     let tensor = |shape: &[usize]| tensor(&drawn(shape.iter().product(), 1), DType::F32, shape);
