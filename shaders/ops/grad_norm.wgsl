@@ -73,7 +73,7 @@ fn balance_tasks(thread: Thread) {
         for (var task = block + thread.lane; task < end; task += WORKGROUP_SIZE) {
             // Where no task has a loss left, all have trained alike.
             let rate = select(ratio_of(task) / mean_ratio, 1.0, is_negligible(mean_ratio));
-            let gap = weights[task] * gradient_norms[task] - mean_norm * powf(rate, call.alpha);
+            let gap = weights[task] * gradient_norms[task] - times(mean_norm, powf(rate, call.alpha));
             let slope = sign(gap) * gradient_norms[task];
             let stepped = clamp(weights[task] - call.learning_rate * slope, call.least, MOST);
             block_loss += abs(gap);

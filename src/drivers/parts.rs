@@ -62,13 +62,28 @@ impl Part {
         found.unwrap_or_else(|| name.to_string())
     }
 
+    /// The error of a limit as it is said of the whole: with the names that the caller knows.
+    fn said_of_whole(&self, error: Error, whole: &str) -> Error {
+        let Error::Limit { what, limit, needed, available, adapter, advice } = error else { return error };
+        let of_part = what.replacen(&format!("{}: ", self.values.spec().name), &format!("{whole}: "), 1);
+        // Names stand between backticks.
+        let renamed = |(place, text): (usize, &str)| match place % 2 {
+            1 => self.name_in_whole(text),
+            _ => text.to_string(),
+        };
+        let what = of_part.split('`').enumerate().map(renamed).collect::<Vec<_>>().join("`");
+        Error::Limit { what, limit, needed, available, adapter, advice }
+    }
+
     /// The program of the part, with an upstream of this type.
     fn program(&self, call: &Call<'_>, upstream: Option<&TensorType>) -> Result<Program, Error> {
         let type_of = |name: &str| if name == UPSTREAM.name { upstream } else { call.signature.input(name) };
         let types = self.given(|name| type_of(name).cloned());
         let signature = Signature::new(self.values.spec(), &self.values, &types, &self.options)?;
+        let whole = call.loss();
         let call = Call { values: &self.values, signature: &signature, options: &self.options, ..*call };
-        let mut program = room(&self.values.spec().driver).program(&call)?;
+        let program = room(&self.values.spec().driver).program(&call);
+        let mut program = program.map_err(|error| self.said_of_whole(error, whole))?;
         for step in &mut program.steps {
             step.params.get_or_insert_with(|| step.kernel.bytes_of_params(&self.values));
         }

@@ -2,7 +2,7 @@
 
 use wgloss::{
     Adapter, AnyLoss, BceWithLogits, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Huber, Loss, Mse, Named,
-    Plan, Reduction, Tensor, TensorType,
+    Plan, Reduction, Style, Tensor, TensorType,
 };
 
 use super::{
@@ -74,6 +74,16 @@ fn a_limit_that_cannot_be_kept_is_named() {
             panic!("{found:?}")
         };
         assert!(what.starts_with("cross_entropy: `logits`") && *needed >= 12000, "{found:?}");
+        // What is said of a part is said of the whole, by the name that the caller knows.
+        let layers = zeros(&[
+            ("features.0", DType::F32, &[1, 3, 10]),
+            ("target_features.0", DType::F32, &[1, 3, 10]),
+            ("features.1", DType::F32, &[1, 3, 1000]),
+            ("target_features.1", DType::F32, &[1, 3, 1000]),
+        ]);
+        let found = Style.eval_with(&short, &layers, Reduction::Sum).unwrap_err();
+        let Error::Limit { what, limit: "max_storage_buffer_binding_size", .. } = &found else { panic!("{found:?}") };
+        assert!(what.starts_with("style: `") && what.contains("features.1`"), "{what}");
     }
 }
 
