@@ -56,7 +56,8 @@ fn operations(criterion: &mut Criterion) {
             });
         });
         for (name, norm) in [("l1", Norm::L1), ("l2", Norm::L2), ("max", Norm::Max)] {
-            // Once clipped to 1, the norm is divided by 1 + 1e-6 in every run: each scales anew, and values stay.
+            // Once clipped to 1, the norm of f32 is divided by 1 + 1e-6 in every run: each scales anew, and values
+            // stay. Halves round, and where that brings the norm below 1 nothing is scaled any more.
             let clip = ClipGradNorm { norm, ..ClipGradNorm::new(1.0) };
             let bound = clip.run(&gpu, &gradients()).expect("the gradients can be clipped");
             bench(&mut group, &clock, (&format!("clip_grad_norm_{name}"), case), &bound, 3 * size);
