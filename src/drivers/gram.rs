@@ -156,16 +156,11 @@ impl<'a> Products<'a> {
     fn multiply(&self, chunk: &Chunk) -> Step {
         let signature = self.call.signature;
         let [tall, wide] = folded(signature.row);
-        let words = block! {
-            samples: chunk.items,
-            rows: signature.row as u32,
-            columns: signature.class_stride as u32,
-            quads: self.quads as u32,
-            slices: self.slices as u32,
+        let words = self.shape(chunk).and(block! {
             slice: self.slice as u32,
             tall: tall as u32,
             wide: wide as u32,
-        };
+        });
         let [features, target] = [0, 1].map(|place| self.input(place, chunk));
         let mut glue = Glue::default();
         load_features(&mut glue, "features", &features.0);
@@ -264,17 +259,12 @@ impl<'a> Products<'a> {
         let workgroups = u64::from(chunk.items) * tiles * blocks;
         // Without whole quads their elements are stored one by one.
         let loops = Loops::blocks(signature.row, 1, Loops::NONE) + Loops::plain(QUAD) * GRADIENT_ROWS;
-        let words = block! {
-            samples: chunk.items,
-            rows: signature.row as u32,
-            columns: signature.class_stride as u32,
-            quads: self.quads as u32,
-            slices: self.slices as u32,
+        let words = self.shape(chunk).and(block! {
             tiles: tiles as u32,
             blocks: blocks as u32,
             scale: scale as f32,
             upstream_stride: call.upstream_stride(),
-        };
+        });
         self.step(
             ("project", &[LOAD, shader_file!("drivers/gram/project.wgsl")]),
             words,
@@ -308,6 +298,18 @@ impl<'a> Products<'a> {
         kernel.join(files.iter().copied());
         let workgroups = [across as u32, workgroups.div_ceil(across) as u32, 1];
         Step { kernel: Arc::new(kernel), entry, call, params: None, bound, workgroups, loops }
+    }
+
+    /// The words that tell the shape of a chunk's features.
+    fn shape(&self, chunk: &Chunk) -> Block {
+        let signature = self.call.signature;
+        block! {
+            samples: chunk.items,
+            rows: signature.row as u32,
+            columns: signature.class_stride as u32,
+            quads: self.quads as u32,
+            slices: self.slices as u32,
+        }
     }
 
     /// An input as kernels read it that do not write it.

@@ -1,6 +1,6 @@
 //! Losses of Gram matrices.
 
-use super::{Call, Doubts, Evaluation};
+use super::{Call, Evaluation};
 use crate::{Error, Options, Reduction};
 
 /// The squares of what the Gram matrices of each sample's features and target differ in, G = F·Fᵀ/(C·P) for a sample's
@@ -49,20 +49,10 @@ pub(super) fn evaluate(call: &Call, options: &Options) -> Result<Evaluation, Err
     }
     Ok(Evaluation {
         loss: vec![scale * sum],
-        terms: Vec::new(),
-        term_magnitudes: Vec::new(),
-        shape: Vec::new(),
         items,
         gradients,
         gradient_magnitudes,
         magnitude: scale * magnitude,
-        loss_magnitudes: Vec::new(),
-        log_sum_exp: Vec::new(),
-        argmax: Vec::new(),
-        correct: None,
-        mining: None,
-        hardest: None,
-        condition: 0.0,
-        doubts: Doubts::default(),
+        ..Evaluation::nothing()
     })
 }

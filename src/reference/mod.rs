@@ -106,6 +106,30 @@ pub struct Evaluation {
     pub doubts: Doubts,
 }
 
+impl Evaluation {
+    /// The evaluation of a sum of nothing.
+    fn nothing() -> Self {
+        Evaluation {
+            loss: vec![0.0],
+            terms: Vec::new(),
+            term_magnitudes: Vec::new(),
+            shape: Vec::new(),
+            items: 0,
+            gradients: Vec::new(),
+            gradient_magnitudes: Vec::new(),
+            magnitude: 0.0,
+            loss_magnitudes: Vec::new(),
+            log_sum_exp: Vec::new(),
+            argmax: Vec::new(),
+            correct: None,
+            mining: None,
+            hardest: None,
+            condition: 0.0,
+            doubts: Doubts::default(),
+        }
+    }
+}
+
 /// The loss and its gradients in f64.
 ///
 /// An item that the `mask` leaves out is not looked at.

@@ -1,6 +1,6 @@
 //! Losses that are made of others: sums, and another loss at each of several layers.
 
-use super::{Call, Doubts, Evaluation, evaluate as evaluate_part, weighed};
+use super::{Call, Evaluation, evaluate as evaluate_part, weighed};
 use crate::{
     Error, Gradients, HostTensor, Named, Options,
     drivers::{layers, parts::Part, sum},
@@ -13,7 +13,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let Driver::Sum(sum) = call.values.spec().driver else {
         unreachable!("the reference of a sum belongs to its driver")
     };
-    let mut whole = nothing();
+    let mut whole = Evaluation::nothing();
     for (part, own) in sum.parts.iter().zip(sum::parts(&sum, &call.values, options)?) {
         let found = evaluated(call, &own, given)?;
         add(&mut whole, &own, found, part.weight(&call.values), 1.0);
@@ -34,7 +34,7 @@ pub(super) fn evaluate_layers(
     // Shares such as ⅓ are exact as they can be here, and not options of a kernel.
     let parts = layers::parts(&layers, &call.values, &call.signature, options, |_, _| 1.0)?;
     let share = layers::share(parts.len(), options.reduction);
-    let (mut whole, mut slopes, mut sizes) = (nothing(), Vec::new(), Vec::new());
+    let (mut whole, mut slopes, mut sizes) = (Evaluation::nothing(), Vec::new(), Vec::new());
     let slope = share * call.upstream.at(0) * options.gradient_scale();
     for (layer, own) in parts.iter().enumerate() {
         let weight = weights.as_ref().map_or(1.0, |weights| weights[layer]);
@@ -74,26 +74,4 @@ fn add(whole: &mut Evaluation, part: &Part, found: Evaluation, weight: f64, grad
     whole.gradients.extend(gradients.map(|(name, (_, gradient))| (name, times(gradient, gradient_weight))));
     let sizes = found.gradient_magnitudes.into_iter().map(|sizes| times(sizes, gradient_weight.abs()));
     whole.gradient_magnitudes.extend(sizes);
-}
-
-/// The evaluation of a sum without parts.
-fn nothing() -> Evaluation {
-    Evaluation {
-        loss: vec![0.0],
-        terms: Vec::new(),
-        term_magnitudes: Vec::new(),
-        shape: Vec::new(),
-        items: 0,
-        gradients: Vec::new(),
-        gradient_magnitudes: Vec::new(),
-        magnitude: 0.0,
-        loss_magnitudes: Vec::new(),
-        log_sum_exp: Vec::new(),
-        argmax: Vec::new(),
-        correct: None,
-        mining: None,
-        hardest: None,
-        condition: 0.0,
-        doubts: Doubts::default(),
-    }
 }
