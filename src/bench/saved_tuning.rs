@@ -374,6 +374,7 @@ mod tests {
             ("reduce", json!("single_subgroup")),
             ("max_loop_iterations", json!(u32::MAX)),
             ("cached_classes", json!(u32::MAX)),
+            ("least_lanes", json!(48)),
         ] {
             let error = saved.with(field, value);
             assert!(matches!(error, TuningFileError::Invalid { .. }), "{error}");

@@ -15,6 +15,9 @@ const LANE_CLASSES: [u32; 8] = [16, 32, 64, 128, 256, 512, 1024, 2048];
 /// Classes of the few rows that decide between one and several workgroups a row: the ends of what vocabularies have.
 const LONG_ROWS: [u64; 2] = [32_768, 262_144];
 
+/// Classes of short rows, which a workgroup of fewer lanes takes.
+const SHORT_ROWS: [u64; 3] = [100, 256, 512];
+
 /// Classes of few rows whose classes lie apart.
 const APART_CLASSES: u64 = 4096;
 
@@ -49,13 +52,14 @@ struct Candidate {
 }
 
 /// The choices in the order in which they are made.
-const CHOICES: [fn(&Machine, Tuning) -> Choice; 6] = [
+const CHOICES: [fn(&Machine, Tuning) -> Choice; 7] = [
     Machine::workgroup_size,
     Machine::reduce,
     Machine::workgroups,
     Machine::lane_classes,
     Machine::few_rows,
     Machine::cached_classes,
+    Machine::least_lanes,
 ];
 
 /// Starts from the table's choice and decides one field after the other. `progress` is told the cases timed and the
@@ -187,6 +191,17 @@ impl Machine {
         let layouts = [("read once", most), ("read twice", 0)];
         let with = |cached_classes| Tuning { cached_classes, ..tuning };
         Choice::up_to("cached_classes", tuning.cached_classes, points, layouts, with)
+    }
+
+    fn least_lanes(&self, tuning: Tuning) -> Choice {
+        // More than a workgroup has make no difference.
+        let lanes = |tuning: &Tuning| tuning.least_lanes.min(tuning.workgroup_size);
+        let tried = around(tuning.least_lanes).map(|least_lanes| Tuning { least_lanes, ..tuning });
+        let tried = tried.filter(|layout| self.can_run(*layout) && lanes(layout) != lanes(&tuning));
+        let is_shared = |classes: &u64| *classes > u64::from(tuning.lane_classes);
+        let cases = SHORT_ROWS.into_iter().filter(is_shared).map(|classes| self.rows(classes, self.elements() / 2));
+        let tried = tried.map(|layout| (layout.least_lanes, layout));
+        Choice::between("least_lanes", cases.collect(), (tuning.least_lanes, tuning), tried)
     }
 }
 
@@ -354,7 +369,8 @@ mod tests {
         let run = run(|_, _| 1.0);
         assert_eq!(run.tuning, run.table);
         let fields: Vec<&str> = run.trials.iter().map(|trial| trial.field.as_str()).collect();
-        let all = ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes"];
+        let all =
+            ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes", "least_lanes"];
         assert_eq!(fields, all);
         assert!(run.trials.iter().all(|trial| trial.before == trial.after && trial.gain == 1.0));
     }

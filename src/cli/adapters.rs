@@ -64,6 +64,7 @@ fn describe(Found { adapter, tuning, measured }: &Found) -> Json {
             "lane_classes": tuning.lane_classes,
             "few_rows": tuning.few_rows,
             "cached_classes": tuning.cached_classes,
+            "least_lanes": tuning.least_lanes,
             "source": if measured.is_some() { "measured" } else { "table" },
             "measured": measured,
         },

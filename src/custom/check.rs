@@ -68,6 +68,7 @@ fn kernels(spec: &'static LossSpec, dtype: DType, rows: RowKernel, shape: &[usiz
         lane_classes: 64,
         few_rows: 16,
         cached_classes: 0,
+        least_lanes: 32,
     };
     let machine = Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning, table: tuning };
     let values = spec.values(&[])?;

@@ -30,6 +30,8 @@ pub struct Tuning {
     pub few_rows: u32,
     /// Rows of up to so many classes are kept in workgroup memory between the walks over them.
     pub cached_classes: u32,
+    /// Lanes of a workgroup at least, where a short row or a pair of short embeddings needs fewer than all.
+    pub least_lanes: u32,
 }
 
 /// How rows of classes are shared out; each is a file `shaders/drivers/rows/by_….wgsl`.
@@ -92,6 +94,7 @@ impl Tuning {
                 // Its caches keep a row anyway: through workgroup memory rows of 256 to 7168 classes take 1.8 to 4
                 // times as long on lavapipe, 1.8 times on llvmpipe's GL, 1.1 to 1.9 times on SwiftShader.
                 cached_classes: 0,
+                least_lanes: 32,
             }
         } else {
             Tuning {
@@ -108,8 +111,9 @@ impl Tuning {
                 lane_classes: 32,
                 // Fewer rows than this leave compute units without work.
                 few_rows: 256,
-                // What reductions leave of workgroup memory.
-                cached_classes: (limits.max_compute_workgroup_storage_size / 4).saturating_sub(1024),
+                cached_classes: cached_classes(info, limits),
+                // A smaller workgroup leaves lanes of its subgroup idle. AMD's compilers choose 64 where they may.
+                least_lanes: if has_subgroups { info.subgroup_max_size.next_power_of_two().max(32) } else { 32 },
             }
         };
         Tuning {
@@ -161,6 +165,9 @@ impl Tuning {
         if self.cached_classes > words {
             return wrong("cached_classes", format!("at most {words}"), &self.cached_classes);
         }
+        if !self.least_lanes.is_power_of_two() || self.least_lanes < LEAST_LANES {
+            return wrong("least_lanes", format!("a power of two from {LEAST_LANES}"), &self.least_lanes);
+        }
         Ok(())
     }
 
@@ -181,15 +188,27 @@ impl Tuning {
     /// The tuning with no more lanes than a row of so many classes keeps busy.
     pub(crate) fn for_classes(self, classes: u64) -> Self {
         let most = self.workgroup_size;
-        let lanes =
-            u32::try_from(classes.div_ceil(8)).map_or(most, |lanes| lanes.next_power_of_two().clamp(32, most.max(32)));
-        Tuning { workgroup_size: lanes.min(most), ..self }
+        let lanes = u32::try_from(classes.div_ceil(8)).map_or(most, u32::next_power_of_two);
+        Tuning { workgroup_size: lanes.max(self.least_lanes).min(most), ..self }
     }
 }
 
 /// The smallest workgroups: as many lanes as the smallest subgroups have. Smaller ones would need more workgroups for a
 /// large call than there may be.
 pub(super) const LEAST_LANES: u32 = 4;
+
+/// Classes of the longest row that a GPU keeps in workgroup memory. Two workgroups should fit into a compute unit, so
+/// that one reads while the other waits for its lanes; a longer row is read twice, the second time much of it from
+/// caches. Compute units have 64 KiB or more (AMD, Apple, Intel), NVIDIA's since 2020 at least 100.
+fn cached_classes(info: &AdapterInfo, limits: &Limits) -> u32 {
+    let of_unit = if info.vendor == NVIDIA { 96 << 10 } else { 64 << 10 };
+    let of_workgroup = limits.max_compute_workgroup_storage_size.min(of_unit / 2);
+    // A reduction has a word for each lane.
+    (of_workgroup / 4).saturating_sub(largest_workgroup(limits).min(256))
+}
+
+/// NVIDIA's number among the vendors of PCI devices.
+const NVIDIA: u32 = 0x10de;
 
 /// The largest workgroup, as a power of two.
 fn largest_workgroup(limits: &Limits) -> u32 {
@@ -249,6 +268,23 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn rows_of_gpus_fit_twice_into_a_compute_unit() {
+        let tuning = |vendor, subgroups: (u32, u32), storage| {
+            let (subgroup_min_size, subgroup_max_size) = subgroups;
+            let info = AdapterInfo::new(DeviceType::DiscreteGpu, Backend::Vulkan);
+            let info = AdapterInfo { vendor, subgroup_min_size, subgroup_max_size, ..info };
+            let limits = Limits { max_compute_workgroup_storage_size: storage, ..Limits::defaults() };
+            let tuning = Tuning::for_adapter(&info, Features::SUBGROUP, &limits);
+            (tuning.cached_classes, tuning.for_classes(100).workgroup_size)
+        };
+        let (amd, apple) = (0x1002, 0x106b);
+        assert_eq!(tuning(amd, (32, 64), 64 << 10), (7936, 64));
+        assert_eq!(tuning(NVIDIA, (32, 32), 48 << 10), (12_032, 32));
+        assert_eq!(tuning(apple, (32, 32), 32 << 10), (7936, 32));
+        assert_eq!(tuning(0, (4, 32), 16 << 10), (3840, 32));
+    }
+
+    #[test]
     fn what_an_adapter_cannot_run_is_named() {
         let (info, limits) = (cpu_adapter(), Limits::defaults());
         let table = Tuning::for_adapter(&info, Features::SUBGROUP, &limits);
@@ -275,5 +311,8 @@ pub(crate) mod tests {
         assert_eq!(cached.check(&info, Features::SUBGROUP, &limits), Ok(()));
         let cached = Tuning { cached_classes: words - 7, ..table };
         assert_eq!(refused(cached, Features::SUBGROUP, &info), "cached_classes");
+        for least_lanes in [0, 2, 48] {
+            assert_eq!(refused(Tuning { least_lanes, ..table }, Features::SUBGROUP, &info), "least_lanes");
+        }
     }
 }

@@ -259,6 +259,7 @@ mod tests {
         lane_classes: 64,
         few_rows: 4,
         cached_classes: 0,
+        least_lanes: 32,
     };
 
     /// What makes a kernel, as texts: first how tensors lie, then the storage type, then all else.

@@ -62,6 +62,7 @@ fn odd(adapter: &Adapter) -> Tuning {
     tuning.lane_classes = 3;
     tuning.few_rows = 700;
     tuning.cached_classes = 100;
+    tuning.least_lanes = 16;
     tuning
 }
 
@@ -71,7 +72,15 @@ fn saved(adapter: &Adapter) -> Json {
 
 /// The fields of a tuning that every JSON of it has in the same form.
 fn numbers(tuning: &Json) -> Vec<Json> {
-    let fields = ["workgroup_size", "workgroups", "max_loop_iterations", "lane_classes", "few_rows", "cached_classes"];
+    let fields = [
+        "workgroup_size",
+        "workgroups",
+        "max_loop_iterations",
+        "lane_classes",
+        "few_rows",
+        "cached_classes",
+        "least_lanes",
+    ];
     fields.iter().map(|field| tuning[field].clone()).collect()
 }
 
@@ -81,7 +90,8 @@ fn what_tune_measures_is_saved_and_used_until_it_is_reset() {
     let cache = Cache::new();
     let (id, path) = (adapter.id(), cache.path(&adapter));
     let text = cache.text(&["tune", "--adapter", &id, "--dry-run"]);
-    let fields = ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes"];
+    let fields =
+        ["workgroup_size", "reduce", "workgroups", "lane_classes", "few_rows", "cached_classes", "least_lanes"];
     assert!(fields.iter().all(|field| text.contains(field)), "{text}");
     assert!(!text.contains("saved to") && !path.exists(), "{text}");
 

@@ -20,23 +20,10 @@ struct Pull {
     term: f32,
 }
 
-// The slopes of the strip's scores by their sums.
-var<private> score_slopes: Regions;
-// A pixel's slopes: by p through the scores, and through its term by log p, or by the logit where that is one of each
-// class; and its gradients.
-var<private> slopes: Strip;
-var<private> term_slopes: Strip;
+// Of the strip at hand.
 var<private> gradients: Strip;
 // Of several strips: the pulls of a lane's next pixels.
 var<private> pulls: array<Pull, KEPT_PULLS>;
-
-fn load_slopes(segment: Segment, first: u32) {
-    for (var c = 0u; c < STRIP; c++) {
-        if (is_there(first + c)) {
-            score_slopes[c] = records[slopes_of(segment.index) + first + c];
-        }
-    }
-}
 
 // The derivative of a score by the p of a class, with those by its sums.
 fn slope_of(slopes: Region, p: f32, q: f32, t: f32) -> f32 {
@@ -47,25 +34,24 @@ fn slope_of(slopes: Region, p: f32, q: f32, t: f32) -> f32 {
     return slopes.overlap * t + (slopes.misses.x * (1.0 - t) - slopes.misses.y * t);
 }
 
-// From the values, all that is to know of a strip.
-fn know_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
-    know_classes(pixel, pull.softmax, first);
-    for (var c = 0u; c < STRIP; c++) {
-        slopes[c] = select(0.0, slope_of(score_slopes[c], p[c], q[c], targets[c]), counted[c]);
+// The slope of a class of the strip by p, through the scores, whose slopes by their sums are these.
+fn slope_of_known(slopes: Region, known: Known) -> f32 {
+    return select(0.0, slope_of(slopes, known.p, known.q, known.t), known.counts);
+}
+
+// The slope of the pixel's term through a class of the strip: by log p, or by the logit where that is one of each
+// class.
+fn term_slope_of_known(segment: Segment, pull: Pull, known: Known, c: u32) -> f32 {
+    if (!PIXEL_TERM) {
+        return 0.0;
     }
-    if (PIXEL_TERM && ELEMENTWISE_TERM) {
-        for (var c = 0u; c < STRIP; c++) {
-            term_slopes[c] = segment.term_slope * term_of_element(c).y;
-        }
-    } else if (PIXEL_TERM && INDEX_TARGET) {
-        for (var c = 0u; c < STRIP; c++) {
-            term_slopes[c] = select(0.0, pull.label_term, targets[c] != 0.0);
-        }
-    } else if (PIXEL_TERM) {
-        for (var c = 0u; c < STRIP; c++) {
-            term_slopes[c] = segment.term_slope * term_of_class(pull.softmax, c).y;
-        }
+    if (ELEMENTWISE_TERM) {
+        return segment.term_slope * term_of_element(known, c).y;
     }
+    if (INDEX_TARGET) {
+        return select(0.0, pull.label_term, known.t != 0.0);
+    }
+    return segment.term_slope * term_of_class(pull.softmax, known, c).y;
 }
 
 // The slope of the class with the largest logit.
@@ -79,8 +65,8 @@ fn largest_slope(segment: Segment, pixel: Pixel, softmax: Softmax) -> f32 {
 }
 
 // By how much the slope of a class is below that of the largest.
-fn gap_of(pull: Pull, first: u32, c: u32) -> f32 {
-    return select(pull.largest - slopes[c], 0.0, first + c == pull.softmax.column);
+fn gap_of(pull: Pull, slope: f32, column: u32) -> f32 {
+    return select(pull.largest - slope, 0.0, column == pull.softmax.column);
 }
 
 // A pixel's pull without what its classes add. Gradients may overwrite its logits once it is known.
@@ -97,13 +83,16 @@ fn begin_pull(segment: Segment, pixel: Pixel, softmax: Softmax) -> Pull {
 }
 
 // With what the classes of a strip add.
-fn add_strip(before: Pull, first: u32) -> Pull {
+fn add_strip(segment: Segment, pixel: Pixel, before: Pull, first: u32) -> Pull {
     var pull = before;
     var gap = 0.0;
     var term = 0.0;
+    let inverse = inverse_norm(pull.softmax);
+    know_slopes(segment, pixel, pull, inverse, first);
     for (var c = 0u; c < STRIP; c++) {
-        gap += p[c] * gap_of(pull, first, c);
-        term += term_slopes[c];
+        let known = known_class(pixel, pull.softmax, inverse, first, c);
+        gap += known.p * gap_of(pull, slope_of_class(segment, known, first, c), first + c);
+        term += term_slope_of_class(segment, pull, known, c);
     }
     pull.gap += gap;
     pull.term += term;
@@ -112,18 +101,25 @@ fn add_strip(before: Pull, first: u32) -> Pull {
 
 // The gradients of a strip's predictions: through a softmax p·(slope − Σ p·slope), formed from differences to the
 // largest class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
-fn evaluate_strip(pixel: Pixel, pull: Pull, first: u32) {
+fn evaluate_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
+    let inverse = inverse_norm(pull.softmax);
+    if (STRIPS) {
+        know_slopes(segment, pixel, pull, inverse, first);
+    }
     for (var c = 0u; c < STRIP; c++) {
-        var gradient = slopes[c];
+        let known = known_class(pixel, pull.softmax, inverse, first, c);
+        let slope = slope_of_class(segment, known, first, c);
+        let term_slope = term_slope_of_class(segment, pull, known, c);
+        var gradient = slope;
         if (SOFTMAX) {
-            gradient = p[c] * (pull.gap - gap_of(pull, first, c));
+            gradient = known.p * (pull.gap - gap_of(pull, slope, first + c));
         } else if (SIGMOID) {
-            gradient *= p[c] * q[c];
+            gradient *= known.p * known.q;
         }
         if (PIXEL_TERM && ELEMENTWISE_TERM) {
-            gradient += term_slopes[c];
+            gradient += term_slope;
         } else if (PIXEL_TERM) {
-            gradient += term_slopes[c] * q[c] - p[c] * (pull.term - term_slopes[c]);
+            gradient += term_slope * known.q - known.p * (pull.term - term_slope);
         }
         gradients[c] = select(0.0, gradient, pixel.counts != 0u);
     }
@@ -136,9 +132,8 @@ fn evaluate_pixel(segment: Segment, pixel: Pixel) {
     if (SOFTMAX) {
         softmax = join_softmax(softmax, 0u);
     }
-    let pull = begin_pull(segment, pixel, softmax);
-    know_strip(segment, pixel, pull, 0u);
-    evaluate_strip(pixel, add_strip(pull, 0u), 0u);
+    let pull = add_strip(segment, pixel, begin_pull(segment, pixel, softmax), 0u);
+    evaluate_strip(segment, pixel, pull, 0u);
 }
 
 // Those of a lane's next pixels whose classes are several strips: one strip of all of them after the other, so that its
@@ -162,8 +157,7 @@ fn evaluate_block(segment: Segment, start: Cursor, end: u32, stride: Stride) {
             for (var turn = 0u; at.index < end; turn++) {
                 let pixel = begin_pixel(at);
                 load_values(pixel, first);
-                know_strip(segment, pixel, pulls[turn], first);
-                pulls[turn] = add_strip(pulls[turn], first);
+                pulls[turn] = add_strip(segment, pixel, pulls[turn], first);
                 at = next(at, WORKGROUP_SIZE, stride);
             }
         }
@@ -175,8 +169,7 @@ fn evaluate_block(segment: Segment, start: Cursor, end: u32, stride: Stride) {
         for (var turn = 0u; at.index < end; turn++) {
             let pixel = begin_pixel(at);
             load_values(pixel, first);
-            know_strip(segment, pixel, pulls[turn], first);
-            evaluate_strip(pixel, pulls[turn], first);
+            evaluate_strip(segment, pixel, pulls[turn], first);
             store_strip(pixel, first);
             at = next(at, WORKGROUP_SIZE, stride);
         }

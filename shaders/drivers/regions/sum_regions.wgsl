@@ -2,11 +2,12 @@
 //
 // Joined to regions.wgsl and pixels.wgsl.
 
-// The sums of a block of pixels and of all, with those of the pixels' term: its losses, and what their mean divides by.
-var<private> block_sums: Regions;
+// The sums of a block of pixels, with those of the pixels' term: its losses, and what their mean divides by. And those
+// of the blocks before.
 var<private> sums: Regions;
-var<private> block_term: vec2<f32>;
 var<private> term: vec2<f32>;
+var<private> earlier_sums: Regions;
+var<private> earlier_term: vec2<f32>;
 // Of several strips: the softmaxes of a lane's next pixels.
 var<private> softmaxes: array<Kept, KEPT_SOFTMAXES>;
 // Elements out of range, and the first pixel of one.
@@ -26,27 +27,15 @@ fn kept_of(softmax: Softmax) -> Kept {
 }
 
 // What a class of a pixel adds to the sums of its region.
-fn share_of(p: f32, q: f32, t: f32) -> Region {
+fn share_of(known: Known) -> Region {
+    let p = known.p;
+    let t = known.t;
     if (COMPILED_SQUARED != 0u) {
         let root = square_root_of_unit();
-        let gap = root * (p * (1.0 - t) - t * q);
+        let gap = root * (p * (1.0 - t) - t * known.q);
         return Region(vec2<f32>(gap * gap, gap * (root * (p + t))), (root * p) * (root * t));
     }
-    return Region(vec2<f32>(p * (1.0 - t), t * q), p * t);
-}
-
-fn count_invalid(at: Cursor, pixel: Pixel, first: u32) {
-    var found = 0u;
-    if (INDEX_TARGET && first == 0u) {
-        found = select(0u, 1u, !is_class(pixel.label) && !is_passed_over(at.index, pixel.label));
-    }
-    if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
-        for (var c = 0u; c < STRIP; c++) {
-            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !counted[c]);
-        }
-    }
-    invalid += found;
-    first_invalid = min(first_invalid, select(NOWHERE, at.index, found > 0u));
+    return Region(vec2<f32>(p * (1.0 - t), t * known.q), p * t);
 }
 
 // Adds a pixel, the `turn`th of a block, to the sums of the block.
@@ -60,18 +49,27 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
     } else if (SOFTMAX) {
         softmax = join_softmax(softmax, 0u);
     }
-    know_classes(pixel, softmax, first);
-    count_invalid(at, pixel, first);
-
-    for (var c = 0u; c < STRIP; c++) {
-        let region = share_of(p[c], q[c], targets[c]);
-        block_sums[c].misses += select(vec2<f32>(), region.misses, counted[c]);
-        block_sums[c].overlap += select(0.0, region.overlap, counted[c]);
+    let inverse = inverse_norm(softmax);
+    var found = 0u;
+    if (INDEX_TARGET && first == 0u) {
+        found = select(0u, 1u, !is_class(pixel.label) && !is_passed_over(at.index, pixel.label));
     }
+    know_classes(pixel, softmax, inverse, first);
+    for (var c = 0u; c < STRIP; c++) {
+        let known = known_class(pixel, softmax, inverse, first, c);
+        let share = share_of(known);
+        sums[c].misses += select(vec2<f32>(), share.misses, known.counts);
+        sums[c].overlap += select(0.0, share.overlap, known.counts);
+        if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
+            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !known.counts);
+        }
+    }
+    invalid += found;
+    first_invalid = min(first_invalid, select(NOWHERE, at.index, found > 0u));
     if (PIXEL_TERM && ELEMENTWISE_TERM) {
-        block_term.y += select(0.0, f32(pixel.counts * call.classes), first == 0u);
+        term.y += select(0.0, f32(pixel.counts * call.classes), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
-            block_term.x += term_of_element(c).x;
+            term.x += term_of_element(known_class(pixel, softmax, inverse, first, c), c).x;
         }
     } else if (PIXEL_TERM) {
         add_term_of_softmax(pixel, softmax, first);
@@ -80,45 +78,56 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
 
 // Adds the term of a pixel's softmax.
 fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, first: u32) {
+    let inverse = inverse_norm(softmax);
     if (INDEX_TARGET && first == 0u) {
         var mass = f32(pixel.counts);
         if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
             mass = weight_of(u32(pixel.label));
         }
-        block_term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
+        term += vec2<f32>(term_of_label(pixel, softmax).x, mass);
     }
     if (!INDEX_TARGET) {
-        block_term.y += select(0.0, f32(pixel.counts), first == 0u);
+        term.y += select(0.0, f32(pixel.counts), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
-            block_term.x += term_of_class(softmax, c).x;
+            term.x += term_of_class(softmax, known_class(pixel, softmax, inverse, first, c), c).x;
         }
     }
     // A weight of 0 does not hide it.
     let spoils = is_spoilt(softmax) && pixel.counts != 0u;
-    block_term.x = select(block_term.x, inverse_norm(softmax), spoils);
+    term.x = select(term.x, inverse, spoils);
+}
+
+fn add_block(start: Cursor, end: u32, stride: Stride, first: u32) -> Cursor {
+    sums = Regions();
+    term = vec2<f32>();
+    var at = start;
+    for (var turn = 0u; at.index < end; turn++) {
+        add_pixel(at, turn, first);
+        at = next(at, WORKGROUP_SIZE, stride);
+    }
+    return at;
 }
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
 fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
-    sums = Regions();
-    term = vec2<f32>();
+    if (ONE_BLOCK) {
+        _ = add_block(start, end, stride, first);
+        return;
+    }
+    earlier_sums = Regions();
+    earlier_term = vec2<f32>();
     var at = start;
     loop {
-        let block_end = min(at.index + BLOCK * WORKGROUP_SIZE, end);
-        block_sums = Regions();
-        block_term = vec2<f32>();
-        for (var turn = 0u; at.index < block_end; turn++) {
-            add_pixel(at, turn, first);
-            at = next(at, WORKGROUP_SIZE, stride);
-        }
+        at = add_block(at, min(at.index + BLOCK * WORKGROUP_SIZE, end), stride, first);
         for (var c = 0u; c < STRIP; c++) {
-            sums[c] = plus(sums[c], block_sums[c]);
+            sums[c] = plus(earlier_sums[c], sums[c]);
         }
-        term += block_term;
-        // Of several strips there is one block at a time: its sums need no registers besides.
-        if (STRIPS || at.index >= end) {
+        term += earlier_term;
+        if (at.index >= end) {
             break;
         }
+        earlier_sums = sums;
+        earlier_term = term;
     }
 }
 

@@ -232,6 +232,7 @@ impl Form<'_> {
         kernel.constant("KEPT_PULLS", pulls);
         kernel.flags(&[
             ("STRIPS", layout.strips),
+            ("ONE_BLOCK", layout.has_one_block(items.tuning)),
             ("SOFTMAX", activation == Activation::Softmax),
             ("SIGMOID", activation == Activation::Sigmoid),
             ("CHECKS_PREDICTION", activation == Activation::None),
@@ -250,6 +251,10 @@ impl Form<'_> {
         let stores_halves = call.has_gradients() && call.first_dtype().is_half();
         kernel.join([
             shader_file!("drivers/regions/pixels.wgsl"),
+            match Layout::is_wide(items.tuning) {
+                true => shader_file!("drivers/regions/classes_in_turn.wgsl"),
+                false => shader_file!("drivers/regions/classes_at_once.wgsl"),
+            },
             shader_file!("drivers/regions/sum_regions.wgsl"),
             shader_file!("drivers/regions/evaluate_gradients.wgsl"),
             match stores_halves && layout.pairs {

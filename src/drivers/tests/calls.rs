@@ -170,6 +170,7 @@ fn machine((workgroup_size, reduce): (u32, Reduce), layout: Layout) -> Machine {
         lane_classes: 64,
         few_rows: 16,
         cached_classes: layout.cached_classes,
+        least_lanes: 32,
     };
     Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning, table: tuning }
 }
