@@ -20,7 +20,10 @@ struct Pull {
     term: f32,
 }
 
-// Of the strip at hand.
+// A pixel's slopes: by p through the scores, and through its term by log p, or by the logit where that is one of each
+// class; and its gradients.
+var<private> slopes: Strip;
+var<private> term_slopes: Strip;
 var<private> gradients: Strip;
 // Of several strips: the pulls of a lane's next pixels.
 var<private> pulls: array<Pull, KEPT_PULLS>;
@@ -34,24 +37,22 @@ fn slope_of(slopes: Region, p: f32, q: f32, t: f32) -> f32 {
     return slopes.overlap * t + (slopes.misses.x * (1.0 - t) - slopes.misses.y * t);
 }
 
-// The slope of a class of the strip by p, through the scores, whose slopes by their sums are these.
-fn slope_of_known(slopes: Region, known: Known) -> f32 {
-    return select(0.0, slope_of(slopes, known.p, known.q, known.t), known.counts);
+// The slope of a class of the strip, known already, through the scores, whose slopes by their sums are these.
+fn slope_of_class(score_slopes: Region, c: u32) -> f32 {
+    return select(0.0, slope_of(score_slopes, p[c], q[c], targets[c]), counted[c]);
 }
 
-// The slope of the pixel's term through a class of the strip: by log p, or by the logit where that is one of each
-// class.
-fn term_slope_of_known(segment: Segment, pull: Pull, known: Known, c: u32) -> f32 {
-    if (!PIXEL_TERM) {
-        return 0.0;
+// The slope of a class of the strip, known already, through the pixel's term.
+fn term_slope_of_class(segment: Segment, pull: Pull, c: u32) -> f32 {
+    var slope = 0.0;
+    if (PIXEL_TERM && ELEMENTWISE_TERM) {
+        slope = segment.term_slope * term_of_element(c).y;
+    } else if (PIXEL_TERM && INDEX_TARGET) {
+        slope = select(0.0, pull.label_term, targets[c] != 0.0);
+    } else if (PIXEL_TERM) {
+        slope = segment.term_slope * term_of_class(pull.softmax, c).y;
     }
-    if (ELEMENTWISE_TERM) {
-        return segment.term_slope * term_of_element(known, c).y;
-    }
-    if (INDEX_TARGET) {
-        return select(0.0, pull.label_term, known.t != 0.0);
-    }
-    return segment.term_slope * term_of_class(pull.softmax, known, c).y;
+    return slope;
 }
 
 // The slope of the class with the largest logit.
@@ -65,8 +66,8 @@ fn largest_slope(segment: Segment, pixel: Pixel, softmax: Softmax) -> f32 {
 }
 
 // By how much the slope of a class is below that of the largest.
-fn gap_of(pull: Pull, slope: f32, column: u32) -> f32 {
-    return select(pull.largest - slope, 0.0, column == pull.softmax.column);
+fn gap_of(pull: Pull, first: u32, c: u32) -> f32 {
+    return select(pull.largest - slopes[c], 0.0, first + c == pull.softmax.column);
 }
 
 // A pixel's pull without what its classes add. Gradients may overwrite its logits once it is known.
@@ -90,9 +91,9 @@ fn add_strip(segment: Segment, pixel: Pixel, before: Pull, first: u32) -> Pull {
     let inverse = inverse_norm(pull.softmax);
     know_slopes(segment, pixel, pull, inverse, first);
     for (var c = 0u; c < STRIP; c++) {
-        let known = known_class(pixel, pull.softmax, inverse, first, c);
-        gap += known.p * gap_of(pull, slope_of_class(segment, known, first, c), first + c);
-        term += term_slope_of_class(segment, pull, known, c);
+        know_slope(segment, pixel, pull, inverse, first, c);
+        gap += p[c] * gap_of(pull, first, c);
+        term += term_slopes[c];
     }
     pull.gap += gap;
     pull.term += term;
@@ -103,23 +104,18 @@ fn add_strip(segment: Segment, pixel: Pixel, before: Pull, first: u32) -> Pull {
 // largest class's slope, because p is nearly 1 there; and of the term h·(1 − p) − p·Σ h of the other classes.
 fn evaluate_strip(segment: Segment, pixel: Pixel, pull: Pull, first: u32) {
     let inverse = inverse_norm(pull.softmax);
-    if (STRIPS) {
-        know_slopes(segment, pixel, pull, inverse, first);
-    }
     for (var c = 0u; c < STRIP; c++) {
-        let known = known_class(pixel, pull.softmax, inverse, first, c);
-        let slope = slope_of_class(segment, known, first, c);
-        let term_slope = term_slope_of_class(segment, pull, known, c);
-        var gradient = slope;
+        know_slope(segment, pixel, pull, inverse, first, c);
+        var gradient = slopes[c];
         if (SOFTMAX) {
-            gradient = known.p * (pull.gap - gap_of(pull, slope, first + c));
+            gradient = p[c] * (pull.gap - gap_of(pull, first, c));
         } else if (SIGMOID) {
-            gradient *= known.p * known.q;
+            gradient *= p[c] * q[c];
         }
         if (PIXEL_TERM && ELEMENTWISE_TERM) {
-            gradient += term_slope;
+            gradient += term_slopes[c];
         } else if (PIXEL_TERM) {
-            gradient += term_slope * known.q - known.p * (pull.term - term_slope);
+            gradient += term_slopes[c] * q[c] - p[c] * (pull.term - term_slopes[c]);
         }
         gradients[c] = select(0.0, gradient, pixel.counts != 0u);
     }
@@ -169,6 +165,7 @@ fn evaluate_block(segment: Segment, start: Cursor, end: u32, stride: Stride) {
         for (var turn = 0u; at.index < end; turn++) {
             let pixel = begin_pixel(at);
             load_values(pixel, first);
+            know_slopes(segment, pixel, pulls[turn], inverse_norm(pulls[turn].softmax), first);
             evaluate_strip(segment, pixel, pulls[turn], first);
             store_strip(pixel, first);
             at = next(at, WORKGROUP_SIZE, stride);
@@ -205,7 +202,7 @@ fn evaluate_gradients(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Threa
             evaluate_block(segment, at, end, stride);
             at = cursor_at(at.index + KEPT_PULLS * WORKGROUP_SIZE);
         } else {
-            store_pixels(segment, at);
+            store_pixels(segment, at, part.end);
             at = next(at, pixels, stride);
         }
     }

@@ -35,8 +35,8 @@ const KEPT_SOFTMAXES: u32 = 64u;
 const KEPT_PULLS: u32 = 16u;
 // Whether there are more classes.
 const STRIPS: bool = true;
-// Whether a lane adds up no more than `BLOCK` pixels at a time: then there are no sums of several blocks.
-const ONE_BLOCK: bool = true;
+// Whether lanes are so many that each has few registers, as on GPUs. A lane's part is then one block of pixels.
+const FEW_REGISTERS: bool = true;
 // What makes probabilities of the predictions: neither, where they are such.
 const SOFTMAX: bool = true;
 const SIGMOID: bool = false;

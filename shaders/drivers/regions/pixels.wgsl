@@ -4,8 +4,8 @@
 // few. Loops over a strip have constant bounds, so that compilers unroll them. Arrays are never handed over: naga
 // copies one that a loop runs over for each of its steps.
 //
-// Joined to what interface_of_pixels.wgsl lists; classes_at_once.wgsl or classes_in_turn.wgsl gives what is known of
-// the classes of a strip.
+// Joined to what interface_of_pixels.wgsl lists; classes_at_once.wgsl or classes_in_turn.wgsl says when the classes of
+// a strip become known.
 
 alias Strip = array<f32, STRIP>;
 alias Regions = array<Region, STRIP>;
@@ -56,17 +56,13 @@ fn part_of(workgroup: u32) -> Part {
     return Part(first, end, call.first_partial + workgroup);
 }
 
-// The strip at hand: what the predictions are, and the weights of the classes.
+// The strip at hand: what the predictions are, p, 1 − p, the targets, which classes count, and their weights.
 var<private> values: Strip;
+var<private> p: Strip;
+var<private> q: Strip;
+var<private> targets: Strip;
+var<private> counted: array<bool, STRIP>;
 var<private> class_weights: Strip;
-
-// What a class of a pixel is: p, 1 − p, its target, and whether it counts.
-struct Known {
-    p: f32,
-    q: f32,
-    t: f32,
-    counts: bool,
-}
 
 fn stride_of(pixels: u32) -> Stride {
     let inner = pixels % call.class_stride;
@@ -207,31 +203,34 @@ fn is_in_range(value: f32, t: f32, weight: f32) -> bool {
         && !(CHECKS_WEIGHT && weight < 0.0);
 }
 
-// p of a class of the strip and 1 − p, where the softmax has this `inverse_norm`.
-fn probabilities_of(softmax: Softmax, inverse: f32, first: u32, c: u32) -> vec2<f32> {
+// Of a class of the strip p and 1 − p, where the softmax has this `inverse_norm`.
+fn know_probability(softmax: Softmax, inverse: f32, first: u32, c: u32) {
     let x = values[c];
     if (SOFTMAX) {
-        let p = exp_nonpositive(x - softmax.maximum) * inverse;
-        return vec2<f32>(p, select(1.0 - p, softmax.others * inverse, first + c == softmax.column));
-    }
-    if (SIGMOID) {
+        p[c] = exp_nonpositive(x - softmax.maximum) * inverse;
+        q[c] = select(1.0 - p[c], softmax.others * inverse, first + c == softmax.column);
+    } else if (SIGMOID) {
         let e = exp_nonpositive(-abs(x));
         let spoilt = is_nan(x) || bitcast<u32>(x) == 0x7f800000u;
         let larger = select(1.0 / (1.0 + e), nan_from(x), spoilt);
-        return select(vec2<f32>(e * larger, larger), vec2<f32>(larger, e * larger), x >= 0.0);
+        p[c] = select(e * larger, larger, x >= 0.0);
+        q[c] = select(larger, e * larger, x >= 0.0);
+    } else {
+        p[c] = as_probability(x);
+        q[c] = 1.0 - p[c];
     }
-    let p = as_probability(x);
-    return vec2<f32>(p, 1.0 - p);
 }
 
-// A class of the strip with these probabilities.
-fn class_with(probabilities: vec2<f32>, pixel: Pixel, first: u32, c: u32) -> Known {
-    var t = 0.0;
+// Of a class of the strip its target, and whether it counts.
+fn know_target(pixel: Pixel, first: u32, c: u32) {
+    targets[c] = 0.0;
     if (is_there(first + c)) {
-        t = target_of(pixel, first + c);
+        targets[c] = target_of(pixel, first + c);
     }
-    let counts = pixel.counts != 0u && is_in_range(values[c], t, class_weights[c]);
-    return Known(probabilities.x, probabilities.y, select(as_probability(t), t, INDEX_TARGET), counts);
+    counted[c] = pixel.counts != 0u && is_in_range(values[c], targets[c], class_weights[c]);
+    if (!INDEX_TARGET) {
+        targets[c] = as_probability(targets[c]);
+    }
 }
 
 // The term of a pixel whose target is a class, and its derivative by log p, both times the class's weight.
@@ -246,15 +245,15 @@ fn term_of_label(pixel: Pixel, softmax: Softmax) -> vec2<f32> {
 }
 
 // The same of one class of a target with a value for each.
-fn term_of_class(softmax: Softmax, known: Known, c: u32) -> vec2<f32> {
-    let share = select(0.0, class_weights[c] * known.t, known.counts);
-    let found = pixel_term(known.p, known.q, log_probability(softmax, values[c]));
+fn term_of_class(softmax: Softmax, c: u32) -> vec2<f32> {
+    let share = select(0.0, class_weights[c] * targets[c], counted[c]);
+    let found = pixel_term(p[c], q[c], log_probability(softmax, values[c]));
     return vec2<f32>(times(share, found.x), share * found.y);
 }
 
 // The term of one class of a pixel by itself, and its derivative by the logit, both times the class's weight.
-fn term_of_element(known: Known, c: u32) -> vec2<f32> {
-    let found = element_term(values[c], known.t);
+fn term_of_element(c: u32) -> vec2<f32> {
+    let found = element_term(values[c], targets[c]);
     let weight = class_weights[c];
-    return select(vec2<f32>(), vec2<f32>(times(weight, found.x), weight * found.y), known.counts);
+    return select(vec2<f32>(), vec2<f32>(times(weight, found.x), weight * found.y), counted[c]);
 }

@@ -1,9 +1,9 @@
-// The gradients of two pixels side by side, of one strip each, by a lane: their halves make whole words.
+// The gradients of two pixels side by side, of one strip each, by a lane at once: their halves make whole words.
 const PIXELS_A_LANE: u32 = 2u;
 
 var<private> left: Strip;
 
-fn store_pixels(segment: Segment, at: Cursor) {
+fn store_pixels(segment: Segment, at: Cursor, end: u32) {
     let pixel = begin_pixel(at);
     evaluate_pixel(segment, pixel);
     left = gradients;

@@ -27,15 +27,19 @@ fn kept_of(softmax: Softmax) -> Kept {
 }
 
 // What a class of a pixel adds to the sums of its region.
-fn share_of(known: Known) -> Region {
-    let p = known.p;
-    let t = known.t;
+fn share_of(p: f32, q: f32, t: f32) -> Region {
     if (COMPILED_SQUARED != 0u) {
         let root = square_root_of_unit();
-        let gap = root * (p * (1.0 - t) - t * known.q);
+        let gap = root * (p * (1.0 - t) - t * q);
         return Region(vec2<f32>(gap * gap, gap * (root * (p + t))), (root * p) * (root * t));
     }
-    return Region(vec2<f32>(p * (1.0 - t), t * known.q), p * t);
+    return Region(vec2<f32>(p * (1.0 - t), t * q), p * t);
+}
+
+// Whether a class of the strip, known already, counts for an element out of range.
+fn is_invalid(pixel: Pixel, first: u32, c: u32) -> bool {
+    let is_checked = CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET;
+    return is_checked && is_there(first + c) && pixel.counts != 0u && !counted[c];
 }
 
 // Adds a pixel, the `turn`th of a block, to the sums of the block.
@@ -50,35 +54,34 @@ fn add_pixel(at: Cursor, turn: u32, first: u32) {
         softmax = join_softmax(softmax, 0u);
     }
     let inverse = inverse_norm(softmax);
-    var found = 0u;
-    if (INDEX_TARGET && first == 0u) {
-        found = select(0u, 1u, !is_class(pixel.label) && !is_passed_over(at.index, pixel.label));
-    }
     know_classes(pixel, softmax, inverse, first);
+    var found = 0u;
     for (var c = 0u; c < STRIP; c++) {
-        let known = known_class(pixel, softmax, inverse, first, c);
-        let share = share_of(known);
-        sums[c].misses += select(vec2<f32>(), share.misses, known.counts);
-        sums[c].overlap += select(0.0, share.overlap, known.counts);
-        if (CHECKS_PREDICTION || CHECKS_WEIGHT || !INDEX_TARGET) {
-            found += select(0u, 1u, is_there(first + c) && pixel.counts != 0u && !known.counts);
-        }
+        know_class(pixel, softmax, inverse, first, c);
+        found += invalid_in_turn(pixel, first, c);
+        let region = share_of(p[c], q[c], targets[c]);
+        sums[c].misses += select(vec2<f32>(), region.misses, counted[c]);
+        sums[c].overlap += select(0.0, region.overlap, counted[c]);
+    }
+    found += invalid_at_once(pixel, first);
+    if (INDEX_TARGET && first == 0u && !is_class(pixel.label)) {
+        found = select(1u, 0u, is_passed_over(at.index, pixel.label));
     }
     invalid += found;
     first_invalid = min(first_invalid, select(NOWHERE, at.index, found > 0u));
     if (PIXEL_TERM && ELEMENTWISE_TERM) {
         term.y += select(0.0, f32(pixel.counts * call.classes), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
-            term.x += term_of_element(known_class(pixel, softmax, inverse, first, c), c).x;
+            know_class(pixel, softmax, inverse, first, c);
+            term.x += term_of_element(c).x;
         }
     } else if (PIXEL_TERM) {
-        add_term_of_softmax(pixel, softmax, first);
+        add_term_of_softmax(pixel, softmax, inverse, first);
     }
 }
 
 // Adds the term of a pixel's softmax.
-fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, first: u32) {
-    let inverse = inverse_norm(softmax);
+fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, inverse: f32, first: u32) {
     if (INDEX_TARGET && first == 0u) {
         var mass = f32(pixel.counts);
         if (MASS_OF_WEIGHTS && pixel.counts != 0u) {
@@ -89,7 +92,8 @@ fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, first: u32) {
     if (!INDEX_TARGET) {
         term.y += select(0.0, f32(pixel.counts), first == 0u);
         for (var c = 0u; c < STRIP; c++) {
-            term.x += term_of_class(softmax, known_class(pixel, softmax, inverse, first, c), c).x;
+            know_class(pixel, softmax, inverse, first, c);
+            term.x += term_of_class(softmax, c).x;
         }
     }
     // A weight of 0 does not hide it.
@@ -110,7 +114,8 @@ fn add_block(start: Cursor, end: u32, stride: Stride, first: u32) -> Cursor {
 
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
 fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
-    if (ONE_BLOCK) {
+    // Of several strips all blocks end in memory.
+    if (STRIPS || FEW_REGISTERS) {
         _ = add_block(start, end, stride, first);
         return;
     }

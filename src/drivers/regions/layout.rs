@@ -49,21 +49,15 @@ impl Layout {
     }
 
     /// Whether lanes are so many, as on GPUs, that each has few registers.
-    pub fn is_wide(tuning: Tuning) -> bool {
+    pub fn has_few_registers(tuning: Tuning) -> bool {
         tuning.workgroup_size > FEW_LANES
-    }
-
-    /// Whether a lane adds up no more than [`BLOCK`] pixels at a time. Where it has few registers its part is that
-    /// short; and of several strips all blocks end in memory.
-    pub fn has_one_block(self, tuning: Tuning) -> bool {
-        self.strips || Layout::is_wide(tuning)
     }
 
     /// Of how many pixels of several strips a lane keeps the softmaxes, and of how many what gradients share. Where
     /// lanes are many as few as registers hold: of larger arrays compilers make memory of the device, 32 to 64 KiB a
     /// subgroup (`benches/compilers`), and the caches are too small for all of them.
     pub fn kept(tuning: Tuning) -> (u32, u32) {
-        if Layout::is_wide(tuning) { (8, 1) } else { (BLOCK, 16) }
+        if Layout::has_few_registers(tuning) { (8, 1) } else { (BLOCK, 16) }
     }
 
     /// The loops over so many classes of a strip that are one behind another: each is a file's `for` to `STRIP`.
@@ -135,7 +129,7 @@ impl Layout {
         let most = call.machine.most(call.loss(), 1 << 30, |pixels| self.loops(tuning, pixels))?;
         let even = floor_power_of_two(signature.items.div_ceil(workgroups));
         // A lane's sums are joined once a part, which its pixels should outweigh.
-        let longest = if Layout::is_wide(tuning) { most.min(u64::from(BLOCK) * lanes) } else { most };
+        let longest = if Layout::has_few_registers(tuning) { most.min(u64::from(BLOCK) * lanes) } else { most };
         let span = even.max(8 * lanes).min(floor_power_of_two(longest));
         if !scores.per_sample {
             return Ok(Split::of_spans(span as u32));

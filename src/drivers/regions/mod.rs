@@ -232,7 +232,7 @@ impl Form<'_> {
         kernel.constant("KEPT_PULLS", pulls);
         kernel.flags(&[
             ("STRIPS", layout.strips),
-            ("ONE_BLOCK", layout.has_one_block(items.tuning)),
+            ("FEW_REGISTERS", Layout::has_few_registers(items.tuning)),
             ("SOFTMAX", activation == Activation::Softmax),
             ("SIGMOID", activation == Activation::Sigmoid),
             ("CHECKS_PREDICTION", activation == Activation::None),
@@ -248,18 +248,20 @@ impl Form<'_> {
             true => kernel.join(hooks(call)),
             false => kernel.join([NO_TERM]),
         }
-        let stores_halves = call.has_gradients() && call.first_dtype().is_half();
+        let stores_pairs = layout.pairs && call.has_gradients() && call.first_dtype().is_half();
+        let has_few_registers = Layout::has_few_registers(items.tuning);
         kernel.join([
             shader_file!("drivers/regions/pixels.wgsl"),
-            match Layout::is_wide(items.tuning) {
+            match has_few_registers {
                 true => shader_file!("drivers/regions/classes_in_turn.wgsl"),
                 false => shader_file!("drivers/regions/classes_at_once.wgsl"),
             },
             shader_file!("drivers/regions/sum_regions.wgsl"),
             shader_file!("drivers/regions/evaluate_gradients.wgsl"),
-            match stores_halves && layout.pairs {
-                true => shader_file!("drivers/regions/store_pixel_pairs.wgsl"),
-                false => shader_file!("drivers/regions/store_pixel.wgsl"),
+            match (stores_pairs, has_few_registers) {
+                (true, true) => shader_file!("drivers/regions/store_pixel_pairs_in_turn.wgsl"),
+                (true, false) => shader_file!("drivers/regions/store_pixel_pairs.wgsl"),
+                (false, _) => shader_file!("drivers/regions/store_pixel.wgsl"),
             },
         ]);
         kernel
