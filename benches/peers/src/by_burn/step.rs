@@ -11,7 +11,8 @@ use burn::tensor::{
 };
 use wgloss::Gpu;
 
-use crate::step::{Step, StepResult};
+use super::case::{Checked, StepResult};
+use crate::step::Step;
 
 /// Burn's device on the adapter that wgloss uses.
 ///
