@@ -12,7 +12,8 @@
 #   PYTHON            a Python that may have PyTorch [python3]
 #   PEERS_DEVICE      `cpu` times PyTorch on the CPU, which otherwise is left out where PyTorch has no CUDA
 #   LIMIT_ADAPTERS, LIMIT_PARITY, LIMIT_LOSS, LIMIT_BENCH, LIMIT_TUNE, LIMIT_PEERS
-#                     seconds that a stage may take [10, 110, 60, 160, 60, 130]; LIMIT_LOSS is for the parity of one loss
+#                     seconds that a stage may take, LIMIT_LOSS of them the parity of one loss
+#                     [10, 110, 100, 160, 60, 130]
 #
 # Exit codes: 0 all is well, 1 a stage failed or was cut, 2 it could not begin.
 set -u
@@ -89,7 +90,11 @@ add_libraries() {
       added+=("$name")
     fi
   done
-  if ((${#added[@]})); then say "libraries from $PACKAGES: ${added[*]}"; fi
+  if ((${#added[@]})); then
+    export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$temp/library
+    say "libraries from $PACKAGES: ${added[*]}"
+  fi
+  if [[ -z $(library_path libvulkan.so.1) ]]; then say "there is no libvulkan.so.1, and without it no Vulkan"; fi
 }
 
 # Tells the Vulkan loader of a library of NVIDIA's that has a driver, as containers lack the file that does.
@@ -99,7 +104,7 @@ add_driver() {
   if [[ -z $library ]]; then return 1; fi
   printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' "$library" \
     >"$manifest"
-  export VK_ADD_DRIVER_FILES=$manifest
+  export VK_ADD_DRIVER_FILES=${VK_ADD_DRIVER_FILES:+$VK_ADD_DRIVER_FILES:}$manifest
   export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}${library%/*}
   say "told the Vulkan loader of $library"
 }
@@ -137,7 +142,14 @@ find_adapters() {
   stage adapters "${LIMIT_ADAPTERS:-10}" "$WGLOSS" adapters
   unset to
 }
-has_gpu() { grep -Eq '^ *kind +(discrete|integrated|virtual) GPU' "$out/adapters.txt"; }
+# Whether there is a GPU among the adapters whose names begin so.
+has_gpu() {
+  awk -v backend="$1" '
+    /^[a-z]+[0-9]*:/ { is_of_backend = index($0, backend) == 1 }
+    is_of_backend && /^ *kind  *(discrete|integrated|virtual) GPU/ { found = 1 }
+    END { exit !found }
+  ' "$out/adapters.txt"
+}
 
 # The quick parity of a loss, in a process of its own.
 check_loss() {
@@ -164,7 +176,7 @@ some() {
 check_parity() {
   local count passed others loss
   # What the processes take.
-  export WGLOSS adapter temp LIMIT_LOSS=${LIMIT_LOSS:-60}
+  export WGLOSS adapter temp LIMIT_LOSS=${LIMIT_LOSS:-100}
   export -f check_loss
   : >"$temp/results"
   stage parity "${LIMIT_PARITY:-110}" xargs -P "$(nproc)" -I LOSS bash -c 'check_loss LOSS' <"$temp/names"
@@ -248,43 +260,43 @@ PYTHON
   fi
 }
 
-rm -f "$out"/{summary,adapters,parity}.txt "$out"/{bench,tune,peers}.json "$out/bench.html"
-if [[ -z $(library_path libvulkan.so.1) ]]; then
+# A function is read to its end before it runs, so that the file may change meanwhile.
+main() {
+  local revision gpu head library report reports=()
+  rm -f "$out"/{summary,adapters,parity}.txt "$out"/{bench,tune,peers}.json "$out/bench.html"
+  revision=$(git describe --always --dirty 2>/dev/null) || revision="unknown revision"
+  gpu=$(timeout 10 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null)
+  head=$(printf '%s, %s, %s UTC\n%s cores, Linux %s' "$("$WGLOSS" --version)" "$revision" "$(date -u '+%F %R')" \
+    "$(nproc)" "$(uname -r)${gpu:+; $gpu}")
+  say "$head"
+
   add_libraries
-  export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$temp/library
-  [[ -n $(library_path libvulkan.so.1) ]] || say "there is no libvulkan.so.1, so that Vulkan finds nothing"
-fi
-
-revision=$(git describe --always --dirty 2>/dev/null) || revision="unknown revision"
-gpu=$(timeout 10 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null)
-head="$("$WGLOSS" --version), $revision, $(date -u '+%F %R') UTC
-$(nproc) cores, Linux $(uname -r)${gpu:+; $gpu}"
-say "$head"
-
-find_adapters
-for library in libGLX_nvidia.so.0 libEGL_nvidia.so.0; do
-  # GLX's needs libraries of X11, and EGL's does not.
-  if ! has_gpu && add_driver "$library"; then find_adapters; fi
-done
-if ((status)); then failed adapters "$result" "$took"; else note adapters "$result" "$took"; fi
-if [[ -z $adapter ]] && ! has_gpu; then
-  fail "there is no GPU, see $out/adapters.txt and log.txt; name an adapter to run on it all the same"
-fi
-
-check_parity
-run_bench
-run_tune
-run_peers
-
-{
-  printf '%s\n\n' "$head"
-  printf '%s\n' "${stages[@]}" ""
-  reports=()
-  for report in "$out"/{bench,peers}.json; do
-    if [[ -e $report ]]; then reports+=("$report"); fi
+  find_adapters
+  for library in libGLX_nvidia.so.0 libEGL_nvidia.so.0; do
+    # GLX's needs libraries of X11, and EGL's does not.
+    if ! has_gpu vulkan: && add_driver "$library"; then find_adapters; fi
   done
-  if ((${#reports[@]})); then "$WGLOSS" bench --compare "${reports[@]}" --summary 2>&1; fi
-} >"$summary"
-say
-tee -a "$log" <"$summary"
-((all_is_well))
+  if ((status)); then failed adapters "$result" "$took"; else note adapters "$result" "$took"; fi
+  if [[ -z $adapter ]] && ! has_gpu ""; then
+    fail "there is no GPU, see $out/adapters.txt and log.txt; name an adapter to run on it all the same"
+  fi
+
+  check_parity
+  run_bench
+  run_tune
+  run_peers
+
+  {
+    printf '%s\n\n' "$head"
+    printf '%s\n' "${stages[@]}" ""
+    for report in "$out"/{bench,peers}.json; do
+      if [[ -e $report ]]; then reports+=("$report"); fi
+    done
+    if ((${#reports[@]})); then "$WGLOSS" bench --compare "${reports[@]}" --summary 2>&1; fi
+  } >"$summary"
+  say
+  tee -a "$log" <"$summary"
+  ((all_is_well))
+}
+main
+exit

@@ -16,7 +16,7 @@ use wgloss::{
 use crate::{
     Verdict, compare,
     error::CliError,
-    output,
+    kernels, output,
     report::{self, numbers},
     select,
 };
@@ -80,8 +80,9 @@ pub struct Args {
         conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick", "limit"],
     )]
     compare: Vec<PathBuf>,
-    /// With `--compare`: a line for each kind of kernels, with the median and the worst, and for each other library.
-    #[arg(long, requires = "compare")]
+    /// Print a line for each kind of kernels, with the median and the worst, and for each other library, rather than
+    /// one for each case.
+    #[arg(long)]
     summary: bool,
 }
 
@@ -122,7 +123,7 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
         };
         let report = measure(&select::open(&adapter)?, &losses, args, &save)?;
         if !prints_json {
-            output::print(text(&report))?;
+            output::print(text(&report, args.summary))?;
         }
         reports.push(report);
     }
@@ -269,13 +270,17 @@ fn skipped(case: &Case, reason: String) -> Skipped {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, is_summary: bool) -> String {
     let clock = match report.clock {
         ClockKind::Timestamps => "timestamps of the device",
         ClockKind::SubmitToDone => "from submission to completion",
     };
     let copy = report.copy_gb_per_s.map_or(String::new(), |rate| format!(", a copy at {}", numbers::rate(rate)));
     let mut lines = vec![format!("{} ({}), {}: {clock}{copy}", report.adapter, report.kind, report.driver)];
+    if is_summary {
+        lines.push(kernels::of_run(report));
+        return lines.join("\n");
+    }
     if !report.results.is_empty() {
         let mut table = output::table([
             "loss",

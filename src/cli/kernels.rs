@@ -93,7 +93,7 @@ pub fn summary(comparison: &Comparison) -> Vec<String> {
 }
 
 /// A table of a run, with a line for each kind of kernels and storage type, and how many cases were skipped.
-fn of_run(report: &Report) -> String {
+pub fn of_run(report: &Report) -> String {
     let mut table = output::table(["kernels", "type", "cases", "figure", "median", "worst", "which is"]);
     let mut types: Vec<&str> = Vec::new();
     for measurement in &report.results {

@@ -83,6 +83,8 @@ fn a_limit_leaves_out_what_comes_last() {
     ];
     assert_eq!(skipped, order);
     assert!(report.skipped.iter().all(|case| case.reason == "the time was up"));
+    let run = wgloss(&["bench", "mse", "--quick", "--summary"]);
+    assert!(run.stdout.contains("│ elementwise ┆ f32  ┆ 1 "), "{}", run.stdout);
 }
 
 #[test]

@@ -137,8 +137,6 @@ fn a_summary_has_a_line_for_each_kind_of_kernels() {
     assert_eq!(cells("all pairs")[3..8], ["1", "GFLOP/s", "1234", "1234", "info_nce 64×1000"]);
     assert!(run.stdout.contains("1 case was not measured"), "{}", run.stdout);
     assert_eq!(cells("library 1.2")[1..6], ["library 1.2", "cpu", "1", "1", "–"]);
-
-    wgloss(&["bench", "mse", "--summary"]).refused(2, &["--compare"]);
 }
 
 #[test]

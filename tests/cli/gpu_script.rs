@@ -24,7 +24,7 @@ impl Machine {
 case "$*" in
   {cases}
   'list --names') printf 'mse\nhuber\n' ;;
-  adapters) echo 'kind  discrete GPU' ;;
+  adapters) printf 'vulkan:a\nkind  discrete GPU\n' ;;
   *summary) echo 'the summary' ;;
   *html*) : ;;
   bench*) while [[ $1 != --json ]]; do shift; done; echo '{REPORT}' >"$2" ;;
@@ -106,7 +106,7 @@ fn a_stage_that_fails_or_hangs_stops_no_other() {
 
 #[test]
 fn what_it_cannot_begin_with_is_told() {
-    let machine = Machine::new("adapters) echo 'kind  CPU' ;;");
+    let machine = Machine::new("adapters) printf 'vulkan:cpu\\nkind  CPU\\n' ;;");
     let run = machine.measure(&["out"]);
     assert!(run.code == 2 && run.stderr.contains("there is no GPU"), "{}", run.stderr);
     assert_eq!(machine.measure(&["out", "vulkan:cpu"]).code, 0);
