@@ -12,8 +12,8 @@
 #   PYTHON            a Python that may have PyTorch [python3]
 #   PEERS_DEVICE      `cpu` times PyTorch on the CPU, which otherwise is left out where PyTorch has no CUDA
 #   LIMIT_ADAPTERS, LIMIT_PARITY, LIMIT_LOSS, LIMIT_BENCH, LIMIT_TUNE, LIMIT_PEERS
-#                     seconds that a stage may take, LIMIT_LOSS of them the parity of one loss
-#                     [10, 110, 100, 160, 60, 130]
+#                     seconds that a stage may take, LIMIT_LOSS of them the parity of one loss; without, they are 20,
+#                     100, 90, 180, 50 and 120, and a stage has besides what those before it left
 #
 # Exit codes: 0 all is well, 1 a stage failed or was cut, 2 it could not begin.
 set -u
@@ -25,7 +25,7 @@ fail() {
 has() { command -v "$1" >/dev/null; }
 
 (($# == 1 || $# == 2)) || fail "which folder are the results for? benches/gpu.sh OUT [ADAPTER]"
-mkdir -p "$1" 2>/dev/null && out=$(cd "$1" && pwd) && : 2>/dev/null >"$out/log.txt" || fail "cannot write to $1"
+if ! { mkdir -p "$1" && out=$(cd "$1" && pwd) && : >"$out/log.txt"; } 2>/dev/null; then fail "cannot write to $1"; fi
 adapter=${2:-}
 cd "$(dirname "$0")/.." || fail "cannot enter the repository"
 # Debian keeps ldconfig in /sbin, off the path of ordinary users.
@@ -58,16 +58,17 @@ mkdir -p "$temp"/{cache,mesa,nvidia,inductor,triton,library,parity}
 # Mesa's drivers look for a Wayland session and complain where this is not set.
 export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$temp}
 
-# The path of a library that the linker finds, or that lies where containers get NVIDIA's.
+# The path of a library that the linker finds, or that is in one of these folders.
 library_path() {
-  local folder folders=${LD_LIBRARY_PATH:-}
-  for folder in ${folders//:/ } /usr/local/nvidia/lib64 /usr/local/nvidia/lib; do
-    if [[ -e $folder/$1 ]]; then
-      echo "$folder/$1"
+  local name=$1 folder folders=${LD_LIBRARY_PATH:-}
+  shift
+  for folder in ${folders//:/ } "$@"; do
+    if [[ -e $folder/$name ]]; then
+      echo "$folder/$name"
       return
     fi
   done
-  ldconfig -p 2>/dev/null | sed -n "s|.*=> \(.*/$1\)\$|\1|p" | head -n 1
+  ldconfig -p 2>/dev/null | sed -n "s|.*=> \(.*/$name\)\$|\1|p" | head -n 1
 }
 
 # Adds the libraries of the packages that the machine lacks, without installing them.
@@ -97,10 +98,11 @@ add_libraries() {
   if [[ -z $(library_path libvulkan.so.1) ]]; then say "there is no libvulkan.so.1, and without it no Vulkan"; fi
 }
 
-# Tells the Vulkan loader of a library of NVIDIA's that has a driver, as containers lack the file that does.
+# Tells the Vulkan loader of a library of NVIDIA's that has a driver: containers may lack the file that does, and have
+# the library in a folder of its own.
 add_driver() {
   local library manifest=$temp/$1.json
-  library=$(library_path "$1")
+  library=$(library_path "$1" /usr/local/nvidia/lib64 /usr/local/nvidia/lib)
   if [[ -z $library ]]; then return 1; fi
   printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "%s", "api_version": "1.3.0"}}\n' "$library" \
     >"$manifest"
@@ -136,10 +138,13 @@ stage() {
   echo "$result; $took" >>"$log"
 }
 
+# The seconds that a stage has of its own, or those until it should end, so long after the start, if these are more.
+seconds_for() { echo $(($2 - SECONDS > $1 ? $2 - SECONDS : $1)); }
+
 find_adapters() {
   to=$out/adapters.txt
   : >"$to"
-  stage adapters "${LIMIT_ADAPTERS:-10}" "$WGLOSS" adapters
+  stage adapters "${LIMIT_ADAPTERS:-20}" "$WGLOSS" adapters
   unset to
 }
 # Whether there is a GPU among the adapters whose names begin so.
@@ -152,9 +157,11 @@ has_gpu() {
 }
 
 # The quick parity of a loss, in a process of its own.
+# shellcheck disable=SC2329 # xargs calls it
 check_loss() {
   local start=$SECONDS status word
-  timeout --kill-after=5 "$LIMIT_LOSS" "$WGLOSS" parity "$1" --quick ${adapter:+--adapter "$adapter"} \
+  # In the group of the stage, which ends with it.
+  timeout --foreground --kill-after=5 "$LIMIT_LOSS" "$WGLOSS" parity "$1" --quick ${adapter:+--adapter "$adapter"} \
     >"$temp/parity/$1" 2>&1
   status=$?
   case $status in
@@ -173,13 +180,22 @@ some() {
   ' "$out/parity.txt" | tr -d '\n'
 }
 
+# What takes longest begins first, so that nothing is left for one core at the end.
+long_losses=(focal_dice ce_dice distillation triplet_semi_hard triplet_batch_hard)
+
 check_parity() {
   local count passed others loss
   # What the processes take.
-  export WGLOSS adapter temp LIMIT_LOSS=${LIMIT_LOSS:-100}
+  export WGLOSS adapter temp LIMIT_LOSS=${LIMIT_LOSS:-90}
   export -f check_loss
   : >"$temp/results"
-  stage parity "${LIMIT_PARITY:-110}" xargs -P "$(nproc)" -I LOSS bash -c 'check_loss LOSS' <"$temp/names"
+  printf '%s\n' "${long_losses[@]}" >"$temp/long"
+  {
+    grep -xF -f "$temp/long" "$temp/names"
+    grep -vxF -f "$temp/long" "$temp/names"
+  } >"$temp/queue"
+  stage parity "${LIMIT_PARITY:-$(seconds_for 100 120)}" \
+    xargs -P "$(nproc)" -I LOSS bash -c 'check_loss LOSS' <"$temp/queue"
   count=$(wc -l <"$temp/names") passed=$(grep -c ^pass "$temp/results")
   {
     sort -k 1,1 -k 2,2b "$temp/results"
@@ -189,10 +205,11 @@ check_parity() {
     done <"$temp/names"
   } >"$out/parity.txt"
   others=$(some FAIL failed)$(some CUT cut)
+  awk '$1 == "FAIL" || $1 == "CUT" && $3 { print $2 }' "$temp/results" >"$temp/shown"
   while read -r loss; do
     printf '\n== %s\n' "$loss"
     head -c 20000 "$temp/parity/$loss"
-  done < <(awk '$1 == "FAIL" || $1 == "CUT" && $3 { print $2 }' "$out/parity.txt") >>"$out/parity.txt"
+  done <"$temp/shown" >>"$out/parity.txt"
   if ((passed == count)); then
     note parity "all $count losses pass" "$took"
   else
@@ -204,7 +221,7 @@ check_parity() {
 drop_if_empty() { if [[ ! -s $1 ]]; then rm -f "$1"; fi; }
 
 run_bench() {
-  local limit=${LIMIT_BENCH:-160}
+  local limit=${LIMIT_BENCH:-$(seconds_for 180 300)}
   # The last case that it begins has an eighth of the time to end.
   stage bench "$limit" "$WGLOSS" bench --dtype f32,bf16 --limit $((limit * 7 / 8)) --json "$out/bench.json" \
     ${adapter:+--adapter "$adapter"}
@@ -220,7 +237,7 @@ run_bench() {
 run_tune() {
   to=$out/tune.json
   : >"$to"
-  stage tune "${LIMIT_TUNE:-60}" "$WGLOSS" tune --dry-run --json ${adapter:+--adapter "$adapter"}
+  stage tune "${LIMIT_TUNE:-$(seconds_for 50 350)}" "$WGLOSS" tune --dry-run --json ${adapter:+--adapter "$adapter"}
   unset to
   if ((status)); then failed tune "$result" "$took"; else note tune "$result" "$took"; fi
   drop_if_empty "$out/tune.json"
@@ -230,7 +247,7 @@ run_tune() {
 peers_losses=(mse bce_with_logits kl_div cross_entropy softmax dice giou info_nce triplet_batch_hard style)
 
 run_peers() {
-  local limit=${LIMIT_PEERS:-130} start=$SECONDS device versions
+  local limit=${LIMIT_PEERS:-$(seconds_for 120 470)} start=$SECONDS device versions left_out
   # Importing PyTorch may take some of the time.
   versions=$(timeout "$limit" "$PYTHON" - 2>>"$log" <<'PYTHON'
 import importlib.metadata
@@ -256,6 +273,8 @@ PYTHON
     stage peers "$limit" "$PYTHON" benches/peers/pytorch.py --wgloss "$PEERS" --adapter "$adapter" \
       --device "${PEERS_DEVICE:-cuda}" --limit $((limit * 3 / 4)) --json "$out/peers.json" \
       "${peers_losses[@]/#/--loss=}"
+    left_out=$(grep -o '[0-9]* of [0-9]* cases are left out' "$log" | tail -n 1)
+    result+=${left_out:+; $left_out}
     if ((status)); then failed peers "$result" "$took"; else note peers "$result" "$took"; fi
   fi
 }

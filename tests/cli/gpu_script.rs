@@ -84,7 +84,7 @@ fn all_stages_come_to_an_end() {
 fn a_stage_that_fails_or_hangs_stops_no_other() {
     let machine = Machine::new(
         r#"*huber*) echo 'huber: off by one'; exit 1 ;;
-  *mse*) sleep 60 ;;
+  *mse*) exec sleep 60 ;;
   bench*dtype*) echo 'the device is lost' >&2; exit 3 ;;"#,
     );
     let run = machine.measure(&["out", "vulkan:b"]);
