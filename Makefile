@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers compilers
+.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers gpu compilers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -100,3 +100,11 @@ bench-peers: setup ## Times wgloss beside Burn and PyTorch, also to target/peers
 			--json $(target_dir)/peers.json; \
 	else echo "without PyTorch, which $(PYTHON) does not have"; fi
 	@$(peers_program) table $(target_dir)/peers.json
+
+# Without Burn, whose build takes long.
+gpu: ## Builds what benches/gpu.sh runs on a machine with a GPU, into target/gpu (see benches/README.md)
+	cargo build --release --features cli --bin wgloss
+	cargo build --release --no-default-features --manifest-path benches/peers/Cargo.toml --target-dir $(target_dir)/peers
+	mkdir -p target/gpu
+	strip -o target/gpu/wgloss $(target_dir)/release/wgloss
+	strip -o target/gpu/wgloss-peers $(peers_program)

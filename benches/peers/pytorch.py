@@ -649,29 +649,38 @@ def main():
                         help="only losses of this kind; may be given more than once")
     parser.add_argument("--loss", action="append", dest="losses", metavar="NAME",
                         help="only this loss; may be given more than once")
+    parser.add_argument("--limit", type=float, metavar="SECONDS",
+                        help="measure no further case after so long; the first shape of each loss comes first")
     parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where to put the results")
     arguments = parser.parse_args()
+    start = time.perf_counter()
     # PyTorch would rather divide the mean of kl_div by less; the catalogue's mean is this one.
     warnings.filterwarnings("ignore", message=".*batchmean.*")
 
     wgloss, peers = Wgloss(arguments.wgloss, arguments.adapter), peers_of(arguments.device)
     print(f"wgloss on {wgloss.report['adapter']}; {', '.join(peers)}", file=sys.stderr)
     cases = [
-        Case(loss, shape, arguments.dtype)
+        (place, Case(loss, shape, arguments.dtype))
         for kind in arguments.kinds or LOSSES
         for loss in LOSSES[kind]
         if not arguments.losses or loss.name.split()[0] in arguments.losses
-        for shape in wgloss.shapes[kind]
+        for place, shape in enumerate(wgloss.shapes[kind])
         if any(variant(loss) for variant in peers.values())
     ]
-    entries = []
-    for number, case in enumerate(cases, 1):
+    if arguments.limit is not None:
+        cases.sort(key=lambda placed: placed[0])
+    for number, (_, case) in enumerate(cases, 1):
+        if arguments.limit is not None and time.perf_counter() - start > arguments.limit:
+            print(f"{len(cases) - number + 1} of {len(cases)} cases are left out: the time was up", file=sys.stderr)
+            break
         torch.compiler.reset()
+        entries = []
         for entry in measure(case, peers, arguments.device, wgloss):
             wrong = "" if entry["is_right"] else ", but its result is wrong"
             print(f"{number}/{len(cases)} {case}: {entry['peer']} {entry['ratio']:.2f}×{wrong}", file=sys.stderr)
             entries.append(entry)
-    write(arguments.json, wgloss.report, entries)
+        # A run that is cut short leaves what it has measured.
+        write(arguments.json, wgloss.report, entries)
 
 
 if __name__ == "__main__":

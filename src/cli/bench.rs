@@ -1,6 +1,9 @@
 //! `wgloss bench`: how fast losses are on this machine's adapters.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
@@ -13,7 +16,7 @@ use wgloss::{
 use crate::{
     Verdict, compare,
     error::CliError,
-    output,
+    kernels, output,
     report::{self, numbers},
     select,
 };
@@ -33,7 +36,8 @@ Examples:
   wgloss bench                                        every loss at shapes that people train with
   wgloss bench cross_entropy --shape 4096x32000 --dtype bf16
   wgloss bench --adapter all --scaling --html report.html
-  wgloss bench --compare before.json after.json       what became slower";
+  wgloss bench --compare before.json after.json       what became slower
+  wgloss bench --compare report.json --summary        a few lines of it";
 
 /// What to time.
 #[derive(Debug, clap::Args)]
@@ -58,7 +62,11 @@ pub struct Args {
     /// Only the first of each loss's usual shapes, and fewer runs.
     #[arg(long)]
     quick: bool,
-    /// Write the results as JSON; `-` is standard output.
+    /// Measure no further case after so many seconds: first the first shape of each loss and storage type, then the
+    /// second ones.
+    #[arg(long, value_name = "SECONDS", conflicts_with = "scaling")]
+    limit: Option<u32>,
+    /// Write the results as JSON, as they come; `-` is standard output, at the end.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Write a page with charts of the results.
@@ -69,9 +77,13 @@ pub struct Args {
         long,
         num_args = 1..,
         value_name = "REPORT",
-        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick"],
+        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick", "limit"],
     )]
     compare: Vec<PathBuf>,
+    /// Print a line for each kind of kernels, with the median and the worst, and for each other library, rather than
+    /// one for each case.
+    #[arg(long)]
+    summary: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +106,7 @@ fn dtypes() -> impl TypedValueParser<Value = DType> {
 pub fn run(args: &Args) -> Result<Verdict, CliError> {
     let (json, html) = (args.json.as_deref(), args.html.as_deref());
     if !args.compare.is_empty() {
-        return compare::run(&args.compare, html, json);
+        return compare::run(&args.compare, html, json, args.summary);
     }
     let losses = match &args.losses[..] {
         [] => losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[])).collect::<Result<Vec<_>, _>>()?,
@@ -104,9 +116,14 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
     json.filter(|_| !prints_json).into_iter().chain(html).try_for_each(output::check_writable)?;
     let mut reports = Vec::new();
     for adapter in select::adapters(args.adapter.as_deref())? {
-        let report = measure(&select::open(&adapter)?, &losses, args)?;
+        // A run that is cut short leaves what it has measured.
+        let save = |report: &Report| match json.filter(|path| !prints_json && output::is_ordinary(path)) {
+            Some(path) => output::replace(path, &(Report::list_to_json(&with(&reports, report))? + "\n")),
+            None => Ok(()),
+        };
+        let report = measure(&select::open(&adapter)?, &losses, args, &save)?;
         if !prints_json {
-            output::print(text(&report))?;
+            output::print(text(&report, args.summary))?;
         }
         reports.push(report);
     }
@@ -120,10 +137,22 @@ pub fn run(args: &Args) -> Result<Verdict, CliError> {
     Ok(Verdict::Passed)
 }
 
-/// Times the losses on one device, with a progress bar on standard error.
+/// Reports with another one.
+fn with(reports: &[Report], report: &Report) -> Vec<Report> {
+    reports.iter().chain([report]).cloned().collect()
+}
+
+/// Times the losses on one device, with a progress bar on standard error. `save` gets the report after each case.
 ///
 /// A shape that a loss does not take is an error where the loss was named, and left out where all are timed.
-fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> {
+fn measure(
+    gpu: &Gpu,
+    losses: &[AnyLoss],
+    args: &Args,
+    save: &dyn Fn(&Report) -> Result<(), CliError>,
+) -> Result<Report, CliError> {
+    let start = Instant::now();
+    let is_late = || args.limit.is_some_and(|limit| start.elapsed() >= Duration::from_secs(limit.into()));
     let skips_shapes = args.losses.is_empty();
     let precision = if args.quick {
         Precision { least_runs: 3, most_runs: 3, ..Precision::default() }
@@ -132,20 +161,8 @@ fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> 
     };
     let bench = Bench::new(gpu, precision)?;
     let mut report = bench.report();
-    let mut cases = Vec::new();
-    for &dtype in &args.dtype {
-        for loss in losses {
-            let asked = args.shape.iter().map(|Shape(shape)| {
-                let (loss, shape) = (loss.clone(), shape.clone());
-                Case { loss, shape, dtype, origin: String::new() }
-            });
-            cases.extend(asked);
-            if args.shape.is_empty() {
-                let usual = Case::usual(loss, dtype, bench.memory());
-                cases.extend(usual.into_iter().take(if args.quick { 1 } else { usize::MAX }));
-            }
-        }
-    }
+    save(&report)?;
+    let cases = cases(losses, args, bench.memory());
     let is_scaled = |loss: &&AnyLoss| !args.losses.is_empty() || SCALED.contains(&loss.spec().name);
     let scaled: Vec<&AnyLoss> = losses.iter().filter(|loss| args.scaling && is_scaled(loss)).collect();
     let series = args.dtype.iter().flat_map(|&dtype| scaled.iter().map(move |&loss| (dtype, loss)));
@@ -156,21 +173,50 @@ fn measure(gpu: &Gpu, losses: &[AnyLoss], args: &Args) -> Result<Report, Error> 
     let mut largest_copy = 0;
     for case in &cases {
         bar.set_message(case.loss.spec().name);
-        if let Some(found) = unless_refused(bench.measure(case), case, skips_shapes, &mut report)? {
+        if is_late() {
+            report.skipped.push(skipped(case, "the time was up".to_string()));
+        } else if let Some(found) = unless_refused(bench.measure(case), case, skips_shapes, &mut report)? {
             if found.bytes > largest_copy {
                 largest_copy = found.bytes;
                 report.copy_gb_per_s = Some(found.bytes as f64 / found.copy_ms / 1e6);
             }
             report.results.push(found);
         }
+        save(&report)?;
         bar.inc(1);
     }
     for (dtype, loss) in series {
         let points = points(&bench, loss, dtype, &bar, &mut report)?;
         report.scaling.push(Scaling::new(loss.spec().name, dtype.name(), points));
+        save(&report)?;
     }
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// The losses at the shapes asked for, or at usual ones of at most so much memory: type by type and loss by loss, but
+/// where the time is limited, the first shape of each first.
+fn cases(losses: &[AnyLoss], args: &Args, memory: u64) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for &dtype in &args.dtype {
+        for loss in losses {
+            let of_loss: Vec<Case> = if args.shape.is_empty() {
+                let usual = Case::usual(loss, dtype, memory);
+                usual.into_iter().take(if args.quick { 1 } else { usize::MAX }).collect()
+            } else {
+                let asked = |Shape(shape): &Shape| {
+                    let (loss, shape) = (loss.clone(), shape.clone());
+                    Case { loss, shape, dtype, origin: String::new() }
+                };
+                args.shape.iter().map(asked).collect()
+            };
+            cases.extend(of_loss.into_iter().enumerate());
+        }
+    }
+    if args.limit.is_some() {
+        cases.sort_by_key(|(place, _)| *place);
+    }
+    cases.into_iter().map(|(_, case)| case).collect()
 }
 
 /// The loss at growing sizes.
@@ -208,25 +254,33 @@ fn unless_refused<T>(
         Err(
             error @ (Error::Shape { .. } | Error::Elements { .. } | Error::Limit { .. } | Error::OutOfMemory { .. }),
         ) => {
-            report.skipped.push(Skipped {
-                loss: case.loss.spec().name.to_string(),
-                shape: case.shape.clone(),
-                dtype: case.dtype.to_string(),
-                reason: error.to_string(),
-            });
+            report.skipped.push(skipped(case, error.to_string()));
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-fn text(report: &Report) -> String {
+fn skipped(case: &Case, reason: String) -> Skipped {
+    Skipped {
+        loss: case.loss.spec().name.to_string(),
+        shape: case.shape.clone(),
+        dtype: case.dtype.to_string(),
+        reason,
+    }
+}
+
+fn text(report: &Report, is_summary: bool) -> String {
     let clock = match report.clock {
         ClockKind::Timestamps => "timestamps of the device",
         ClockKind::SubmitToDone => "from submission to completion",
     };
     let copy = report.copy_gb_per_s.map_or(String::new(), |rate| format!(", a copy at {}", numbers::rate(rate)));
     let mut lines = vec![format!("{} ({}), {}: {clock}{copy}", report.adapter, report.kind, report.driver)];
+    if is_summary {
+        lines.push(kernels::of_run(report));
+        return lines.join("\n");
+    }
     if !report.results.is_empty() {
         let mut table = output::table([
             "loss",
@@ -263,7 +317,7 @@ fn text(report: &Report) -> String {
         lines.push(table.to_string());
     }
     lines.extend(report.skipped.iter().map(|skipped| {
-        format!("skipped {} {} {}: {}", skipped.loss, shape_text(&skipped.shape), skipped.dtype, skipped.reason)
+        format!("skipped {} {} {}: {}", skipped.loss, output::shape(&skipped.shape), skipped.dtype, skipped.reason)
     }));
     lines.join("\n")
 }
@@ -277,7 +331,7 @@ fn row(result: &Measurement) -> [String; 11] {
     };
     [
         result.loss.clone(),
-        shape_text(&result.shape),
+        output::shape(&result.shape),
         result.dtype.clone(),
         numbers::significant(result.median_ms),
         numbers::percent(result.spread),
@@ -288,8 +342,4 @@ fn row(result: &Measurement) -> [String; 11] {
         numbers::significant(result.record_us),
         result.origin.clone(),
     ]
-}
-
-fn shape_text(shape: &[usize]) -> String {
-    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
 }

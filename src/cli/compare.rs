@@ -11,13 +11,13 @@ use wgloss::bench::{Change, ComparedCase, Comparison, Entry, Peer, Report};
 use crate::{
     Verdict,
     error::CliError,
-    output,
+    kernels, output,
     report::{self, numbers, runs},
 };
 
 /// Compares the reports in these files with the first, shows the peers in any of them, and writes all to a page. A
-/// regression fails.
-pub fn run(paths: &[PathBuf], html: Option<&Path>, json: Option<&Path>) -> Result<Verdict, CliError> {
+/// regression fails. What is printed may be a summary, which tells no changes.
+pub fn run(paths: &[PathBuf], html: Option<&Path>, json: Option<&Path>, is_summary: bool) -> Result<Verdict, CliError> {
     let reports = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?.concat();
     let prints_json = json.is_some_and(output::is_standard);
     let files = json.filter(|_| !prints_json).into_iter().chain(html);
@@ -34,7 +34,7 @@ pub fn run(paths: &[PathBuf], html: Option<&Path>, json: Option<&Path>) -> Resul
         None => {}
     }
     if !prints_json {
-        output::print(text(&comparison))?;
+        output::print(text(&comparison, is_summary))?;
     }
     Ok(Verdict::from(comparison.passed()))
 }
@@ -45,7 +45,7 @@ fn read(path: &Path) -> Result<Vec<Report>, CliError> {
     Report::list_from_json(&text).map_err(|source| CliError::NotAReport { path: path.to_path_buf(), source })
 }
 
-fn text(comparison: &Comparison) -> String {
+fn text(comparison: &Comparison, is_summary: bool) -> String {
     let mut parts = Vec::new();
     if !comparison.runs.is_empty() {
         parts.push(output::properties(comparison.runs.iter().enumerate().map(|(index, run)| {
@@ -53,10 +53,12 @@ fn text(comparison: &Comparison) -> String {
             (runs::letter(index), format!("{}{copy}", runs::name(run)))
         })));
     }
-    if !comparison.cases.is_empty() {
-        parts.push(losses(comparison));
+    if is_summary {
+        parts.extend(kernels::summary(comparison));
+    } else {
+        parts.extend((!comparison.cases.is_empty()).then(|| losses(comparison)));
+        parts.extend(comparison.peers.iter().map(peer));
     }
-    parts.extend(comparison.peers.iter().map(peer));
     if parts.is_empty() { "nothing was measured".to_string() } else { parts.join("\n\n") }
 }
 

@@ -33,6 +33,9 @@ pub struct Args {
     /// Print the tables of losses as Markdown.
     #[arg(long, conflicts_with_all = ["loss", "json"])]
     markdown: bool,
+    /// Print the names alone, one a line.
+    #[arg(long, conflicts_with_all = ["loss", "json", "markdown"])]
+    names: bool,
     #[command(flatten)]
     pub format: output::Format,
 }
@@ -45,6 +48,7 @@ pub fn run(args: &Args, as_json: bool) -> Result<(), CliError> {
             if as_json { output::print_json(&describe(spec)) } else { print_loss(spec) }
         }
         None if args.markdown => output::print(markdown::catalogue()),
+        None if args.names => output::print(losses::ALL.iter().map(|spec| spec.name).collect::<Vec<_>>().join("\n")),
         None if as_json => {
             let losses: Vec<Json> = losses::ALL.iter().map(|spec| describe(spec)).collect();
             output::print_json(&json!({ "losses": losses }))

@@ -12,6 +12,7 @@ mod diagnose;
 mod engine;
 mod error;
 mod eval;
+mod kernels;
 mod list;
 mod losses;
 mod markdown;

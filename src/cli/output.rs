@@ -82,6 +82,19 @@ pub fn write(path: &Path, text: &str) -> Result<(), CliError> {
     fs::write(path, text).map_err(|source| CliError::WriteText { path: path.to_path_buf(), source })
 }
 
+/// Whether a path is a file that another may take the place of, rather than a link or a device.
+pub fn is_ordinary(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Puts a text in the place of a file, so that nobody ever finds a part of it.
+pub fn replace(path: &Path, text: &str) -> Result<(), CliError> {
+    let mut part = path.as_os_str().to_os_string();
+    part.push(".part");
+    write(Path::new(&part), text)?;
+    fs::rename(&part, path).map_err(|source| CliError::WriteText { path: path.to_path_buf(), source })
+}
+
 /// Tells something besides the result, on one line.
 pub fn notice(text: impl Display) {
     let text = escaped(&text.to_string());
@@ -120,6 +133,11 @@ fn plain_table() -> Table {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     table
+}
+
+/// The lengths of axes, as `4096×1000`.
+pub fn shape(shape: &[usize]) -> String {
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×")
 }
 
 /// A number for people: as many digits as an f32 has.

@@ -105,8 +105,7 @@ fn text(gpu: &Gpu, run: &TuningRun) -> String {
 
 /// The loss and its shape, as `mse 1048576`.
 fn describe(case: &CaseTimes) -> String {
-    let shape: Vec<String> = case.shape.iter().map(usize::to_string).collect();
-    format!("{} {}", case.loss, shape.join("×"))
+    format!("{} {}", case.loss, output::shape(&case.shape))
 }
 
 /// The times as text: `8: 1.52 ± 3%, 16: failed`.

@@ -58,3 +58,43 @@ fn the_command_refuses_what_it_cannot_time() {
     // Found out before anything is measured.
     wgloss(&["bench", "mse", "--json", "no/such/directory/report.json"]).refused(2, &["no/such/directory/report.json"]);
 }
+
+#[test]
+fn a_limit_leaves_out_what_comes_last() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.json");
+    let args = ["bench", "mse", "giou", "--dtype", "f32,bf16", "--limit", "0", "--json", path.to_str().unwrap()];
+    let run = wgloss(&args);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let [report] = &Report::list_from_json(&fs::read_to_string(&path).unwrap()).unwrap()[..] else { panic!() };
+    assert!(report.results.is_empty());
+    let skipped: Vec<(&str, &str, usize)> =
+        report.skipped.iter().map(|case| (case.loss.as_str(), case.dtype.as_str(), case.shape[0])).collect();
+    // The first shapes of all come first.
+    let order = [
+        ("mse", "f32", 64),
+        ("giou", "f32", 18_688),
+        ("mse", "bf16", 64),
+        ("giou", "bf16", 18_688),
+        ("mse", "f32", 64),
+        ("giou", "f32", 64),
+        ("mse", "bf16", 64),
+        ("giou", "bf16", 64),
+    ];
+    assert_eq!(skipped, order);
+    assert!(report.skipped.iter().all(|case| case.reason == "the time was up"));
+    let run = wgloss(&["bench", "mse", "--quick", "--summary"]);
+    assert!(run.stdout.contains("│ elementwise ┆ f32  ┆ 1 "), "{}", run.stdout);
+}
+
+#[test]
+fn a_run_that_ends_early_leaves_what_it_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.json");
+    let run = wgloss(&["bench", "mse", "dice", "--shape", "64", "--quick", "--json", path.to_str().unwrap()]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    let [report] = &Report::list_from_json(&fs::read_to_string(&path).unwrap()).unwrap()[..] else { panic!() };
+    assert_eq!(report.results.iter().map(|result| result.loss.as_str()).collect::<Vec<_>>(), ["mse"]);
+    // Nothing else lies about.
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+}

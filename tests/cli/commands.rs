@@ -368,6 +368,8 @@ fn list_shows_every_loss() {
     let table = wgloss(&["list"]).stdout;
     let markdown = wgloss(&["list", "--markdown"]).stdout;
     let catalogue = wgloss(&["list", "--json"]).json();
+    let names = wgloss(&["list", "--names"]).stdout;
+    assert!(names.lines().eq(losses::ALL.iter().map(|spec| spec.name)), "{names}");
     assert_eq!(catalogue["losses"].as_array().unwrap().len(), losses::ALL.len());
     for (spec, described) in losses::ALL.iter().zip(catalogue["losses"].as_array().unwrap()) {
         assert!(table.contains(&format!("│ {} ", spec.name)));

@@ -119,6 +119,27 @@ fn a_single_report_is_shown_with_the_peers_of_another_file() {
 }
 
 #[test]
+fn a_summary_has_a_line_for_each_kind_of_kernels() {
+    let measured =
+        [("mse", 0.9), ("mae", 0.5), ("huber", 0.8), ("cross_entropy", 0.7), ("nll", 0.1), ("info_nce", 0.2)];
+    let mut measured = report(&measured);
+    measured["tuning"] = json!({ "cached_classes": 1000 });
+    measured["results"][4]["shape"] = json!([64, 1001]);
+    measured["results"][5]["gflop_per_s"] = 1234.0.into();
+    measured["skipped"] = json!([{ "loss": "dice", "shape": [2, 3], "dtype": "f32", "reason": "the time was up" }]);
+    let reports = Reports::new(&[("a.json", measured), ("peers.json", peers())]);
+    let run = reports.compare("a.json peers.json --summary");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let cells = |name| -> Vec<&str> { line(&run.stdout, name).split(['│', '┆']).map(str::trim).collect() };
+    assert_eq!(cells("elementwise")[1..8], ["elementwise", "f32", "3", "of copy", "0.80", "0.50", "mae 64×1000"]);
+    assert_eq!(cells("on chip")[3..8], ["1", "of copy", "0.70", "0.70", "cross_entropy 64×1000"]);
+    assert_eq!(cells("beyond")[3..8], ["1", "of copy", "0.10", "0.10", "nll 64×1001"]);
+    assert_eq!(cells("all pairs")[3..8], ["1", "GFLOP/s", "1234", "1234", "info_nce 64×1000"]);
+    assert!(run.stdout.contains("1 case was not measured"), "{}", run.stdout);
+    assert_eq!(cells("library 1.2")[1..6], ["library 1.2", "cpu", "1", "1", "–"]);
+}
+
+#[test]
 fn a_file_may_hold_several_reports() {
     let mut other = report(&[("mse", 0.2)]);
     other["adapter"] = "vulkan:b".into();

@@ -9,6 +9,8 @@ mod commands;
 mod compare_reports;
 mod custom;
 mod diagnose;
+#[cfg(target_os = "linux")]
+mod gpu_script;
 mod plot;
 mod readme;
 mod tensors;

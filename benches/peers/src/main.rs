@@ -2,14 +2,11 @@
 //!
 //! `make bench-peers` runs all of it; `README.md` says how to run parts, and what the figures mean.
 
-mod burn_batch;
-mod burn_boxes;
-mod burn_comparison;
-mod burn_generative;
-mod burn_inputs;
-mod burn_losses;
-mod burn_regions;
-mod burn_step;
+#[cfg(feature = "burn")]
+mod by_burn;
+#[cfg(not(feature = "burn"))]
+#[path = "without_burn.rs"]
+mod by_burn;
 mod inputs;
 mod kinds;
 mod serve;
@@ -22,7 +19,7 @@ use std::{error::Error, fs, path::PathBuf};
 use clap::{Parser, Subcommand};
 use wgloss::{AnyLoss, Gpu, bench::Report};
 
-use crate::{burn_comparison::Selection, kinds::Kind, tables::Tables};
+use crate::tables::Tables;
 
 /// Times wgloss beside other libraries.
 #[derive(Debug, Parser)]
@@ -34,20 +31,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Times wgloss and Burn in turns, and checks the results of both.
-    Burn {
-        /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable]
-        #[arg(default_value = "", hide_default_value = true)]
-        adapter: String,
-        /// Where to write the results.
-        #[arg(long, value_name = "FILE")]
-        json: PathBuf,
-        /// Only losses of this kind; may be given more than once.
-        #[arg(long = "kind", value_name = "KIND")]
-        kinds: Vec<Kind>,
-        /// Only this loss; may be given more than once.
-        #[arg(long = "loss", value_name = "NAME")]
-        losses: Vec<String>,
-    },
+    Burn(by_burn::Args),
     /// Times wgloss as asked on standard input, line by line in JSON: for programs that time other libraries.
     Serve {
         /// Part of an adapter's name, as for `burn`.
@@ -63,9 +47,7 @@ enum Command {
 
 fn main() -> Result<(), Box<dyn Error>> {
     match Args::parse().command {
-        Command::Burn { adapter, json, kinds, losses } => {
-            burn_comparison::compare(&Gpu::find_blocking(&adapter)?, &Selection { kinds, losses }, &json)
-        }
+        Command::Burn(args) => by_burn::run(&args),
         Command::Serve { adapter } => serve::serve(&Gpu::find_blocking(&adapter)?),
         Command::Table { file } => {
             print!("{}", Tables(&Report::list_from_json(&fs::read_to_string(file)?)?));

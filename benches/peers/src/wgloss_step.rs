@@ -1,17 +1,13 @@
-//! A step by wgloss, and what it should compute.
+//! A step by wgloss.
 
-use burn::tensor::wgpu::wgpu::PollType;
-use wgloss::{Error, Gpu, Loss, Output, Plan, Reduction, Tensor, reference};
+use wgloss::{Error, Gpu, Loss, Output, Plan, Reduction, Tensor, wgpu::PollType};
 
-use crate::{
-    inputs::Inputs,
-    step::{Step, StepResult},
-};
+use crate::{inputs::Inputs, step::Step};
 
 /// A plan over tensors of its own, recorded and submitted anew in each run.
 pub struct WglossStep {
     gpu: Gpu,
-    output: Output,
+    pub output: Output,
 }
 
 impl WglossStep {
@@ -24,17 +20,9 @@ impl WglossStep {
 }
 
 /// The mean, or that of samples, which all have but functions of a value per class.
-fn reduction(loss: &dyn Loss) -> Reduction {
+pub fn reduction(loss: &dyn Loss) -> Reduction {
     let has = |reduction: &Reduction| loss.spec().reductions().any(|known| known == *reduction);
     [Reduction::Mean, Reduction::BatchMean].into_iter().find(has).unwrap_or(Reduction::None)
-}
-
-/// What a step should compute: the result of the reference in f64.
-pub fn truth(loss: &dyn Loss, inputs: &Inputs) -> Result<StepResult, Error> {
-    let truth = reference::evaluate(loss, inputs, &reduction(loss).into())?;
-    let rounded = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    let gradients = truth.gradients.iter().map(|(_, gradient)| rounded(gradient)).collect();
-    Ok(StepResult { loss: rounded(&truth.loss), gradients })
 }
 
 impl Step for WglossStep {
@@ -43,14 +31,5 @@ impl Step for WglossStep {
         self.output.record(&mut encoder);
         self.gpu.queue().submit([encoder.finish()]);
         self.gpu.device().poll(PollType::wait_indefinitely()).expect("the device works");
-    }
-
-    fn result(&self) -> StepResult {
-        let evaluation = self.output.read_blocking().expect("the inputs are in their domains");
-        let gradients = evaluation.gradients.iter();
-        StepResult {
-            loss: evaluation.loss.to_vec().expect("losses are f32"),
-            gradients: gradients.map(|(_, g)| g.to_vec().expect("gradients of f32 are f32")).collect(),
-        }
     }
 }

@@ -2,7 +2,10 @@
 
 use burn::tensor::{Tensor, activation::softplus};
 
-use crate::burn_inputs::{BurnInputs, ByBurn, mean};
+use super::{
+    case::Checked,
+    inputs::{BurnInputs, ByBurn, mean},
+};
 
 /// The losses by the names and the parameters of wgloss's.
 pub const LOSSES: &[(&str, ByBurn)] = &[
@@ -34,7 +37,7 @@ fn divergence(mu: Tensor<2>, logvar: Tensor<2>) -> Tensor<2> {
 
 /// The mean square of what something of the features differs in from the same of the target, which is no part of the
 /// step where it needs computing.
-fn of_features(inputs: &BurnInputs, something: fn(Tensor<3>) -> Tensor<3>) -> Box<dyn crate::step::Step> {
+fn of_features(inputs: &BurnInputs, something: fn(Tensor<3>) -> Tensor<3>) -> Box<dyn Checked> {
     let target = something(inputs.tensor("target_features.0"));
     inputs.step(["features.0"], move |[features]: [Tensor<3>; 1]| {
         let difference = something(features) - target.clone();

@@ -11,7 +11,8 @@ use burn::tensor::{
 };
 use wgloss::Gpu;
 
-use crate::step::{Step, StepResult};
+use super::case::{Checked, StepResult};
+use crate::step::Step;
 
 /// Burn's device on the adapter that wgloss uses.
 ///
@@ -105,7 +106,13 @@ where
         self.last = Some((value, gradients));
         self.inputs[0].device().sync().expect("the device works");
     }
+}
 
+impl<const D: usize, const K: usize, F, R> Checked for BurnStep<D, K, F>
+where
+    F: Fn([Tensor<D>; K]) -> R,
+    R: Into<Forward>,
+{
     fn result(&self) -> StepResult {
         let (value, gradients) = self.last.clone().expect("the step has run");
         let gradients = gradients.map(|gradient| gradient.into_data().try_to_vec().expect("gradients of f32 are f32"));

@@ -2,14 +2,14 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::{
-    burn_step::{BurnStep, Forward},
-    inputs::Inputs,
-    step::Step,
+use super::{
+    case::Checked,
+    step::{BurnStep, Forward},
 };
+use crate::inputs::Inputs;
 
 /// Makes the step of a loss.
-pub type ByBurn = fn(&BurnInputs) -> Box<dyn Step>;
+pub type ByBurn = fn(&BurnInputs) -> Box<dyn Checked>;
 
 /// The inputs of a loss, on their way to Burn.
 pub struct BurnInputs<'a> {
@@ -65,19 +65,19 @@ impl BurnInputs<'_> {
         &self,
         names: [&str; K],
         forward: impl Fn([Tensor<D>; K]) -> R + 'static,
-    ) -> Box<dyn Step> {
+    ) -> Box<dyn Checked> {
         Box::new(BurnStep::new(names.map(|name| self.tensor(name)), forward))
     }
 
     /// An elementwise loss of the first input and the target.
-    pub fn with_target(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+    pub fn with_target(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Checked> {
         let target = self.tensor("target");
         self.step([self.first], move |[first]| forward(first, target.clone()))
     }
 
     /// A loss of rows. Burn's take `[N, C]` only: of other shapes the classes go last first, and the gradient comes
     /// back the same way, which a program with such logits has to do as well.
-    pub fn of_rows(&self, forward: impl Fn(Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+    pub fn of_rows(&self, forward: impl Fn(Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Checked> {
         if self.has_inner_axes() {
             self.step(["logits"], move |[logits]: [Tensor<3>; 1]| forward(rows(logits)))
         } else {
@@ -87,7 +87,7 @@ impl BurnInputs<'_> {
 
     /// A loss of regions, of logits `[N, C, H, W]`: of volumes the last axes are one. What makes the target one-hot is
     /// no part of the step.
-    pub fn of_regions(&self, forward: impl Fn(Tensor<4>, &RegionTarget) -> Tensor<1> + 'static) -> Box<dyn Step> {
+    pub fn of_regions(&self, forward: impl Fn(Tensor<4>, &RegionTarget) -> Tensor<1> + 'static) -> Box<dyn Checked> {
         let logits = self.tensor(self.first);
         let [batch, classes, height, width] = logits.dims();
         let target = self.classes().reshape([batch, 1, height, width]);
@@ -97,7 +97,7 @@ impl BurnInputs<'_> {
     }
 
     /// A loss of boxes, of predictions and targets as `[boxes, 4]`.
-    pub fn of_boxes(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Step> {
+    pub fn of_boxes(&self, forward: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<1> + 'static) -> Box<dyn Checked> {
         let boxes = |name| self.tensor::<2>(name).reshape([-1, 4]);
         let target = boxes("target");
         Box::new(BurnStep::new([boxes(self.first)], move |[prediction]| forward(prediction, target.clone())))
@@ -108,7 +108,7 @@ impl BurnInputs<'_> {
         &self,
         of_matrix: impl Fn(Tensor<2>, usize) -> Tensor<2> + 'static,
         of_volume: impl Fn(Tensor<3>, usize) -> Tensor<3> + 'static,
-    ) -> Box<dyn Step> {
+    ) -> Box<dyn Checked> {
         if self.has_inner_axes() {
             self.with_upstream(move |logits| of_volume(logits, 1))
         } else {
@@ -116,7 +116,7 @@ impl BurnInputs<'_> {
         }
     }
 
-    fn with_upstream<const D: usize>(&self, function: impl Fn(Tensor<D>) -> Tensor<D> + 'static) -> Box<dyn Step> {
+    fn with_upstream<const D: usize>(&self, function: impl Fn(Tensor<D>) -> Tensor<D> + 'static) -> Box<dyn Checked> {
         let upstream = self.tensor("upstream");
         self.step(["logits"], move |[logits]| Forward::with_upstream(function(logits), upstream.clone()))
     }

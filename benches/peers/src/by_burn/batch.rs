@@ -3,10 +3,10 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use crate::{
-    burn_inputs::{BurnInputs, ByBurn, mean},
-    burn_step::Forward,
-    step::Step,
+use super::{
+    case::Checked,
+    inputs::{BurnInputs, ByBurn, mean},
+    step::Forward,
 };
 
 /// By the names of wgloss's.
@@ -188,7 +188,7 @@ fn chunks(rows: Tensor<2>) -> Vec<Tensor<2>> {
 }
 
 /// A loss of the distances of each listed pair, `[pairs, 1]`, and of its anchor to all negatives, `[pairs, N]`.
-fn of_listed_pairs(inputs: &BurnInputs, loss: fn(Tensor<2>, Tensor<2>) -> Tensor<1>) -> Box<dyn Step> {
+fn of_listed_pairs(inputs: &BurnInputs, loss: fn(Tensor<2>, Tensor<2>) -> Tensor<1>) -> Box<dyn Checked> {
     let Labelled { positive, negative } = Labelled::new(inputs);
     let [rows, _] = positive.dims();
     let not_negative = negative.bool_not();

@@ -1,30 +1,46 @@
 //! wgloss beside Burn, loss by loss.
 
-use std::{error::Error, fs, path::Path};
+mod batch;
+mod boxes;
+mod case;
+mod generative;
+mod inputs;
+mod losses;
+mod regions;
+mod step;
+mod truth;
+
+use std::{error::Error, fs, path::PathBuf};
 
 use wgloss::{
     DType, Gpu, Loss,
     bench::{ClockKind, PeerMeasurement, Report},
 };
 
-use crate::{
-    burn_batch, burn_boxes, burn_generative,
-    burn_inputs::BurnInputs,
-    burn_losses, burn_regions, burn_step, find_loss, inputs,
-    kinds::Kind,
-    step::{Case, Outcome},
-    tables::shape_text,
-    wgloss_step::{self, WglossStep},
+use self::{
+    case::{Case, Outcome},
+    inputs::BurnInputs,
 };
+use crate::{find_loss, inputs::draw, kinds::Kind, tables::shape_text, wgloss_step::WglossStep};
 
-/// Which losses to time: those of these kinds and names, or of all where none is given.
-pub struct Selection {
-    pub kinds: Vec<Kind>,
-    /// Without parameters.
-    pub losses: Vec<String>,
+/// What to time.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`) [default: the most capable]
+    #[arg(default_value = "", hide_default_value = true)]
+    adapter: String,
+    /// Where to write the results.
+    #[arg(long, value_name = "FILE")]
+    json: PathBuf,
+    /// Only losses of this kind; may be given more than once.
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// Only this loss; may be given more than once.
+    #[arg(long = "loss", value_name = "NAME")]
+    losses: Vec<String>,
 }
 
-impl Selection {
+impl Args {
     fn has(&self, loss: &dyn Loss) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&Kind::of(loss)))
             && (self.losses.is_empty() || self.losses.iter().any(|name| name == loss.spec().name))
@@ -32,19 +48,18 @@ impl Selection {
 }
 
 /// Times Burn's losses beside wgloss's, and writes what came of it. Fails if a result of wgloss is wrong.
-pub fn compare(gpu: &Gpu, selection: &Selection, path: &Path) -> Result<(), Box<dyn Error>> {
-    let device = &burn_step::open_device(gpu)?;
+pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let gpu = &Gpu::find_blocking(&args.adapter)?;
+    let device = &step::open_device(gpu)?;
     let compiler = if cfg!(feature = "vulkan") { "vulkan" } else { "wgpu" };
     let peer = format!("burn {} {compiler}", burn_version());
     let losses =
-        [burn_losses::LOSSES, burn_regions::LOSSES, burn_boxes::LOSSES, burn_batch::LOSSES, burn_generative::LOSSES]
-            .into_iter()
-            .flatten();
-    let of_listed_pairs = burn_batch::OF_LISTED_PAIRS.iter().map(|loss| (format!("{peer}, listed pairs"), loss));
+        [losses::LOSSES, regions::LOSSES, boxes::LOSSES, batch::LOSSES, generative::LOSSES].into_iter().flatten();
+    let of_listed_pairs = batch::OF_LISTED_PAIRS.iter().map(|loss| (format!("{peer}, listed pairs"), loss));
     let mut cases = Vec::new();
     for (peer, &(name, by_burn)) in losses.map(|loss| (peer.clone(), loss)).chain(of_listed_pairs) {
         let loss = find_loss(name)?;
-        if selection.has(&loss) {
+        if args.has(&loss) {
             let shapes = Kind::of(&loss).shapes();
             cases.extend(shapes.iter().map(|&shape| (peer.clone(), name, by_burn, loss.clone(), shape)));
         }
@@ -53,11 +68,11 @@ pub fn compare(gpu: &Gpu, selection: &Selection, path: &Path) -> Result<(), Box<
     let mut report = Report::new(gpu, ClockKind::SubmitToDone);
     let mut is_right = true;
     for (index, (peer, name, by_burn, loss, shape)) in cases.iter().enumerate() {
-        let inputs = &inputs::draw(loss, shape, DType::F32)?;
+        let inputs = &draw(loss, shape, DType::F32)?;
         let case = Case {
             wgloss: Box::new(WglossStep::new(gpu, loss, inputs)?),
             peer: by_burn(&BurnInputs { device, inputs, first: loss.spec().inputs[0].name }),
-            truth: wgloss_step::truth(loss, inputs)?,
+            truth: truth::truth(loss, inputs)?,
         };
         let Outcome { wgloss, peer: burn, wgloss_error, peer_error } = case.run();
         let ratio = burn.median() / wgloss.median();
@@ -81,13 +96,13 @@ pub fn compare(gpu: &Gpu, selection: &Selection, path: &Path) -> Result<(), Box<
             is_right: peer_error.is_rounding(),
         });
     }
-    fs::write(path, Report::list_to_json(&[report])? + "\n")?;
+    fs::write(&args.json, Report::list_to_json(&[report])? + "\n")?;
     if is_right { Ok(()) } else { Err("results of wgloss are wrong".into()) }
 }
 
 /// The version that this program was built with.
 fn burn_version() -> &'static str {
-    let (_, entry) = include_str!("../Cargo.lock")
+    let (_, entry) = include_str!("../../Cargo.lock")
         .split_once("name = \"burn\"\nversion = \"")
         .expect("Cargo locks every dependency");
     entry.split('"').next().expect("a version is quoted")

@@ -13,7 +13,7 @@ use burn::{
     },
 };
 
-use crate::burn_inputs::ByBurn;
+use super::inputs::ByBurn;
 
 /// Burn's losses by the names and the parameters of wgloss's.
 pub const LOSSES: &[(&str, ByBurn)] = &[

@@ -5,9 +5,9 @@ use std::f64::consts::PI;
 
 use burn::tensor::Tensor;
 
-use crate::{
-    burn_inputs::{self, BurnInputs, ByBurn},
-    step::Step,
+use super::{
+    case::Checked,
+    inputs::{self, BurnInputs, ByBurn},
 };
 
 /// By the names of wgloss's.
@@ -41,8 +41,8 @@ const EPS: f64 = 1e-7;
 type Axis = Tensor<2>;
 
 /// The mean of a loss that has a value for each box.
-fn mean_of(inputs: &BurnInputs, loss: fn(Boxes, Boxes) -> Axis) -> Box<dyn Step> {
-    inputs.of_boxes(move |prediction, target| burn_inputs::mean(loss(Boxes::new(prediction), Boxes::new(target))))
+fn mean_of(inputs: &BurnInputs, loss: fn(Boxes, Boxes) -> Axis) -> Box<dyn Checked> {
+    inputs.of_boxes(move |prediction, target| inputs::mean(loss(Boxes::new(prediction), Boxes::new(target))))
 }
 
 struct Boxes {

@@ -6,7 +6,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use crate::burn_inputs::{ByBurn, RegionTarget, mean};
+use super::inputs::{ByBurn, RegionTarget, mean};
 
 /// By the names and the parameters of wgloss's.
 pub const LOSSES: &[(&str, ByBurn)] = &[
