@@ -97,19 +97,23 @@ impl Tuning {
                 least_lanes: 32,
             }
         } else {
+            // Not measured on a GPU yet: by what compilers for AMD's say (`benches/compilers`), and by arithmetic. A
+            // large GPU moves 3 TB/s with 0.6 µs of latency, so it wants 2 MB in flight.
             Tuning {
-                // Not measured on a GPU yet: enough lanes to hide memory latency on every generation.
+                // Of nearly all kernels a unit holds 8 subgroups and more, whole workgroups of this size: with a quad
+                // a lane that is 8 KiB in flight, and 2 MB are so on a fraction of a large GPU.
                 workgroup_size: 256,
                 // Enough for the largest GPUs (a few hundred compute units, several workgroups each), yet few enough
                 // that one workgroup adds up their partials at once.
                 workgroups: 2048,
                 reduce: if has_subgroups { Reduce::Subgroup } else { Reduce::Workgroup },
                 max_loop_iterations: u32::MAX,
-                // The rest is not measured on a GPU yet either. A lane's own rows are read with large strides, which
-                // caches make up for while a few hundred bytes a row are enough.
                 rows: RowKernel::BySize,
+                // 128 bytes, a line of the cache, which a lane reads by quads. Of a shorter row a workgroup would leave
+                // most of a subgroup idle.
                 lane_classes: 32,
-                // Fewer rows than this leave compute units without work.
+                // A workgroup that has a row to itself has 4 KiB of it in flight with each load: fewer rows than this
+                // do not have 2 MB with two loads each.
                 few_rows: 256,
                 cached_classes: cached_classes(info, limits),
                 // A smaller workgroup leaves lanes of its subgroup idle. AMD's compilers choose 64 where they may.
