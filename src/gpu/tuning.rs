@@ -109,8 +109,8 @@ impl Tuning {
                 reduce: if has_subgroups { Reduce::Subgroup } else { Reduce::Workgroup },
                 max_loop_iterations: u32::MAX,
                 rows: RowKernel::BySize,
-                // 128 bytes, a line of the cache, which a lane reads by quads. Of a shorter row a workgroup would leave
-                // most of a subgroup idle.
+                // 128 bytes, a line of the cache, of which a lane reads one class after the other. Of a shorter row a
+                // workgroup would leave most of a subgroup idle.
                 lane_classes: 32,
                 // A workgroup that has a row to itself has 4 KiB of it in flight with each load: fewer rows than this
                 // do not have 2 MB with two loads each.

@@ -106,8 +106,8 @@ impl Layout {
         // The weights and the slopes of a strip.
         let loads = self.classes(2);
         if !self.strips {
-            // Of a pixel: its values, its softmax (2), what it is (4), what it adds and its gradients; and storing them.
-            // Two pixels at once may be a loop of their own.
+            // Of a pixel: its values, its softmax (2), what it is (4), what it adds and its gradients; then storing
+            // these. Two pixels at once may be a loop of their own.
             let pixel = self.classes(9);
             let in_turn = Loops::each(own / 2, Loops::each(2, pixel) + self.classes(1));
             return loads + Loops::each(own, pixel + self.classes(1)).or(in_turn);
