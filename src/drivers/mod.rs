@@ -17,6 +17,7 @@ mod regions;
 mod rows;
 mod signature;
 pub(crate) mod sum;
+mod tile;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
 #[cfg(feature = "parity")]
