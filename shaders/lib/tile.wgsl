@@ -91,7 +91,7 @@ fn right_place(thread: Thread, slot: u32) -> TilePlace {
 
 // Whether a lane has a quad in a slot; the last slot need not be full.
 fn has_slot(thread: Thread, slot: u32, quads: u32) -> bool {
-    return slot * WORKGROUP_SIZE + thread.lane < quads;
+    return quads % WORKGROUP_SIZE == 0u || slot * WORKGROUP_SIZE + thread.lane < quads;
 }
 
 // Reads a tile from memory into registers.

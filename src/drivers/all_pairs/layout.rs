@@ -155,7 +155,7 @@ impl Layout {
             Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, gathering: None, parts: 1, part: set };
         let loops = layout.loops(comparison, all_pairs.anchors);
         let gathering = comparison
-            .gathering_tile(tuning, panel_rows.min(set), 4 * quads)
+            .gathering_tile(tuning, set, 4 * quads)
             .filter(|tile| call.machine.runs(loops.gather_tiles(*tile, tile.depth())));
         let layout = Layout { gathering, ..layout };
         let depth = gathering.map_or_else(|| tile_rows(tuning), Tile::depth);
