@@ -1,25 +1,25 @@
-// A product of two sides by register tiles: of rows × depth on the left with depth × columns on the right. What the two
-// add up to over the depth is a sum for each row and column; a workgroup has those of a tile of rows and columns.
+// A product of two sides by register tiles: of rows × depth on the left with depth × columns on the right. A sum over
+// the depth for each row and column; a workgroup has those of a tile of rows and columns.
 //
-// Shapes. A block is four by four. A lane holds the sums of 4 rows × 4·COLUMN_BLOCKS columns in its registers: a block
-// of rows with some of columns. The lanes lie in a grid, COLUMN_LANES of them side by side, so that a workgroup has
-// 4·ROW_LANES rows × 4·COLUMN_LANES·COLUMN_BLOCKS columns. Of the depth a tile in workgroup memory has TILE_STEPS blocks.
-// A multiply-add needs no more than registers, and of workgroup memory 16 of them a step read two quads (4 × 4 sums), 32
-// of them three (4 × 8).
+// Shapes. A block is four by four. A lane holds the sums of 4 rows × 4·COLUMN_BLOCKS columns in its registers. The
+// lanes lie in a grid, COLUMN_LANES of them side by side, so that a workgroup has 4·ROW_LANES rows and
+// 4·COLUMN_LANES·COLUMN_BLOCKS columns. Of the depth, a tile in workgroup memory has TILE_STEPS blocks. For a place of
+// the depth a lane reads two quads there, for 16 multiply-adds (4 × 4 sums), or three for 32 (4 × 8 sums).
 //
-// Each side comes by quads, along the depth or across it, and lies in workgroup memory as it comes. A lane reads four
-// quads a block; to transpose a block of registers costs nothing. While a tile is multiplied the next one is on its way
-// into registers.
+// Each side comes by quads, along the depth or across it, and lies in workgroup memory as it comes: a lane reads the
+// four quads of a block, and to transpose a block in registers costs nothing. While a tile is multiplied, the next one
+// is on its way from memory into registers.
 //
 // Sizes are constants of the header: COLUMN_LANES, COLUMN_BLOCKS, TILE_STEPS, and LEFT_ALONG and RIGHT_ALONG, whether a
-// side's quads lie along the depth. A kernel gives, with places counted one by one,
+// side's quads lie along the depth. A kernel gives, with rows, columns and depth counted one by one,
 //
-//   fn load_left(slot: u32, row: u32, depth: u32) -> vec4<f32>      the quad that begins there, in whichever direction:
-//   fn load_right(slot: u32, column: u32, depth: u32) -> vec4<f32>  something that adds nothing behind the depth's end
+//   fn load_left(slot: u32, row: u32, depth: u32) -> vec4<f32>
+//   fn load_right(slot: u32, column: u32, depth: u32) -> vec4<f32>
 //   fn add_product(sum: vec4<f32>, left: f32, right: vec4<f32>, block: u32, row: u32) -> vec4<f32>
 //
-// The last adds to the sums of one row of a block of columns, `row` of the lane's four, one place of the depth. A slot is
-// a lane's own in every tile: what it is given there is of the same row, or the same four of them.
+// The first two load the quad that begins there, in its side's direction; behind the end of the depth what adds nothing,
+// a zero on one side at least. The last adds one place of the depth to the sums of a row with four columns: in which of the lane's blocks, and which
+// of its four rows. A slot is a lane's own in every tile: what it is given there is of the same row, or the same four.
 
 const ROW_LANES: u32 = WORKGROUP_SIZE / COLUMN_LANES;
 const TILE_ROWS: u32 = 4u * ROW_LANES;

@@ -17,9 +17,9 @@ mod regions;
 mod rows;
 mod signature;
 pub(crate) mod sum;
-mod tile;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
+mod tile;
 #[cfg(feature = "parity")]
 mod trials;
 

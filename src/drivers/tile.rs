@@ -26,20 +26,21 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    /// The largest tile for a product of so many rows and columns that still makes work for the adapter's compute units;
-    /// none where workgroups are too small for tiles. A lane may take so many blocks of columns; of the depth a tile has
-    /// so many steps.
-    pub fn for_product(tuning: Tuning, (rows, columns): (u64, u64), most_blocks: u32, steps: u32) -> Option<Self> {
+    /// The largest tile for a product of so many rows and columns that still makes work for the adapter's compute
+    /// units; none where workgroups are too small for tiles. A lane may take so many blocks of columns, and of the
+    /// depth a tile so many steps, a power of two.
+    pub fn for_product(tuning: Tuning, (rows, columns): (u64, u64), most_blocks: u32, most_steps: u32) -> Option<Self> {
         let lanes = tuning.workgroup_size.min(MOST_LANES);
         if lanes < LEAST_LANES || tuning.reduce == Reduce::SingleSubgroup {
             return None;
         }
         let tile = |lanes: u32, column_blocks: u32| {
-            // No more lanes along the columns than there are of these, and no more rows than workgroup memory may hold.
-            let fours = columns.div_ceil(4 * u64::from(column_blocks)).next_power_of_two();
+            // No more lanes along the columns than these keep busy, two at least.
+            let busy = columns.div_ceil(4 * u64::from(column_blocks)).next_power_of_two();
             let square = 1 << lanes.ilog2().div_ceil(2);
-            let least = (lanes / LEAST_LANES * 2).min(square);
-            let column_lanes = u32::try_from(fours).unwrap_or(square).clamp(least, square);
+            let column_lanes = u32::try_from(busy).unwrap_or(square).clamp(2, square);
+            // What a lane moves of the left side are two quads at most: on their way they are in registers.
+            let steps = most_steps.min(column_lanes / 2);
             Tile { lanes, column_lanes, column_blocks, steps }
         };
         let shapes = [(lanes, most_blocks), (LEAST_LANES, most_blocks), (LEAST_LANES, 1)].map(|(l, b)| tile(l, b));
@@ -106,5 +107,61 @@ impl Tile {
         let slots = self.left_slots() + right;
         let tile = slots * 2 + self.step_loop(self.blocks());
         self.blocks() + slots + Loops::each(depth.div_ceil(self.depth()), tile)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of workgroup memory.
+    fn memory(tile: Tile) -> u64 {
+        // Of either side two quads behind each step.
+        let gaps = 2 * 2 * u64::from(tile.steps);
+        16 * ((tile.rows() + tile.columns()) * u64::from(tile.steps) + gaps)
+    }
+
+    fn tuning(lanes: u32) -> Tuning {
+        Tuning {
+            workgroup_size: lanes,
+            workgroups: 2048,
+            reduce: Reduce::Workgroup,
+            max_loop_iterations: u32::MAX,
+            rows: crate::RowKernel::BySize,
+            lane_classes: 32,
+            few_rows: 256,
+            cached_classes: 0,
+        }
+    }
+
+    #[test]
+    fn tiles_fit_into_the_workgroup_memory_of_every_device() {
+        let least = wgpu::Limits::downlevel_defaults().max_compute_workgroup_storage_size;
+        for lanes in [64, 128, 256, 512, 1024] {
+            for size in [1, 7, 64, 1000, 1 << 20] {
+                for columns in [1, 3, 8, 30, 64, 1000, 1 << 20] {
+                    for (blocks, steps) in [(1, 1), (1, 4), (2, 1), (2, 2), (2, 4)] {
+                        let tile = Tile::for_product(tuning(lanes), (size, columns), blocks, steps).expect("a tile");
+                        assert!(memory(tile) <= least.into(), "{tile:?}: {} bytes", memory(tile));
+                        assert!(tile.lanes <= lanes && tile.lanes % tile.column_lanes == 0, "{tile:?}");
+                        assert!(steps % tile.steps == 0 && tile.steps > 0, "{tile:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_products_are_shared_out_among_many_workgroups() {
+        let tile = |rows, columns| Tile::for_product(tuning(256), (rows, columns), 2, 4).expect("a tile");
+        let sizes = |tile: Tile| (tile.lanes, tile.rows(), tile.columns());
+        assert_eq!(sizes(tile(16_384, 16_384)), (256, 64, 128));
+        assert_eq!(sizes(tile(1024, 1024)), (64, 32, 64));
+        assert_eq!(sizes(tile(64, 64)), (64, 32, 32));
+        // As many rows as make up for few columns.
+        assert_eq!(sizes(tile(1 << 20, 8)), (256, 512, 16));
+        assert_eq!(tile(64, 64).workgroups(64, 65), [3, 2]);
+        let narrow = Tuning { workgroup_size: 32, ..tuning(256) };
+        assert_eq!(Tile::for_product(narrow, (64, 64), 2, 4), None);
     }
 }

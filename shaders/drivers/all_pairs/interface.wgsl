@@ -64,8 +64,8 @@ struct Call {
 }
 @group(0) @binding(0) var<uniform> call: Call;
 
-// Quads of a tile's rows. Of register tiles (lib/tile.wgsl): lanes side by side along the columns, blocks of a lane, steps
-// of a tile, and whether the quads of either side lie along the depth.
+// Quads of a tile's rows. Of register tiles (lib/tile.wgsl): lanes side by side along the columns, blocks of a lane,
+// steps of a tile, and whether the quads of either side lie along the depth.
 const TILE_QUADS: u32 = 1u;
 const COLUMN_LANES: u32 = 8u;
 const COLUMN_BLOCKS: u32 = 1u;

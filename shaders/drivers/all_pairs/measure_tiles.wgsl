@@ -1,5 +1,5 @@
-// The values of the panel by register tiles (lib/tile.wgsl), for workgroups of many lanes: of its rows with all columns,
-// over the dimensions.
+// The values of the panel by register tiles (lib/tile.wgsl), for workgroups of many lanes: of its rows with all
+// columns, over the dimensions.
 //
 // A measure file gives add_terms, and value_of, which makes a value of a sum.
 

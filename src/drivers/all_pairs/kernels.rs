@@ -251,9 +251,9 @@ impl Kernels<'_> {
                     Some(tile) => draft
                         .tiles(*tile, [!to_columns, false])
                         .files([shader_file!("drivers/all_pairs/gather_tiles.wgsl")]),
-                    None => draft
-                        .shared_rows(comparison, reduce)
-                        .files([shader_file!("drivers/all_pairs/gather.wgsl")]),
+                    None => {
+                        draft.shared_rows(comparison, reduce).files([shader_file!("drivers/all_pairs/gather.wgsl")])
+                    }
                 }
             }
             Which::Join => {

@@ -170,9 +170,7 @@ impl NullDevice {
             }
             let get = self.executables.fp().get_pipeline_executable_internal_representations_khr;
             let mut count = found.len() as u32;
-            get(self.executables.device(), &info, &mut count, found.as_mut_ptr())
-                .result()
-                .map_err(said("texts"))?;
+            get(self.executables.device(), &info, &mut count, found.as_mut_ptr()).result().map_err(said("texts"))?;
             let bytes = texts.swap_remove(wanted);
             Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_string())
         }

@@ -1,0 +1,33 @@
+//! Products by register tiles, which workgroups of many lanes have, as those of GPUs.
+
+use wgloss::{DType, Gpu, Reduce, Reduction};
+
+use super::{adapters, agreement::evaluated, effort, every_loss, inputs};
+
+/// Every adapter with so many lanes.
+fn with_lanes(lanes: u32) -> Vec<Gpu> {
+    let with = |gpu: &Gpu| {
+        let mut tuning = gpu.tuning();
+        (tuning.workgroup_size, tuning.reduce) = (lanes, Reduce::Workgroup);
+        gpu.with_tuning(tuning).unwrap()
+    };
+    adapters::all().iter().map(with).collect()
+}
+
+/// Less than a tile and several, with ends in the midst of one: of rows, of dimensions, and of tiles of one quad, two
+/// and four.
+const SHAPES: [[usize; 2]; 8] = [[2, 1], [5, 8], [33, 5], [65, 64], [70, 22], [130, 37], [129, 68], [67, 130]];
+
+#[test]
+fn tiles_of_all_shapes_agree_with_the_reference() {
+    for lanes in [64, 256] {
+        let gpus = with_lanes(lanes);
+        for (turn, loss) in every_loss().into_iter().enumerate() {
+            for (number, shape) in SHAPES.into_iter().enumerate() {
+                for gpu in effort::taking_turns(&gpus, turn + number) {
+                    evaluated(gpu, &loss, &inputs(&loss, shape, DType::F32, number % 2 == 0), Reduction::Mean);
+                }
+            }
+        }
+    }
+}
