@@ -17,9 +17,10 @@
 //   fn load_right(slot: u32, column: u32, depth: u32) -> vec4<f32>
 //   fn add_product(sum: vec4<f32>, left: f32, right: vec4<f32>, block: u32, row: u32) -> vec4<f32>
 //
-// The first two load the quad that begins there, in its side's direction; behind the end of the depth what adds nothing,
-// a zero on one side at least. The last adds one place of the depth to the sums of a row with four columns: in which of the lane's blocks, and which
-// of its four rows. A slot is a lane's own in every tile: what it is given there is of the same row, or the same four.
+// The first two load the quad that begins there, in its side's direction; behind the end of the depth what adds
+// nothing, so zeros on one side at least. The last adds one place of the depth to the sums of a row with four columns:
+// in which of the lane's blocks, and which of its four rows. A slot is a lane's own in every tile: what it is given
+// there is of the same row, or the same four.
 
 const ROW_LANES: u32 = WORKGROUP_SIZE / COLUMN_LANES;
 const TILE_ROWS: u32 = 4u * ROW_LANES;
