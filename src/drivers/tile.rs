@@ -143,8 +143,8 @@ mod tests {
                     for (blocks, steps) in [(1, 1), (1, 4), (2, 1), (2, 2), (2, 4)] {
                         let tile = Tile::for_product(tuning(lanes), (size, columns), blocks, steps).expect("a tile");
                         assert!(memory(tile) <= least.into(), "{tile:?}: {} bytes", memory(tile));
-                        assert!(tile.lanes <= lanes && tile.lanes % tile.column_lanes == 0, "{tile:?}");
-                        assert!(steps % tile.steps == 0 && tile.steps > 0, "{tile:?}");
+                        assert!(tile.lanes <= lanes && tile.lanes.is_multiple_of(tile.column_lanes), "{tile:?}");
+                        assert!(tile.steps > 0 && steps.is_multiple_of(tile.steps), "{tile:?}");
                     }
                 }
             }
