@@ -19,6 +19,7 @@ mod signature;
 pub(crate) mod sum;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
+mod tile;
 #[cfg(feature = "parity")]
 mod trials;
 

@@ -58,13 +58,15 @@ fn other_adapters() {
 }
 
 /// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because
-/// reductions are all that differs, but for pixels of many classes, of which fewer are kept; distillation alone has a
-/// walk for middle sums.
+/// reductions are all that differs, but for pixels of many classes, of which fewer are kept, and for products of all
+/// pairs, which have kernels of their own for similarities and for differences. Distillation alone has a walk for
+/// middle sums.
 #[test]
 fn workgroups_may_be_wider_than_a_subgroup() {
     let of_rows = [&losses::CROSS_ENTROPY, &losses::DISTILLATION];
     let others = [&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CIOU, &losses::CE_DICE];
-    for (turn, loss) in others.into_iter().chain(of_rows).enumerate() {
+    let of_batches = [&losses::CLIP, &losses::NT_XENT, &losses::TRIPLET_BATCH_HARD];
+    for (turn, loss) in others.into_iter().chain(of_rows).chain(of_batches).enumerate() {
         for gpu in effort::adapters(turn) {
             let mut tuning = gpu.tuning();
             tuning.workgroup_size = 64;

@@ -64,8 +64,14 @@ struct Call {
 }
 @group(0) @binding(0) var<uniform> call: Call;
 
-// Quads of a tile's rows.
+// Quads of a tile's rows. Of register tiles (lib/tile.wgsl): lanes side by side along the columns, blocks of a lane,
+// steps of a tile, and whether the quads of either side lie along the depth.
 const TILE_QUADS: u32 = 1u;
+const COLUMN_LANES: u32 = 8u;
+const COLUMN_BLOCKS: u32 = 1u;
+const TILE_STEPS: u32 = 1u;
+const LEFT_ALONG: bool = true;
+const RIGHT_ALONG: bool = true;
 // Whether rows are brought to unit length, and whether short ones are divided by a least length in place of their own.
 const UNIT: bool = true;
 const UNIT_FLOORED: bool = true;
@@ -93,7 +99,7 @@ const SCALED: bool = true;
 // The values of the panel's anchors with all columns, later what each pair adds to the gradients; and the same by
 // quads.
 @group(0) @binding(4) var<storage, read_write> panel: array<f32>;
-@group(0) @binding(5) var<storage, read> panel_quads: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> panel_quads: array<vec4<f32>>;
 // The keys of anchors that are sorted, with their columns, and which rows were mined.
 @group(0) @binding(6) var<storage, read_write> lists: array<u32>;
 // The gradients of all rows so far, and behind them those of parts, and the numbers at `call.first_radial`.

@@ -1,11 +1,6 @@
 // The value of a pair is 1 − cos. Of rows of unit length that is ½‖x − y‖², which does not cancel for close ones; of
 // rows so short that the least divisor takes the place of their lengths' product, less of the cosine is left.
 
-fn product_of(x: vec4<f32>, y: vec4<f32>) -> f32 {
-    let difference = x - y;
-    return dot(difference, difference);
-}
-
 fn value_of(sum: f32, row: u32, column: u32) -> f32 {
     let product = records[call.first_row + row].norm * records[call.first_column + column].norm;
     let kept = kept_cosine(product);

@@ -1,5 +1,6 @@
 //! How embeddings are compared: what the value of a pair is.
 
+use super::super::tile::Tile;
 use crate::{
     Distance, Reduce, Tuning,
     spec::{AllPairs, Anchors, LossSpec, ShaderFile, Shape, Values, shader_file},
@@ -14,11 +15,12 @@ pub(super) enum Measure {
 }
 
 impl Measure {
-    pub fn file(self) -> ShaderFile {
+    pub fn files(self) -> Vec<ShaderFile> {
+        let differences = shader_file!("drivers/all_pairs/terms_of_differences.wgsl");
         match self {
-            Measure::Similarity => shader_file!("drivers/all_pairs/measure_similarity.wgsl"),
-            Measure::Difference => shader_file!("drivers/all_pairs/measure_difference.wgsl"),
-            Measure::Cosine => shader_file!("drivers/all_pairs/measure_cosine.wgsl"),
+            Measure::Similarity => vec![shader_file!("drivers/all_pairs/measure_similarity.wgsl")],
+            Measure::Difference => vec![differences, shader_file!("drivers/all_pairs/measure_difference.wgsl")],
+            Measure::Cosine => vec![differences, shader_file!("drivers/all_pairs/measure_cosine.wgsl")],
         }
     }
 }
@@ -71,6 +73,17 @@ impl Comparison {
     pub fn quads(self, dimensions: u64) -> u64 {
         let tile = u64::from(self.tile_quads);
         dimensions.div_ceil(4).div_ceil(tile) * tile
+    }
+
+    /// The register tile for the values of so many anchors with so many columns, where workgroups have lanes for it.
+    pub fn measuring_tile(self, tuning: Tuning, rows: u64, columns: u64) -> Option<Tile> {
+        Tile::for_product(tuning, (rows, columns), 2, self.tile_quads)
+    }
+
+    /// The register tile for what so many rows get in all their dimensions. Besides the sums, differences keep the rows
+    /// themselves in registers, so a lane takes half as many.
+    pub fn gathering_tile(self, tuning: Tuning, rows: u64, dimensions: u64) -> Option<Tile> {
+        Tile::for_product(tuning, (rows, dimensions), if self.has_differences() { 1 } else { 2 }, 4)
     }
 
     pub fn is_cosine(self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Call, CallTensor, Role, input_view, is_kept, load_optional, view, view_of},
+    super::{Call, CallTensor, Role, input_view, is_kept, load_optional, tile::Tile, view, view_of},
     comparison::{Comparison, Measure, Unit},
     layout::Memory,
 };
@@ -110,6 +110,25 @@ impl Draft {
         self
     }
 
+    /// Rows that all lanes of a workgroup see.
+    fn shared_rows(self, comparison: Comparison, reduce: Reduce) -> Self {
+        self.tile_quads(comparison).files([match reduce {
+            Reduce::SingleSubgroup => shader_file!("drivers/all_pairs/tile_subgroup.wgsl"),
+            Reduce::Workgroup | Reduce::Subgroup => shader_file!("drivers/all_pairs/tile_workgroup.wgsl"),
+        }])
+    }
+
+    /// A product by register tiles; which sides' quads lie along the depth.
+    fn tiles(mut self, tile: Tile, along: [bool; 2]) -> Self {
+        tile.join(&mut self.kernel, along);
+        self
+    }
+
+    /// The panel by quads.
+    fn panel_quads(self, access: Access) -> Self {
+        self.binds(TensorView::new("panel_quads", Holds::Values("vec4<f32>"), access), At::Memory(Memory::Panel))
+    }
+
     /// `value_scale()`: what all similarities are multiplied with.
     fn value_scale(mut self, comparison: Comparison) -> Self {
         if comparison.measure == Measure::Similarity {
@@ -139,8 +158,8 @@ pub(super) enum Which {
     Prepare(CallTensor),
     /// The scale of all values, where an input is its logarithm.
     LoadScale(CallTensor),
-    /// The values of the panel's pairs.
-    Measure,
+    /// The values of the panel's pairs; by register tiles, where workgroups have lanes for them.
+    Measure { tile: Option<Tile> },
     /// Of losses that sort, the lists.
     List,
     /// A step of the sorting.
@@ -148,7 +167,7 @@ pub(super) enum Which {
     /// Each anchor's loss, and its slopes in place of the values.
     Select,
     /// What pairs add to the rows' gradients.
-    Gather { to_columns: bool },
+    Gather { to_columns: bool, tile: Option<Tile> },
     /// The sum of the parts of that.
     Join,
     /// The sums over all anchors.
@@ -183,10 +202,6 @@ impl Kernels<'_> {
         use Memory::{Lists, Panel, Records, Rows, Sums};
         let Kernels { call, comparison, .. } = *self;
         let scale = shader_file!("lib/scale.wgsl");
-        let tile = match reduce {
-            Reduce::SingleSubgroup => shader_file!("drivers/all_pairs/tile_subgroup.wgsl"),
-            Reduce::Workgroup | Reduce::Subgroup => shader_file!("drivers/all_pairs/tile_workgroup.wgsl"),
-        };
         let unit = comparison.unit;
         let cosine = ("COSINE", comparison.is_cosine());
         match which {
@@ -201,33 +216,45 @@ impl Kernels<'_> {
                 .loads(tensor.clone())
                 .workspace(Access::Write)
                 .files([shader_file!("drivers/all_pairs/load_scale.wgsl")]),
-            Which::Measure => {
-                let draft = Draft::new("measure_pairs").reads(Rows).reads(Records).writes(Panel);
+            Which::Measure { tile } => {
+                let draft = Draft::new("measure_pairs").reads(Rows).reads(Records);
                 let draft = if comparison.scale_is_input { draft.workspace(Access::Read) } else { draft };
-                draft.tile_quads(comparison).value_scale(comparison).files([
-                    tile,
-                    comparison.measure.file(),
-                    shader_file!("drivers/all_pairs/measure.wgsl"),
-                ])
+                let draft = draft.value_scale(comparison).files(comparison.measure.files());
+                match tile {
+                    Some(tile) => draft
+                        .panel_quads(Access::Write)
+                        .tiles(*tile, [true, true])
+                        .files([shader_file!("drivers/all_pairs/measure_tiles.wgsl")]),
+                    None => draft
+                        .writes(Panel)
+                        .shared_rows(comparison, reduce)
+                        .files([shader_file!("drivers/all_pairs/measure.wgsl")]),
+                }
             }
             Which::List => self.list(),
             Which::Sort => Draft::new("sort").writes(Lists).files([shader_file!("drivers/all_pairs/sort.wgsl")]),
             Which::Select => self.select(),
-            Which::Gather { to_columns } => {
-                let panel = TensorView::new("panel_quads", Holds::Values("vec4<f32>"), Access::Read);
-                Draft::new("gather")
+            Which::Gather { to_columns, tile } => {
+                let draft = Draft::new("gather")
                     .reads(Rows)
                     .reads(Records)
-                    .binds(panel, At::Memory(Panel))
+                    .panel_quads(Access::Read)
                     .writes(Sums)
-                    .tile_quads(comparison)
                     .flags(&[
                         ("TO_COLUMNS", *to_columns),
                         ("DIFFERENCES", comparison.has_differences()),
                         ("UNIT_FLOORED", unit == Unit::Floored),
                         cosine,
                     ])
-                    .files([tile, shader_file!("drivers/all_pairs/gather.wgsl")])
+                    .files([shader_file!("drivers/all_pairs/gather_sides.wgsl")]);
+                match tile {
+                    Some(tile) => draft
+                        .tiles(*tile, [!to_columns, false])
+                        .files([shader_file!("drivers/all_pairs/gather_tiles.wgsl")]),
+                    None => {
+                        draft.shared_rows(comparison, reduce).files([shader_file!("drivers/all_pairs/gather.wgsl")])
+                    }
+                }
             }
             Which::Join => {
                 Draft::new("join").writes(Sums).flags(&[cosine]).files([shader_file!("drivers/all_pairs/join.wgsl")])

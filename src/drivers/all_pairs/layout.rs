@@ -1,12 +1,13 @@
 //! How the rows, the panel and the sums of a batch lie in memory.
 
 use super::{
-    super::Call,
+    super::{Call, tile::Tile},
     comparison::{Comparison, Measure, TILE_ROWS, tile_rows},
     loops::BatchLoops,
 };
 use crate::{
-    Error,
+    Error, Tuning,
+    gpu::Loops,
     kernel::Holds,
     spec::{AllPairs, Anchors, Relation},
 };
@@ -92,6 +93,8 @@ pub(super) struct Layout {
     pub lists: u64,
     /// Words of a plane of the one list of all mined rows.
     pub mined: u64,
+    /// The register tile of what gathers, where workgroups have lanes for it.
+    pub gathering: Option<Tile>,
     /// Into how many parts those are split that give to the rows of a panel.
     pub parts: u64,
     /// How many of them are one part.
@@ -148,19 +151,44 @@ impl Layout {
         let wanted = values / (stride.max(1) * (planes + lists)) / TILE_ROWS * TILE_ROWS;
         let panel_rows = wanted.clamp(TILE_ROWS, MOST_PANEL_ROWS).min(set.next_multiple_of(TILE_ROWS).max(TILE_ROWS));
 
-        let tile_rows = tile_rows(tuning);
-        let lanes = u64::from(tuning.workgroup_size);
-        let workgroups = panel_rows.div_ceil(4 * lanes) * (quads / u64::from(comparison.tile_quads));
+        let layout =
+            Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, gathering: None, parts: 1, part: set };
+        let loops = layout.loops(comparison, all_pairs.anchors);
+        let gathering = comparison
+            .gathering_tile(tuning, set, 4 * quads)
+            .filter(|tile| call.machine.runs(loops.gather_tiles(*tile, tile.depth())));
+        let layout = Layout { gathering, ..layout };
+        let depth = gathering.map_or_else(|| tile_rows(tuning), Tile::depth);
+        let workgroups = layout.gathering_workgroups(comparison, tuning, panel_rows).iter().product();
         // Enough workgroups for the adapter, and no more sums than there are rows.
         let wanted = u64::from(tuning.workgroups).div_ceil(workgroups).min(set / panel_rows).max(1);
-        let layout = Layout { rows, set, quads, panel_rows, stride, planes, lists, mined, parts: 1, part: set };
-        let loops = layout.loops(comparison, all_pairs.anchors);
         let what = format!("{}: a batch of {set}", call.loss());
-        let tiles = |tiles: u64| loops.gather(tuning, tiles * tile_rows);
-        let tiles = call.machine.most(&what, set.div_ceil(wanted).div_ceil(tile_rows), tiles)?;
-        let part = tiles * tile_rows;
+        let tiles = |tiles: u64| layout.gather_loops(loops, tuning, tiles * depth);
+        let part = depth * call.machine.most(&what, set.div_ceil(wanted).div_ceil(depth), tiles)?;
         let parts = if is_hardest { 1 } else { set.div_ceil(part).max(1) };
         Ok(Layout { parts, part, ..layout })
+    }
+
+    /// Workgroups that gather for so many rows: along these, and along the dimensions.
+    pub fn gathering_workgroups(self, comparison: Comparison, tuning: Tuning, receivers: u64) -> [u64; 2] {
+        match self.gathering {
+            Some(tile) => {
+                let [along_dimensions, along_rows] = tile.workgroups(receivers, 4 * self.quads);
+                [along_rows, along_dimensions]
+            }
+            None => {
+                let rows = 4 * u64::from(tuning.workgroup_size);
+                [receivers.div_ceil(rows), self.quads / u64::from(comparison.tile_quads)]
+            }
+        }
+    }
+
+    /// The loops of a step that gathers from so many rows.
+    pub fn gather_loops(self, loops: BatchLoops, tuning: Tuning, givers: u64) -> Loops {
+        match self.gathering {
+            Some(tile) => loops.gather_tiles(tile, givers),
+            None => loops.gather(tuning, givers),
+        }
     }
 
     /// The loops of a batch that lies so.

@@ -1,6 +1,9 @@
 //! The loops of the entry points of all pairs.
 
-use super::comparison::{Comparison, tile_rows};
+use super::{
+    super::tile::Tile,
+    comparison::{Comparison, tile_rows},
+};
 use crate::{Tuning, gpu::Loops, kernel::Reduce, spec::Anchors};
 
 /// Digits of `shaders/drivers/all_pairs/sort.wgsl`.
@@ -53,6 +56,11 @@ impl BatchLoops {
         rows * 2 + Loops::each(self.quads / self.tile_quads(), tile)
     }
 
+    /// `measure_pairs` by register tiles.
+    pub fn measure_tiles(self, tile: Tile) -> Loops {
+        tile.multiply(4 * self.quads) + tile.blocks()
+    }
+
     /// `list_pairs`.
     pub fn list(self, tuning: Tuning) -> Loops {
         Loops::blocks(self.set, tuning.workgroup_size.into(), Loops::NONE) + Loops::reduce(tuning) * 5
@@ -89,6 +97,12 @@ impl BatchLoops {
         let quads = Loops::plain(self.tile_quads());
         let tile = self.load_tile(tuning) + Loops::plain(fours) + Loops::each(fours, quads * 4);
         quads * 2 + Loops::each(givers.div_ceil(tile_rows(tuning)), tile)
+    }
+
+    /// `gather` of so many rows that owe, by register tiles.
+    pub fn gather_tiles(self, tile: Tile, givers: u64) -> Loops {
+        let radials = tile.left_slots() + tile.rows_of_lane(tile.step_loop(Loops::NONE));
+        tile.blocks() * 2 + tile.multiply(givers) + if self.comparison.is_cosine() { radials } else { Loops::NONE }
     }
 
     /// `join` of so many parts.

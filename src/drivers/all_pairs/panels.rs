@@ -75,13 +75,7 @@ impl Builder<'_> {
         let loops = self.loops;
         let Panel { rows, first_row, first_column, first_item, direction, counts } = panel;
         let (columns, stride) = (set as u32, stride as u32);
-        let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
-        let tuning = self.call.machine.fitting(&what, self.tuning, |tuning| loops.measure(tuning))?;
-        let lanes = u64::from(tuning.workgroup_size);
-        let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(tuning)), 1];
-        let words = block! { rows, columns, stride, first_row, first_column, quads: self.quads() };
-        let words = words.and(self.value_scale());
-        self.step(Which::Measure, (tuning, loops.measure(tuning)), words, workgroups)?;
+        self.measure(panel)?;
 
         let list = self.plane();
         if lists > 0 {
@@ -99,6 +93,34 @@ impl Builder<'_> {
         });
         let words = words.and(self.value_scale());
         self.step(Which::Select, (tuning, loops.select(tuning)), words, [rows.into(), 1, 1])
+    }
+
+    /// The values of a panel.
+    fn measure(&mut self, panel: Panel) -> Result<(), Error> {
+        let Layout { set, stride, panel_rows, .. } = self.layout;
+        let (loops, machine) = (self.loops, self.call.machine);
+        let Panel { rows, first_row, first_column, .. } = panel;
+        let words = block! {
+            rows,
+            columns: set as u32,
+            stride: stride as u32,
+            first_row,
+            first_column,
+            quads: self.quads(),
+        };
+        let words = words.and(self.value_scale());
+        // The last panel may have fewer rows, and shares the kernel.
+        let tile = self.comparison.measuring_tile(self.tuning, panel_rows.min(set), set);
+        if let Some(tile) = tile.filter(|tile| machine.runs(loops.measure_tiles(*tile))) {
+            let [along_columns, along_rows] = tile.workgroups(rows.into(), set);
+            let tuned = (tile.tuning(self.tuning), loops.measure_tiles(tile));
+            return self.step(Which::Measure { tile: Some(tile) }, tuned, words, [along_columns, along_rows, 1]);
+        }
+        let what = format!("{}: embeddings of {} dimensions", self.call.loss(), self.call.signature.row);
+        let tuning = machine.fitting(&what, self.tuning, |tuning| loops.measure(tuning))?;
+        let lanes = u64::from(tuning.workgroup_size);
+        let workgroups = [set.div_ceil(2 * lanes), u64::from(rows).div_ceil(tile_rows(tuning)), 1];
+        self.step(Which::Measure { tile: None }, (tuning, loops.measure(tuning)), words, workgroups)
     }
 
     /// What similarities are multiplied with, where no input says it.
@@ -159,10 +181,9 @@ impl Builder<'_> {
     }
 
     pub(super) fn gather(&mut self, side: Side) -> Result<(), Error> {
-        let lanes = u64::from(self.tuning.workgroup_size);
-        let blocks = self.layout.quads / u64::from(self.comparison.tile_quads);
         let Side { to_columns, receivers, first_receiver, givers, first_giver, part, parts, first_sum, adds } = side;
-        let workgroups = [u64::from(receivers).div_ceil(4 * lanes), blocks, parts.into()];
+        let [along_rows, along_dimensions] =
+            self.layout.gathering_workgroups(self.comparison, self.tuning, receivers.into());
         let words = block! {
             receivers,
             first_receiver,
@@ -177,7 +198,10 @@ impl Builder<'_> {
             least_norm: self.comparison.least_norm,
             first_radial: self.first_radial(),
         };
-        let loops = self.loops.gather(self.tuning, part.into());
-        self.step(Which::Gather { to_columns }, (self.tuning, loops), words, workgroups)
+        let loops = self.layout.gather_loops(self.loops, self.tuning, part.into());
+        let tile = self.layout.gathering;
+        let tuning = tile.map_or(self.tuning, |tile| tile.tuning(self.tuning));
+        let workgroups = [along_rows, along_dimensions, parts.into()];
+        self.step(Which::Gather { to_columns, tile }, (tuning, loops), words, workgroups)
     }
 }

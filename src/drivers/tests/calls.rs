@@ -345,7 +345,8 @@ pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
     let mut levels = factors.levels();
     for (factor, levels) in levels[..FACTORS].iter_mut().enumerate() {
         *levels = match factor {
-            DTYPE | GRADIENT | WORKGROUP | BUFFERS => 2,
+            DTYPE | GRADIENT | BUFFERS => 2,
+            WORKGROUP => 3,
             LAYOUT => *levels,
             _ => 1,
         };

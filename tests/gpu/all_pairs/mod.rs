@@ -7,6 +7,7 @@ mod near_ties;
 mod nonfinite;
 mod panels;
 mod runs;
+mod tiles;
 mod workspace;
 
 use wgloss::{

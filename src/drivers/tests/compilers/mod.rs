@@ -2,6 +2,8 @@
 
 mod gpu_kernels;
 #[cfg(target_os = "linux")]
+mod multiply_adds;
+#[cfg(target_os = "linux")]
 mod null_device;
 #[cfg(target_os = "linux")]
 mod radv;

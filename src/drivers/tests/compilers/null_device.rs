@@ -75,6 +75,21 @@ impl NullDevice {
 
     /// What the compiler tells of an entry point whose bindings are these, one after another.
     pub fn compile(&self, words: &[u32], entry: &str, bindings: &[vk::DescriptorType]) -> Result<Statistics, String> {
+        self.compiled(words, entry, bindings, |pipeline| self.statistics(pipeline))
+    }
+
+    /// The instructions that the compiler makes of an entry point, a line each.
+    pub fn assembly(&self, words: &[u32], entry: &str, bindings: &[vk::DescriptorType]) -> Result<String, String> {
+        self.compiled(words, entry, bindings, |pipeline| self.representation(pipeline, "Assembly"))
+    }
+
+    fn compiled<T>(
+        &self,
+        words: &[u32],
+        entry: &str,
+        bindings: &[vk::DescriptorType],
+        tell: impl Fn(vk::Pipeline) -> Result<T, String>,
+    ) -> Result<T, String> {
         let device = &self.device;
         let name = CString::new(entry).map_err(|error| error.to_string())?;
         let entries: Vec<_> = (0..)
@@ -101,13 +116,16 @@ impl NullDevice {
                 .module(module)
                 .name(&name);
             let info = vk::ComputePipelineCreateInfo::default()
-                .flags(vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR)
+                .flags(
+                    vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR
+                        | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR,
+                )
                 .stage(stage)
                 .layout(layout);
             let made = device.create_compute_pipelines(vk::PipelineCache::null(), &[info], None);
             let told = match made {
                 Ok(pipelines) => {
-                    let told = self.statistics(pipelines[0]);
+                    let told = tell(pipelines[0]);
                     device.destroy_pipeline(pipelines[0], None);
                     told
                 }
@@ -132,6 +150,29 @@ impl NullDevice {
             let mut statistics: Statistics = values.map(|found| (text(&found.name), found.value.u64)).collect();
             statistics.push(("Subgroup size".to_string(), executable.subgroup_size.into()));
             Ok(statistics)
+        }
+    }
+}
+
+impl NullDevice {
+    /// One of the texts that the compiler keeps of a pipeline.
+    fn representation(&self, pipeline: vk::Pipeline, name: &str) -> Result<String, String> {
+        let info = vk::PipelineExecutableInfoKHR::default().pipeline(pipeline).executable_index(0);
+        // SAFETY: as in `open`; texts have the sizes that the first call tells.
+        unsafe {
+            let mut found =
+                self.executables.get_pipeline_executable_internal_representations(&info).map_err(said("texts"))?;
+            let wanted = found.iter().position(|found| text(&found.name) == name);
+            let wanted = wanted.ok_or_else(|| format!("no text `{name}`"))?;
+            let mut texts: Vec<Vec<u8>> = found.iter().map(|found| vec![0; found.data_size]).collect();
+            for (found, text) in found.iter_mut().zip(&mut texts) {
+                found.p_data = text.as_mut_ptr().cast();
+            }
+            let get = self.executables.fp().get_pipeline_executable_internal_representations_khr;
+            let mut count = found.len() as u32;
+            get(self.executables.device(), &info, &mut count, found.as_mut_ptr()).result().map_err(said("texts"))?;
+            let bytes = texts.swap_remove(wanted);
+            Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_string())
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     spirv,
     table::{Figures, Table},
 };
-use crate::{Adapter, gpu::pipeline::layout_entries};
+use crate::{Adapter, gpu::pipeline::layout_entries, kernel::Kernel};
 
 /// What tells Mesa which GPU to compile for.
 const FAMILY: &str = "RADV_FORCE_FAMILY";
@@ -47,8 +47,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Whether this process has been started anew to compile for a family of one of these names.
+pub(super) fn is_started_for(names: &[&str]) -> bool {
+    std::env::var(FAMILY).is_ok_and(|forced| names.contains(&forced.as_str()))
+}
+
 /// The file in which the driver tells the loader of itself.
-fn manifest() -> Option<PathBuf> {
+pub(super) fn manifest() -> Option<PathBuf> {
     let folders = ["/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
     let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
     let is_radeon = |path: &PathBuf| {
@@ -63,7 +68,7 @@ fn manifest() -> Option<PathBuf> {
 fn holds_to_its_table(names: &[&str], test: &str) {
     let family = names[0];
     let saved = root().join(format!("target/compilers/{family}.tsv"));
-    if std::env::var(FAMILY).is_ok_and(|forced| names.contains(&forced.as_str())) {
+    if is_started_for(names) {
         if let Some(table) = measured() {
             std::fs::create_dir_all(saved.parent().expect("it lies in a folder")).expect("target/ can be written to");
             std::fs::write(saved, table.text()).expect("target/ can be written to");
@@ -79,7 +84,7 @@ fn holds_to_its_table(names: &[&str], test: &str) {
     let mut said = String::new();
     for name in names {
         if !saved.exists() {
-            said += &start_again(name, &manifest, test);
+            said += &start_again(name, &manifest, &format!("{}::{test}", module_path!()));
         }
     }
     let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
@@ -106,11 +111,11 @@ fn holds_to_its_table(names: &[&str], test: &str) {
     );
 }
 
-/// Runs the test in a process whose only driver is Mesa's, for a family of this name; what the process said.
-fn start_again(family: &str, manifest: &Path, test: &str) -> String {
-    let (_, module) = module_path!().split_once("::").expect("the crate's name stands in front");
+/// Runs a test by its path in a process whose only driver is Mesa's, for a family of this name; what the process said.
+pub(super) fn start_again(family: &str, manifest: &Path, test: &str) -> String {
+    let (_, test) = test.split_once("::").expect("the crate's name stands in front");
     let output = Command::new(std::env::current_exe().expect("a process has a program"))
-        .args([&format!("{module}::{test}"), "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture"])
         .env(FAMILY, family)
         .env("VK_DRIVER_FILES", manifest)
         .env("VK_ICD_FILENAMES", manifest)
@@ -124,13 +129,18 @@ fn start_again(family: &str, manifest: &Path, test: &str) -> String {
     said
 }
 
-/// What the compiler says of the kernels for the family of this process, if the driver knows it.
-fn measured() -> Option<Table> {
+/// The kernels of GPUs, for the family of this process, if the driver knows it.
+pub(super) fn kernels() -> Option<Vec<GpuKernel>> {
     let adapter = Adapter::all_blocking().into_iter().find(|adapter| adapter.matches("vulkan:radv"))?;
     assert_eq!(adapter.info().device_type, wgpu::DeviceType::DiscreteGpu, "{}", adapter.id());
     let machine = |features| gpu_kernels::machine(adapter.info(), features, &adapter.limits());
     let features = adapter.features();
-    let kernels = gpu_kernels::kernels(&machine(features), &machine(features - wgpu::Features::SUBGROUP));
+    Some(gpu_kernels::kernels(&machine(features), &machine(features - wgpu::Features::SUBGROUP)))
+}
+
+/// What the compiler says of the kernels for the family of this process, if the driver knows it.
+fn measured() -> Option<Table> {
+    let kernels = kernels()?;
     let device = NullDevice::open().expect("the null device opens");
     let mut table = Table { driver: device.driver.clone(), ..Table::default() };
     for (number, kernel) in kernels.iter().enumerate() {
@@ -146,15 +156,7 @@ fn measured() -> Option<Table> {
 /// What the compiler says of the entry points of a kernel.
 fn compiled(device: &NullDevice, used: &GpuKernel) -> Vec<(Key, Figures)> {
     let (module, info) = super::module_of(&used.kernel);
-    let bindings: Vec<_> = layout_entries(&used.kernel)
-        .iter()
-        .map(|entry| match entry.ty {
-            wgpu::BindingType::Buffer { ty: wgpu::BufferBindingType::Uniform, .. } => {
-                vk::DescriptorType::UNIFORM_BUFFER
-            }
-            _ => vk::DescriptorType::STORAGE_BUFFER,
-        })
-        .collect();
+    let bindings = bindings(&used.kernel);
     let figures = |(entry, key): &(&'static str, Key)| {
         let told = spirv::words(&used.kernel, &module, &info, entry)
             .and_then(|words| device.compile(&words, entry, &bindings))
@@ -162,4 +164,14 @@ fn compiled(device: &NullDevice, used: &GpuKernel) -> Vec<(Key, Figures)> {
         (key.clone(), told.unwrap_or_else(|error| panic!("{}: {error}", key.join(" "))))
     };
     used.entries.iter().map(figures).collect()
+}
+
+/// What a kernel binds, as Vulkan calls it.
+pub(super) fn bindings(kernel: &Kernel) -> Vec<vk::DescriptorType> {
+    let entries = layout_entries(kernel);
+    let binding = |entry: &wgpu::BindGroupLayoutEntry| match entry.ty {
+        wgpu::BindingType::Buffer { ty: wgpu::BufferBindingType::Uniform, .. } => vk::DescriptorType::UNIFORM_BUFFER,
+        _ => vk::DescriptorType::STORAGE_BUFFER,
+    };
+    entries.iter().map(binding).collect()
 }
