@@ -131,6 +131,7 @@ mod tests {
             lane_classes: 32,
             few_rows: 256,
             cached_classes: 0,
+            least_lanes: 32,
         }
     }
 

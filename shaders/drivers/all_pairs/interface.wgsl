@@ -52,8 +52,6 @@ struct Call {
     adds: u32,
     // Rows below this length are divided by it instead of their own, where they are brought to unit length.
     least_norm: f32,
-    // Where in `sums`, in single values, the numbers behind all rows begin: how much of itself each row gets.
-    first_radial: u32,
     // What gradients are multiplied with; to be divided by a measured divisor yet.
     scale: f32,
     // 1 where the divisor is what `finalize_batch` finds, else 0; 1 if that is the anchors' weights, else 0; and the
@@ -102,23 +100,25 @@ const SCALED: bool = true;
 @group(0) @binding(5) var<storage, read_write> panel_quads: array<vec4<f32>>;
 // The keys of anchors that are sorted, with their columns, and which rows were mined.
 @group(0) @binding(6) var<storage, read_write> lists: array<u32>;
-// The gradients of all rows so far, and behind them those of parts, and the numbers at `call.first_radial`.
+// The gradients of all rows so far, and behind them those of parts; and the same of how much of itself each row gets.
+// Apart, because of a vector no two lanes may store different components.
 @group(0) @binding(7) var<storage, read_write> sums: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(8) var<storage, read_write> radials: array<f32>;
+@group(0) @binding(9) var<storage, read_write> workspace: Workspace;
 // The input that a step loads, and the gradient that it stores.
-@group(0) @binding(9) var<storage, read> input_tensor: array<f32>;
-@group(0) @binding(10) var<storage, read_write> output_tensor: array<f32>;
+@group(0) @binding(10) var<storage, read> input_tensor: array<f32>;
+@group(0) @binding(11) var<storage, read_write> output_tensor: array<f32>;
 // A label, a weight, an upstream (or one for all) and a loss an anchor.
-@group(0) @binding(11) var<storage, read> input_labels: array<i32>;
-@group(0) @binding(12) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(13) var<storage, read> input_mask: array<f32>;
-@group(0) @binding(14) var<storage, read> input_upstream: array<f32>;
-@group(0) @binding(15) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(12) var<storage, read> input_labels: array<i32>;
+@group(0) @binding(13) var<storage, read> input_weight: array<f32>;
+@group(0) @binding(14) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(15) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(16) var<storage, read_write> loss_of_item: array<f32>;
 // The columns that an anchor has mined, where they are asked for; −1 for none.
-@group(0) @binding(16) var<storage, read_write> hardest_positive: array<i32>;
-@group(0) @binding(17) var<storage, read_write> hardest_negative: array<i32>;
+@group(0) @binding(17) var<storage, read_write> hardest_positive: array<i32>;
+@group(0) @binding(18) var<storage, read_write> hardest_negative: array<i32>;
 // The result, one value. Where each anchor keeps its loss, those are bound and stay as they are.
-@group(0) @binding(18) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(19) var<storage, read_write> loss: array<f32>;
 
 // An element of the input that is loaded.
 fn load_element(index: u32) -> f32 {

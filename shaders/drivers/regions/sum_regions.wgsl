@@ -8,6 +8,8 @@ var<private> sums: Regions;
 var<private> term: vec2<f32>;
 var<private> earlier_sums: Regions;
 var<private> earlier_term: vec2<f32>;
+// Whether a lane's pixels are one block: of several strips all blocks end in memory.
+const ONE_BLOCK: bool = STRIPS || FEW_REGISTERS;
 // Of several strips: the softmaxes of a lane's next pixels.
 var<private> softmaxes: array<Kept, KEPT_SOFTMAXES>;
 // Elements out of range, and the first pixel of one.
@@ -101,38 +103,32 @@ fn add_term_of_softmax(pixel: Pixel, softmax: Softmax, inverse: f32, first: u32)
     term.x = select(term.x, inverse, spoils);
 }
 
-fn add_block(start: Cursor, end: u32, stride: Stride, first: u32) -> Cursor {
-    sums = Regions();
-    term = vec2<f32>();
-    var at = start;
-    for (var turn = 0u; at.index < end; turn++) {
-        add_pixel(at, turn, first);
-        at = next(at, WORKGROUP_SIZE, stride);
-    }
-    return at;
-}
-
 // A lane's sums over its pixels from `start` on. `BLOCK` at a time, so that rounding does not grow with their number.
 fn sum_strip(start: Cursor, end: u32, stride: Stride, first: u32) {
-    // Of several strips all blocks end in memory.
-    if (STRIPS || FEW_REGISTERS) {
-        _ = add_block(start, end, stride, first);
-        return;
+    if (!ONE_BLOCK) {
+        earlier_sums = Regions();
+        earlier_term = vec2<f32>();
     }
-    earlier_sums = Regions();
-    earlier_term = vec2<f32>();
     var at = start;
     loop {
-        at = add_block(at, min(at.index + BLOCK * WORKGROUP_SIZE, end), stride, first);
-        for (var c = 0u; c < STRIP; c++) {
-            sums[c] = plus(earlier_sums[c], sums[c]);
+        let block_end = select(min(at.index + BLOCK * WORKGROUP_SIZE, end), end, ONE_BLOCK);
+        sums = Regions();
+        term = vec2<f32>();
+        for (var turn = 0u; at.index < block_end; turn++) {
+            add_pixel(at, turn, first);
+            at = next(at, WORKGROUP_SIZE, stride);
         }
-        term += earlier_term;
-        if (at.index >= end) {
+        if (!ONE_BLOCK) {
+            for (var c = 0u; c < STRIP; c++) {
+                sums[c] = plus(earlier_sums[c], sums[c]);
+            }
+            term += earlier_term;
+            earlier_sums = sums;
+            earlier_term = term;
+        }
+        if (ONE_BLOCK || at.index >= end) {
             break;
         }
-        earlier_sums = sums;
-        earlier_term = term;
     }
 }
 

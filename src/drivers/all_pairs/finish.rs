@@ -56,7 +56,6 @@ impl Builder<'_> {
                 span: span as u32,
                 quads: self.quads(),
                 least_norm: self.comparison.least_norm,
-                first_radial: self.first_radial(),
             };
             self.step(Which::Project, (tuning, loops.project(tuning, span)), words, [workgroups, 1, 1])?;
         }
@@ -106,7 +105,6 @@ impl Builder<'_> {
             list,
             from_list,
             quads: self.quads(),
-            first_radial: self.first_radial(),
         };
         let workgroups = [workgroups, self.layout.quads / quads, 1];
         self.step(Which::GatherMined, (tuning, loops.gather_mined(tuning, span)), words, workgroups)

@@ -199,7 +199,7 @@ impl Kernels<'_> {
     }
 
     fn draft(&self, which: &Which, reduce: Reduce) -> Draft {
-        use Memory::{Lists, Panel, Records, Rows, Sums};
+        use Memory::{Lists, Panel, Radials, Records, Rows, Sums};
         let Kernels { call, comparison, .. } = *self;
         let scale = shader_file!("lib/scale.wgsl");
         let unit = comparison.unit;
@@ -240,6 +240,7 @@ impl Kernels<'_> {
                     .reads(Records)
                     .panel_quads(Access::Read)
                     .writes(Sums)
+                    .writes(Radials)
                     .flags(&[
                         ("TO_COLUMNS", *to_columns),
                         ("DIFFERENCES", comparison.has_differences()),
@@ -256,9 +257,11 @@ impl Kernels<'_> {
                     }
                 }
             }
-            Which::Join => {
-                Draft::new("join").writes(Sums).flags(&[cosine]).files([shader_file!("drivers/all_pairs/join.wgsl")])
-            }
+            Which::Join => Draft::new("join")
+                .writes(Sums)
+                .writes(Radials)
+                .flags(&[cosine])
+                .files([shader_file!("drivers/all_pairs/join.wgsl")]),
             Which::Finalize => Draft::new("finalize_batch")
                 .binds(TensorView::write("loss", DType::F32), At::Tensor(self.loss()))
                 .reads(Records)
@@ -279,6 +282,7 @@ impl Kernels<'_> {
                 .reads(Lists)
                 .workspace(Access::Read)
                 .writes(Sums)
+                .writes(Radials)
                 .tile_quads(comparison)
                 .flags(&[cosine])
                 .files([shader_file!("drivers/all_pairs/gather_mined.wgsl")]),
@@ -286,6 +290,7 @@ impl Kernels<'_> {
                 .reads(Rows)
                 .writes(Records)
                 .reads(Sums)
+                .reads(Radials)
                 .flags(&[cosine])
                 .files([shader_file!("drivers/all_pairs/project.wgsl")]),
             Which::Finish(tensor) => Draft::new("finish")

@@ -37,10 +37,12 @@ pub(super) enum Memory {
     Lists,
     /// The gradients of rows so far.
     Sums,
+    /// Of a cosine, how much of itself each row gets.
+    Radials,
 }
 
 impl Memory {
-    pub const ALL: [Self; 5] = [Self::Rows, Self::Records, Self::Panel, Self::Lists, Self::Sums];
+    pub const ALL: [Self; 6] = [Self::Rows, Self::Records, Self::Panel, Self::Lists, Self::Sums, Self::Radials];
 
     /// Its name in kernels.
     pub const fn name(self) -> &'static str {
@@ -50,6 +52,7 @@ impl Memory {
             Memory::Panel => "panel",
             Memory::Lists => "lists",
             Memory::Sums => "sums",
+            Memory::Radials => "radials",
         }
     }
 
@@ -61,6 +64,7 @@ impl Memory {
             Memory::Panel => "the values of a panel",
             Memory::Lists => "the lists of a panel",
             Memory::Sums => "the sums of all rows",
+            Memory::Radials => "what rows add to their own gradients",
         }
     }
 
@@ -68,7 +72,7 @@ impl Memory {
         Holds::Values(match self {
             Memory::Rows | Memory::Sums => "vec4<f32>",
             Memory::Records => "Record",
-            Memory::Panel => "f32",
+            Memory::Panel | Memory::Radials => "f32",
             Memory::Lists => "u32",
         })
     }
@@ -201,28 +205,18 @@ impl Layout {
         self.rows + if self.parts > 1 { self.parts * self.panel_rows } else { 0 }
     }
 
-    /// Where the numbers behind all rows of sums begin, one for each of these.
-    pub fn first_radial(self) -> u32 {
-        (self.sum_rows() * self.quads * 4) as u32
-    }
-
     /// Bytes of each of [`Memory::ALL`]; something at least, because nothing cannot be bound.
-    pub fn sizes(self, call: &Call<'_>) -> [u64; 5] {
+    pub fn sizes(self, call: &Call<'_>) -> [u64; 6] {
         let row = self.quads.saturating_mul(16);
         let panel = self.panel_rows.saturating_mul(self.stride).saturating_mul(4);
-        let sums = self.sum_rows().saturating_mul(row.saturating_add(4)).next_multiple_of(16);
+        let sum_rows = if call.has_gradients() { self.sum_rows() } else { 0 };
         let of = |memory| match memory {
             Memory::Rows => self.rows.saturating_mul(row),
             Memory::Records => self.rows.saturating_mul(RECORD_SIZE),
             Memory::Panel => panel.saturating_mul(self.planes),
             Memory::Lists => panel.saturating_mul(self.lists) + LIST_PLANES * 4 * self.mined,
-            Memory::Sums => {
-                if call.has_gradients() {
-                    sums
-                } else {
-                    0
-                }
-            }
+            Memory::Sums => sum_rows.saturating_mul(row),
+            Memory::Radials => sum_rows.saturating_mul(4),
         };
         Memory::ALL.map(|memory| of(memory).max(RECORD_SIZE))
     }

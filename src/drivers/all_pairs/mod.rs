@@ -240,11 +240,6 @@ impl Builder<'_> {
         (self.layout.panel_rows * self.layout.stride) as u32
     }
 
-    /// Where the numbers behind all sums begin.
-    fn first_radial(&self) -> u32 {
-        self.layout.first_radial()
-    }
-
     /// What messages call the batch.
     fn what(&self) -> String {
         format!("{}: a batch of {}", self.call.loss(), self.layout.set)

@@ -173,7 +173,6 @@ impl Builder<'_> {
             first_sum,
             adds,
             quads: self.quads(),
-            first_radial: self.first_radial(),
         };
         let loops = self.loops;
         let tuning = self.fitting(|tuning| loops.join(tuning, parts.into()))?;
@@ -196,7 +195,6 @@ impl Builder<'_> {
             stride: self.layout.stride as u32,
             plane: self.plane(),
             least_norm: self.comparison.least_norm,
-            first_radial: self.first_radial(),
         };
         let loops = self.layout.gather_loops(self.loops, self.tuning, part.into());
         let tile = self.layout.gathering;
