@@ -68,7 +68,7 @@ fn put_sum(counts: bool, row: u32, quad: u32, value: vec4<f32>) {
 fn put_radial(counts: bool, row: u32, value: f32) {
     let place = call.first_radial + row;
     if (counts) {
-        sums[place / 4u][place % 4u] = select(0.0, sums[place / 4u][place % 4u], call.adds != 0u) + value;
+        sums[place] = vec4<f32>(select(0.0, sums[place].x, call.adds != 0u) + value);
     }
 }
 

@@ -58,8 +58,7 @@ fn gather_mined(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         }
         radial = reduce_add(thread, radial);
         if (COSINE && thread.lane == 0u && first_quad == 0u) {
-            let place = call.first_radial + row;
-            sums[place / 4u][place % 4u] = radial;
+            sums[call.first_radial + row] = vec4<f32>(radial);
         }
     }
 }

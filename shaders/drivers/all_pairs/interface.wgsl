@@ -52,7 +52,7 @@ struct Call {
     adds: u32,
     // Rows below this length are divided by it instead of their own, where they are brought to unit length.
     least_norm: f32,
-    // Where in `sums`, in single values, the numbers behind all rows begin: how much of itself each row gets.
+    // Where in `sums` the numbers behind all rows begin: how much of itself each row gets, in all parts of a quad.
     first_radial: u32,
     // What gradients are multiplied with; to be divided by a measured divisor yet.
     scale: f32,

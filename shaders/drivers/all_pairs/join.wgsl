@@ -13,11 +13,11 @@ fn join(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     }
     if (COSINE && thread.lane == 0u) {
         let place = call.first_radial + row;
-        var total = select(0.0, sums[place / 4u][place % 4u], call.adds != 0u);
+        var total = select(0.0, sums[place].x, call.adds != 0u);
         for (var part = 0u; part < call.parts; part++) {
             let source = call.first_radial + call.first_sum + part * call.receivers + receiver;
-            total += sums[source / 4u][source % 4u];
+            total += sums[source].x;
         }
-        sums[place / 4u][place % 4u] = total;
+        sums[place] = vec4<f32>(total);
     }
 }

@@ -13,9 +13,8 @@ fn project(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         }
         along = reduce_add(thread, along);
         if (thread.lane == 0u) {
-            let place = call.first_radial + row;
             if (COSINE) {
-                records[row].radial = sums[place / 4u][place % 4u];
+                records[row].radial = sums[call.first_radial + row].x;
             } else {
                 records[row].radial = select(-along, 0.0, records[row].norm < call.least_norm);
             }

@@ -173,16 +173,16 @@ impl Layout {
         self.rows + if self.parts > 1 { self.parts * self.panel_rows } else { 0 }
     }
 
-    /// Where the numbers behind all rows of sums begin, one for each of these.
+    /// Where the numbers behind all rows of sums begin, one for each of these, in a quad of its own.
     pub fn first_radial(self) -> u32 {
-        (self.sum_rows() * self.quads * 4) as u32
+        (self.sum_rows() * self.quads) as u32
     }
 
     /// Bytes of each of [`Memory::ALL`]; something at least, because nothing cannot be bound.
     pub fn sizes(self, call: &Call<'_>) -> [u64; 5] {
         let row = self.quads.saturating_mul(16);
         let panel = self.panel_rows.saturating_mul(self.stride).saturating_mul(4);
-        let sums = self.sum_rows().saturating_mul(row.saturating_add(4)).next_multiple_of(16);
+        let sums = self.sum_rows().saturating_mul(row.saturating_add(16));
         let of = |memory| match memory {
             Memory::Rows => self.rows.saturating_mul(row),
             Memory::Records => self.rows.saturating_mul(RECORD_SIZE),
