@@ -49,7 +49,7 @@ test: setup ## Runs all tests, on every adapter found
 
 test-all: setup ## Runs the tests on adapters and compilers with all combinations, which takes longer (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu -- --skip parity::
-	WGLOSS_TESTS=all cargo test --all-features --lib compilers
+	WGLOSS_TESTS=all cargo test --all-features --lib -- compilers races
 
 parity: setup ## Holds every loss to the reference on every adapter in all cases (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu parity::

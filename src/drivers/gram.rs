@@ -249,9 +249,10 @@ impl<'a> Products<'a> {
         load_features(&mut glue, "features", &views[0]);
         load_optional(&mut glue, &views, &UPSTREAM, "0u");
         if let Some(view) = gradient_view(&views, signature.inputs[0].0.name) {
-            glue.put("put_gradient", view, call.adds());
-            // Without whole quads it is not called.
-            let whole = view.quads.then_some(view);
+            // One of them is called: rows are of whole quads or not.
+            let (elements, whole) = if view.quads { (None, Some(view)) } else { (Some(view), None) };
+            let put = elements.map_or_else(String::new, |view| view.put("index", "value", call.adds()));
+            glue.procedure("put_gradient(index: u32, value: f32)", &put);
             glue.put_quad("put_gradients", whole, call.adds());
         }
         let tiles = signature.row.div_ceil(GRADIENT_ROWS);

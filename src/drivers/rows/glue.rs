@@ -2,14 +2,15 @@
 
 use super::super::{Call, gradient_view, input_view, is_ignored, is_kept, load_optional, view};
 use crate::{
-    kernel::{Glue, TensorView},
+    kernel::{Glue, TensorView, list},
     spec::{CLASS_WEIGHT, Input, Kind, Rows, UPSTREAM, WEIGHT},
 };
 
 /// Where the value of a row is in what binds one a row.
 const ITEM: &str = "(call.item_base + index)";
 
-pub(super) fn glue(call: &Call<'_>, rows: Rows, views: &[TensorView]) -> Glue {
+/// `quads`: whether four classes are loaded and stored at once, of tensors that are bound by quads or by elements.
+pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView]) -> Glue {
     let spec = call.spec();
     let first = &spec.inputs[0];
     let labels = spec.inputs.iter().find(|input| input.kind == Kind::Index);
@@ -18,9 +19,11 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
 
     glue.load("first", "f32", of(Some(first)), "index", "0.0");
-    glue.load_quad("load_first_quad", in_quads(of(Some(first))));
-    glue.load_quad("load_second_quad", in_quads(of(second)));
-    glue.load_quad("load_upstreams", in_quads(of(Some(&UPSTREAM))));
+    // In place, the first input is what is written.
+    let values = of(Some(first)).filter(|_| quads).map_or_else(|| "1.0".to_string(), values_of_quad);
+    glue.function("load_first_quad(quad: u32) -> vec4<f32>", &format!("vec4<f32>({values})"));
+    glue.load_quad("load_second_quad", of(second).filter(|tensor| tensor.quads));
+    glue.load_quad("load_upstreams", of(Some(&UPSTREAM)).filter(|tensor| tensor.quads));
     glue.load("second", "f32", of(second), "index", "1.0");
     load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
     glue.load("target", "i32", of(labels), ITEM, "0");
@@ -32,17 +35,25 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, views: &[TensorView]) -> Glue {
     let loss = view(views, "loss_of_item");
     let values = loss.filter(|_| rows.per_class);
     glue.store("loss", "f32", loss.filter(|_| !rows.per_class), ITEM);
-    glue.store("value", "f32", values, "index");
-    glue.put_quad("store_value_quad", in_quads(values), false);
+    glue.store("value", "f32", by_elements(values), "index");
+    glue.put_quad("store_value_quad", values.filter(|_| quads), false);
     glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_row"), ITEM);
     glue.store("argmax", "i32", view(views, "argmax_of_row"), ITEM);
     let gradient = gradient_view(views, first.name);
-    glue.put_gradients(gradient, call.adds());
-    glue.put_quad("put_gradient_quad", in_quads(gradient), call.adds());
+    glue.put_gradients(by_elements(gradient), call.adds());
+    glue.put_quad("put_gradient_quad", gradient.filter(|_| quads), call.adds());
     glue
 }
 
-/// The tensor, if four elements of it are loaded and stored at once.
-fn in_quads(tensor: Option<&TensorView>) -> Option<&TensorView> {
-    tensor.filter(|tensor| tensor.quads)
+/// The tensor, unless it is bound by quads: then all are whole, and none of its elements is stored by itself.
+fn by_elements(tensor: Option<&TensorView>) -> Option<&TensorView> {
+    tensor.filter(|tensor| !tensor.quads)
+}
+
+/// Four elements of a quad that is whole.
+fn values_of_quad(tensor: &TensorView) -> String {
+    match tensor.quads {
+        true => tensor.quad(),
+        false => list(&[0, 1, 2, 3], |i| tensor.element(&format!("4u * quad + {i}u"))),
+    }
 }

@@ -69,7 +69,7 @@ impl Room for Rows {
         let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
         let split = split_of(call.machine, loops, &what)?;
         let start = Start::Behind(call.machine.aligned_elements());
-        let tensors = items::operands(call, |tensor| quads != Quads::No && is_of_classes(call, *self, tensor));
+        let tensors = items::operands(call, |tensor| quads.takes(tensor.role) && is_of_classes(call, *self, tensor));
         let tensors = tensors.into_iter().map(|(tensor, operand)| (tensor, Operand { start, ..operand }));
         let items = Items::new(call, tuning, split, items::divisor(call), tensors.collect())?;
         let form = Form { call, rows: *self, layout, quads };
@@ -163,10 +163,22 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quads {
     No,
-    /// They are, and what is not a whole quad, the ends of rows, one by one.
+    /// They are, and what is not a whole quad, the ends of rows, one by one. Then rows share quads, and what is written
+    /// is bound by elements: a store of one component may write its whole vector.
     Anywhere,
     /// They are, and each row is of whole quads.
     Aligned,
+}
+
+impl Quads {
+    /// Whether a tensor of classes is bound by quads.
+    fn takes(self, role: Role) -> bool {
+        match self {
+            Quads::No => false,
+            Quads::Anywhere => !role.is_output(),
+            Quads::Aligned => true,
+        }
+    }
 }
 
 /// The rows of a call.
@@ -292,7 +304,7 @@ impl Form<'_> {
             kernel.constant("ROW_CACHE", cache);
         }
         kernel.tensors = views_of(bindings);
-        kernel.glue = glue::glue(call, rows, &kernel.tensors).0;
+        kernel.glue = glue::glue(call, rows, quads != Quads::No, &kernel.tensors).0;
         kernel.join([
             shader_file!("lib/domain.wgsl"),
             shader_file!("lib/scale.wgsl"),

@@ -1,17 +1,15 @@
 //! The loops that lanes run, counted on a device, against those that rooms state.
 
-use std::collections::HashMap;
-
-use super::{asked::Asked, ops};
+use super::{
+    asked::Asked,
+    device::{Change, Device},
+    ops,
+};
 use crate::{
     Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, TensorType, Tuning,
-    gpu::{
-        Machine,
-        pipeline::layout_entries,
-        readback::{self, Range},
-    },
-    kernel::{CALL, Constant, FIRST_TENSOR, Kernel},
-    program::{Place, Program, Step, uniform_size},
+    gpu::Machine,
+    kernel::{Constant, FIRST_TENSOR, Kernel},
+    program::{Program, Step},
 };
 
 /// So many iterations a lane may run here: so few that every span meets them at small sizes.
@@ -78,7 +76,6 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
     let mut total = Compared::default();
     for (place, adapter) in adapters.iter().enumerate() {
         let gpu = adapter.open_blocking().expect("the adapter opens");
-        let mut counter = Counter { gpu: &gpu, pipelines: HashMap::new() };
         let tunings = tunings(&gpu);
         for (number, asked) in CALLS.iter().enumerate() {
             for (turn, &tuning) in tunings.iter().enumerate() {
@@ -100,7 +97,7 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
                     Err(error) => panic!("{what}: {error}"),
                 };
                 let tensors = call.tensors().into_iter().map(|tensor| (tensor.name, tensor.ty));
-                let found = counter.count(tensors, |kernel| kernel.bytes_of_params(&call.values), &program);
+                let found = count(&gpu, tensors, |kernel| kernel.bytes_of_params(&call.values), &program);
                 total += compared(&what, &program, found);
             }
         }
@@ -115,7 +112,6 @@ fn no_lane_of_an_operation_runs_more_iterations_than_it_states() {
     let mut total = Compared::default();
     for adapter in Adapter::all_blocking() {
         let gpu = adapter.open_blocking().expect("the adapter opens");
-        let mut counter = Counter { gpu: &gpu, pipelines: HashMap::new() };
         for (turn, tuning) in tunings(&gpu).into_iter().enumerate() {
             let machine = Machine {
                 adapter: gpu.adapter_id(),
@@ -128,7 +124,7 @@ fn no_lane_of_an_operation_runs_more_iterations_than_it_states() {
                 if (5 * number + turn) % turns_of_an_adapter() == 0 {
                     let ops::Made { name, tensors, program } = made;
                     let what = format!("{name} by {tuning:?} on {}", gpu.adapter_id());
-                    let found = counter.count(tensors, |_| Vec::new(), &program);
+                    let found = count(&gpu, tensors, |_| Vec::new(), &program);
                     total += compared(&what, &program, found);
                 }
             }
@@ -167,143 +163,50 @@ fn compared(what: &str, program: &Program, found: Vec<Option<u64>>) -> Compared 
 }
 
 /// Kernels that count their loops.
-struct Counter<'a> {
+struct Counting<'a> {
     gpu: &'a Gpu,
-    pipelines: HashMap<(usize, &'static str), wgpu::ComputePipeline>,
+    counts: &'a wgpu::Buffer,
 }
 
 /// What is counted lies so many bytes apart.
 const STRIDE: u64 = 256;
 
-impl Counter<'_> {
-    /// Runs a program; of each step the most iterations of a lane, or none where its kernel has no binding left for
-    /// their number.
-    fn count(
-        &mut self,
-        tensors: impl IntoIterator<Item = (String, TensorType)>,
-        params: impl Fn(&Kernel) -> Vec<u8>,
-        program: &Program,
-    ) -> Vec<Option<u64>> {
-        let gpu = self.gpu;
-        self.pipelines.clear();
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_DST
-            | wgpu::BufferUsages::COPY_SRC
-            | wgpu::BufferUsages::UNIFORM;
-        let buffer = |bytes: &[u8]| {
-            let size = bytes.len().next_multiple_of(16).max(16) as u64;
-            let buffer = gpu.buffer("counting", size, usage).expect("there is memory");
-            gpu.queue().write_buffer(&buffer, 0, &[bytes, &[0; 16][..(4 - bytes.len() % 4) % 4]].concat());
-            buffer
-        };
-        let scratch: Vec<_> = program.scratch.iter().map(|scratch| buffer(&vec![0; scratch.size as usize])).collect();
-        let tensors: HashMap<String, wgpu::Buffer> = tensors
-            .into_iter()
-            .map(|(name, ty)| (name, buffer(&contents(ty.dtype, ty.extent() as usize + 4))))
-            .collect();
-        let counts = buffer(&vec![0; program.steps.len() * STRIDE as usize]);
+impl Counting<'_> {
+    /// Whether a step's kernel has a binding left for the number.
+    fn counts(&self, step: &Step) -> bool {
+        (step.kernel.tensors.len() as u32) < self.gpu.limits().max_storage_buffers_per_shader_stage
+    }
+}
 
-        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut is_counted = Vec::new();
-        for (number, step) in program.steps.iter().enumerate() {
-            let tensor_count = step.kernel.tensors.len() as u32;
-            let is_full = tensor_count + 1 > gpu.limits().max_storage_buffers_per_shader_stage;
-            is_counted.push(!is_full);
-            let pipeline = self.pipeline(step, !is_full);
-            let whole = |buffer| wgpu::BufferBinding { buffer, offset: 0, size: None };
-            let part = |buffer, range: &std::ops::Range<u64>| wgpu::BufferBinding {
-                buffer,
-                offset: range.start,
-                size: wgpu::BufferSize::new(range.end - range.start),
-            };
-            let params = step.params.clone().unwrap_or_else(|| params(&step.kernel));
-            let uniforms: Vec<_> = step
-                .kernel
-                .uniforms()
-                .map(|binding| {
-                    let mut bytes = if binding == CALL { step.call.bytes() } else { params.clone() };
-                    bytes.resize(uniform_size(bytes.len()), 0);
-                    (binding, buffer(&bytes))
-                })
-                .collect();
-            let mut bound: Vec<(u32, wgpu::BufferBinding<'_>)> =
-                uniforms.iter().map(|(binding, buffer)| (*binding, whole(buffer))).collect();
-            bound.extend((FIRST_TENSOR..).zip(step.bound.iter().map(|place| match place {
-                Place::Scratch(index, range) => part(&scratch[*index], range),
-                Place::Tensor(name, range) => part(&tensors[name], range),
-            })));
-            if !is_full {
-                let start = number as u64 * STRIDE;
-                bound.push((FIRST_TENSOR + tensor_count, part(&counts, &(start..start + 4))));
-            }
-            let entries: Vec<_> = bound
-                .into_iter()
-                .map(|(binding, buffer)| wgpu::BindGroupEntry {
-                    binding,
-                    resource: wgpu::BindingResource::Buffer(buffer),
-                })
-                .collect();
-            let bind_group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some(step.entry),
-                layout: &pipeline.get_bind_group_layout(0),
-                entries: &entries,
-            });
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &bind_group, &[]);
-            let [x, y, z] = step.workgroups;
-            pass.dispatch_workgroups(x, y, z);
-        }
-        gpu.queue().submit([encoder.finish()]);
-        let all = Range { buffer: &counts, offset: 0, size: counts.size() };
-        let bytes = readback::read_blocking(gpu, &[all]).expect("what was counted can be read").concat();
-        let counts =
-            bytes.chunks(STRIDE as usize).map(|bytes| u32::from_le_bytes(bytes[..4].try_into().expect("a word")));
-        counts.zip(is_counted).map(|(count, is_counted)| is_counted.then_some(count.into())).collect()
+impl Change for Counting<'_> {
+    fn text(&self, step: &Step) -> String {
+        let text = step.kernel.assemble().source;
+        if self.counts(step) { counting(&text, &step.kernel, step.entry) } else { text }
     }
 
-    fn pipeline(&mut self, step: &Step, counts: bool) -> wgpu::ComputePipeline {
-        let gpu = self.gpu;
-        let key = (std::sync::Arc::as_ptr(&step.kernel) as usize, step.entry);
-        let make = || {
-            let text = step.kernel.assemble().source;
-            let text = if counts { counting(&text, &step.kernel, step.entry) } else { text };
-            let mut entries = layout_entries(&step.kernel);
-            if counts {
-                entries.push(wgpu::BindGroupLayoutEntry {
-                    binding: FIRST_TENSOR + step.kernel.tensors.len() as u32,
-                    visibility: wgpu::ShaderStages::COMPUTE,
-                    ty: wgpu::BindingType::Buffer {
-                        ty: wgpu::BufferBindingType::Storage { read_only: false },
-                        has_dynamic_offset: false,
-                        min_binding_size: None,
-                    },
-                    count: None,
-                });
-            }
-            gpu.catching(step.entry, |device| {
-                let source = wgpu::ShaderSource::Wgsl(text.into());
-                let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source });
-                let layout = device
-                    .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
-                let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                    label: None,
-                    bind_group_layouts: &[Some(&layout)],
-                    ..Default::default()
-                });
-                device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                    label: Some(step.entry),
-                    layout: Some(&layout),
-                    module: &module,
-                    entry_point: Some(step.entry),
-                    compilation_options: wgpu::PipelineCompilationOptions::default(),
-                    cache: None,
-                })
-            })
-            .unwrap_or_else(|error| panic!("{}: {error}", step.entry))
-        };
-        self.pipelines.entry(key).or_insert_with(make).clone()
+    fn bound(&self, number: usize, step: &Step) -> Option<wgpu::BufferBinding<'_>> {
+        let offset = number as u64 * STRIDE;
+        let binding = wgpu::BufferBinding { buffer: self.counts, offset, size: wgpu::BufferSize::new(4) };
+        self.counts(step).then_some(binding)
     }
+}
+
+/// Runs a program; of each step the most iterations of a lane, or none where its kernel has no binding left for their
+/// number.
+fn count(
+    gpu: &Gpu,
+    tensors: impl IntoIterator<Item = (String, TensorType)>,
+    params: impl Fn(&Kernel) -> Vec<u8>,
+    program: &Program,
+) -> Vec<Option<u64>> {
+    let mut device = Device::new(gpu);
+    let memory = device.memory(program, tensors, |_, ty| contents(ty.dtype, ty.extent() as usize + 4));
+    let counts = device.buffer(&vec![0; program.steps.len() * STRIDE as usize]);
+    let counting = Counting { gpu, counts: &counts };
+    device.run(program, &memory, params, &counting);
+    let bytes = device.bytes_of(&[&counts]).concat();
+    let counts = bytes.chunks(STRIDE as usize).map(|bytes| u32::from_le_bytes(bytes[..4].try_into().expect("a word")));
+    counts.zip(&program.steps).map(|(count, step)| counting.counts(step).then_some(count.into())).collect()
 }
 
 /// The text of a kernel that counts, besides, the iterations of all loops, and leaves the most of a lane. The pass that

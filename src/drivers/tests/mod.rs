@@ -1,15 +1,17 @@
-//! Tests of the kernels of all losses and operations. What a driver does is a function of the call: only `loops` needs
-//! a device, to count on.
+//! Tests of the kernels of all losses and operations. What a driver does is a function of the call: only `loops` and
+//! `races` need a device, to count on and to run lanes in other orders on.
 
 mod asked;
 mod calls;
 mod compilers;
 mod declarations;
+mod device;
 mod hooks;
 mod interface;
 mod kernels;
 mod loops;
 mod ops;
+mod races;
 mod sharing;
 mod structs;
 mod validity;
