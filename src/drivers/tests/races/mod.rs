@@ -83,14 +83,15 @@ impl Change for Order {
     }
 }
 
-const LANES: [u32; 2] = [64, 256];
+/// Lanes of GPUs' workgroups, and few, for which some drivers have files of their own.
+const LANES: [u32; 3] = [64, 256, 16];
 
 /// Whether there is time for all combinations: else one of [`TURNS`] runs, in one order besides the plain one.
 fn is_full() -> bool {
     std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all")
 }
 
-const TURNS: usize = 37;
+const TURNS: usize = 53;
 
 /// Everything that a program leaves, with lanes in an order.
 fn left(gpu: &Gpu, trial: &Trial, change: &impl Change) -> Vec<(String, Vec<u8>)> {
@@ -153,7 +154,7 @@ fn parts<'a>(kernels: impl Iterator<Item = (&'a Kernel, &'static str)>) -> BTree
 #[test]
 fn the_kernels_of_every_driver_and_operation_are_tried_in_other_orders() {
     let gpu = Adapter::all_blocking()[0].open_blocking().expect("the adapter opens");
-    let trials = trials(&gpu, 64, Reduce::Workgroup);
+    let trials: Vec<Trial> = LANES.iter().flat_map(|lanes| trials(&gpu, *lanes, Reduce::Workgroup)).collect();
     let tried = parts(trials.iter().flat_map(|trial| &trial.program.steps).map(|step| (&*step.kernel, step.entry)));
     // A workgroup that is one subgroup has no memory that its lanes share.
     let shared = kernels().iter().filter(|used| used.kernel.reduce != Reduce::SingleSubgroup);
