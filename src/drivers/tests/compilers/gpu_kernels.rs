@@ -83,7 +83,7 @@ fn shapes(driver: &Driver) -> Vec<Shape> {
             Shape { broadcast: &[&[64, 256, 512], &[1, 256, 512]], ..OfSome.shape(&[64, 256, 512]) },
         ],
         Driver::Boxes => vec![Thoroughly.shape(&[65_536, 4])],
-        // A row keeps 32 lanes busy, or all.
+        // A row keeps 64 lanes busy, or all.
         Driver::Pairs => vec![
             Thoroughly.shape(&[65_536, 128]),
             OfAll.shape(&[4096, 4096]),
@@ -95,16 +95,15 @@ fn shapes(driver: &Driver) -> Vec<Shape> {
             OfAll.shape(&[65_536, 10]),
             OfAll.shape(&[8, 19, 65_536]),
             OfSome.shape(&[8, 19, 65_535]),
-            // A workgroup a row of 32 lanes, 128 and 256, by quads or not, with caches of several sizes and none.
+            // A workgroup a row of 64 lanes, 128 and 256, by quads or not, with caches of several sizes and none.
             OfAllInF32.shape(&[65_536, 100]),
             OfSome.shape(&[65_536, 101]),
             Thoroughly.shape(&[8192, 1000]),
             OfSome.shape(&[8192, 2000]),
             OfSome.shape(&[8192, 3000]),
             OfAll.shape(&[8192, 4096]),
+            OfAllInF32.shape(&[8192, 7_936]),
             OfSome.shape(&[8192, 8192]),
-            OfSome.shape(&[8192, 12_288]),
-            OfAllInF32.shape(&[8192, 15_000]),
             OfAll.shape(&[4096, 32_000]),
             OfSome.shape(&[4096, 50_257]),
             // Several workgroups a row.
