@@ -1,0 +1,23 @@
+//! Every loss of [wgloss] inside [Burn](burn): a fused kernel computes the loss and its gradients together, over Burn's
+//! own buffers, on its own device and queue.
+
+#![warn(missing_docs)]
+
+mod backend;
+mod backward;
+mod cache;
+mod device;
+mod error;
+mod evaluate;
+mod input;
+mod launch;
+mod reduction;
+mod status;
+
+pub use device::{device, share};
+pub use error::Error;
+pub use evaluate::{Evaluated, evaluate, try_evaluate};
+pub use input::{Input, Inputs};
+pub use reduction::IntoReduction;
+pub use status::{Checked, check, try_check};
+pub use wgloss::{self, Reduction, Statistics};
