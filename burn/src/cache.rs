@@ -35,6 +35,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Cache<K, V> {
         Ok(value)
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.made.len()
     }

@@ -68,6 +68,14 @@ pub fn share(device: &Device, setup: &WgpuSetup) -> Result<(), Error> {
     Ok(())
 }
 
+/// wgloss's view of a device that was shared: for what else wgloss has, such as its [plans](wgloss::Plan).
+///
+/// # Errors
+/// [`Error::Backend`] for a device that is not wgpu, [`Error::NotShared`].
+pub fn gpu(device: &Device) -> Result<Gpu, Error> {
+    Ok(shared(&wgpu_device(device)?)?.gpu.clone())
+}
+
 /// The wgpu device of Burn's, without autodiff.
 pub fn wgpu_device(device: &Device) -> Result<CubeDevice, Error> {
     cube_device(device.as_dispatch()).filter(|device| matches!(device, CubeDevice::Wgpu(_))).ok_or_else(|| {

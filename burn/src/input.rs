@@ -61,6 +61,14 @@ impl Inputs {
         self.0.push((name.into(), tensor.into()));
         self
     }
+
+    /// These inputs with one for each layer, `name.0` and so on.
+    #[must_use]
+    pub fn with_layers<T: Into<Input>>(mut self, name: &str, tensors: impl IntoIterator<Item = T>) -> Self {
+        let layers = tensors.into_iter().enumerate();
+        self.0.extend(layers.map(|(layer, tensor)| (format!("{name}.{layer}"), tensor.into())));
+        self
+    }
 }
 
 /// An input as its backend has it.

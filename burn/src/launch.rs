@@ -58,8 +58,8 @@ impl Prepared {
     /// The plan for inputs of these types, and its key.
     pub fn plan(&self, types: &Named<TensorType>) -> Result<(String, Plan), wgloss::Error> {
         let OwnLoss { spec, values } = &self.loss;
-        // A loss of another crate may have a name that stands in the catalogue too.
-        let key = format!("{spec:p} {values:?} {:?} {types:?}", self.options);
+        // By its place: a loss of another crate may have a name that stands in the catalogue too.
+        let key = format!("{:p} {values:?} {:?} {types:?}", *spec, self.options);
         let make = || Plan::new(&self.shared.gpu, &self.loss, types, self.options);
         let plan = locked(&self.shared.plans).get_or(key.clone(), make)?;
         Ok((key, plan))

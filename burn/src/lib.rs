@@ -11,13 +11,15 @@ mod error;
 mod evaluate;
 mod input;
 mod launch;
+mod losses;
 mod reduction;
 mod status;
 
-pub use device::{device, share};
+pub use device::{device, gpu, share};
 pub use error::Error;
 pub use evaluate::{Evaluated, evaluate, try_evaluate};
 pub use input::{Input, Inputs};
+pub use losses::*;
 pub use reduction::IntoReduction;
 pub use status::{Checked, check, try_check};
 pub use wgloss::{self, Reduction, Statistics};

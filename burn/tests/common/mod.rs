@@ -11,5 +11,8 @@ pub fn device() -> Device {
 
 /// A tensor's values.
 pub fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().to_vec().expect("f32")
+    tensor.into_data().convert::<f32>().try_to_vec().expect("f32")
 }
+
+pub mod any;
+pub mod draw;
