@@ -12,7 +12,8 @@ use burn::backend::{
 use crate::{
     Error,
     backend::{Lazy, Tracked},
-    launch::{Prepared, scaled},
+    in_place::scaled,
+    launch::Prepared,
 };
 
 /// The gradients of a loss's inputs.

@@ -1,6 +1,9 @@
 //! Burn's devices that wgloss records on.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock},
+};
 
 use burn::{
     backend::{
@@ -10,7 +13,10 @@ use burn::{
     tensor::Device,
 };
 use burn_cubecl::CubeDevice;
-use wgloss::{BoundPlan, Gpu, Plan};
+use wgloss::{
+    BoundPlan, Gpu, Plan,
+    ops::{BoundOp, Operation},
+};
 
 use crate::{Error, cache::Cache, status::Statuses};
 
@@ -22,11 +28,24 @@ pub struct Shared {
     pub plans: Mutex<Cache<String, Plan>>,
     /// Bound plans by what they bind.
     pub bound: Mutex<Cache<BoundKey, BoundPlan>>,
+    /// Bound operations by what they bind.
+    pub operations: Mutex<Cache<BoundKey, Arc<dyn Recorded>>>,
     pub statuses: Mutex<Statuses>,
 }
 
 /// A plan's key and the places of its tensors.
 pub type BoundKey = (String, Vec<(wgpu::Buffer, u64)>);
+
+/// What is bound and ready to be recorded.
+pub trait Recorded: fmt::Debug + Send + Sync {
+    fn record(&self, encoder: &mut wgpu::CommandEncoder);
+}
+
+impl<O: Operation + Send + Sync> Recorded for BoundOp<O> {
+    fn record(&self, encoder: &mut wgpu::CommandEncoder) {
+        BoundOp::record(self, encoder);
+    }
+}
 
 /// The most plans kept of a device, and the most of them bound to buffers.
 const MOST_PLANS: usize = 256;
@@ -64,7 +83,8 @@ pub fn share(device: &Device, setup: &WgpuSetup) -> Result<(), Error> {
     let gpu = Gpu::from_device(setup.device.clone(), setup.queue.clone());
     let statuses = Mutex::new(Statuses::new(&gpu));
     let (plans, bound) = (Mutex::new(Cache::new(MOST_PLANS)), Mutex::new(Cache::new(MOST_BOUND)));
-    shared.push((device, Arc::new(Shared { gpu, plans, bound, statuses })));
+    let operations = Mutex::new(Cache::new(MOST_BOUND));
+    shared.push((device, Arc::new(Shared { gpu, plans, bound, operations, statuses })));
     Ok(())
 }
 

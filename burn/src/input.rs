@@ -12,6 +12,7 @@ use wgloss::TensorType;
 use crate::{
     Error,
     backend::{Lazy, Tracked},
+    launch::tensor_type,
 };
 
 /// A tensor of Burn's, of any rank and kind.
@@ -97,8 +98,7 @@ impl Given {
 
     /// Its type, with its elements side by side.
     pub fn ty(&self) -> TensorType {
-        let dtype = dtype(self.tensor.dtype()).unwrap_or(wgloss::DType::F32);
-        TensorType::new(dtype, self.tensor.shape().to_vec())
+        tensor_type(self.tensor.dtype, &self.tensor.shape)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::backend::{
-    Shape, TensorMetadata,
+    DType, Shape,
     fusion::{
         ExecutionError,
         custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr},
@@ -18,7 +18,6 @@ use burn_cubecl::{
 };
 use wgloss::{
     BufferSlice, Loss, Named, Options, Plan, TensorType,
-    ops::{Operation as _, ScaleGradients},
     spec::{LossSpec, Shape as InputShape, Value},
 };
 
@@ -68,7 +67,7 @@ impl Prepared {
     /// Queues the loss of these inputs; gives its results by name, not computed yet. Of the right predictions, if the
     /// loss counts them, there is the result `correct`.
     pub fn launch(&self, inputs: Vec<(String, Lazy)>) -> Result<Vec<(String, Lazy)>, Error> {
-        let types = inputs.iter().map(|(name, tensor)| (name.clone(), dense(tensor))).collect();
+        let types = inputs.iter().map(|(name, tensor)| (name.clone(), tensor_type(tensor.dtype, &tensor.shape))).collect();
         let (_, plan) = self.plan(&types)?;
         let mut results = plan.outputs();
         if plan.counts_correct() {
@@ -94,10 +93,6 @@ impl Prepared {
 
 /// The result with the number of right predictions.
 pub const CORRECT: &str = "correct";
-
-fn dense(tensor: &Lazy) -> TensorType {
-    TensorType::new(dtype(tensor.dtype()).unwrap_or(wgloss::DType::F32), tensor.shape().to_vec())
-}
 
 /// A loss in Burn's queue.
 #[derive(Debug)]
@@ -158,63 +153,8 @@ impl LossOperation {
     }
 }
 
-/// Queues the product of a gradient and a number, in the gradient's own buffer where nothing else uses it. Where the
-/// number is 1 the device leaves it as it is.
-pub fn scaled(shared: &Arc<Shared>, gradient: Lazy, factor: Lazy) -> Lazy {
-    let client = gradient.client.clone();
-    let output = TensorIr::uninit(client.create_empty_handle(), gradient.shape(), gradient.dtype());
-    let (gradient, factor) = (gradient.into_ir(), factor.into_ir());
-    let ir = CustomOpIr::new("wgloss_scale", &[gradient.clone(), factor.clone()], std::slice::from_ref(&output));
-    let operation = ScaleOperation { shared: shared.clone(), gradient, factor, output };
-    client.register(StreamId::current(), OperationIr::Custom(ir), operation).remove(0)
-}
-
-/// A scaling in Burn's queue.
-#[derive(Debug)]
-struct ScaleOperation {
-    shared: Arc<Shared>,
-    gradient: TensorIr,
-    factor: TensorIr,
-    output: TensorIr,
-}
-
-impl Operation<FusionCubeRuntime> for ScaleOperation {
-    fn execute(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), ExecutionError> {
-        self.run(handles).map_err(failure)
-    }
-}
-
-impl ScaleOperation {
-    fn run(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), Error> {
-        let gpu = &self.shared.gpu;
-        let (gradient, _) = laid_out(resolved(&self.gradient, handles), false);
-        let (factor, factor_ty) = laid_out(resolved(&self.factor, handles), false);
-        let ty = TensorType::new(dtype(gradient.dtype).unwrap_or(wgloss::DType::F32), gradient.meta.shape().to_vec());
-        let is_alone = gradient.handle.can_mut();
-        let target = if is_alone { gradient.clone() } else { allocated(&gradient, &self.output) };
-        let places = [Held::new(&target)?, Held::new(&factor)?];
-        let source = if is_alone { None } else { Some(Held::new(&gradient)?) };
-        gradient.client.flush().map_err(burn_error)?;
-
-        let types = Named::new().with("gradient", ty.clone()).with("factor", factor_ty);
-        let plan = ScaleGradients.plan(gpu, &types)?;
-        let slices = Named::<BufferSlice>::new().with("gradient", places[0].slice()).with("factor", places[1].slice());
-        let bound = plan.bind(&slices)?;
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        if let Some(source) = source {
-            let ((from, from_offset), (to, to_offset)) = (source.place(), places[0].place());
-            encoder.copy_buffer_to_buffer(&from, from_offset, &to, to_offset, ty.buffer_size());
-        }
-        bound.record(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
-        drop(places);
-        publish(&self.output, target, handles);
-        Ok(())
-    }
-}
-
 /// A place in one of Burn's buffers.
-struct Held {
+pub struct Held {
     buffer: wgloss::wgpu::Buffer,
     offset: u64,
     /// What keeps Burn from moving it, and from giving it to anything else.
@@ -222,31 +162,31 @@ struct Held {
 }
 
 impl Held {
-    fn new(tensor: &CubeTensor) -> Result<Self, Error> {
+    pub fn new(tensor: &CubeTensor) -> Result<Self, Error> {
         let guard = tensor.client.get_resource::<Server>(tensor.handle.clone()).map_err(burn_error)?;
         let WgpuResource { buffer, offset, .. } = guard.resource();
         let (buffer, offset) = (buffer.clone(), *offset);
         Ok(Held { buffer, offset, _guard: Box::new(guard) })
     }
 
-    fn slice(&self) -> BufferSlice<'_> {
+    pub fn slice(&self) -> BufferSlice<'_> {
         BufferSlice { buffer: &self.buffer, offset: self.offset }
     }
 
-    fn place(&self) -> (wgloss::wgpu::Buffer, u64) {
+    pub fn place(&self) -> (wgloss::wgpu::Buffer, u64) {
         (self.buffer.clone(), self.offset)
     }
 }
 
 /// The tensor in the queue's hands.
-fn resolved(ir: &TensorIr, handles: &mut HandleContainer<CubeFusionHandle>) -> CubeTensor {
+pub fn resolved(ir: &TensorIr, handles: &mut HandleContainer<CubeFusionHandle>) -> CubeTensor {
     match ir.dtype.is_float() {
         true => handles.get_float_tensor::<CubeBackend>(ir),
         false => handles.get_int_tensor::<CubeBackend>(ir),
     }
 }
 
-fn publish(ir: &TensorIr, tensor: CubeTensor, handles: &mut HandleContainer<CubeFusionHandle>) {
+pub fn publish(ir: &TensorIr, tensor: CubeTensor, handles: &mut HandleContainer<CubeFusionHandle>) {
     match ir.dtype.is_float() {
         true => handles.register_float_tensor::<CubeBackend>(&ir.id, tensor),
         false => handles.register_int_tensor::<CubeBackend>(&ir.id, tensor),
@@ -255,10 +195,8 @@ fn publish(ir: &TensorIr, tensor: CubeTensor, handles: &mut HandleContainer<Cube
 
 /// The tensor as kernels take it, and its type: a matrix of rows with gaps between them as it is, where the loss can
 /// take one; what else has gaps, copied by Burn.
-fn laid_out(tensor: CubeTensor, may_stride: bool) -> (CubeTensor, TensorType) {
-    let ty = |tensor: &CubeTensor| {
-        TensorType::new(dtype(tensor.dtype).unwrap_or(wgloss::DType::F32), tensor.meta.shape().to_vec())
-    };
+pub fn laid_out(tensor: CubeTensor, may_stride: bool) -> (CubeTensor, TensorType) {
+    let ty = |tensor: &CubeTensor| tensor_type(tensor.dtype, tensor.meta.shape());
     if may_stride && !tensor.meta.is_tiled() && !tensor.is_contiguous() {
         let (shape, strides) = (tensor.meta.shape().to_vec(), tensor.meta.strides().to_vec());
         if let (&[_, columns], &[row_stride, 1]) = (&shape[..], &strides[..])
@@ -274,20 +212,21 @@ fn laid_out(tensor: CubeTensor, may_stride: bool) -> (CubeTensor, TensorType) {
 }
 
 /// Memory of Burn's for a result.
-fn allocated(like: &CubeTensor, ir: &TensorIr) -> CubeTensor {
-    let size = ty_of(ir).buffer_size().max(4);
+pub fn allocated(like: &CubeTensor, ir: &TensorIr) -> CubeTensor {
+    let size = tensor_type(ir.dtype, &ir.shape).buffer_size().max(4);
     let handle = like.client.empty(size as usize);
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), ir.shape.clone(), handle, ir.dtype)
 }
 
-fn ty_of(ir: &TensorIr) -> TensorType {
-    TensorType::new(dtype(ir.dtype).unwrap_or(wgloss::DType::F32), ir.shape.to_vec())
+/// The type of a tensor with its elements side by side. `Given::new` lets no other storage types in.
+pub fn tensor_type(burns: DType, shape: &Shape) -> TensorType {
+    TensorType::new(dtype(burns).unwrap_or(wgloss::DType::F32), shape.to_vec())
 }
 
-fn burn_error(error: impl std::fmt::Display) -> Error {
+pub fn burn_error(error: impl std::fmt::Display) -> Error {
     Error::Burn { reason: error.to_string() }
 }
 
-fn failure(error: Error) -> ExecutionError {
+pub fn failure(error: Error) -> ExecutionError {
     ExecutionError::generic(error.to_string())
 }

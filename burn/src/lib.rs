@@ -8,13 +8,16 @@ mod backward;
 mod cache;
 mod device;
 mod error;
+mod clip;
 mod evaluate;
+mod in_place;
 mod input;
 mod launch;
 mod losses;
 mod reduction;
 mod status;
 
+pub use clip::{clip_grad_norm, try_clip_grad_norm};
 pub use device::{device, gpu, share};
 pub use error::Error;
 pub use evaluate::{Evaluated, evaluate, try_evaluate};
