@@ -10,7 +10,7 @@ use wgloss::{
     ops::{ClipGradNorm, Operation},
 };
 
-use crate::{Error, Input, backend::Lazy, device::shared, in_place::queue, input::Given, launch::tensor_type};
+use crate::{Error, Input, backend::Lazy, device::shared, error::granted, in_place::queue, input::Given, launch::tensor_type};
 
 /// What errors call it.
 const NAME: &str = "clip_grad_norm";
@@ -64,7 +64,7 @@ fn take<M: Module>(module: &M, gradients: &mut Gradients, removes: bool) -> Resu
 /// With the text of the error that [`try_clip_grad_norm`] gives.
 #[track_caller]
 pub fn clip_grad_norm<M: Module>(module: &M, gradients: &mut Gradients, max_norm: f32) -> Tensor<1> {
-    try_clip_grad_norm(module, gradients, max_norm).unwrap_or_else(|error| panic!("{error}"))
+    granted(try_clip_grad_norm(module, gradients, max_norm))
 }
 
 /// Takes the gradients of parameters, in the module's order.

@@ -96,3 +96,12 @@ pub enum Error {
         reason: String,
     },
 }
+
+/// What is there; what is not is a panic where the program called.
+#[track_caller]
+pub(crate) fn granted<T>(result: Result<T, Error>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -13,6 +13,7 @@ use crate::{
     backend::{Lazy, Tracked},
     backward::{Gradient, tracked},
     device::shared,
+    error::granted,
     input::Given,
     launch::{CORRECT, OwnLoss, Prepared},
     reduction::IntoReduction,
@@ -82,7 +83,7 @@ pub fn try_evaluate(
         let types = given.iter().map(|given| (given.name.clone(), given.ty())).collect();
         Prepared { options: Options::new(reduction), ..prepared.clone() }.plan(&types)?;
     }
-    let mut results = prepared.launch(if later { tensors.clone() } else { tensors.clone() })?;
+    let mut results = prepared.launch(tensors.clone())?;
     let mut take = |name: &str| {
         let place = results.iter().position(|(found, _)| found == name);
         place.map(|place| results.swap_remove(place).1)
@@ -121,7 +122,7 @@ pub fn try_evaluate(
 /// With the text of the error that [`try_evaluate`] gives.
 #[track_caller]
 pub fn evaluate(loss: &dyn Loss, inputs: Inputs, reduction: impl IntoReduction, statistics: Statistics) -> Evaluated {
-    try_evaluate(loss, inputs, reduction, statistics).unwrap_or_else(|error| panic!("{error}"))
+    granted(try_evaluate(loss, inputs, reduction, statistics))
 }
 
 impl Evaluated {
@@ -140,7 +141,7 @@ impl Evaluated {
     /// With the text of the error that [`Evaluated::try_loss`] gives.
     #[track_caller]
     pub fn loss<const D: usize>(&self) -> Tensor<D> {
-        self.try_loss().unwrap_or_else(|error| panic!("{error}"))
+        granted(self.try_loss())
     }
 
     /// How many items have their target as the predicted class, `[1]`: of losses with class indices.

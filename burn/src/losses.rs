@@ -8,7 +8,7 @@ use wgloss::{
 };
 
 use crate::{
-    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, evaluate::try_evaluate,
+    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, error::granted, evaluate::try_evaluate,
     launch::OwnLoss,
 };
 
@@ -76,7 +76,7 @@ macro_rules! losses {
                     reduction: impl IntoReduction,
                     statistics: Statistics,
                 ) -> Evaluated {
-                    self.try_forward_with(inputs, reduction, statistics).unwrap_or_else(|error| panic!("{error}"))
+                    granted(self.try_forward_with(inputs, reduction, statistics))
                 }
 
                 /// [`Self::forward_with`] with an error in place of a panic.
@@ -116,7 +116,7 @@ macro_rules! losses {
         /// With the text of the error that `try_forward` gives.
         #[track_caller]
         pub fn forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Tensor<1> {
-            self.try_forward($($name,)+ reduction).unwrap_or_else(|error| panic!("{error}"))
+            granted(self.try_forward($($name,)+ reduction))
         }
 
         /// [`Self::forward`] with an error in place of a panic.
@@ -133,7 +133,7 @@ macro_rules! losses {
         /// With the text of the error that `try_forward_no_reduction` gives.
         #[track_caller]
         pub fn forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Tensor<D> {
-            self.try_forward_no_reduction($($name),+).unwrap_or_else(|error| panic!("{error}"))
+            granted(self.try_forward_no_reduction($($name),+))
         }
 
         /// [`Self::forward_no_reduction`] with an error in place of a panic.

@@ -9,6 +9,7 @@ use crate::{
     Error,
     backend::wgpu,
     device::{locked, shared, wgpu_device},
+    error::granted,
 };
 
 /// Runs whose status is kept.
@@ -98,7 +99,7 @@ pub fn try_check(device: &Device) -> Result<Checked, Error> {
 /// With the text of the error that [`try_check`] gives.
 #[track_caller]
 pub fn check(device: &Device) -> Checked {
-    try_check(device).unwrap_or_else(|error| panic!("{error}"))
+    granted(try_check(device))
 }
 
 /// The bytes of a buffer.

@@ -42,7 +42,7 @@ fn what_a_loss_refuses_is_its_own_error() {
 }
 
 #[test]
-#[should_panic(expected = "huber: `delta` must be a finite number above 0")]
+#[should_panic(expected = "huber: parameter `delta` must be a finite number above 0")]
 fn where_there_is_no_result_the_error_is_the_panic() {
     let x = Tensor::<1>::zeros([2], &device());
     HuberLossConfig::new().with_delta(0.0).init().forward(x.clone(), x, Reduction::Mean);
