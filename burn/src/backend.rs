@@ -1,7 +1,7 @@
 //! The parts of Burn that a loss meets, under one name each.
 
-use burn::backend::{Cube, autodiff::checkpoint::strategy::NoCheckpointing};
 pub use burn::backend::wgpu::wgpu;
+use burn::backend::{Cube, autodiff::checkpoint::strategy::NoCheckpointing};
 use burn_cubecl::{
     cubecl::wgpu::{AutoCompiler, WgpuServer},
     fusion::FusionCubeRuntime,

@@ -48,7 +48,8 @@ impl Gradient {
                 let mut gradients = Vec::new();
                 for name in names {
                     let gradient = format!("grad.{name}");
-                    gradients.extend(results.iter().find(|(found, _)| *found == gradient).map(|(_, lazy)| lazy.clone()));
+                    gradients
+                        .extend(results.iter().find(|(found, _)| *found == gradient).map(|(_, lazy)| lazy.clone()));
                 }
                 gradients
             }

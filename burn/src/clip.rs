@@ -10,7 +10,9 @@ use wgloss::{
     ops::{ClipGradNorm, Operation},
 };
 
-use crate::{Error, Input, backend::Lazy, device::shared, error::granted, in_place::queue, input::Given, launch::tensor_type};
+use crate::{
+    Error, Input, backend::Lazy, device::shared, error::granted, in_place::queue, input::Given, launch::tensor_type,
+};
 
 /// What errors call it.
 const NAME: &str = "clip_grad_norm";
@@ -39,14 +41,19 @@ pub fn try_clip_grad_norm<M: Module>(module: &M, gradients: &mut Gradients, max_
     let mut results = queue(&shared, clip, given, Vec::new(), &[("total_norm", TensorType::new(DType::F32, [1]))]);
     let norm = results.pop().map(tensor);
     let mut results = results.into_iter();
-    let given = places.into_iter().map(|is_there| if is_there { results.next() } else { None }).collect::<Vec<_>>().into_iter();
+    let given =
+        places.into_iter().map(|is_there| if is_there { results.next() } else { None }).collect::<Vec<_>>().into_iter();
     module.visit(&mut Giving { gradients, given });
     norm.ok_or_else(|| Error::NoResult { loss: NAME, tensor: "total_norm".to_string() })
 }
 
 /// The gradients of a module by the places of their parameters, and of each parameter whether it has one.
 #[allow(clippy::type_complexity, reason = "it is taken apart at once")]
-fn take<M: Module>(module: &M, gradients: &mut Gradients, removes: bool) -> Result<(Vec<(String, Lazy)>, Vec<bool>), Error> {
+fn take<M: Module>(
+    module: &M,
+    gradients: &mut Gradients,
+    removes: bool,
+) -> Result<(Vec<(String, Lazy)>, Vec<bool>), Error> {
     let mut taking = Taking { gradients, removes, taken: Vec::new() };
     module.visit(&mut taking);
     let taken = taking.taken;

@@ -98,9 +98,9 @@ pub fn gpu(device: &Device) -> Result<Gpu, Error> {
 
 /// The wgpu device of Burn's, without autodiff.
 pub fn wgpu_device(device: &Device) -> Result<CubeDevice, Error> {
-    cube_device(device.as_dispatch()).filter(|device| matches!(device, CubeDevice::Wgpu(_))).ok_or_else(|| {
-        Error::Backend { loss: "wgloss", tensor: "device".to_string(), found: format!("{device:?}") }
-    })
+    cube_device(device.as_dispatch())
+        .filter(|device| matches!(device, CubeDevice::Wgpu(_)))
+        .ok_or_else(|| Error::Backend { loss: "wgloss", tensor: "device".to_string(), found: format!("{device:?}") })
 }
 
 fn cube_device(device: &DispatchDevice) -> Option<CubeDevice> {

@@ -1,9 +1,7 @@
 //! Losses of Burn's tensors.
 
 use burn::{
-    backend::{
-        BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata,
-    },
+    backend::{BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata},
     tensor::{Int, Tensor},
 };
 use wgloss::{Gradients, Loss, Options, Statistics};
@@ -75,8 +73,7 @@ pub fn try_evaluate(
     let own = OwnLoss { spec, values: loss.values() };
     let prepared = Prepared { shared: shared(&device)?, loss: own, options };
 
-    let tensors: Vec<(String, Lazy)> =
-        given.iter().map(|given| (given.name.clone(), given.tensor.clone())).collect();
+    let tensors: Vec<(String, Lazy)> = given.iter().map(|given| (given.name.clone(), given.tensor.clone())).collect();
     let later = is_later && !names.is_empty();
     if later {
         // What the backward pass is to do is checked here.
@@ -109,7 +106,9 @@ pub fn try_evaluate(
     let statistics = statistics.map(|(name, tensor)| {
         let tensor = match tensor.dtype().is_float() {
             true => untracked(tensor, context),
-            false => DispatchTensor { kind: DispatchTensorKind::Cube(BackendTensor::<Cube>::Int(tensor)), autodiff: context },
+            false => {
+                DispatchTensor { kind: DispatchTensorKind::Cube(BackendTensor::<Cube>::Int(tensor)), autodiff: context }
+            }
         };
         (name, tensor)
     });

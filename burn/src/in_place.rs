@@ -54,11 +54,8 @@ pub fn queue<O: Operation + Send + Sync + 'static>(
 
     let before = changed.iter().map(|change| &change.before).chain(read.iter().map(|(_, ir)| ir));
     let after = changed.iter().map(|change| &change.after).chain(told.iter().map(|(_, ir)| ir));
-    let ir = CustomOpIr::new(
-        "wgloss_operation",
-        &before.cloned().collect::<Vec<_>>(),
-        &after.cloned().collect::<Vec<_>>(),
-    );
+    let ir =
+        CustomOpIr::new("wgloss_operation", &before.cloned().collect::<Vec<_>>(), &after.cloned().collect::<Vec<_>>());
     let queued = InPlace { shared: shared.clone(), operation, changed, read, told };
     client.register(StreamId::current(), OperationIr::Custom(ir), queued)
 }
@@ -123,7 +120,8 @@ impl<O: Operation + Send + Sync + 'static> InPlace<O> {
         gpu.queue().submit([encoder.finish()]);
         drop(places);
 
-        let after = self.changed.iter().map(|change| &change.after).zip(tensors.into_iter().map(|(_, tensor, _)| tensor));
+        let after =
+            self.changed.iter().map(|change| &change.after).zip(tensors.into_iter().map(|(_, tensor, _)| tensor));
         let told = self.told.iter().map(|(_, ir)| ir).zip(told.into_iter().map(|(_, tensor)| tensor));
         after.chain(told).for_each(|(ir, tensor)| publish(ir, tensor, handles));
         Ok(())

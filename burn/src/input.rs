@@ -86,7 +86,8 @@ impl Given {
     /// The tensor of a loss's input.
     pub fn new(loss: &'static str, name: &str, input: Input) -> Result<Self, Error> {
         let Input(DispatchTensor { kind, autodiff: context }) = input;
-        let (tensor, tracked) = unwrapped(kind).map_err(|found| Error::Backend { loss, tensor: name.to_string(), found })?;
+        let (tensor, tracked) =
+            unwrapped(kind).map_err(|found| Error::Backend { loss, tensor: name.to_string(), found })?;
         let tensor = match dtype(tensor.dtype()) {
             Some(_) => tensor,
             None if tensor.dtype().is_int() || tensor.dtype().is_uint() => as_i32(tensor),

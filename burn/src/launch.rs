@@ -67,7 +67,8 @@ impl Prepared {
     /// Queues the loss of these inputs; gives its results by name, not computed yet. Of the right predictions, if the
     /// loss counts them, there is the result `correct`.
     pub fn launch(&self, inputs: Vec<(String, Lazy)>) -> Result<Vec<(String, Lazy)>, Error> {
-        let types = inputs.iter().map(|(name, tensor)| (name.clone(), tensor_type(tensor.dtype, &tensor.shape))).collect();
+        let types =
+            inputs.iter().map(|(name, tensor)| (name.clone(), tensor_type(tensor.dtype, &tensor.shape))).collect();
         let (_, plan) = self.plan(&types)?;
         let mut results = plan.outputs();
         if plan.counts_correct() {
@@ -111,12 +112,16 @@ impl Operation<FusionCubeRuntime> for LossOperation {
 impl LossOperation {
     fn run(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), Error> {
         let Prepared { shared, loss, .. } = &self.prepared;
-        let inputs: Vec<(&str, CubeTensor, TensorType)> = self.inputs.iter().map(|(name, ir)| {
-            let may_stride = loss.spec.rows().is_some()
-                && loss.spec.input(name).is_some_and(|input| input.shape == InputShape::Rows);
-            let (tensor, ty) = laid_out(resolved(ir, handles), may_stride);
-            (name.as_str(), tensor, ty)
-        }).collect();
+        let inputs: Vec<(&str, CubeTensor, TensorType)> = self
+            .inputs
+            .iter()
+            .map(|(name, ir)| {
+                let may_stride = loss.spec.rows().is_some()
+                    && loss.spec.input(name).is_some_and(|input| input.shape == InputShape::Rows);
+                let (tensor, ty) = laid_out(resolved(ir, handles), may_stride);
+                (name.as_str(), tensor, ty)
+            })
+            .collect();
         let types = inputs.iter().map(|(name, _, ty)| (name.to_string(), ty.clone())).collect();
         let (key, plan) = self.prepared.plan(&types)?;
 
@@ -126,7 +131,8 @@ impl LossOperation {
         let (correct, results): (Vec<_>, Vec<_>) = outputs.iter().partition(|(name, _)| *name == CORRECT);
         let bound_tensors = inputs.iter().map(|(name, tensor, _)| (*name, tensor));
         let bound_tensors = bound_tensors.chain(results.iter().map(|(name, tensor)| (*name, tensor)));
-        let places = bound_tensors.map(|(name, tensor)| Ok((name, Held::new(tensor)?))).collect::<Result<Vec<_>, Error>>()?;
+        let places =
+            bound_tensors.map(|(name, tensor)| Ok((name, Held::new(tensor)?))).collect::<Result<Vec<_>, Error>>()?;
         let correct = correct.iter().map(|(_, tensor)| Held::new(tensor)).collect::<Result<Vec<_>, Error>>()?;
         // What Burn has recorded so far goes before what is submitted now.
         like.client.flush().map_err(burn_error)?;

@@ -6,9 +6,9 @@
 mod backend;
 mod backward;
 mod cache;
+mod clip;
 mod device;
 mod error;
-mod clip;
 mod evaluate;
 mod in_place;
 mod input;
@@ -26,3 +26,8 @@ pub use losses::*;
 pub use reduction::IntoReduction;
 pub use status::{Checked, check, try_check};
 pub use wgloss::{self, Reduction, Statistics};
+
+/// Runs the code of the page on Burn.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/burn.md")]
+struct BurnPage;

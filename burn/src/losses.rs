@@ -8,8 +8,7 @@ use wgloss::{
 };
 
 use crate::{
-    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, error::granted, evaluate::try_evaluate,
-    launch::OwnLoss,
+    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, error::granted, evaluate::try_evaluate, launch::OwnLoss,
 };
 
 /// Declares losses, one line each: the types of the configuration and of the loss, the entry in the catalogue, its

@@ -81,8 +81,8 @@ impl Statuses {
 /// Waits for the losses that were computed on the device since the last call, and says how they went: how many items
 /// counted, right predictions, and whatever else [`Status`] has.
 ///
-/// This is where targets out of range are reported: of the first run that had some. Nothing else in this crate waits for
-/// the device. The last 1024 runs are known.
+/// This is where targets out of range are reported: of the first run that had some. Nothing else in this crate waits
+/// for the device. The last 1024 runs are known.
 ///
 /// # Errors
 /// [`Error::Loss`] with [`wgloss::Error::Target`] for targets out of range; [`Error::Backend`], [`Error::NotShared`],

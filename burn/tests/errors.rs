@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::{Device, Int, Tensor};
 use wgloss::Mse;
 use wgloss_burn::{
-    CrossEntropyLossConfig, Error, HuberLossConfig, Inputs, MseLossConfig, Reduction, Statistics, TripletBatchHardLossConfig,
-    check, share, try_check, try_evaluate,
+    CrossEntropyLossConfig, Error, HuberLossConfig, Inputs, MseLossConfig, Reduction, Statistics,
+    TripletBatchHardLossConfig, check, share, try_check, try_evaluate,
 };
 
 use common::{device, floats};
@@ -32,9 +32,13 @@ fn what_a_loss_refuses_is_its_own_error() {
     let unknown = Inputs::new().with("prediction", two.clone()).with("targte", two.clone());
     let error = try_evaluate(&Mse, unknown, Reduction::Mean, Statistics::default()).unwrap_err();
     assert!(error.to_string().contains("did you mean"), "{error}");
-    let upstream = Inputs::new().with("prediction", two.clone()).with("target", two.clone()).with("upstream", two.clone());
+    let upstream =
+        Inputs::new().with("prediction", two.clone()).with("target", two.clone()).with("upstream", two.clone());
     let error = try_evaluate(&Mse, upstream, Reduction::None, Statistics::default()).unwrap_err();
-    assert!(matches!(&error, Error::Loss(wgloss::Error::UnexpectedTensor { tensor, .. }) if tensor == "upstream"), "{error}");
+    assert!(
+        matches!(&error, Error::Loss(wgloss::Error::UnexpectedTensor { tensor, .. }) if tensor == "upstream"),
+        "{error}"
+    );
     let labels = Tensor::<1, Int>::zeros([2], &device);
     let triplets = TripletBatchHardLossConfig::new().init();
     let error = triplets.try_forward(two, labels, Reduction::Mean).unwrap_err();

@@ -30,10 +30,8 @@ fn parts_and_transposes_of_other_tensors() {
         Tensor::<2>::from_data(TensorData::new(floats(tensor), shape), &device).require_grad()
     };
     let part = |tensor: Tensor<2>| tensor.slice([0..4, 2..7]);
-    let cases: [(Tensor<2>, Tensor<2>); 2] = [
-        (whole.clone(), part(whole.clone())),
-        (transposed.clone(), transposed.clone().transpose()),
-    ];
+    let cases: [(Tensor<2>, Tensor<2>); 2] =
+        [(whole.clone(), part(whole.clone())), (transposed.clone(), transposed.clone().transpose())];
     for (leaf, logits) in cases {
         let copy = dense(logits.clone().inner());
         let (ours, of_copy) = (

@@ -1,35 +1,21 @@
-//! Whole models: their gradients beside those of Burn's own losses, clipped, and a thousand steps.
+//! Whole models: their gradients beside those of Burn's own losses, and clipped.
 
 mod common;
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    nn::{Linear, LinearConfig, loss},
-    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::relu},
+    nn::loss,
+    tensor::{Gradients, Tensor},
 };
 use wgloss_burn::{
     BceWithLogitsLossConfig, CrossEntropyLossConfig, HuberLossConfig, MseLossConfig, PoissonNllLossConfig, Reduction,
-    clip_grad_norm, gpu, try_clip_grad_norm,
+    clip_grad_norm, try_clip_grad_norm,
 };
 
-use common::{device, floats};
-
-#[derive(Module, Debug)]
-struct Model {
-    first: Linear,
-    second: Linear,
-}
-
-impl Model {
-    fn new(device: &Device) -> Self {
-        let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
-        Model { first: linear(6, 16), second: linear(16, 5) }
-    }
-
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        self.second.forward(relu(self.first.forward(x)))
-    }
-}
+use common::{
+    device, floats,
+    model::{Model, batch},
+};
 
 /// The gradients of a module's parameters, in its order.
 struct Taken<'a>(&'a Gradients, Vec<Vec<f32>>);
@@ -45,14 +31,6 @@ fn gradients(model: &Model, gradients: &Gradients) -> Vec<Vec<f32>> {
     model.visit(&mut taken);
     assert_eq!(taken.1.len(), 4);
     taken.1
-}
-
-fn batch(rows: usize, device: &Device) -> (Tensor<2>, Tensor<1, Int>, Tensor<2>) {
-    let value = |i: usize| ((i * 37 % 101) as f32) / 50.0 - 1.0;
-    let x = TensorData::new((0..rows * 6).map(value).collect::<Vec<_>>(), [rows, 6]);
-    let classes = TensorData::new((0..rows).map(|i| (i * i % 5) as i32).collect::<Vec<_>>(), [rows]);
-    let values = TensorData::new((0..rows * 5).map(|i| value(i + 3).abs()).collect::<Vec<_>>(), [rows, 5]);
-    (Tensor::from_data(x, device), Tensor::from_data(classes, device), Tensor::from_data(values, device))
 }
 
 /// The norm of the difference over that of what it should be.
@@ -102,7 +80,8 @@ fn gradients_of_a_model_are_clipped_together() {
     let model = Model::new(&device);
     let (x, classes, _) = batch(32, &device);
     let backward = || {
-        let loss = CrossEntropyLossConfig::new().init().forward(model.forward(x.clone()), classes.clone(), Reduction::Sum);
+        let loss =
+            CrossEntropyLossConfig::new().init().forward(model.forward(x.clone()), classes.clone(), Reduction::Sum);
         loss.backward()
     };
     let before = gradients(&model, &backward());
@@ -121,49 +100,4 @@ fn gradients_of_a_model_are_clipped_together() {
     assert_eq!(gradients(&model, &untouched), before);
     let other = Model::new(&device);
     assert!(try_clip_grad_norm(&other, &mut untouched, 1.0).is_err());
-}
-
-/// Bytes that the device has allocated.
-fn allocated(device: &Device) -> u64 {
-    device.sync().expect("the device works");
-    let report = gpu(device).unwrap().device().generate_allocator_report().expect("the backend tells");
-    report.total_allocated_bytes
-}
-
-#[test]
-fn a_thousand_steps_leave_memory_where_it_was() {
-    let device = device().autodiff();
-    let mut model = Model::new(&device);
-    let entropy = CrossEntropyLossConfig::new().init();
-    let (x, classes, _) = batch(512, &device);
-    let mut first = 0.0;
-    let mut last = 0.0;
-    let mut before = 0;
-    for step in 0..1100 {
-        let loss = entropy.forward(model.forward(x.clone()), classes.clone(), Reduction::Mean);
-        if step == 0 {
-            first = floats(loss.clone())[0];
-        }
-        if step == 1099 {
-            last = floats(loss.clone())[0];
-        }
-        let mut gradients = loss.backward();
-        clip_grad_norm(&model, &mut gradients, 1.0);
-        model = model.map(&mut Descend(&gradients));
-        if step == 99 {
-            before = allocated(&device);
-        }
-    }
-    let after = allocated(&device);
-    assert!(last < 0.9 * first, "the model learns: {first} to {last}");
-    assert!(after <= before, "{before} bytes before, {after} after");
-}
-
-struct Descend<'a>(&'a Gradients);
-
-impl burn::module::ModuleMapper for Descend<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = param.val().grad(self.0).expect("every parameter has a gradient");
-        param.map(|value| (value.inner() - gradient * 0.3).autodiff().require_grad())
-    }
 }

@@ -16,3 +16,4 @@ pub fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 pub mod any;
 pub mod draw;
+pub mod model;
