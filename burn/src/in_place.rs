@@ -23,7 +23,7 @@ use crate::{
     backend::Lazy,
     device::{Recorded, Shared, locked},
     input::burn_dtype,
-    launch::{Held, allocated, burn_error, failure, laid_out, publish, resolved},
+    launch::{Held, allocated, failure, flush, laid_out, publish, resolved},
 };
 
 /// Queues the product of a gradient and a number. Where the number is 1 the device leaves the gradient as it is.
@@ -90,7 +90,9 @@ impl<O: Operation + Send + Sync + 'static> InPlace<O> {
         let mut tensors: Vec<(&str, CubeTensor, TensorType)> = Vec::new();
         for change in &self.changed {
             let (tensor, ty) = laid_out(resolved(&change.before, handles), false);
-            let tensor = if tensor.can_mut() { tensor } else { tensor.copy() };
+            // Burn waits for the stream that memory is from: what is from another one than this has to be new.
+            let is_own = tensor.can_mut() && tensor.handle.stream == StreamId::current();
+            let tensor = if is_own { tensor } else { tensor.copy() };
             tensors.push((&change.name, tensor, ty));
         }
         for (name, ir) in &self.read {
@@ -104,8 +106,7 @@ impl<O: Operation + Send + Sync + 'static> InPlace<O> {
         let all = tensors.iter().map(|(name, tensor, _)| (*name, tensor));
         let all = all.chain(told.iter().map(|(name, tensor)| (*name, tensor)));
         let places = all.map(|(name, tensor)| Ok((name, Held::new(tensor)?))).collect::<Result<Vec<_>, Error>>()?;
-        // What Burn has recorded so far goes before what is submitted now.
-        tensors[0].1.client.flush().map_err(burn_error)?;
+        flush(tensors.iter().map(|(_, tensor, _)| tensor))?;
 
         let key = format!("{:?} {types:?}", self.operation);
         let key = (key, places.iter().map(|(_, held)| held.place()).collect());

@@ -134,8 +134,7 @@ impl LossOperation {
         let places =
             bound_tensors.map(|(name, tensor)| Ok((name, Held::new(tensor)?))).collect::<Result<Vec<_>, Error>>()?;
         let correct = correct.iter().map(|(_, tensor)| Held::new(tensor)).collect::<Result<Vec<_>, Error>>()?;
-        // What Burn has recorded so far goes before what is submitted now.
-        like.client.flush().map_err(burn_error)?;
+        flush(inputs.iter().map(|(_, tensor, _)| tensor))?;
 
         let key = (key, places.iter().map(|(_, held)| held.place()).collect());
         let bind = || plan.bind(&places.iter().map(|(name, held)| (name.to_string(), held.slice())).collect());
@@ -157,6 +156,21 @@ impl LossOperation {
         }
         Ok(())
     }
+}
+
+/// Submits what Burn has recorded so far, ahead of what is submitted next: in the stream that memory is taken from now,
+/// and in those that the tensors are from.
+pub fn flush<'a>(tensors: impl Iterator<Item = &'a CubeTensor> + Clone) -> Result<(), Error> {
+    let mut flushed = Vec::new();
+    for tensor in tensors {
+        for stream in [StreamId::current(), tensor.handle.stream] {
+            if !flushed.contains(&stream) {
+                stream.executes(|| tensor.client.flush()).map_err(burn_error)?;
+                flushed.push(stream);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A place in one of Burn's buffers.

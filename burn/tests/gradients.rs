@@ -109,3 +109,18 @@ fn gradients_are_tensors_of_their_own() {
     assert_eq!(floats(doubled), [2.0, 4.0]);
     assert_eq!(floats(x.grad(&gradients).expect("x is in the graph")), [1.0, 2.0]);
 }
+
+/// Tensors may be made, used and differentiated on different threads.
+#[test]
+fn across_threads() {
+    for loss in [burns_mse, mse] {
+        let device = device().autodiff();
+        let x = Tensor::<2>::from_floats([[1.0, -2.0]], &device).require_grad();
+        let prediction = x.clone() * 3.0;
+        let target = Tensor::<2>::from_floats([[0.0, 1.0]], &device);
+        let loss = std::thread::spawn(move || loss(prediction, target)).join().expect("the thread ends");
+        let gradients = std::thread::spawn(move || (loss * 2.0).backward()).join().expect("the thread ends");
+        // 2·3·(3x − t), over two items and times 2.
+        assert_eq!(floats(x.grad(&gradients).expect("x is in the graph")), [18.0, -42.0]);
+    }
+}
