@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers gpu compilers
+.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers burn gpu compilers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -100,6 +100,11 @@ bench-peers: setup ## Times wgloss beside Burn and PyTorch, also to target/peers
 			--json $(target_dir)/peers.json; \
 	else echo "without PyTorch, which $(PYTHON) does not have"; fi
 	@$(peers_program) table $(target_dir)/peers.json
+
+# Burn takes a quarter of an hour on two cores, once: in the directory of `bench-peers`, with which it shares most of that.
+burn: setup ## Builds and tests wgloss-burn, wgloss inside Burn
+	cargo fmt --check --manifest-path burn/Cargo.toml
+	env -u VK_ADD_DRIVER_FILES cargo test --release --manifest-path burn/Cargo.toml --target-dir $(target_dir)/peers
 
 # Without Burn, whose build takes long.
 gpu: ## Builds what benches/gpu.sh runs on a machine with a GPU, into target/gpu (see benches/README.md)

@@ -27,6 +27,7 @@ pub(crate) mod diagnose;
 pub(crate) mod grad_norm;
 mod plan;
 pub mod sanity;
+mod scale_gradients;
 pub(crate) mod walk;
 
 pub use clip_grad_norm::{ClipGradNorm, ClippedNorm, NonFinite, Norm};
@@ -35,6 +36,7 @@ pub use curriculum::{Curriculum, Selection};
 pub use diagnose::{Diagnose, Diagnosis};
 pub use grad_norm::{Balance, GradNorm};
 pub use plan::{BoundOp, OpPlan};
+pub use scale_gradients::ScaleGradients;
 
 use std::fmt;
 
@@ -91,7 +93,8 @@ pub(crate) mod rules {
     }
 }
 
-/// An operation over tensors: [`ClipGradNorm`], [`ClipGradValue`], [`Diagnose`], [`GradNorm`] or [`Curriculum`].
+/// An operation over tensors: [`ClipGradNorm`], [`ClipGradValue`], [`ScaleGradients`], [`Diagnose`], [`GradNorm`] or
+/// [`Curriculum`].
 pub trait Operation: rules::Rules + Clone + fmt::Debug {
     /// Prepares the operation for tensors of these types.
     ///

@@ -96,6 +96,12 @@ impl Walk<'_> {
         self.parts_of((0..self.tensors.len()).map(|tensor| vec![tensor]), loops)
     }
 
+    /// [`Walk::parts`] without the tensor of this name.
+    pub(crate) fn parts_without(&self, left_out: &str, loops: impl Fn(u64) -> Loops) -> Result<Parts, Error> {
+        let others = (0..self.tensors.len()).filter(|&tensor| self.tensors[tensor].0 != left_out);
+        self.parts_of(others.map(|tensor| vec![tensor]), loops)
+    }
+
     /// The parts of these tensors side by side, which are of one length.
     pub(crate) fn parts_side_by_side(&self, names: &[&str], loops: impl Fn(u64) -> Loops) -> Result<Parts, Error> {
         let place = |name: &&str| self.tensors.iter().position(|(known, _)| known == name);

@@ -1,6 +1,8 @@
 //! Bound plans: recording them, and reading how a run went.
 
-use super::Plan;
+use bytemuck::Zeroable;
+
+use super::{BufferSlice, Plan};
 use crate::{
     Error, Mining, Named,
     dispatch::Dispatches,
@@ -88,18 +90,55 @@ impl BoundPlan {
         self.status(&read.concat())
     }
 
+    /// Where a run leaves its status: [`Plan::STATUS_SIZE`] bytes that may be copied, in the encoder behind the run, to
+    /// a buffer that keeps them while the plan runs again. [`Plan::status`] reads them.
+    pub fn status_slice(&self) -> BufferSlice<'_> {
+        let Range { buffer, offset, .. } = self.status_range();
+        BufferSlice { buffer, offset }
+    }
+
+    /// Where a run leaves how many items have their target as the predicted class: an unsigned number of 32 bits, with
+    /// its upper half in the next 32. `None` for losses without class indices as targets.
+    pub fn correct_slice(&self) -> Option<BufferSlice<'_>> {
+        self.plan.counts_correct().then(|| {
+            let BufferSlice { buffer, offset } = self.status_slice();
+            BufferSlice { buffer, offset: offset + std::mem::offset_of!(WorkspaceHeader, correct_low) as u64 }
+        })
+    }
+
     pub(crate) fn status_range(&self) -> Range<'_> {
         self.dispatches.workspace(WorkspaceHeader::SIZE)
     }
 
     /// The status in the bytes of [`BoundPlan::status_range`].
     pub(crate) fn status(&self, bytes: &[u8]) -> Result<Status, Error> {
-        let found: WorkspaceHeader = bytemuck::pod_read_unaligned(bytes);
+        self.plan.status(bytes)
+    }
+}
+
+impl Plan {
+    /// Bytes of a run's status: see [`BoundPlan::status_slice`].
+    pub const STATUS_SIZE: u64 = WorkspaceHeader::SIZE;
+
+    /// How a run went, of the bytes of [`BoundPlan::status_slice`] behind it.
+    ///
+    /// # Errors
+    /// [`Error::Target`] if targets were out of range, [`Error::Length`] for another number of bytes.
+    pub fn status(&self, bytes: &[u8]) -> Result<Status, Error> {
+        let Ok(found) = bytemuck::try_pod_read_unaligned::<WorkspaceHeader>(bytes) else {
+            let expected = WorkspaceHeader::SIZE as usize;
+            return Err(Error::Length { shape: vec![expected], expected, found: bytes.len() });
+        };
         let (items, count) = (found.items(), found.invalid());
         if count == 0 {
-            return Ok(Status { items, extras: self.plan.extras(&found) });
+            return Ok(Status { items, extras: self.extras(&found) });
         }
-        let first = self.plan.0.compiled.program.report.first_invalid(&found);
-        Err(out_of_range::error(self.plan.values(), self.plan.signature(), count, first))
+        let first = self.0.compiled.program.report.first_invalid(&found);
+        Err(out_of_range::error(self.values(), self.signature(), count, first))
+    }
+
+    /// Whether runs count right predictions.
+    pub fn counts_correct(&self) -> bool {
+        Extra::correct(&self.extras(&WorkspaceHeader::zeroed())).is_some()
     }
 }

@@ -2,7 +2,8 @@
 
 use approx::assert_abs_diff_eq;
 use wgloss::{
-    BoundPlan, BufferSlice, CrossEntropy, DType, Gpu, Loss, Mse, Named, Plan, Reduction, Tensor, TensorType,
+    BoundPlan, BufferSlice, CrossEntropy, DType, Error, Gpu, HostTensor, Loss, Mse, Named, Plan, Reduction, Tensor,
+    TensorType,
     ops::{BoundOp, ClipGradNorm, Operation},
 };
 
@@ -144,5 +145,53 @@ fn a_dropped_recording_does_nothing() {
         training.losses[0].record(&mut encoder);
         drop(encoder);
         assert_eq!(training.read_losses(gpu), [0.0, 0.0], "{}", gpu.adapter_id());
+    }
+}
+
+/// What a run found can be kept on the device while the plan runs again.
+#[test]
+fn the_status_of_a_run_outlasts_the_next() {
+    for gpu in adapters::all() {
+        let ty = TensorType::new(DType::I32, [12]);
+        let target = |classes: [i32; 12]| Tensor::from_host(gpu, &classes[..]).expect("there is memory");
+        let logits =
+            Tensor::from_host(gpu, HostTensor::new(&[0.0_f32; 96], [12, 8]).expect("it fits")).expect("memory");
+        let types = Named::new().with("logits", logits.ty().clone()).with("target", ty.clone());
+        let plan = Plan::new(gpu, &CrossEntropy::default(), &types, Reduction::Sum).expect("the types fit");
+        assert!(plan.counts_correct());
+        let place = Tensor::zeros(gpu, ty).expect("there is memory");
+        let loss = Tensor::zeros(gpu, TensorType::new(DType::F32, [])).expect("there is memory");
+        let gradient = Tensor::zeros(gpu, logits.ty().clone()).expect("there is memory");
+        let slices = Named::<BufferSlice>::new()
+            .with("logits", logits.slice())
+            .with("target", place.slice())
+            .with("loss", loss.slice())
+            .with("grad.logits", gradient.slice());
+        let bound = plan.bind(&slices).expect("the tensors fit");
+        let size = Plan::STATUS_SIZE;
+        let words = TensorType::new(DType::I32, [3 * size as usize / 4 + 3]);
+        let kept = Tensor::zeros(gpu, words).expect("there is memory");
+
+        // The first class is the predicted one, as all logits are equal.
+        let runs = [target([0; 12]), target([0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]), target([8; 12])];
+        let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        for (run, classes) in runs.iter().enumerate() {
+            encoder.copy_buffer_to_buffer(classes.buffer(), classes.offset(), place.buffer(), place.offset(), 48);
+            bound.record(&mut encoder);
+            let (run, status) = (run as u64, bound.status_slice());
+            encoder.copy_buffer_to_buffer(status.buffer, status.offset, kept.buffer(), run * size, size);
+            let correct = bound.correct_slice().expect("the targets are classes");
+            encoder.copy_buffer_to_buffer(correct.buffer, correct.offset, kept.buffer(), 3 * size + 4 * run, 4);
+        }
+        gpu.queue().submit([encoder.finish()]);
+        let host = kept.read_blocking().expect("the device works");
+        let status = |run: usize| plan.status(&host.bytes()[run * size as usize..][..size as usize]);
+        for (run, correct) in [(0, 12), (1, 3)] {
+            let found = status(run).expect("targets are in range");
+            assert_eq!((found.items, found.correct()), (12, Some(correct)), "{}", gpu.adapter_id());
+        }
+        assert!(matches!(status(2), Err(Error::Target { count: 12, first: 0, .. })), "{}", gpu.adapter_id());
+        assert_eq!(host.bytes()[3 * size as usize..][..8], [12, 0, 0, 0, 3, 0, 0, 0], "{}", gpu.adapter_id());
+        assert!(matches!(plan.status(&[0; 3]), Err(Error::Length { found: 3, .. })));
     }
 }

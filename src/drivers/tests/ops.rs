@@ -10,7 +10,7 @@ use crate::{
     joint,
     kernel::Holds,
     ops::{
-        ClipGradNorm, ClipGradValue, Curriculum, Diagnose, GradNorm, Norm,
+        ClipGradNorm, ClipGradValue, Curriculum, Diagnose, GradNorm, Norm, ScaleGradients,
         clip_grad_norm::{NormPartial, NormsHeader},
         curriculum::LessonHeader,
         diagnose::Tally,
@@ -54,6 +54,8 @@ pub(super) fn programs_of(machine: &Machine, tensors: &[(String, TensorType)], r
     let clips = [Norm::L1, Norm::L2, Norm::Max].map(|norm| ClipGradNorm { norm, ..ClipGradNorm::new(1.0) });
     let mut programs: Vec<Made> = clips.iter().flat_map(|clip| made(clip, machine, tensors, roomy)).collect();
     programs.extend(made(&ClipGradValue { limit: 1.0 }, machine, tensors, roomy));
+    let factor = [("factor".to_string(), TensorType::new(DType::F32, [1]))];
+    programs.extend(made(&ScaleGradients, machine, &[tensors, &factor].concat(), roomy));
     programs.extend(made(&Diagnose, machine, tensors, roomy));
     let tasks = named(&["losses", "initial_losses", "gradient_norms", "weights"], &[DType::F32; 4]);
     programs.extend(made(&GradNorm::new(1.0), machine, &tasks, roomy));

@@ -7,6 +7,7 @@ mod diagnose;
 mod errors;
 mod golden;
 mod grad_norm;
+mod scale_gradients;
 
 use fastrand::Rng;
 use wgloss::{DType, Gpu, HostTensor, Named, Tensor, TensorType, ops::Operation};

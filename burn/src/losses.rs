@@ -1,0 +1,300 @@
+//! The losses of the catalogue with types of their own, named and called as Burn's are.
+
+use burn::tensor::Tensor;
+use wgloss::{
+    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, Scope, Smoothing, Statistics, Triplets,
+    losses,
+    spec::{LossSpec, Value},
+};
+
+use crate::{
+    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, error::granted, evaluate::try_evaluate, launch::OwnLoss,
+};
+
+/// Declares losses, one line each: the types of the configuration and of the loss, the entry in the catalogue, its
+/// required inputs in order, those with a tensor for each layer in brackets, and its parameters.
+macro_rules! losses {
+    ($($config:ident $loss:ident $entry:ident $inputs:tt { $($with:ident: $ty:ident),* $(,)? };)+) => {
+        $(
+            #[doc = concat!("The configuration of [`", stringify!($loss), "`].")]
+            #[derive(Clone, Debug, PartialEq)]
+            pub struct $config(Vec<Value>);
+
+            impl $config {
+                /// The configuration with every parameter at its default.
+                pub fn new() -> Self {
+                    $config(losses::$entry.params.iter().map(|param| param.default).collect())
+                }
+
+                $(
+                    #[doc = concat!("The parameter of that name of [`losses::", stringify!($entry), "`].")]
+                    #[must_use]
+                    pub fn $with(mut self, value: $ty) -> Self {
+                        set(&losses::$entry, &mut self.0, stringify!($with), value.into());
+                        self
+                    }
+                )*
+
+                /// The loss.
+                pub fn init(&self) -> $loss {
+                    $loss(OwnLoss { spec: &losses::$entry, values: self.0.clone() })
+                }
+            }
+
+            impl Default for $config {
+                fn default() -> Self {
+                    Self::new()
+                }
+            }
+
+            #[doc = concat!("The loss [`losses::", stringify!($entry), "`], whose page has its inputs and parameters.")]
+            #[derive(Clone, Debug)]
+            pub struct $loss(OwnLoss);
+
+            impl wgloss::Loss for $loss {
+                fn spec(&self) -> &'static LossSpec {
+                    self.0.spec
+                }
+
+                fn values(&self) -> Vec<Value> {
+                    self.0.values.clone()
+                }
+            }
+
+            impl $loss {
+                losses!(@forward $inputs);
+
+                /// The loss of inputs by name, optional ones among them, and what else its kernel finds.
+                ///
+                /// # Panics
+                /// With the text of the error that `try_forward_with` gives.
+                #[track_caller]
+                pub fn forward_with(
+                    &self,
+                    inputs: Inputs,
+                    reduction: impl IntoReduction,
+                    statistics: Statistics,
+                ) -> Evaluated {
+                    granted(self.try_forward_with(inputs, reduction, statistics))
+                }
+
+                /// [`Self::forward_with`] with an error in place of a panic.
+                ///
+                /// # Errors
+                /// Those of [`try_evaluate`].
+                pub fn try_forward_with(
+                    &self,
+                    inputs: Inputs,
+                    reduction: impl IntoReduction,
+                    statistics: Statistics,
+                ) -> Result<Evaluated, Error> {
+                    try_evaluate(&self.0, inputs, reduction, statistics)
+                }
+            }
+        )+
+
+        /// The names of the losses that have a type, with their required inputs and their parameters.
+        #[cfg(test)]
+        const TYPED: &[(&LossSpec, &str, &[&str])] =
+            &[$((&losses::$entry, stringify!($inputs), &[$(stringify!($with)),*])),+];
+    };
+    (@forward ($($input:ident),+)) => {
+        losses!(@methods [$($input: impl Into<Input>),+] {
+            Inputs::new()$(.with(stringify!($input), $input))+
+        } [$($input),+]);
+    };
+    (@forward [$($input:ident),+]) => {
+        losses!(@methods [$($input: impl IntoIterator<Item = impl Into<Input>>),+] {
+            Inputs::new()$(.with_layers(stringify!($input), $input))+
+        } [$($input),+]);
+    };
+    (@methods [$($input:ident: $ty:ty),+] { $inputs:expr } [$($name:ident),+]) => {
+        /// The reduced loss, `[1]`.
+        ///
+        /// # Panics
+        /// With the text of the error that `try_forward` gives.
+        #[track_caller]
+        pub fn forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Tensor<1> {
+            granted(self.try_forward($($name,)+ reduction))
+        }
+
+        /// [`Self::forward`] with an error in place of a panic.
+        ///
+        /// # Errors
+        /// Those of [`try_evaluate`].
+        pub fn try_forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Result<Tensor<1>, Error> {
+            try_evaluate(&self.0, $inputs, reduction, Statistics::default())?.try_loss()
+        }
+
+        /// The loss of each item.
+        ///
+        /// # Panics
+        /// With the text of the error that `try_forward_no_reduction` gives.
+        #[track_caller]
+        pub fn forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Tensor<D> {
+            granted(self.try_forward_no_reduction($($name),+))
+        }
+
+        /// [`Self::forward_no_reduction`] with an error in place of a panic.
+        ///
+        /// # Errors
+        /// Those of [`try_evaluate`], and [`Error::Rank`] for a loss of another rank.
+        pub fn try_forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Result<Tensor<D>, Error> {
+            try_evaluate(&self.0, $inputs, Reduction::None, Statistics::default())?.try_loss()
+        }
+    };
+}
+
+/// Sets the parameter that a method `with_…` is for.
+fn set(spec: &LossSpec, values: &mut [Value], with: &str, value: Value) {
+    let place = spec.params.iter().position(|param| Some(param.name) == with.strip_prefix("with_"));
+    // A test has looked at every method.
+    if let Some(found) = place.and_then(|place| values.get_mut(place)) {
+        *found = value;
+    }
+}
+
+losses! {
+    MseLossConfig MseLoss MSE (prediction, target) {};
+    MaeLossConfig MaeLoss MAE (prediction, target) {};
+    HuberLossConfig HuberLoss HUBER (prediction, target) { with_delta: f32 };
+    SmoothL1LossConfig SmoothL1Loss SMOOTH_L1 (prediction, target) { with_beta: f32 };
+    LogCoshLossConfig LogCoshLoss LOG_COSH (prediction, target) {};
+    QuantileLossConfig QuantileLoss QUANTILE (prediction, target) { with_quantile: f32 };
+    AsymmetricMseLossConfig AsymmetricMseLoss ASYMMETRIC_MSE (prediction, target) { with_over_penalty: f32 };
+    PoissonNllLossConfig PoissonNllLoss POISSON_NLL (prediction, target) {
+        with_log_input: bool, with_full: bool, with_eps: f32,
+    };
+    GaussianNllLossConfig GaussianNllLoss GAUSSIAN_NLL (prediction, target, variance) {
+        with_full: bool, with_eps: f32,
+    };
+    BceLossConfig BceLoss BCE (prediction, target) {};
+    BceWithLogitsLossConfig BceWithLogitsLoss BCE_WITH_LOGITS (logits, target) {
+        with_pos_weight: f32, with_label_smoothing: f32,
+    };
+    SigmoidFocalLossConfig SigmoidFocalLoss SIGMOID_FOCAL (logits, target) { with_alpha: f32, with_gamma: f32 };
+    HingeLossConfig HingeLoss HINGE (logits, target) {};
+    SquaredHingeLossConfig SquaredHingeLoss SQUARED_HINGE (logits, target) {};
+    SoftMarginLossConfig SoftMarginLoss SOFT_MARGIN (logits, target) {};
+    KlDivLossConfig KlDivLoss KL_DIV (prediction, target) { with_log_target: bool };
+    CrossEntropyLossConfig CrossEntropyLoss CROSS_ENTROPY (logits, target) {
+        with_label_smoothing: f32, with_smoothing: Smoothing, with_ignore_index: i32, with_z_loss: f32,
+        with_softcap: f32,
+    };
+    CrossEntropySoftLossConfig CrossEntropySoftLoss CROSS_ENTROPY_SOFT (logits, target_probabilities) {
+        with_label_smoothing: f32,
+    };
+    FocalLossConfig FocalLoss FOCAL (logits, target) { with_alpha: f32, with_gamma: f32, with_ignore_index: i32 };
+    NllLossConfig NllLoss NLL (log_probabilities, target) { with_ignore_index: i32 };
+    DistillationLossConfig DistillationLoss DISTILLATION (logits, teacher_logits) {
+        with_temperature: f32, with_divergence: Divergence, with_ignore_index: i32,
+    };
+    MultiMarginLossConfig MultiMarginLoss MULTI_MARGIN (logits, target) {
+        with_margin: f32, with_p: i32, with_ignore_index: i32,
+    };
+    MultilabelSoftMarginLossConfig MultilabelSoftMarginLoss MULTILABEL_SOFT_MARGIN (logits, target_probabilities) {
+        ,
+    };
+    LogSumExpLossConfig LogSumExpLoss LOG_SUM_EXP (logits) {};
+    SoftmaxLossConfig SoftmaxLoss SOFTMAX (logits) {};
+    LogSoftmaxLossConfig LogSoftmaxLoss LOG_SOFTMAX (logits) {};
+    ContrastiveLossConfig ContrastiveLoss CONTRASTIVE (x1, x2, label) {
+        with_margin: f32, with_factor: f32, with_eps: f32,
+    };
+    CosineEmbeddingLossConfig CosineEmbeddingLoss COSINE_EMBEDDING (x1, x2, label) { with_margin: f32 };
+    MarginRankingLossConfig MarginRankingLoss MARGIN_RANKING (x1, x2, label) { with_margin: f32 };
+    HingeEmbeddingLossConfig HingeEmbeddingLoss HINGE_EMBEDDING (prediction, target) { with_margin: f32 };
+    TripletMarginLossConfig TripletMarginLoss TRIPLET_MARGIN (anchor, positive, negative) {
+        with_margin: f32, with_distance: Distance, with_swap: bool, with_eps: f32,
+    };
+    TripletBatchHardLossConfig TripletBatchHardLoss TRIPLET_BATCH_HARD (embeddings, labels) {
+        with_margin: f32, with_distance: Distance, with_soft_margin: bool,
+    };
+    TripletSemiHardLossConfig TripletSemiHardLoss TRIPLET_SEMI_HARD (embeddings, labels) {
+        with_margin: f32, with_distance: Distance, with_fallback: Fallback,
+    };
+    TripletBatchAllLossConfig TripletBatchAllLoss TRIPLET_BATCH_ALL (embeddings, labels) {
+        with_margin: f32, with_distance: Distance, with_triplets: Triplets, with_average: Average,
+    };
+    InfoNceLossConfig InfoNceLoss INFO_NCE (query, key) {
+        with_temperature: f32, with_normalize: bool, with_norm_eps: f32,
+    };
+    ClipLossConfig ClipLoss CLIP (query, key, logit_scale) { with_norm_eps: f32 };
+    NtXentLossConfig NtXentLoss NT_XENT (z_i, z_j) { with_temperature: f32, with_norm_eps: f32 };
+    SupConLossConfig SupConLoss SUP_CON (embeddings, labels) { with_temperature: f32, with_norm_eps: f32 };
+    DiceLossConfig DiceLoss DICE (prediction, target) {
+        with_activation: Activation, with_smooth: f32, with_scope: Scope, with_include_background: bool,
+        with_squared: bool, with_ignore_index: i32,
+    };
+    TverskyLossConfig TverskyLoss TVERSKY (prediction, target) {
+        with_activation: Activation, with_smooth: f32, with_scope: Scope, with_include_background: bool,
+        with_squared: bool, with_ignore_index: i32, with_alpha: f32, with_beta: f32,
+    };
+    FocalTverskyLossConfig FocalTverskyLoss FOCAL_TVERSKY (prediction, target) {
+        with_activation: Activation, with_smooth: f32, with_scope: Scope, with_include_background: bool,
+        with_squared: bool, with_ignore_index: i32, with_alpha: f32, with_beta: f32, with_exponent: f32,
+    };
+    JaccardLossConfig JaccardLoss JACCARD (prediction, target) {
+        with_activation: Activation, with_smooth: f32, with_scope: Scope, with_include_background: bool,
+        with_squared: bool, with_ignore_index: i32,
+    };
+    CeDiceLossConfig CeDiceLoss CE_DICE (prediction, target) {
+        with_ce_weight: f32, with_dice_weight: f32, with_activation: Activation, with_smooth: f32,
+        with_scope: Scope, with_include_background: bool, with_squared: bool, with_ignore_index: i32,
+    };
+    FocalDiceLossConfig FocalDiceLoss FOCAL_DICE (prediction, target) {
+        with_focal_weight: f32, with_dice_weight: f32, with_alpha: f32, with_gamma: f32,
+        with_focal_form: FocalForm, with_activation: Activation, with_smooth: f32, with_scope: Scope,
+        with_include_background: bool, with_squared: bool, with_ignore_index: i32,
+    };
+    IouLossConfig IouLoss IOU (prediction, target) { with_eps: f32 };
+    GiouLossConfig GiouLoss GIOU (prediction, target) { with_eps: f32 };
+    DiouLossConfig DiouLoss DIOU (prediction, target) { with_eps: f32 };
+    CiouLossConfig CiouLoss CIOU (prediction, target) { with_eps: f32 };
+    GanDiscriminatorLossConfig GanDiscriminatorLoss GAN_DISCRIMINATOR (real, fake) {};
+    GanGeneratorLossConfig GanGeneratorLoss GAN_GENERATOR (fake) { with_saturating: bool };
+    LsganDiscriminatorLossConfig LsganDiscriminatorLoss LSGAN_DISCRIMINATOR (real, fake) {};
+    LsganGeneratorLossConfig LsganGeneratorLoss LSGAN_GENERATOR (fake) {};
+    HingeGanDiscriminatorLossConfig HingeGanDiscriminatorLoss HINGE_GAN_DISCRIMINATOR (real, fake) {};
+    HingeGanGeneratorLossConfig HingeGanGeneratorLoss HINGE_GAN_GENERATOR (fake) {};
+    WganCriticLossConfig WganCriticLoss WGAN_CRITIC (real, fake) {};
+    WganGeneratorLossConfig WganGeneratorLoss WGAN_GENERATOR (fake) {};
+    GradientPenaltyLossConfig GradientPenaltyLoss GRADIENT_PENALTY (gradient) {
+        with_lambda: f32, with_norm_target: f32,
+    };
+    GaussianKlLossConfig GaussianKlLoss GAUSSIAN_KL (mu, logvar) {};
+    VaeLossConfig VaeLoss VAE (reconstruction, target, mu, logvar) { with_beta: f32, with_likelihood: Likelihood };
+    PerceptualLossConfig PerceptualLoss PERCEPTUAL [features, target_features] {};
+    StyleLossConfig StyleLoss STYLE [features, target_features] {};
+    WeightedSumLossConfig WeightedSumLoss WEIGHTED_SUM (losses, weights) {};
+    UncertaintyWeightingLossConfig UncertaintyWeightingLoss UNCERTAINTY_WEIGHTING (losses, log_vars) {};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_loss_of_the_catalogue_has_a_type_with_all_that_it_has() {
+        let typed: Vec<&str> = TYPED.iter().map(|(spec, ..)| spec.name).collect();
+        let known: Vec<&str> = losses::ALL.iter().map(|spec| spec.name).collect();
+        assert_eq!(typed, known);
+        for (spec, inputs, withs) in TYPED {
+            let required = spec.inputs.iter().filter(|input| !input.optional);
+            let required: Vec<&str> = required.map(|input| input.name.trim_end_matches(".0")).collect();
+            let inputs: Vec<&str> = inputs.trim_matches(['(', ')', '[', ']']).split(", ").collect();
+            assert_eq!(inputs, required, "{}", spec.name);
+            let params: Vec<String> = spec.params.iter().map(|param| format!("with_{}", param.name)).collect();
+            assert_eq!(*withs, params, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn parameters_are_those_of_the_method() {
+        let huber = HuberLossConfig::new().with_delta(0.25).init();
+        assert_eq!(wgloss::Loss::values(&huber), [Value::Number(0.25)]);
+        let triplet = TripletMarginLossConfig::new().with_distance(Distance::Cosine).with_swap(true).init();
+        let values = [Value::Number(1.0), Distance::Cosine.into(), true.into(), Value::Number(1e-6)];
+        assert_eq!(wgloss::Loss::values(&triplet), values);
+    }
+}
