@@ -70,7 +70,8 @@ fn kernels(spec: &'static LossSpec, dtype: DType, rows: RowKernel, shape: &[usiz
         cached_classes: 0,
         least_lanes: 32,
     };
-    let machine = Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning, table: tuning };
+    let (adapter, limits) = ("none".to_string(), wgpu::Limits::defaults());
+    let machine = Machine { adapter, limits, tuning, table: tuning, stores_components: false };
     let values = spec.values(&[])?;
     let shaped = Signature::of_shape(&values, shape)?;
     let types = spec.all_inputs().map(|input| {

@@ -14,6 +14,9 @@ pub(crate) struct Machine {
     pub tuning: Tuning,
     /// The table's choice, which serves where `tuning` cannot run a step.
     pub table: Tuning,
+    /// Whether a store of one component of a vector leaves the others alone. WGSL does not say so, and Metal's
+    /// compilers store the whole vector; the other languages that shaders are translated to say it.
+    pub stores_components: bool,
 }
 
 impl Machine {

@@ -101,7 +101,8 @@ impl Gpu {
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Gpu {
         let (info, limits) = (device.adapter_info(), device.limits());
         let tuning = Tuning::for_adapter(&info, device.features(), &limits);
-        let machine = Machine { adapter: adapter_id(&info), limits, tuning, table: tuning };
+        let stores_components = !matches!(info.backend, wgpu::Backend::Metal | wgpu::Backend::BrowserWebGpu);
+        let machine = Machine { adapter: adapter_id(&info), limits, tuning, table: tuning, stores_components };
         Gpu(Arc::new(Inner { device, queue, info, machine, pipelines: Arc::default(), fault: Fault::default() }))
     }
 

@@ -35,19 +35,16 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     let loss = view(views, "loss_of_item");
     let values = loss.filter(|_| rows.per_class);
     glue.store("loss", "f32", loss.filter(|_| !rows.per_class), ITEM);
-    glue.store("value", "f32", by_elements(values), "index");
+    // Bound by quads, all that is stored may be whole quads.
+    let stores_elements = |tensor: &&TensorView| !tensor.quads || call.machine.stores_components;
+    glue.store("value", "f32", values.filter(stores_elements), "index");
     glue.put_quad("store_value_quad", values.filter(|_| quads), false);
     glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_row"), ITEM);
     glue.store("argmax", "i32", view(views, "argmax_of_row"), ITEM);
     let gradient = gradient_view(views, first.name);
-    glue.put_gradients(by_elements(gradient), call.adds());
+    glue.put_gradients(gradient.filter(stores_elements), call.adds());
     glue.put_quad("put_gradient_quad", gradient.filter(|_| quads), call.adds());
     glue
-}
-
-/// The tensor, unless it is bound by quads: then all are whole, and none of its elements is stored by itself.
-fn by_elements(tensor: Option<&TensorView>) -> Option<&TensorView> {
-    tensor.filter(|tensor| !tensor.quads)
 }
 
 /// Four elements of a quad that is whole.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     DType, Error, Reduction,
     extra::Extra,
+    gpu::Machine,
     kernel::{Access, Holds, Kernel, TensorView, block},
     program::{
         Program,
@@ -69,7 +70,9 @@ impl Room for Rows {
         let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
         let split = split_of(call.machine, loops, &what)?;
         let start = Start::Behind(call.machine.aligned_elements());
-        let tensors = items::operands(call, |tensor| quads.takes(tensor.role) && is_of_classes(call, *self, tensor));
+        let tensors = items::operands(call, |tensor| {
+            quads.takes(tensor.role, call.machine) && is_of_classes(call, *self, tensor)
+        });
         let tensors = tensors.into_iter().map(|(tensor, operand)| (tensor, Operand { start, ..operand }));
         let items = Items::new(call, tuning, split, items::divisor(call), tensors.collect())?;
         let form = Form { call, rows: *self, layout, quads };
@@ -163,8 +166,8 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quads {
     No,
-    /// They are, and what is not a whole quad, the ends of rows, one by one. Then rows share quads, and what is written
-    /// is bound by elements: a store of one component may write its whole vector.
+    /// They are, and what is not a whole quad, the ends of rows, one by one. Then rows share quads, and where a store of
+    /// one component may write its whole vector, what is written is bound by elements.
     Anywhere,
     /// They are, and each row is of whole quads.
     Aligned,
@@ -172,10 +175,10 @@ enum Quads {
 
 impl Quads {
     /// Whether a tensor of classes is bound by quads.
-    fn takes(self, role: Role) -> bool {
+    fn takes(self, role: Role, machine: &Machine) -> bool {
         match self {
             Quads::No => false,
-            Quads::Anywhere => !role.is_output(),
+            Quads::Anywhere => machine.stores_components || !role.is_output(),
             Quads::Aligned => true,
         }
     }

@@ -172,7 +172,8 @@ fn machine((workgroup_size, reduce): (u32, Reduce), layout: Layout) -> Machine {
         cached_classes: layout.cached_classes,
         least_lanes: 32,
     };
-    Machine { adapter: "none".to_string(), limits: wgpu::Limits::defaults(), tuning, table: tuning }
+    let (adapter, limits) = ("none".to_string(), wgpu::Limits::defaults());
+    Machine { adapter, limits, tuning, table: tuning, stores_components: false }
 }
 
 /// A machine with so many lanes that add up like this, for what is no loss.

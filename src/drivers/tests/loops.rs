@@ -84,10 +84,9 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
                     continue;
                 }
                 let machine = Machine {
-                    adapter: gpu.adapter_id(),
-                    limits: gpu.limits().clone(),
                     tuning,
                     table: Tuning { max_loop_iterations: LIMIT, ..gpu.tuning() },
+                    ..gpu.machine().clone()
                 };
                 let call = asked.call(machine);
                 let what = format!("{asked:?} by {tuning:?} on {}", gpu.adapter_id());
@@ -114,10 +113,9 @@ fn no_lane_of_an_operation_runs_more_iterations_than_it_states() {
         let gpu = adapter.open_blocking().expect("the adapter opens");
         for (turn, tuning) in tunings(&gpu).into_iter().enumerate() {
             let machine = Machine {
-                adapter: gpu.adapter_id(),
-                limits: gpu.limits().clone(),
                 tuning,
                 table: Tuning { max_loop_iterations: LIMIT, ..gpu.tuning() },
+                ..gpu.machine().clone()
             };
             let tensors = ops::tensors([50_001, 9]);
             for (number, made) in ops::programs_of(&machine, &tensors, false).into_iter().enumerate() {

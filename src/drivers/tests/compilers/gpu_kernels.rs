@@ -227,7 +227,8 @@ pub(super) fn kernels(machine: &Machine, without_subgroups: &Machine) -> Vec<Gpu
 /// A device of these properties by the table.
 pub(super) fn machine(info: &AdapterInfo, features: Features, limits: &Limits) -> Machine {
     let tuning = Tuning::for_adapter(info, features, limits);
-    Machine { adapter: info.name.clone(), limits: limits.clone(), tuning, table: tuning }
+    let (adapter, limits) = (info.name.clone(), limits.clone());
+    Machine { adapter, limits, tuning, table: tuning, stores_components: true }
 }
 
 /// Kernels found so far.

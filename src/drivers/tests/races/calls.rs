@@ -93,7 +93,7 @@ impl Tried {
 }
 
 fn machine(gpu: &Gpu, tuning: Tuning) -> Machine {
-    Machine { adapter: gpu.adapter_id(), limits: gpu.limits().clone(), tuning, table: gpu.tuning() }
+    Machine { tuning, table: gpu.tuning(), ..gpu.machine().clone() }
 }
 
 /// Triplets whose squares overflow: they are measured again, as all lanes agree.
