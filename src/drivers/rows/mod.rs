@@ -166,7 +166,7 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quads {
     No,
-    /// They are, and what is not a whole quad, the ends of rows, one by one. Then rows share quads, and where a store of
+    /// They are, and what is not a whole quad, the ends of rows, one by one. Then rows share quads: where a store of
     /// one component may write its whole vector, what is written is bound by elements.
     Anywhere,
     /// They are, and each row is of whole quads.
