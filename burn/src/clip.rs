@@ -11,7 +11,12 @@ use wgloss::{
 };
 
 use crate::{
-    Error, Input, backend::Lazy, device::shared, error::granted, in_place::queue, input::Given, launch::tensor_type,
+    Error, Input,
+    backend::Lazy,
+    device::shared,
+    error::granted,
+    in_place::queue,
+    input::{Given, tensor_type},
 };
 
 /// What errors call it.

@@ -2,8 +2,8 @@
 
 use burn::{
     backend::{
-        BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, IntDType, TensorMetadata,
-        ops::IntTensorOps,
+        BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, IntDType, Shape,
+        TensorMetadata, ops::IntTensorOps,
     },
     tensor::{Bool, DType, Int, Tensor},
 };
@@ -12,7 +12,6 @@ use wgloss::TensorType;
 use crate::{
     Error,
     backend::{Lazy, Tracked},
-    launch::tensor_type,
 };
 
 /// A tensor of Burn's, of any rank and kind.
@@ -151,4 +150,9 @@ fn as_i32(tensor: Lazy) -> Lazy {
         _ => tensor,
     };
     Cube::int_cast(tensor, IntDType::I32)
+}
+
+/// The type of a tensor with its elements side by side. `Given::new` lets no other storage types in.
+pub fn tensor_type(burns: DType, shape: &Shape) -> TensorType {
+    TensorType::new(dtype(burns).unwrap_or(wgloss::DType::F32), shape.to_vec())
 }

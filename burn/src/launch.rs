@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::backend::{
-    DType, Shape,
+    Shape,
     fusion::{
         ExecutionError,
         custom::{CustomOpIr, HandleContainer, Operation, OperationIr, StreamId, TensorIr},
@@ -25,7 +25,7 @@ use crate::{
     Error,
     backend::{Lazy, Server},
     device::{Shared, locked},
-    input::{burn_dtype, dtype},
+    input::{burn_dtype, tensor_type},
 };
 
 /// A loss by its entry and its parameters.
@@ -236,11 +236,6 @@ pub fn allocated(like: &CubeTensor, ir: &TensorIr) -> CubeTensor {
     let size = tensor_type(ir.dtype, &ir.shape).buffer_size().max(4);
     let handle = like.client.empty(size as usize);
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), ir.shape.clone(), handle, ir.dtype)
-}
-
-/// The type of a tensor with its elements side by side. `Given::new` lets no other storage types in.
-pub fn tensor_type(burns: DType, shape: &Shape) -> TensorType {
-    TensorType::new(dtype(burns).unwrap_or(wgloss::DType::F32), shape.to_vec())
 }
 
 pub fn burn_error(error: impl std::fmt::Display) -> Error {

@@ -6,6 +6,7 @@
 mod backend;
 mod backward;
 mod cache;
+mod check;
 mod clip;
 mod device;
 mod error;
@@ -17,6 +18,7 @@ mod losses;
 mod reduction;
 mod status;
 
+pub use check::{check, try_check};
 pub use clip::{clip_grad_norm, try_clip_grad_norm};
 pub use device::{device, gpu, share};
 pub use error::Error;
@@ -24,7 +26,7 @@ pub use evaluate::{Evaluated, evaluate, try_evaluate};
 pub use input::{Input, Inputs};
 pub use losses::*;
 pub use reduction::IntoReduction;
-pub use status::{Checked, check, try_check};
+pub use status::Checked;
 pub use wgloss::{self, Reduction, Statistics};
 
 /// Runs the code of the page on Burn.

@@ -2,15 +2,9 @@
 
 use std::collections::VecDeque;
 
-use burn::tensor::Device;
 use wgloss::{BufferSlice, Gpu, Plan, Status};
 
-use crate::{
-    Error,
-    backend::wgpu,
-    device::{locked, shared, wgpu_device},
-    error::granted,
-};
+use crate::{Error, backend::wgpu};
 
 /// Runs whose status is kept.
 const SLOTS: u64 = 1024;
@@ -61,7 +55,7 @@ impl Statuses {
     }
 
     /// The statuses since the last call.
-    fn take(&mut self, gpu: &Gpu) -> Result<Checked, Error> {
+    pub fn take(&mut self, gpu: &Gpu) -> Result<Checked, Error> {
         let runs = std::mem::take(&mut self.runs);
         let lost = std::mem::take(&mut self.lost);
         if runs.is_empty() {
@@ -76,30 +70,6 @@ impl Statuses {
         };
         Ok(Checked { runs: runs.iter().enumerate().map(status).collect::<Result<_, wgloss::Error>>()?, lost })
     }
-}
-
-/// Waits for the losses that were computed on the device since the last call, and says how they went: how many items
-/// counted, right predictions, and whatever else [`Status`] has.
-///
-/// This is where targets out of range are reported: of the first run that had some. Nothing else in this crate waits
-/// for the device. The last 1024 runs are known.
-///
-/// # Errors
-/// [`Error::Loss`] with [`wgloss::Error::Target`] for targets out of range; [`Error::Backend`], [`Error::NotShared`],
-/// [`Error::Burn`].
-pub fn try_check(device: &Device) -> Result<Checked, Error> {
-    let shared = shared(&wgpu_device(device)?)?;
-    device.sync().map_err(|error| Error::Burn { reason: error.to_string() })?;
-    locked(&shared.statuses).take(&shared.gpu)
-}
-
-/// [`try_check`] as Burn's own functions are.
-///
-/// # Panics
-/// With the text of the error that [`try_check`] gives.
-#[track_caller]
-pub fn check(device: &Device) -> Checked {
-    granted(try_check(device))
 }
 
 /// The bytes of a buffer.
