@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers burn gpu compilers
+.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers burn burn-examples bench-burn gpu compilers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -22,8 +22,11 @@ build := cargo build --all-features --bin wgloss
 # The examples that `make demo` leaves out.
 learners := convergence multi_task curriculum vae_digits gan_2d
 
+# Those of the package for Burn.
+burn_learners := digits metric_learning perceptual language_model
+
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs a Vulkan driver where there is none
 	@scripts/setup.sh
@@ -101,10 +104,21 @@ bench-peers: setup ## Times wgloss beside Burn and PyTorch, also to target/peers
 	else echo "without PyTorch, which $(PYTHON) does not have"; fi
 	@$(peers_program) table $(target_dir)/peers.json
 
-# Burn takes a quarter of an hour on two cores, once: in the directory of `bench-peers`, with which it shares most of that.
-burn: setup ## Builds and tests wgloss-burn, wgloss inside Burn
+# Burn and what it needs take ten minutes on two cores, once. Burn takes the first adapter, which must be wgloss's.
+cargo_burn = env -u VK_ADD_DRIVER_FILES cargo $(1) --manifest-path burn/Cargo.toml --target-dir $(target_dir)/burn
+burn: setup ## Builds and tests wgloss-burn, wgloss inside Burn, with its examples
 	cargo fmt --check --manifest-path burn/Cargo.toml
-	env -u VK_ADD_DRIVER_FILES cargo test --release --manifest-path burn/Cargo.toml --target-dir $(target_dir)/peers
+	$(call cargo_burn,test --no-fail-fast)
+	$(call cargo_burn,clippy --all-targets) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(call cargo_burn,doc --no-deps)
+
+burn-examples: setup ## Trains with Burn: digits, embeddings, a picture by its features, a language model
+	@set -e; for example in $(burn_learners); do \
+		echo "== $$example"; $(call cargo_burn,run --quiet --example $$example); \
+	done
+
+bench-burn: setup ## Times the loss part of a step in Burn, with wgloss's loss and with Burn's own
+	$(call cargo_burn,bench --bench loss)
 
 # Without Burn, whose build takes long.
 gpu: ## Builds what benches/gpu.sh runs on a machine with a GPU, into target/gpu (see benches/README.md)

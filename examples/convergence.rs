@@ -23,11 +23,11 @@ use wgloss::{AnyLoss, DType, Gpu, Reduction, TensorType};
 
 use chart::{Axis, COLORS, Panel, Series, Shape};
 use common::{
-    arguments::{Common, exit, fraction, learning_rate, progress},
+    arguments::{Common, fraction, learning_rate},
     gpu_loss::GpuLoss,
     network::Network,
+    program::{exit, progress, write},
     random::normal,
-    write,
 };
 
 /// The losses to compare.

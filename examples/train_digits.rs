@@ -20,12 +20,12 @@ use plotters::prelude::{RGBColor, SeriesLabelPosition};
 use wgloss::AnyLoss;
 
 use common::{
-    arguments::{Common, exit, learning_rate, progress},
+    arguments::{Common, learning_rate},
     digits::{CLASSES, Digits, PIXELS},
     gpu_loss::GpuLoss,
     network::Network,
+    program::{exit, progress, write},
     training::{loss_of_batches, train_epoch},
-    write,
 };
 
 /// Trains a classifier of handwritten digits with losses of your choice.

@@ -25,7 +25,8 @@ pub enum Gradient {
         /// Of each input with a gradient.
         gradients: Vec<Lazy>,
     },
-    /// Those of a loss per item, for which kernels take the gradient per item of what comes after.
+    /// Those that a kernel computes behind the gradient of what comes after: of a loss per item, whose gradient is one
+    /// per item, and of f16, which has to be scaled before it is rounded.
     Later {
         prepared: Prepared,
         inputs: Vec<(String, Lazy)>,

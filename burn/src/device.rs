@@ -50,6 +50,9 @@ impl<O: Operation + Send + Sync> Recorded for BoundOp<O> {
 /// The most plans kept of a device, and the most of them bound to buffers.
 const MOST_PLANS: usize = 256;
 const MOST_BOUND: usize = 128;
+/// How many others may be bound before one that is not used lets go of its buffers, which Burn could not give back to
+/// the device as long.
+const IDLE: u64 = 64;
 
 static SHARED: RwLock<Vec<(CubeDevice, Arc<Shared>)>> = RwLock::new(Vec::new());
 
@@ -82,8 +85,8 @@ pub fn share(device: &Device, setup: &WgpuSetup) -> Result<(), Error> {
     }
     let gpu = Gpu::from_device(setup.device.clone(), setup.queue.clone());
     let statuses = Mutex::new(Statuses::new(&gpu));
-    let (plans, bound) = (Mutex::new(Cache::new(MOST_PLANS)), Mutex::new(Cache::new(MOST_BOUND)));
-    let operations = Mutex::new(Cache::new(MOST_BOUND));
+    let plans = Mutex::new(Cache::new(MOST_PLANS, u64::MAX));
+    let (bound, operations) = (Mutex::new(Cache::new(MOST_BOUND, IDLE)), Mutex::new(Cache::new(MOST_BOUND, IDLE)));
     shared.push((device, Arc::new(Shared { gpu, plans, bound, operations, statuses })));
     Ok(())
 }
@@ -94,6 +97,21 @@ pub fn share(device: &Device, setup: &WgpuSetup) -> Result<(), Error> {
 /// [`Error::Backend`] for a device that is not wgpu, [`Error::NotShared`].
 pub fn gpu(device: &Device) -> Result<Gpu, Error> {
     Ok(shared(&wgpu_device(device)?)?.gpu.clone())
+}
+
+/// Gives memory that nothing uses back to the device: what wgloss keeps hold of, and by [`Device::memory_cleanup`] what
+/// Burn does.
+///
+/// # Errors
+/// [`Error::Backend`] for a device that is not wgpu, [`Error::NotShared`].
+pub fn memory_cleanup(device: &Device) -> Result<(), Error> {
+    let shared = shared(&wgpu_device(device)?)?;
+    // What is queued takes what it needs before.
+    device.sync().map_err(|error| Error::Burn { reason: error.to_string() })?;
+    locked(&shared.bound).clear();
+    locked(&shared.operations).clear();
+    device.memory_cleanup();
+    Ok(())
 }
 
 /// The wgpu device of Burn's, without autodiff.

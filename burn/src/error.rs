@@ -59,6 +59,16 @@ pub enum Error {
         /// Its type.
         found: DType,
     },
+    /// A batch of nothing, whose loss is no number that training could use.
+    #[error("{loss}: the batch is empty: `{tensor}` has shape {shape:?}")]
+    Empty {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
     /// A result has another rank than the tensor that it is asked as.
     #[error("{loss}: `{tensor}` has shape {shape:?}, of rank {}, but rank {rank} was asked for", shape.len())]
     Rank {

@@ -2,9 +2,9 @@
 
 use burn::{
     backend::{BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata},
-    tensor::{Int, Tensor},
+    tensor::{DType, Int, Tensor},
 };
-use wgloss::{Gradients, Loss, Options, Statistics};
+use wgloss::{Gradients, Loss, Options, Reduction, Statistics};
 
 use crate::{
     Error, Inputs,
@@ -13,7 +13,7 @@ use crate::{
     device::shared,
     error::granted,
     input::Given,
-    launch::{CORRECT, OwnLoss, Prepared},
+    launch::{CORRECT, OwnLoss, Pass, Prepared},
     reduction::IntoReduction,
 };
 
@@ -27,13 +27,13 @@ pub struct Evaluated {
 
 /// The loss of these inputs; of those that belong to a graph of Burn's autodiff, a node of it.
 ///
-/// Every differentiable input that requires gradients gets its own from the kernel that computes the loss, or with the
-/// reduction `none` from the same kernel in the backward pass. Where no input requires gradients, only the loss is
-/// computed.
+/// Every differentiable input that requires gradients gets its own from the kernel that computes the loss. With the
+/// reduction `none`, and where one of them is f16, whose gradients have to be scaled before they are rounded, it is the
+/// same kernel in the backward pass. Where no input requires gradients, only the loss is computed.
 ///
 /// # Errors
 /// [`Error::Loss`] for whatever [`wgloss::Plan::new`] refuses; [`Error::Backend`], [`Error::NotShared`],
-/// [`Error::Devices`], [`Error::DType`], [`Error::Parents`].
+/// [`Error::Devices`], [`Error::DType`], [`Error::Empty`], [`Error::Parents`].
 pub fn try_evaluate(
     loss: &dyn Loss,
     inputs: Inputs,
@@ -54,6 +54,10 @@ pub fn try_evaluate(
         let tensor = spec.inputs.first().map_or("an input", |input| input.name).to_string();
         return Err(wgloss::Error::MissingTensor { loss: spec.name, tensor }.into());
     };
+    if let Some(empty) = given.iter().find(|given| given.tensor.shape.num_elements() == 0) {
+        let (tensor, shape) = (empty.name.clone(), empty.tensor.shape.to_vec());
+        return Err(Error::Empty { loss: spec.name, tensor, shape });
+    }
     let device = first.tensor.device();
     if let Some(other) = given.iter().find(|other| other.tensor.device() != device) {
         let (tensor, found) = (other.name.clone(), format!("{:?}", other.tensor.device()));
@@ -61,24 +65,22 @@ pub fn try_evaluate(
     }
 
     let is_differentiable = |name: &str| spec.input(name).is_some_and(|input| input.differentiable);
-    let names: Vec<String> = given
-        .iter()
-        .filter(|given| given.tracked.is_some() && is_differentiable(&given.name))
-        .map(|given| given.name.clone())
-        .collect();
+    let has_gradient = |given: &Given| given.tracked.is_some() && is_differentiable(&given.name);
+    let names: Vec<String> = given.iter().filter(|given| has_gradient(given)).map(|given| given.name.clone()).collect();
     let reduction = reduction.into_reduction();
-    let is_later = reduction == wgloss::Reduction::None;
+    let is_f16 = |given: &Given| given.tensor.dtype == DType::F16;
+    let is_later = !names.is_empty()
+        && (reduction == Reduction::None || given.iter().any(|given| has_gradient(given) && is_f16(given)));
     let forward = if names.is_empty() || is_later { Gradients::Skip } else { Gradients::Write };
     let options = Options { gradients: forward, statistics, ..Options::new(reduction) };
     let own = OwnLoss { spec, values: loss.values() };
-    let prepared = Prepared { shared: shared(&device)?, loss: own, options };
+    let prepared = Prepared { shared: shared(&device)?, loss: own, options, pass: Pass::Forward };
+    let backward = Prepared { options: Options::new(reduction), pass: Pass::Backward, ..prepared.clone() };
 
     let tensors: Vec<(String, Lazy)> = given.iter().map(|given| (given.name.clone(), given.tensor.clone())).collect();
-    let later = is_later && !names.is_empty();
-    if later {
+    if is_later {
         // What the backward pass is to do is checked here.
-        let types = given.iter().map(|given| (given.name.clone(), given.ty())).collect();
-        Prepared { options: Options::new(reduction), ..prepared.clone() }.plan(&types)?;
+        backward.plan(&given.iter().map(|given| (given.name.clone(), given.ty())).collect())?;
     }
     let mut results = prepared.launch(tensors.clone())?;
     let mut take = |name: &str| {
@@ -91,8 +93,7 @@ pub fn try_evaluate(
         untracked(value, context)
     } else {
         let gradient = if is_later {
-            let prepared = Prepared { options: Options::new(reduction), ..prepared };
-            Gradient::Later { prepared, inputs: tensors, names: names.clone() }
+            Gradient::Later { prepared: backward, inputs: tensors, names: names.clone() }
         } else {
             let gradients = names.iter().filter_map(|name| take(&format!("grad.{name}"))).collect();
             Gradient::Kept { prepared, gradients }

@@ -51,6 +51,16 @@ pub struct Prepared {
     pub shared: Arc<Shared>,
     pub loss: OwnLoss,
     pub options: Options,
+    pub pass: Pass,
+}
+
+/// What a loss is computed for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pass {
+    /// Its value. How that went is what a check tells.
+    Forward,
+    /// Its gradients only, behind a forward pass of the same items.
+    Backward,
 }
 
 impl Prepared {
@@ -111,7 +121,7 @@ impl Operation<FusionCubeRuntime> for LossOperation {
 
 impl LossOperation {
     fn run(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), Error> {
-        let Prepared { shared, loss, .. } = &self.prepared;
+        let Prepared { shared, loss, pass, .. } = &self.prepared;
         let inputs: Vec<(&str, CubeTensor, TensorType)> = self
             .inputs
             .iter()
@@ -148,7 +158,9 @@ impl LossOperation {
         }
         // Held until the submit: whoever reads statuses then finds this one.
         let mut statuses = locked(&shared.statuses);
-        statuses.keep(&mut encoder, bound.plan(), bound.status_slice());
+        if *pass == Pass::Forward {
+            statuses.keep(&mut encoder, bound.plan(), bound.status_slice());
+        }
         gpu.queue().submit([encoder.finish()]);
         drop(statuses);
         for ((_, ir), (_, tensor)) in self.outputs.iter().zip(outputs) {

@@ -8,6 +8,7 @@ mod backward;
 mod cache;
 mod check;
 mod clip;
+mod config;
 mod device;
 mod error;
 mod evaluate;
@@ -20,7 +21,7 @@ mod status;
 
 pub use check::{check, try_check};
 pub use clip::{clip_grad_norm, try_clip_grad_norm};
-pub use device::{device, gpu, share};
+pub use device::{device, gpu, memory_cleanup, share};
 pub use error::Error;
 pub use evaluate::{Evaluated, evaluate, try_evaluate};
 pub use input::{Input, Inputs};

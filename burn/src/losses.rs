@@ -1,6 +1,7 @@
 //! The losses of the catalogue with types of their own, named and called as Burn's are.
 
-use burn::tensor::Tensor;
+use burn::{config::Config, module::Module, tensor::Tensor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
     Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, Scope, Smoothing, Statistics, Triplets,
     losses,
@@ -8,7 +9,8 @@ use wgloss::{
 };
 
 use crate::{
-    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, error::granted, evaluate::try_evaluate, launch::OwnLoss,
+    Error, Evaluated, Input, Inputs, IntoReduction, Reduction, config, error::granted, evaluate::try_evaluate,
+    launch::OwnLoss,
 };
 
 /// Declares losses, one line each: the types of the configuration and of the loss, the entry in the catalogue, its
@@ -19,6 +21,20 @@ macro_rules! losses {
             #[doc = concat!("The configuration of [`", stringify!($loss), "`].")]
             #[derive(Clone, Debug, PartialEq)]
             pub struct $config(Vec<Value>);
+
+            impl Config for $config {}
+
+            impl Serialize for $config {
+                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    config::serialize(&losses::$entry, &self.0, serializer)
+                }
+            }
+
+            impl<'a> Deserialize<'a> for $config {
+                fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+                    config::deserialize(&losses::$entry, deserializer).map($config)
+                }
+            }
 
             impl $config {
                 /// The configuration with every parameter at its default.
@@ -37,7 +53,7 @@ macro_rules! losses {
 
                 /// The loss.
                 pub fn init(&self) -> $loss {
-                    $loss(OwnLoss { spec: &losses::$entry, values: self.0.clone() })
+                    $loss { own: OwnLoss { spec: &losses::$entry, values: self.0.clone() } }
                 }
             }
 
@@ -48,16 +64,19 @@ macro_rules! losses {
             }
 
             #[doc = concat!("The loss [`losses::", stringify!($entry), "`], whose page has its inputs and parameters.")]
-            #[derive(Clone, Debug)]
-            pub struct $loss(OwnLoss);
+            #[derive(Module, Debug)]
+            pub struct $loss {
+                #[module(skip)]
+                own: OwnLoss,
+            }
 
             impl wgloss::Loss for $loss {
                 fn spec(&self) -> &'static LossSpec {
-                    self.0.spec
+                    self.own.spec
                 }
 
                 fn values(&self) -> Vec<Value> {
-                    self.0.values.clone()
+                    self.own.values.clone()
                 }
             }
 
@@ -88,7 +107,7 @@ macro_rules! losses {
                     reduction: impl IntoReduction,
                     statistics: Statistics,
                 ) -> Result<Evaluated, Error> {
-                    try_evaluate(&self.0, inputs, reduction, statistics)
+                    try_evaluate(&self.own, inputs, reduction, statistics)
                 }
             }
         )+
@@ -123,7 +142,7 @@ macro_rules! losses {
         /// # Errors
         /// Those of [`try_evaluate`].
         pub fn try_forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Result<Tensor<1>, Error> {
-            try_evaluate(&self.0, $inputs, reduction, Statistics::default())?.try_loss()
+            try_evaluate(&self.own, $inputs, reduction, Statistics::default())?.try_loss()
         }
 
         /// The loss of each item.
@@ -140,7 +159,7 @@ macro_rules! losses {
         /// # Errors
         /// Those of [`try_evaluate`], and [`Error::Rank`] for a loss of another rank.
         pub fn try_forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Result<Tensor<D>, Error> {
-            try_evaluate(&self.0, $inputs, Reduction::None, Statistics::default())?.try_loss()
+            try_evaluate(&self.own, $inputs, Reduction::None, Statistics::default())?.try_loss()
         }
     };
 }
@@ -272,6 +291,8 @@ losses! {
 
 #[cfg(test)]
 mod tests {
+    use burn::config::config_to_json;
+
     use super::*;
 
     #[test]
@@ -296,5 +317,33 @@ mod tests {
         let triplet = TripletMarginLossConfig::new().with_distance(Distance::Cosine).with_swap(true).init();
         let values = [Value::Number(1.0), Distance::Cosine.into(), true.into(), Value::Number(1e-6)];
         assert_eq!(wgloss::Loss::values(&triplet), values);
+    }
+
+    #[test]
+    fn configurations_are_saved_and_loaded_as_burns_are() {
+        let config = CrossEntropyLossConfig::new().with_label_smoothing(0.1).with_ignore_index(-1);
+        let json = config_to_json(&config);
+        assert!(json.contains(r#""label_smoothing": 0.1"#) && json.contains(r#""ignore_index": -1"#), "{json}");
+        assert_eq!(CrossEntropyLossConfig::load_binary(json.as_bytes()).unwrap(), config);
+        let triplet = TripletMarginLossConfig::new().with_distance(Distance::Cosine).with_swap(true);
+        assert_eq!(TripletMarginLossConfig::load_binary(config_to_json(&triplet).as_bytes()).unwrap(), triplet);
+        let of = |json: &str| HuberLossConfig::load_binary(json.as_bytes()).map_err(|error| error.to_string());
+        assert_eq!(of("{}").unwrap(), HuberLossConfig::new());
+        assert_eq!(of(r#"{"delta": 2}"#).unwrap(), HuberLossConfig::new().with_delta(2.0));
+        assert!(of(r#"{"detla": 2}"#).unwrap_err().contains("did you mean"));
+        assert!(of(r#"{"delta": "far"}"#).unwrap_err().contains("delta"));
+    }
+
+    #[test]
+    fn losses_are_parts_of_modules() {
+        #[derive(Module, Debug)]
+        struct Head {
+            entropy: CrossEntropyLoss,
+        }
+
+        let head = Head { entropy: CrossEntropyLossConfig::new().with_label_smoothing(0.1).init() };
+        assert_eq!(head.num_params(), 0);
+        assert!(head.to_string().contains("entropy"), "{head}");
+        assert_eq!(wgloss::Loss::values(&head.clone().entropy), wgloss::Loss::values(&head.entropy));
     }
 }

@@ -23,13 +23,19 @@ fn on_host(
         let options = Options { gradients, ..Options::new(reduction) };
         loss.eval_with(&gpu, inputs, options).unwrap_or_else(|error| panic!("{error}"))
     };
-    if reduction != Reduction::None {
-        return (eval(inputs, Gradients::Write), HostTensor::rounded(&[1.0], DType::F32, [1]).unwrap());
+    let one = HostTensor::rounded(&[1.0], DType::F32, [1]).unwrap();
+    let is_f16 = inputs.iter().any(|(_, tensor)| tensor.dtype() == DType::F16);
+    if reduction != Reduction::None && !is_f16 {
+        return (eval(inputs, Gradients::Write), one);
     }
     // The forward pass computes no gradients, and compilers may round what is left in another way.
     let value = eval(inputs, Gradients::Skip).loss;
-    let weights: Vec<f64> = (0..value.to_f64().len()).map(|i| 0.5 + (i % 7) as f64).collect();
-    let weights = HostTensor::rounded(&weights, DType::F32, value.shape()).unwrap();
+    let weights = if reduction == Reduction::None {
+        let weights: Vec<f64> = (0..value.to_f64().len()).map(|i| 0.5 + (i % 7) as f64).collect();
+        HostTensor::rounded(&weights, DType::F32, value.shape()).unwrap()
+    } else {
+        one
+    };
     let mut evaluation = eval(&inputs.clone().with("upstream", weights.clone()), Gradients::Write);
     evaluation.loss = value;
     (evaluation, weights)

@@ -62,14 +62,44 @@ fn a_result_has_the_rank_it_has() {
     assert!(matches!(mse.try_forward(x.clone(), x, Reduction::None), Err(Error::Rank { .. })));
 }
 
-/// Nothing is computed of an empty batch: its mean is 0, and so is its gradient.
+/// An empty batch is not a loss of 0 that nobody asked about.
 #[test]
-fn an_empty_batch_is_zero() {
+fn an_empty_batch_is_an_error() {
     let device = device().autodiff();
     let x = Tensor::<2>::zeros([0, 3], &device).require_grad();
-    let loss = MseLossConfig::new().init().forward(x.clone(), x.clone().detach(), Reduction::Mean);
-    assert_eq!(floats(loss.clone()), [0.0]);
-    assert_eq!(x.grad(&loss.backward()).unwrap().dims(), [0, 3]);
+    let mse = MseLossConfig::new().init();
+    for result in [
+        mse.try_forward(x.clone(), x.clone().detach(), Reduction::Mean).map(drop),
+        mse.try_forward_no_reduction::<2>(x.clone(), x.clone().detach()).map(drop),
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(&error, Error::Empty { loss: "mse", shape, .. } if shape[..] == [0, 3]), "{error}");
+        assert_eq!(error.to_string(), "mse: the batch is empty: `prediction` has shape [0, 3]");
+    }
+    let labels = Tensor::<1, Int>::zeros([0], &device);
+    let error = CrossEntropyLossConfig::new().init().try_forward(x, labels, Reduction::Sum).unwrap_err();
+    assert!(matches!(error, Error::Empty { .. }), "{error}");
+}
+
+#[test]
+#[allow(deprecated, reason = "it is the smallest of Burn's other backends")]
+fn tensors_of_another_backend_are_refused_by_name() {
+    let other = Device::ndarray();
+    let mse = MseLossConfig::new().init();
+    let (ours, theirs) = (Tensor::<1>::zeros([2], &device()), Tensor::<1>::zeros([2], &other));
+    for (prediction, target, name) in [
+        (theirs.clone(), theirs.clone(), "prediction"),
+        (theirs.clone(), ours.clone(), "prediction"),
+        (ours.clone(), theirs.clone(), "target"),
+    ] {
+        let error = mse.try_forward(prediction, target, Reduction::Mean).unwrap_err();
+        assert!(matches!(&error, Error::Backend { loss: "mse", tensor, .. } if tensor == name), "{error}");
+    }
+    let tracked = Tensor::<1>::zeros([2], &other.clone().autodiff()).require_grad();
+    let error = mse.try_forward(tracked.clone(), tracked.detach(), Reduction::Mean).unwrap_err();
+    assert!(error.to_string().starts_with("mse: `prediction` must be on a wgpu device of Burn's, found "), "{error}");
+    assert!(matches!(try_check(&other), Err(Error::Backend { .. })));
+    assert!(matches!(wgloss_burn::gpu(&other), Err(Error::Backend { .. })));
 }
 
 #[test]

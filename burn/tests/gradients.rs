@@ -2,7 +2,7 @@
 
 mod common;
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
 use wgloss::{Huber, Mse};
 use wgloss_burn::{Inputs, Reduction, Statistics, evaluate};
 
@@ -96,6 +96,25 @@ fn a_loss_per_item_passes_on_the_gradient_per_item() {
     assert_eq!(run(true), run(false));
 }
 
+/// What a loss is scaled by comes before its gradients are rounded to f16, in which the smallest would be gone.
+#[test]
+fn a_scaled_loss_of_f16_keeps_small_gradients() {
+    let device = device().autodiff();
+    let count = 1 << 16;
+    let tensor =
+        |value: f32| Tensor::<1>::from_data(TensorData::new(vec![value; count], [count]), (&device, DType::F16));
+    let difference = 2.0_f32.powi(-11);
+    let (x, target) = (tensor(0.5).require_grad(), tensor(0.5 - difference));
+    // By f16 nothing below 2⁻²⁵ is told from 0.
+    for (scale, expected) in [(1.0, 0.0), (65536.0, 2.0 * difference)] {
+        let inputs = Inputs::new().with("prediction", x.clone()).with("target", target.clone());
+        let loss: Tensor<1> = evaluate(&Mse, inputs, Reduction::Mean, Statistics::default()).loss();
+        let gradient = x.grad(&(loss * scale).backward()).expect("x is in the graph");
+        assert_eq!(gradient.dtype(), DType::F16);
+        assert!(floats(gradient).iter().all(|found| *found == expected), "times {scale}");
+    }
+}
+
 /// The gradient of a graph is there to be used again.
 #[test]
 fn gradients_are_tensors_of_their_own() {
@@ -113,12 +132,13 @@ fn gradients_are_tensors_of_their_own() {
 /// Tensors may be made, used and differentiated on different threads.
 #[test]
 fn across_threads() {
-    for loss in [burns_mse, mse] {
+    // The first time finds kernels, others find them made.
+    for _ in 0..5 {
         let device = device().autodiff();
         let x = Tensor::<2>::from_floats([[1.0, -2.0]], &device).require_grad();
         let prediction = x.clone() * 3.0;
         let target = Tensor::<2>::from_floats([[0.0, 1.0]], &device);
-        let loss = std::thread::spawn(move || loss(prediction, target)).join().expect("the thread ends");
+        let loss = std::thread::spawn(move || mse(prediction, target)).join().expect("the thread ends");
         let gradients = std::thread::spawn(move || (loss * 2.0).backward()).join().expect("the thread ends");
         // 2·3·(3x − t), over two items and times 2.
         assert_eq!(floats(x.grad(&gradients).expect("x is in the graph")), [18.0, -42.0]);

@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 use wgloss::{CrossEntropy, Gradients, HostTensor, Loss, Mae, Mse, Named, Options};
 use wgloss_burn::{
-    CrossEntropyLossConfig, Inputs, MseLossConfig, PerceptualLossConfig, Reduction, Statistics, check, evaluate, gpu,
-    try_check,
+    CrossEntropyLossConfig, Error, Inputs, MseLossConfig, PerceptualLossConfig, Reduction, Statistics,
+    TripletBatchHardLossConfig, check, evaluate, gpu, try_check,
 };
 
 use common::{device, floats};
@@ -123,6 +123,24 @@ fn extras_are_tensors() {
         assert!((found - expected).abs() <= 1e-6 * expected, "{found} for {expected}");
     }
     assert!(evaluated.try_hardest().is_err());
+}
+
+#[test]
+fn rows_mined_are_tensors() {
+    let device = device();
+    // On a line: the farthest of the same class, and the nearest of the other.
+    let embeddings = Tensor::<2>::from_floats([[0.0], [1.0], [3.0], [4.0], [9.0]], &device);
+    let labels = Tensor::<1, Int>::from_data([0, 0, 1, 0, 1], &device);
+    let inputs = Inputs::new().with("embeddings", embeddings).with("labels", labels);
+    let statistics = Statistics { hardest: true, ..Statistics::default() };
+    let triplets = TripletBatchHardLossConfig::new().init();
+    let evaluated = triplets.forward_with(inputs.clone(), Reduction::Mean, statistics);
+    let [positive, negative] =
+        evaluated.try_hardest().unwrap().map(|rows| rows.into_data().try_to_vec::<i32>().unwrap());
+    assert_eq!(positive, [3, 3, 4, 0, 2]);
+    assert_eq!(negative, [2, 2, 3, 2, 3]);
+    let without = triplets.forward_with(inputs, Reduction::Mean, Statistics::default());
+    assert!(matches!(without.try_hardest(), Err(Error::NoResult { .. })));
 }
 
 #[test]

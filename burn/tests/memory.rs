@@ -1,12 +1,9 @@
-//! The memory that training takes, in a process of its own: nothing else uses the device.
+//! The memory that training takes, on devices that nothing else uses.
 
 mod common;
 
-use burn::{
-    module::{Module, ModuleMapper, Param},
-    tensor::{Device, Gradients, Tensor},
-};
-use wgloss_burn::{CrossEntropyLossConfig, Reduction, clip_grad_norm, gpu};
+use burn::tensor::{Device, DeviceKind, Int, Tensor};
+use wgloss_burn::{CrossEntropyLossConfig, Reduction, clip_grad_norm, gpu, memory_cleanup, share};
 
 use common::{
     device, floats,
@@ -39,7 +36,7 @@ fn a_thousand_steps_leave_memory_where_it_was() {
         }
         let mut gradients = loss.backward();
         clip_grad_norm(&model, &mut gradients, 1.0);
-        model = model.map(&mut Descend(&gradients));
+        model = model.descended(&gradients);
         if step == 99 {
             before = allocated(&device);
         }
@@ -49,11 +46,30 @@ fn a_thousand_steps_leave_memory_where_it_was() {
     assert!(after <= before, "{before} bytes before, {after} after");
 }
 
-struct Descend<'a>(&'a Gradients);
+/// A device of its own.
+fn own_device() -> Device {
+    let (device, setup) = Device::wgpu_options().device_kind(DeviceKind::Cpu).init_with_setup().unwrap();
+    share(&device, &setup).unwrap();
+    device
+}
 
-impl ModuleMapper for Descend<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let gradient = param.val().grad(self.0).expect("every parameter has a gradient");
-        param.map(|value| (value.inner() - gradient * 0.3).autodiff().require_grad())
-    }
+#[test]
+fn what_large_losses_took_goes_back() {
+    let device = own_device().autodiff();
+    let entropy = CrossEntropyLossConfig::new().init();
+    let step = |rows: usize| {
+        let logits = Tensor::<2>::zeros([rows, 1000], &device).require_grad();
+        let classes = Tensor::<1, Int>::zeros([rows], &device);
+        let gradients = entropy.forward(logits.clone(), classes, Reduction::Mean).backward();
+        assert!(logits.grad(&gradients).is_some());
+    };
+    step(16);
+    memory_cleanup(&device).unwrap();
+    let before = allocated(&device);
+    step(8192);
+    let used = allocated(&device);
+    assert!(used > before + 60_000_000, "{before} bytes before, {used} used");
+    memory_cleanup(&device).unwrap();
+    let after = allocated(&device);
+    assert!(after < before + 8_000_000, "{before} bytes before, {used} used, {after} after");
 }

@@ -1,15 +1,15 @@
-//! Whole models: their gradients beside those of Burn's own losses, and clipped.
+//! Whole models: their gradients and how they learn, beside Burn's own losses, and gradients clipped.
 
 mod common;
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
     nn::loss,
-    tensor::{Gradients, Tensor},
+    tensor::{Gradients, Int, Tensor},
 };
 use wgloss_burn::{
-    BceWithLogitsLossConfig, CrossEntropyLossConfig, HuberLossConfig, MseLossConfig, PoissonNllLossConfig, Reduction,
-    clip_grad_norm, try_clip_grad_norm,
+    BceWithLogitsLossConfig, CrossEntropyLossConfig, HuberLossConfig, Inputs, MseLossConfig, PoissonNllLossConfig,
+    Reduction, Statistics, clip_grad_norm, try_clip_grad_norm,
 };
 
 use common::{
@@ -72,6 +72,60 @@ fn gradients_of_a_model_agree_with_burns_own_losses() {
     let ours = BceWithLogitsLossConfig::new().init().forward(output(), signs.clone().float(), mean);
     let burns = loss::BinaryCrossEntropyLossConfig::new().with_logits(true).init(&device).forward(output(), signs);
     assert_close(&of(ours), &of(burns), "bce_with_logits");
+}
+
+/// The losses of the steps of training, from a model that is the same for all.
+fn curve(model: &Model, loss: impl Fn(Tensor<2>) -> Tensor<1>, x: &Tensor<2>) -> Vec<f32> {
+    let mut model = model.clone();
+    let mut losses = Vec::new();
+    for _ in 0..60 {
+        let loss = loss(model.forward(x.clone()));
+        losses.extend(floats(loss.clone()));
+        model = model.descended(&loss.backward());
+    }
+    losses
+}
+
+/// Training with a loss of wgloss and with Burn's own goes the same way.
+fn assert_curves_coincide(what: &str, ours: &[f32], burns: &[f32]) {
+    let (first, last) = (burns[0], burns[burns.len() - 1]);
+    assert!(last < 0.9 * first, "{what}: it learns, {first} to {last}");
+    for (step, (ours, burns)) in ours.iter().zip(burns).enumerate() {
+        assert!((ours - burns).abs() <= 2e-5 * first, "{what}, step {step}: {ours} for {burns}");
+    }
+}
+
+#[test]
+fn training_curves_coincide_with_those_of_burns_own_losses() {
+    let device = device().autodiff();
+    let model = Model::new(&device);
+    let (x, classes, values) = batch(64, &device);
+    let mean = Reduction::Mean;
+    let entropy = |name: &str, ours: &dyn Fn(Tensor<2>, Tensor<1, Int>) -> Tensor<1>, burns: loss::CrossEntropyLoss| {
+        let ours = curve(&model, |output| ours(output, classes.clone()), &x);
+        let burns = curve(&model, |output| burns.forward(output, classes.clone()), &x);
+        assert_curves_coincide(name, &ours, &burns);
+    };
+    let plain = CrossEntropyLossConfig::new().init();
+    let burns = loss::CrossEntropyLossConfig::new();
+    entropy("plain", &|output, classes| plain.forward(output, classes, mean), burns.init(&device));
+    let smoothed = CrossEntropyLossConfig::new().with_label_smoothing(0.1).init();
+    let burns = loss::CrossEntropyLossConfig::new().with_smoothing(Some(0.1));
+    entropy("smoothed", &|output, classes| smoothed.forward(output, classes, mean), burns.init(&device));
+    let weights = [0.5, 2.0, 1.0, 3.0, 0.25];
+    let burns = loss::CrossEntropyLossConfig::new().with_weights(Some(weights.to_vec()));
+    let weights = Tensor::<1>::from_floats(weights, &device);
+    let weighted = |output, classes| {
+        let inputs = Inputs::new().with("logits", output).with("target", classes);
+        let inputs = inputs.with("class_weight", weights.clone());
+        plain.forward_with(inputs, Reduction::WeightedMean, Statistics::default()).loss()
+    };
+    entropy("weighted", &weighted, burns.init(&device));
+
+    let (mse, burns) = (MseLossConfig::new().init(), loss::MseLoss::new());
+    let ours = curve(&model, |output| mse.forward(output, values.clone(), mean), &x);
+    let burns = curve(&model, |output| burns.forward(output, values.clone(), loss::Reduction::Mean), &x);
+    assert_curves_coincide("mse", &ours, &burns);
 }
 
 #[test]

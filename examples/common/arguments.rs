@@ -1,8 +1,5 @@
-//! Options that the examples share, and how they begin and end.
+//! Options that the examples share.
 
-use std::{error::Error, process::ExitCode};
-
-use indicatif::{ProgressBar, ProgressStyle};
 use wgloss::Gpu;
 
 /// What every example can be told.
@@ -40,21 +37,4 @@ pub fn fraction(text: &str) -> Result<f32, String> {
 fn number(text: &str, expected: &str, is_valid: impl Fn(f32) -> bool) -> Result<f32, String> {
     let number = text.parse().map_err(|error| format!("{error}"))?;
     if is_valid(number) { Ok(number) } else { Err(format!("it must be {expected}")) }
-}
-
-/// A bar that counts the epochs or steps of training.
-pub fn progress(count: u32, unit: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(&format!("{{bar:30}} {unit} {{pos}}/{{len}}  {{msg}}"));
-    ProgressBar::new(count.into()).with_style(style.expect("the template is valid"))
-}
-
-/// The end of a program, which tells on standard error why it failed.
-pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }

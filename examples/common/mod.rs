@@ -6,14 +6,6 @@ pub mod arguments;
 pub mod digits;
 pub mod gpu_loss;
 pub mod network;
+pub mod program;
 pub mod random;
 pub mod training;
-
-use std::path::Path;
-
-/// Writes a file, and the folders above it.
-pub fn write(path: &Path, text: &str) -> Result<(), String> {
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, text));
-    written.map_err(|error| format!("{} cannot be written: {error}", path.display()))
-}

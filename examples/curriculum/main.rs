@@ -23,10 +23,10 @@ use clap::{Parser, value_parser};
 use fastrand::Rng;
 
 use common::{
-    arguments::{Common, exit, fraction, learning_rate, progress},
+    arguments::{Common, fraction, learning_rate},
     digits::{CLASSES, Digits, PIXELS},
     network::Network,
-    write,
+    program::{exit, progress, write},
 };
 use losses::Losses;
 use samples::Samples;

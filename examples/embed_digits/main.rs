@@ -24,11 +24,11 @@ use wgloss::{AnyLoss, DType, Gpu, Gradients, Mining, Options, Reduction, TensorT
 
 use batches::{Batch, IMAGES, Sampling};
 use common::{
-    arguments::{Common, exit, progress},
+    arguments::Common,
     digits::{Digits, PIXELS},
     gpu_loss::GpuLoss,
     network::Network,
-    write,
+    program::{exit, progress, write},
 };
 use neighbours::{Labelled, NEIGHBOURS, accuracy};
 use scatter::Panel;

@@ -23,8 +23,8 @@ use fastrand::Rng;
 use wgloss::Gpu;
 
 use common::{
-    arguments::{Common, exit, not_negative, progress},
-    write,
+    arguments::{Common, not_negative},
+    program::{exit, progress, write},
 };
 use game::{Game, Losses, Penalty, Players, Rules};
 use panels::Panel;

@@ -23,8 +23,8 @@ use fastrand::Rng;
 use wgloss::Gpu;
 
 use common::{
-    arguments::{Common, exit, learning_rate, progress},
-    write,
+    arguments::{Common, learning_rate},
+    program::{exit, progress, write},
 };
 use losses::{Losses, Step, Weighting};
 use network::Network;

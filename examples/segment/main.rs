@@ -22,10 +22,10 @@ use fastrand::Rng;
 use wgloss::{AnyLoss, DType, Gpu, Reduction, TensorType};
 
 use common::{
-    arguments::{Common, exit, progress},
+    arguments::Common,
     gpu_loss::{GpuLoss, Step},
     network::Network,
-    write,
+    program::{exit, progress, write},
 };
 use features::{features, transpose};
 use scene::{CLASSES, Scene};

@@ -22,11 +22,11 @@ use wgloss::{DType, Gpu, Gradients, Likelihood, Options, Reduction, TensorType, 
 
 use autoencoder::Autoencoder;
 use common::{
-    arguments::{Common, exit, learning_rate, not_negative, progress},
+    arguments::{Common, learning_rate, not_negative},
     digits::{CLASSES, Digits, PIXELS},
     gpu_loss::{GpuLoss, Step},
+    program::{exit, progress, write},
     random::normal,
-    write,
 };
 
 const BATCH: usize = 64;

@@ -1,9 +1,9 @@
 //! A model of two layers, and batches for it.
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleMapper, Param},
     nn::{Linear, LinearConfig},
-    tensor::{Device, Int, Tensor, TensorData, activation::relu},
+    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::relu},
 };
 
 #[derive(Module, Debug)]
@@ -20,6 +20,20 @@ impl Model {
 
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         self.second.forward(relu(self.first.forward(x)))
+    }
+
+    /// The model behind a step along its gradients.
+    pub fn descended(self, gradients: &Gradients) -> Self {
+        self.map(&mut Descend(gradients))
+    }
+}
+
+struct Descend<'a>(&'a Gradients);
+
+impl ModuleMapper for Descend<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let gradient = param.val().grad(self.0).expect("every parameter has a gradient");
+        param.map(|value| (value.inner() - gradient * 0.3).autodiff().require_grad())
     }
 }
 
