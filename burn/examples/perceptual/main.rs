@@ -21,7 +21,7 @@ use burn::{
 use clap::{Parser, value_parser};
 
 use common::{
-    arguments::learning_rate,
+    arguments::{learning_rate, not_negative},
     program::{exit, progress, write},
     report::{Row, print_header},
     tensors::{floats, number},
@@ -41,14 +41,17 @@ struct Args {
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..=64))]
     width: u32,
     /// How much smaller than 192×128 pixels the picture is
-    #[arg(long, default_value_t = 2, value_parser = value_parser!(u32).range(1..=8))]
+    #[arg(long, default_value_t = 3, value_parser = value_parser!(u32).range(1..=8))]
     smaller: u32,
     /// Steps of fitting
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..))]
     steps: u32,
     /// Step size of Adam in the first step; it falls to 0 with the last
-    #[arg(long, default_value = "0.03", value_parser = learning_rate)]
+    #[arg(long, default_value = "0.1", value_parser = learning_rate)]
     learning_rate: f32,
+    /// Weight of the squared differences of neighbouring pixels: features say little of noise
+    #[arg(long, default_value = "4", value_parser = not_negative)]
+    smoothness: f32,
     /// Seed of all that is random
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -111,6 +114,17 @@ impl Fit {
         Fit { picture: Param::from_tensor(noise), log_vars: Param::from_tensor(Tensor::zeros([layers], device)) }
     }
 
+    /// The mean squared differences of neighbours, below and beside each other.
+    fn roughness(&self) -> Tensor<1> {
+        let picture = self.picture.val();
+        let [_, _, height, width] = picture.dims();
+        let square = |axis, size: usize| {
+            let ahead = picture.clone().narrow(axis, 1, size - 1);
+            (ahead - picture.clone().narrow(axis, 0, size - 1)).square().mean()
+        };
+        square(2, height) + square(3, width)
+    }
+
     /// The loss of the layers, each divided by its variance, and what large variances cost (Kendall, Gal and Cipolla,
     /// 2018). One layer has nothing to be weighed against.
     fn loss(&self, network: &Vgg, targets: &[Tensor<4>], choice: &Choice, loss: &Loss) -> Tensor<1> {
@@ -119,12 +133,19 @@ impl Fit {
     }
 
     fn weighed(&self, features: Vec<Tensor<4>>, targets: &[Tensor<4>], choice: &Choice, loss: &Loss) -> Tensor<1> {
-        if let [_] = choice.layers {
-            let weights = self.log_vars.val().detach().ones_like();
-            return loss.of(features, targets.to_vec(), weights);
+        let value = loss.of(features, targets.to_vec(), self.weights(choice));
+        match choice.layers {
+            [_] => value,
+            _ => value + self.log_vars.val().mean(),
         }
-        let log_vars = self.log_vars.val();
-        loss.of(features, targets.to_vec(), log_vars.clone().neg().exp()) + log_vars.mean()
+    }
+
+    /// The weights of the layers.
+    fn weights(&self, choice: &Choice) -> Tensor<1> {
+        match choice.layers {
+            [_] => self.log_vars.val().detach().ones_like(),
+            _ => self.log_vars.val().neg().exp(),
+        }
     }
 }
 
@@ -149,7 +170,10 @@ fn fit(args: &Args, choice: &Choice, loss: &Loss) -> Result<(Panel, Panel), Box<
         let last;
         (fit, last) = watch.step(|| {
             let value = fit.loss(&network, &targets, choice, loss);
-            let gradients = GradientsParams::from_grads(value.backward(), &fit);
+            // As much beside layers of large weights.
+            let weight = fit.weights(choice).detach().mean() * args.smoothness;
+            let all = value.clone() + fit.roughness() * weight;
+            let gradients = GradientsParams::from_grads(all.backward(), &fit);
             (adam.step(rate, fit, gradients), value)
         })?;
         value = number(last)?;
@@ -176,7 +200,7 @@ fn fit(args: &Args, choice: &Choice, loss: &Loss) -> Result<(Panel, Panel), Box<
     Row { loss: choice.name, by: loss.by(), value, score: format!("{error:.3}"), costs }.print();
     let mut note: Vec<String> = choice.layers.iter().map(|layer| layer.name.to_string()).collect();
     if choice.layers.len() > 1 {
-        let weights = floats(fit.log_vars.val().neg().exp())?;
+        let weights = floats(fit.weights(choice))?;
         note = note.iter().zip(weights).map(|(name, weight)| format!("{name} × {weight:.0}")).collect();
     }
     Ok((
