@@ -118,7 +118,7 @@ burn-examples: setup ## Trains with Burn: digits, embeddings, a picture by its f
 	done
 
 bench-burn: setup ## Times the loss part of a step in Burn, with wgloss's loss and with Burn's own
-	$(call cargo_burn,bench --bench loss)
+	$(call cargo_burn,bench --profile dev --bench loss)
 
 # Without Burn, whose build takes long.
 gpu: ## Builds what benches/gpu.sh runs on a machine with a GPU, into target/gpu (see benches/README.md)

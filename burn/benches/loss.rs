@@ -1,4 +1,4 @@
-//! The loss part of a step, forward and backward, with wgloss and with Burn's own loss, in turns on Burn's default device.
+//! Forward and backward pass of a loss with wgloss and with Burn's own loss, in turns on Burn's default device.
 //!
 //! ```sh
 //! cargo bench --manifest-path burn/Cargo.toml -- --json loss.json
