@@ -10,7 +10,6 @@ use burn::backend::{
 };
 
 use crate::{
-    Error,
     backend::{Lazy, Tracked},
     in_place::scaled,
     launch::Prepared,
@@ -77,16 +76,15 @@ impl<const N: usize> Backward<Cube, N> for LossStep {
 /// The most inputs with gradients.
 pub const MOST_PARENTS: usize = 64;
 
-/// The loss as a node of the graph that the inputs belong to.
-pub fn tracked(loss: &'static str, value: Lazy, gradient: Gradient, parents: Vec<Tracked>) -> Result<Tracked, Error> {
+/// The loss as a node of the graph that the inputs belong to, at most [`MOST_PARENTS`] of them.
+pub fn tracked(value: Lazy, gradient: Gradient, parents: Vec<Tracked>) -> Tracked {
     match parents.len() {
-        0..=1 => Ok(step::<1>(value, gradient, parents)),
-        2 => Ok(step::<2>(value, gradient, parents)),
-        3..=4 => Ok(step::<4>(value, gradient, parents)),
-        5..=8 => Ok(step::<8>(value, gradient, parents)),
-        9..=16 => Ok(step::<16>(value, gradient, parents)),
-        17..=MOST_PARENTS => Ok(step::<MOST_PARENTS>(value, gradient, parents)),
-        found => Err(Error::Parents { loss, found, most: MOST_PARENTS }),
+        0..=1 => step::<1>(value, gradient, parents),
+        2 => step::<2>(value, gradient, parents),
+        3..=4 => step::<4>(value, gradient, parents),
+        5..=8 => step::<8>(value, gradient, parents),
+        9..=16 => step::<16>(value, gradient, parents),
+        _ => step::<MOST_PARENTS>(value, gradient, parents),
     }
 }
 

@@ -15,12 +15,15 @@ use crate::{
 /// for the device. The last 1024 runs are known.
 ///
 /// # Errors
-/// [`Error::Loss`] with [`wgloss::Error::Target`] for targets out of range; [`Error::Backend`], [`Error::NotShared`],
-/// [`Error::Burn`].
+/// [`Error::Loss`] with [`wgloss::Error::Target`] for targets out of range; whatever a queued run failed with;
+/// [`Error::Backend`], [`Error::NotShared`], [`Error::Burn`].
 pub fn try_check(device: &Device) -> Result<Checked, Error> {
     let shared = shared(&wgpu_device(device)?)?;
-    device.sync().map_err(|error| Error::Burn { reason: error.to_string() })?;
-    locked(&shared.statuses).take(&shared.gpu)
+    let synced = device.sync();
+    // What a run of ours failed with says more than Burn's word of it.
+    let checked = locked(&shared.statuses).take(&shared.gpu)?;
+    synced.map_err(|error| Error::Burn { reason: error.to_string() })?;
+    Ok(checked)
 }
 
 /// [`try_check`] as Burn's own functions are.

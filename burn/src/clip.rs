@@ -1,7 +1,7 @@
 //! The gradients of a module clipped together.
 
 use burn::{
-    backend::{BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind},
+    backend::{BackendTensor, Cube, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata},
     module::{Module, ModuleVisitor, Param},
     tensor::{Gradients, Tensor},
 };
@@ -29,14 +29,19 @@ const NAME: &str = "clip_grad_norm";
 ///
 /// # Errors
 /// [`Error::Loss`] for what [`ClipGradNorm`] refuses, a module without gradients among it; [`Error::Backend`],
-/// [`Error::NotShared`], [`Error::DType`].
+/// [`Error::NotShared`], [`Error::Devices`], [`Error::DType`].
 pub fn try_clip_grad_norm<M: Module>(module: &M, gradients: &mut Gradients, max_norm: f32) -> Result<Tensor<1>, Error> {
     // What is refused is refused here, and not where it runs; the gradients are then as they were.
     let (given, _) = take(module, gradients, false)?;
     let Some((_, first)) = given.first() else {
         return Err(wgloss::Error::NoTensors { operation: NAME }.into());
     };
-    let shared = shared(first.client.device())?;
+    let device = first.device();
+    if let Some((name, other)) = given.iter().find(|(_, other)| other.device() != device) {
+        let (tensor, found) = (name.clone(), format!("{:?}", other.device()));
+        return Err(Error::Devices { loss: NAME, tensor, found, expected: format!("{device:?}") });
+    }
+    let shared = shared(&device)?;
     let clip = ClipGradNorm::new(max_norm);
     let types = given.iter().map(|(name, tensor)| (name.clone(), tensor_type(tensor.dtype, &tensor.shape)));
     clip.plan(&shared.gpu, &types.collect())?;

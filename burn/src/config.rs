@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::SerializeMap};
+use serde::{
+    Deserialize, Deserializer, Serializer,
+    de::{Error as _, IgnoredAny},
+    ser::SerializeMap,
+};
 use wgloss::{
     AnyLoss, Loss,
     spec::{LossSpec, Value},
@@ -25,7 +29,15 @@ pub fn serialize<S: Serializer>(spec: &LossSpec, values: &[Value], serializer: S
 /// Reads the values of a loss's parameters; of those that are not there, the defaults.
 pub fn deserialize<'a, D: Deserializer<'a>>(spec: &'static LossSpec, deserializer: D) -> Result<Vec<Value>, D::Error> {
     let settings = BTreeMap::<String, Setting>::deserialize(deserializer)?;
-    let settings: Vec<(String, String)> = settings.into_iter().map(|(name, setting)| (name, setting.text())).collect();
+    let settings: Vec<(String, String)> = settings
+        .into_iter()
+        .map(|(name, setting)| match setting.text() {
+            Some(text) => Ok((name, text)),
+            None => {
+                Err(D::Error::custom(format!("{}: `{name}` must be a number, true or false, or a word", spec.name)))
+            }
+        })
+        .collect::<Result<_, _>>()?;
     let settings: Vec<(&str, &str)> = settings.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     Ok(AnyLoss::of(spec, &settings).map_err(D::Error::custom)?.values())
 }
@@ -37,14 +49,16 @@ enum Setting {
     Flag(bool),
     Number(f64),
     Word(String),
+    Other(IgnoredAny),
 }
 
 impl Setting {
-    fn text(self) -> String {
+    fn text(self) -> Option<String> {
         match self {
-            Setting::Flag(flag) => flag.to_string(),
-            Setting::Number(number) => number.to_string(),
-            Setting::Word(word) => word,
+            Setting::Flag(flag) => Some(flag.to_string()),
+            Setting::Number(number) => Some(number.to_string()),
+            Setting::Word(word) => Some(word),
+            Setting::Other(_) => None,
         }
     }
 }

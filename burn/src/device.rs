@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock},
+    sync::{Arc, Mutex, MutexGuard, RwLock},
 };
 
 use burn::{
@@ -10,7 +10,7 @@ use burn::{
         DispatchDevice,
         wgpu::{WgpuSetup, wgpu},
     },
-    tensor::Device,
+    tensor::{Device, DeviceKind},
 };
 use burn_cubecl::CubeDevice;
 use wgloss::{
@@ -56,20 +56,28 @@ const IDLE: u64 = 64;
 
 static SHARED: RwLock<Vec<(CubeDevice, Arc<Shared>)>> = RwLock::new(Vec::new());
 
-/// Burn's default wgpu device, shared with wgloss: opened by the first call, the same for later ones.
+/// Burn's default wgpu device, shared with wgloss: opened by the first call, unless the program has opened and shared
+/// it already, and the same for later ones.
 ///
 /// # Errors
-/// [`Error::NoDevice`], also where the program has used Burn's default wgpu device before the first call: then nothing
-/// can share it any more.
+/// [`Error::NoDevice`], also where the program has used Burn's default wgpu device before and not shared it: then
+/// nothing can share it any more.
 pub fn device() -> Result<Device, Error> {
-    static DEFAULT: OnceLock<Result<Device, Error>> = OnceLock::new();
-    let open = || {
+    static DEFAULT: Mutex<Option<Device>> = Mutex::new(None);
+    let mut default = locked(&DEFAULT);
+    if let Some(device) = &*default {
+        return Ok(device.clone());
+    }
+    let known = Device::wgpu(DeviceKind::DefaultDevice);
+    let device = if gpu(&known).is_ok() {
+        known
+    } else {
         let opened = Device::wgpu_options().init_with_setup();
         let (device, setup) = opened.map_err(|error| Error::NoDevice { reason: error.to_string() })?;
         share(&device, &setup)?;
-        Ok(device)
+        device
     };
-    DEFAULT.get_or_init(open).clone()
+    Ok(default.insert(device).clone())
 }
 
 /// Shares a device of Burn's with wgloss: `setup` is what it runs on, from `init_with_setup` of

@@ -69,6 +69,14 @@ pub enum Error {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// An input was given twice.
+    #[error("{loss}: `{tensor}` was given twice")]
+    Repeated {
+        /// The loss.
+        loss: &'static str,
+        /// The tensor.
+        tensor: String,
+    },
     /// A result has another rank than the tensor that it is asked as.
     #[error("{loss}: `{tensor}` has shape {shape:?}, of rank {}, but rank {rank} was asked for", shape.len())]
     Rank {

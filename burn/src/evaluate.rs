@@ -9,7 +9,7 @@ use wgloss::{Gradients, Loss, Options, Reduction, Statistics};
 use crate::{
     Error, Inputs,
     backend::{Lazy, Tracked},
-    backward::{Gradient, tracked},
+    backward::{Gradient, MOST_PARENTS, tracked},
     device::shared,
     error::granted,
     input::Given,
@@ -33,7 +33,7 @@ pub struct Evaluated {
 ///
 /// # Errors
 /// [`Error::Loss`] for whatever [`wgloss::Plan::new`] refuses; [`Error::Backend`], [`Error::NotShared`],
-/// [`Error::Devices`], [`Error::DType`], [`Error::Empty`], [`Error::Parents`].
+/// [`Error::Devices`], [`Error::DType`], [`Error::Empty`], [`Error::Repeated`], [`Error::Parents`].
 pub fn try_evaluate(
     loss: &dyn Loss,
     inputs: Inputs,
@@ -47,6 +47,9 @@ pub fn try_evaluate(
             // Burn's autodiff has it.
             let known = spec.inputs.iter().map(|input| input.name.to_string()).collect();
             return Err(wgloss::Error::UnexpectedTensor { loss: spec.name, tensor: name, known }.into());
+        }
+        if given.iter().any(|given| given.name == name) {
+            return Err(Error::Repeated { loss: spec.name, tensor: name });
         }
         given.push(Given::new(spec.name, &name, input)?);
     }
@@ -67,6 +70,9 @@ pub fn try_evaluate(
     let is_differentiable = |name: &str| spec.input(name).is_some_and(|input| input.differentiable);
     let has_gradient = |given: &Given| given.tracked.is_some() && is_differentiable(&given.name);
     let names: Vec<String> = given.iter().filter(|given| has_gradient(given)).map(|given| given.name.clone()).collect();
+    if names.len() > MOST_PARENTS {
+        return Err(Error::Parents { loss: spec.name, found: names.len(), most: MOST_PARENTS });
+    }
     let reduction = reduction.into_reduction();
     let is_f16 = |given: &Given| given.tensor.dtype == DType::F16;
     let is_later = !names.is_empty()
@@ -100,7 +106,7 @@ pub fn try_evaluate(
         };
         let parents = given.into_iter().filter(|given| names.contains(&given.name));
         let parents = parents.filter_map(|given| given.tracked).collect();
-        of_graph(tracked(spec.name, value, gradient, parents)?, context)
+        of_graph(tracked(value, gradient, parents), context)
     };
     let is_statistic = |(name, _): &(String, Lazy)| !name.starts_with("grad.");
     let statistics = results.into_iter().filter(is_statistic);

@@ -80,7 +80,10 @@ struct InPlace<O> {
 
 impl<O: Operation + Send + Sync + 'static> Queued<FusionCubeRuntime> for InPlace<O> {
     fn execute(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), ExecutionError> {
-        self.run(handles).map_err(failure)
+        self.run(handles).map_err(|error| {
+            locked(&self.shared.statuses).fail(error.clone());
+            failure(error)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A kernel as an operation of Burn's: queued with its other work, run in order, over its own buffers.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use burn::backend::{
     Shape,
@@ -29,10 +29,19 @@ use crate::{
 };
 
 /// A loss by its entry and its parameters.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OwnLoss {
     pub spec: &'static LossSpec,
     pub values: Vec<Value>,
+}
+
+/// The name and the parameters: all of the entry would fill the page that shows a module.
+impl fmt::Debug for OwnLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.spec.name)?;
+        let params = self.spec.params.iter().zip(&self.values);
+        params.into_iter().try_for_each(|(param, value)| write!(f, " {}={value}", param.name))
+    }
 }
 
 impl Loss for OwnLoss {
@@ -115,7 +124,10 @@ struct LossOperation {
 
 impl Operation<FusionCubeRuntime> for LossOperation {
     fn execute(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), ExecutionError> {
-        self.run(handles).map_err(failure)
+        self.run(handles).map_err(|error| {
+            locked(&self.prepared.shared.statuses).fail(error.clone());
+            failure(error)
+        })
     }
 }
 
@@ -126,7 +138,10 @@ impl LossOperation {
             .inputs
             .iter()
             .map(|(name, ir)| {
-                let may_stride = loss.spec.rows().is_some()
+                // A gradient lies as its input does, and Burn takes it for dense.
+                let has_gradient = self.outputs.iter().any(|(output, _)| output.strip_prefix("grad.") == Some(name));
+                let may_stride = !has_gradient
+                    && loss.spec.rows().is_some()
                     && loss.spec.input(name).is_some_and(|input| input.shape == InputShape::Rows);
                 let (tensor, ty) = laid_out(resolved(ir, handles), may_stride);
                 (name.as_str(), tensor, ty)

@@ -19,6 +19,8 @@ pub struct Statuses {
     runs: VecDeque<Plan>,
     /// Runs whose status was lost to later ones.
     lost: u64,
+    /// Why the first run since the last check failed that did, whose results nobody may have asked for.
+    failure: Option<Error>,
 }
 
 /// How the runs of losses on a device went.
@@ -39,7 +41,7 @@ impl Statuses {
             usage: wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        Statuses { buffer, next: 0, runs: VecDeque::new(), lost: 0 }
+        Statuses { buffer, next: 0, runs: VecDeque::new(), lost: 0, failure: None }
     }
 
     /// Records that the status of a run is kept.
@@ -54,10 +56,18 @@ impl Statuses {
         }
     }
 
-    /// The statuses since the last call.
+    /// Keeps why a run failed.
+    pub fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// The statuses since the last call, or why a run failed.
     pub fn take(&mut self, gpu: &Gpu) -> Result<Checked, Error> {
         let runs = std::mem::take(&mut self.runs);
         let lost = std::mem::take(&mut self.lost);
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
         if runs.is_empty() {
             return Ok(Checked { runs: Vec::new(), lost });
         }
@@ -94,4 +104,21 @@ fn read(gpu: &Gpu, buffer: &wgpu::Buffer) -> Result<Vec<u8>, Error> {
     }
     let mapped = staging.get_mapped_range(..).map_err(|error| Error::Burn { reason: error.to_string() })?;
     Ok(mapped.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once() {
+        let device = crate::device().unwrap();
+        let gpu = crate::gpu(&device).unwrap();
+        let mut statuses = Statuses::new(&gpu);
+        let failure = |reason: &str| Error::Burn { reason: reason.to_string() };
+        statuses.fail(failure("first"));
+        statuses.fail(failure("second"));
+        assert_eq!(statuses.take(&gpu).unwrap_err().to_string(), "Burn: first");
+        assert_eq!(statuses.take(&gpu).unwrap(), Checked::default());
+    }
 }

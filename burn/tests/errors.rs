@@ -29,6 +29,9 @@ fn what_a_loss_refuses_is_its_own_error() {
     assert!(matches!(&error, Error::Loss(wgloss::Error::MissingTensor { .. })), "{error}");
     let error = try_evaluate(&Mse, Inputs::new(), Reduction::Mean, Statistics::default()).unwrap_err();
     assert!(matches!(&error, Error::Loss(wgloss::Error::MissingTensor { .. })), "{error}");
+    let twice = Inputs::new().with("prediction", two.clone()).with("prediction", two.clone());
+    let error = try_evaluate(&Mse, twice, Reduction::Mean, Statistics::default()).unwrap_err();
+    assert_eq!(error.to_string(), "mse: `prediction` was given twice");
     let unknown = Inputs::new().with("prediction", two.clone()).with("targte", two.clone());
     let error = try_evaluate(&Mse, unknown, Reduction::Mean, Statistics::default()).unwrap_err();
     assert!(error.to_string().contains("did you mean"), "{error}");

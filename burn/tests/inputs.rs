@@ -46,6 +46,42 @@ fn parts_and_transposes_of_other_tensors() {
     }
 }
 
+/// Columns where Burn makes a view and not a copy: their gradients lie dense, and nothing beside them changes.
+#[test]
+fn gradients_of_columns_are_those_of_a_copy() {
+    let device = device().autodiff();
+    let entropy = CrossEntropyLossConfig::new().init();
+    for (shape, columns) in [([64, 1024], 0..512), ([8, 256], 64..128), ([256, 2048], 1024..2048)] {
+        let neighbours: Vec<Tensor<1>> = (0..6).map(|_| Tensor::ones([shape[0] * shape[1]], &device)).collect();
+        let targets = Tensor::<1, Int>::zeros([shape[0]], &device);
+        let part = |whole: Tensor<2>| whole.slice([0..shape[0], columns.clone()]);
+        let whole = ramp(shape, &device).require_grad();
+        let dense = part(whole.clone()).inner();
+        let dense =
+            Tensor::<2>::from_data(TensorData::new(floats(dense.clone()), dense.dims()), &device).require_grad();
+        let weights = Tensor::<1>::from_data(TensorData::new(vec![0.5_f32; shape[0]], [shape[0]]), &device);
+        for is_reduced in [true, false] {
+            let loss = |logits: Tensor<2>| match is_reduced {
+                true => entropy.forward(logits, targets.clone(), Reduction::Sum),
+                false => (entropy.forward_no_reduction::<1>(logits, targets.clone()) * weights.clone()).sum(),
+            };
+            let of_whole = loss(part(whole.clone()));
+            let of_dense = loss(dense.clone());
+            assert_eq!(floats(of_whole.clone()), floats(of_dense.clone()));
+            let gradient = whole.grad(&of_whole.backward()).unwrap();
+            let expected = dense.grad(&of_dense.backward()).unwrap();
+            assert_eq!(floats(part(gradient)), floats(expected), "{shape:?} {columns:?}");
+        }
+        // Without gradients they are taken where they are.
+        let value = |logits: Tensor<2>| floats(entropy.forward(logits, targets.clone(), Reduction::Sum));
+        assert_eq!(value(part(whole.clone().inner())), value(dense.inner()));
+        for neighbour in neighbours {
+            assert!(floats(neighbour).iter().all(|x| *x == 1.0), "{shape:?} {columns:?}");
+        }
+    }
+    check(&device);
+}
+
 #[test]
 fn ranks_from_one_to_four() {
     let device = device();

@@ -59,7 +59,10 @@ fn number(text: &str) -> u64 {
 
 /// A device all of whose calls are written down in a folder.
 fn traced(folder: &Path) -> Device {
-    let (_, setup) = Device::wgpu_options().init_with_setup().expect("there is an adapter");
+    let (default, setup) = Device::wgpu_options().init_with_setup().expect("there is an adapter");
+    share(&default, &setup).expect("wgloss takes it");
+    // Who has shared Burn's default device gets it.
+    assert_eq!(wgloss_burn::device().expect("it is shared"), default);
     let descriptor = wgpu::DeviceDescriptor {
         required_features: setup.device.features().difference(wgpu::Features::all_experimental_mask()),
         required_limits: setup.device.limits(),

@@ -5,11 +5,11 @@ mod common;
 use burn::{
     module::{Module, ModuleVisitor, Param},
     nn::loss,
-    tensor::{Gradients, Int, Tensor},
+    tensor::{Device, DeviceKind, Gradients, Int, Tensor},
 };
 use wgloss_burn::{
-    BceWithLogitsLossConfig, CrossEntropyLossConfig, HuberLossConfig, Inputs, MseLossConfig, PoissonNllLossConfig,
-    Reduction, Statistics, clip_grad_norm, try_clip_grad_norm,
+    BceWithLogitsLossConfig, CrossEntropyLossConfig, Error, HuberLossConfig, Inputs, MseLossConfig,
+    PoissonNllLossConfig, Reduction, Statistics, clip_grad_norm, share, try_clip_grad_norm,
 };
 
 use common::{
@@ -154,4 +154,24 @@ fn gradients_of_a_model_are_clipped_together() {
     assert_eq!(gradients(&model, &untouched), before);
     let other = Model::new(&device);
     assert!(try_clip_grad_norm(&other, &mut untouched, 1.0).is_err());
+}
+
+#[derive(Module, Debug)]
+struct OnTwo {
+    here: Param<Tensor<1>>,
+    there: Param<Tensor<1>>,
+}
+
+#[test]
+fn gradients_on_two_devices_are_not_clipped_together() {
+    let (other, setup) = Device::wgpu_options().device_kind(DeviceKind::Cpu).init_with_setup().unwrap();
+    share(&other, &setup).unwrap();
+    let param = |device: &Device| Param::from_tensor(Tensor::<1>::ones([3], &device.clone().autodiff()));
+    let module = OnTwo { here: param(&device()), there: param(&other) };
+    let mut gradients = module.here.val().sum().backward();
+    let there = Tensor::<1>::ones([3], &other);
+    module.there.val().grad_replace(&mut gradients, there);
+    let error = try_clip_grad_norm(&module, &mut gradients, 1.0).unwrap_err();
+    assert!(matches!(&error, Error::Devices { tensor, .. } if tensor == "gradient 1"), "{error}");
+    assert_eq!(floats(module.here.val().grad(&gradients).unwrap()), [1.0; 3]);
 }
