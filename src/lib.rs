@@ -141,8 +141,8 @@ pub use joint::{BoundJoint, JointPlan, JointStatus};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
-    Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, regression::*, rows::*,
-    segmentation::*, tasks::*,
+    Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, preferences::*,
+    regression::*, rows::*, segmentation::*, tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;
@@ -199,6 +199,11 @@ struct ClassificationPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/boxes.md")]
 struct BoxesPage;
+
+/// Runs the code of the page on language models.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/language_models.md")]
+struct LanguageModelsPage;
 
 /// Runs the code of the page on several tasks.
 #[cfg(doctest)]

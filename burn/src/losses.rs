@@ -3,8 +3,8 @@
 use burn::{config::Config, module::Module, tensor::Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
-    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, Scope, Smoothing, Statistics, Triplets,
-    losses,
+    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, Smoothing,
+    Statistics, Triplets, losses,
     spec::{LossSpec, Value},
 };
 
@@ -287,6 +287,19 @@ losses! {
     StyleLossConfig StyleLoss STYLE [features, target_features] {};
     WeightedSumLossConfig WeightedSumLoss WEIGHTED_SUM (losses, weights) {};
     UncertaintyWeightingLossConfig UncertaintyWeightingLoss UNCERTAINTY_WEIGHTING (losses, log_vars) {};
+    PpoValueLossConfig PpoValueLoss PPO_VALUE (value, old_value, returns) { with_clip: f32, with_factor: f32 };
+    PreferenceLossConfig PreferenceLoss PREFERENCE (chosen, rejected, ref_chosen, ref_rejected) {
+        with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
+    };
+    CpoLossConfig CpoLoss CPO (chosen, rejected) { with_beta: f32, with_label_smoothing: f32 };
+    SimpoLossConfig SimpoLoss SIMPO (chosen, rejected) {
+        with_beta: f32, with_gamma: f32, with_label_smoothing: f32,
+    };
+    OrpoLossConfig OrpoLoss ORPO (chosen, rejected) { with_beta: f32 };
+    KtoLossConfig KtoLoss KTO (log_prob, ref_log_prob, desirable, kl) {
+        with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32,
+    };
+    RewardPairLossConfig RewardPairLoss REWARD_PAIR (chosen, rejected) { with_center: f32 };
 }
 
 #[cfg(test)]
@@ -332,6 +345,10 @@ mod tests {
         assert_eq!(of(r#"{"delta": 2}"#).unwrap(), HuberLossConfig::new().with_delta(2.0));
         assert!(of(r#"{"detla": 2}"#).unwrap_err().contains("did you mean"));
         assert!(of(r#"{"delta": "far"}"#).unwrap_err().contains("delta"));
+        for odd in ["null", "[1]", "{}"] {
+            let error = of(&format!(r#"{{"delta": {odd}}}"#)).unwrap_err();
+            assert!(error.contains("huber: `delta` must be a number"), "{error}");
+        }
     }
 
     #[test]
@@ -343,7 +360,8 @@ mod tests {
 
         let head = Head { entropy: CrossEntropyLossConfig::new().with_label_smoothing(0.1).init() };
         assert_eq!(head.num_params(), 0);
-        assert!(head.to_string().contains("entropy"), "{head}");
+        assert!(head.to_string().contains("cross_entropy label_smoothing=0.1 smoothing=uniform"), "{head}");
+        assert!(head.to_string().len() < 400, "{head}");
         assert_eq!(wgloss::Loss::values(&head.clone().entropy), wgloss::Loss::values(&head.entropy));
     }
 }

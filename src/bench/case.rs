@@ -68,6 +68,10 @@ const FEATURES: &[UsualShape] = &[
 const TASKS: &[UsualShape] =
     &[usual(&[3], "segmentation, depth and boxes of a scene"), usual(&[26], "all tasks of Taskonomy")];
 
+/// Of each pair of answers sums of log-probabilities, however long the answers.
+const ANSWERS: &[UsualShape] =
+    &[usual(&[64], "pairs of answers of a step"), usual(&[65_536], "tokens of 32 answers of 2,048")];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -92,6 +96,7 @@ impl Case {
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
             (_, Family::Tasks) => TASKS,
+            (_, Family::Preferences) => ANSWERS,
             _ => REGRESSION,
         };
         let case = |usual: &UsualShape| {

@@ -118,9 +118,10 @@ impl CustomLoss {
         })?;
         let mut values = self.values();
         values[index] = match (value.into(), spec.params[index].rule) {
-            (Value::Integer(i), Rule::Finite | Rule::Positive | Rule::NonNegative | Rule::Unit) => {
-                Value::Number(i as f32)
-            }
+            (
+                Value::Integer(i),
+                Rule::Finite | Rule::Positive | Rule::NonNegative | Rule::Unit | Rule::BelowHalf | Rule::Part,
+            ) => Value::Number(i as f32),
             (value, _) => value,
         };
         Ok(CustomLoss(Values::new(spec, values)?))

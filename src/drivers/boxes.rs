@@ -94,7 +94,7 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
 fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
     for input in call.spec().inputs.iter().filter(|input| input.shape == Shape::Boxes) {
-        glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name));
+        glue.load_quad(&format!("load_{}", input.name), input_view(views, input.name), "1.0");
     }
     is_kept(&mut glue, views, "index");
     load_optional(&mut glue, views, &WEIGHT, "index");

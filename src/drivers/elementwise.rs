@@ -236,7 +236,7 @@ fn values_at_places(tensor: &TensorView) -> String {
     format!("vec4({})", list(&PARTS, |part| tensor.element(&format!("places.{part}"))))
 }
 
-/// `load_<input>(quad)`: four values of an input; 1 where it was left out.
+/// `load_<input>(quad)`: four values of an input; its default where it was left out.
 fn load_quad_of(glue: &mut Glue, call: &Call<'_>, views: &[TensorView], input: &Input) {
     let tensor = input_view(views, input.name);
     let spread = call.signature.spread(input.name).map(|spread| spread.places(input.name));
@@ -249,7 +249,7 @@ fn load_quad_of(glue: &mut Glue, call: &Call<'_>, views: &[TensorView], input: &
         None => String::new(),
     };
     let Some(tensor) = tensor.filter(|_| !places.is_empty()) else {
-        return glue.load_quad(&format!("load_{}", input.name), tensor);
+        return glue.load_quad(&format!("load_{}", input.name), tensor, &format!("{:?}", input.absent));
     };
     let body = format!("let places = {places};\n    return vec4<f32>({});", values_at_places(tensor));
     glue.procedure(&format!("load_{}(quad: u32) -> vec4<f32>", input.name), &body);

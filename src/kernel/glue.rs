@@ -30,9 +30,9 @@ impl Glue {
         self.function(&format!("load_{name}(index: u32) -> {ty}"), &format!("{ty}({value})"));
     }
 
-    /// `<function>(quad)`: four values of a tensor, or 1 where there is none.
-    pub fn load_quad(&mut self, function: &str, tensor: Option<&TensorView>) {
-        let values = tensor.map_or_else(|| "1.0".to_string(), TensorView::quad);
+    /// `<function>(quad)`: four values of a tensor, or a default where there is none.
+    pub fn load_quad(&mut self, function: &str, tensor: Option<&TensorView>, default: &str) {
+        let values = tensor.map_or_else(|| default.to_string(), TensorView::quad);
         self.function(&format!("{function}(quad: u32) -> vec4<f32>"), &format!("vec4<f32>({values})"));
     }
 

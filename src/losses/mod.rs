@@ -27,6 +27,7 @@ pub mod generative;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
+pub mod preferences;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
@@ -41,6 +42,7 @@ pub use generative::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
+pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
@@ -123,6 +125,14 @@ pub static ALL: &[&LossSpec] = &[
     // Several tasks
     &WEIGHTED_SUM,
     &UNCERTAINTY_WEIGHTING,
+    // Policies and preferences
+    &PPO_VALUE,
+    &PREFERENCE,
+    &CPO,
+    &SIMPO,
+    &ORPO,
+    &KTO,
+    &REWARD_PAIR,
 ];
 
 /// The entry of the loss with this name.

@@ -203,7 +203,7 @@ fn glue(views: &[TensorView]) -> Glue {
     let mut glue = Glue::default();
     let places = "4u * quad + vec4<u32>(0u, 1u, 2u, 3u)";
     glue.function("are_inside(quad: u32) -> vec4<bool>", &format!("{places} < vec4<u32>(call.length)"));
-    glue.load_quad("load_values", views.first());
+    glue.load_quad("load_values", views.first(), "1.0");
     if let Some(stored) = views.last().filter(|view| view.is_writable()) {
         glue.put_quad("store_values", Some(stored), false);
         glue.put("put_value", stored, false);

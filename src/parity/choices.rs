@@ -204,6 +204,8 @@ pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String
         Rule::Positive => texts(&["0.01", "3.5"]),
         Rule::NonNegative => texts(&["0", "0.5", "1", "3"]),
         Rule::Unit => texts(&["0", "0.1", "0.9", "1"]),
+        Rule::BelowHalf => texts(&["0", "0.1", "0.4"]),
+        Rule::Part => texts(&["0.01", "0.5", "1"]),
     };
     let default = param.default.to_string();
     values.into_iter().filter(move |value| *value != default)

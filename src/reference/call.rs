@@ -41,8 +41,8 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         | Shape::Like(_) => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
-    // What is left out is 1, and a class any.
-    let absent = if input.kind == Kind::Index { 0.0 } else { 1.0 };
+    // Of what is left out a class is any.
+    let absent = if input.kind == Kind::Index { 0.0 } else { input.absent.into() };
     let given = given.map_or(vec![absent], HostTensor::to_f64);
     let by_item = |index| given[place(index / width, index % width, width, signature)];
     let is_of_no_row = signature.items == 0 && values.spec().rows().is_some();

@@ -42,6 +42,23 @@ pub(super) fn sums_of_sizes(pulls: &[Pull<'_>], gradients: usize, dimensions: us
     sums
 }
 
+/// The term of a loss and its gradients (behind it) that are computed from such arguments, each of which is rounded
+/// before: errors are relative to how much all of it changes by that.
+pub(super) fn of_arguments<const A: usize, const T: usize>(given: [f64; A], f: impl Fn([f64; A]) -> [f64; T]) -> Term {
+    // Small enough for a slope, and large enough for f64's own digits.
+    const STEP: f64 = 1.0 / (1 << 20) as f64;
+    let at = f(given);
+    let mut sizes = at.map(f64::abs);
+    for (place, argument) in given.iter().enumerate().filter(|(_, argument)| argument.is_finite()) {
+        let mut moved = given;
+        moved[place] = argument * (1.0 + STEP);
+        for (size, (moved, at)) in sizes.iter_mut().zip(f(moved).iter().zip(&at)) {
+            *size += (moved - at).abs() / STEP;
+        }
+    }
+    Term::new(at[0], &at[1..]).of_magnitude(sizes[0]).of_gradient_magnitudes(&sizes[1..])
+}
+
 /// The term where all rounding errors are larger by a factor.
 pub(super) fn amplified(mut term: Term, factor: f64) -> Term {
     term.magnitude.iter_mut().chain(&mut term.gradient_magnitudes).for_each(|magnitude| *magnitude *= factor);

@@ -30,6 +30,8 @@ pub struct Input {
     /// Whether there is one like it for each layer: a name that ends in `.0` and belongs to the first of them, as that
     /// of `features.0`; that of the next is `features.1`.
     pub per_layer: bool,
+    /// What every value is where an optional input was left out.
+    pub absent: f32,
 }
 
 impl Input {
@@ -51,6 +53,7 @@ impl Input {
             needs_values: false,
             as_indices: None,
             per_layer: false,
+            absent: 1.0,
         }
     }
 

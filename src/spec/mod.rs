@@ -138,11 +138,13 @@ pub enum Family {
     Generative,
     /// The losses of several tasks as one.
     Tasks,
+    /// Policies and preferences of language models.
+    Preferences,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 11] = [
         Family::Regression,
         Family::Binary,
         Family::Multiclass,
@@ -153,6 +155,7 @@ impl Family {
         Family::Boxes,
         Family::Generative,
         Family::Tasks,
+        Family::Preferences,
     ];
 
     /// The family's heading.
@@ -168,6 +171,7 @@ impl Family {
             Family::Boxes => "Boxes",
             Family::Generative => "Generative models",
             Family::Tasks => "Several tasks",
+            Family::Preferences => "Policies and preferences",
         }
     }
 }

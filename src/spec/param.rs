@@ -101,6 +101,10 @@ pub enum Rule {
     NonNegative,
     /// From 0 to 1.
     Unit,
+    /// From 0 to below ½.
+    BelowHalf,
+    /// Above 0, at most 1.
+    Part,
     /// `true` or `false`.
     Flag,
     /// A whole number that an i32 holds.
@@ -126,6 +130,8 @@ impl Rule {
                         Rule::Positive => x > 0.0,
                         Rule::NonNegative => x >= 0.0,
                         Rule::Unit => (0.0..=1.0).contains(&x),
+                        Rule::BelowHalf => (0.0..0.5).contains(&x),
+                        Rule::Part => x > 0.0 && x <= 1.0,
                         _ => true,
                     }
             }
@@ -140,6 +146,8 @@ impl fmt::Display for Rule {
             Rule::Positive => "a finite number above 0",
             Rule::NonNegative => "a finite number of at least 0",
             Rule::Unit => "a number from 0 to 1",
+            Rule::BelowHalf => "a number from 0 to below 0.5",
+            Rule::Part => "a number above 0, at most 1",
             Rule::Flag => "true or false",
             Rule::Integer => "a 32-bit whole number",
             Rule::OneOf(allowed) => return f.write_str(&alternatives(allowed)),

@@ -262,3 +262,35 @@ words! {
         Mse = "mse",
     }
 }
+
+words! {
+    /// How a policy learns that one answer is preferred to another: which loss of what each gains on the reference.
+    /// [`Preference`](crate::Preference) has the formulas.
+    pub enum PreferenceForm {
+        /// DPO: Rafailov et al. 2023; with label smoothing cDPO.
+        #[default]
+        Sigmoid = "sigmoid",
+        /// SLiC: Zhao et al. 2023.
+        Hinge = "hinge",
+        /// IPO: Azar et al. 2023.
+        Ipo = "ipo",
+        /// EXO: Ji et al. 2024.
+        Exo = "exo",
+        /// NCA: Chen et al. 2024.
+        Nca = "nca",
+        /// Robust DPO: Chowdhury et al. 2024.
+        Robust = "robust",
+        /// BCO: Jung et al. 2024, of pairs.
+        Bco = "bco",
+        /// SPPO: Wu et al. 2024, with hard labels.
+        Sppo = "sppo",
+        /// APO: D'Oosterlinck et al. 2024, for answers better than the policy's.
+        ApoZero = "apo_zero",
+        /// APO for answers worse than the policy's.
+        ApoDown = "apo_down",
+        /// DiscoPOP: Lu et al. 2024.
+        Discopop = "discopop",
+        /// DPO of means in place of sums.
+        SigmoidNorm = "sigmoid_norm",
+    }
+}

@@ -35,6 +35,9 @@ fn flags_lead_to_losses_in_any_order() {
         ("--task autoencoder", vec!["vae"]),
         ("--task multi-task", vec!["uncertainty_weighting"]),
         ("--weights --task multi-task", vec!["weighted_sum"]),
+        ("--task preferences", vec!["preference"]),
+        ("--no-reference --task preferences", vec!["simpo", "orpo"]),
+        ("--task preferences --unpaired", vec!["kto"]),
     ] {
         assert_eq!(losses(args), expected, "{args}");
     }

@@ -1251,8 +1251,106 @@ def tasks():
     yield Cases("uncertainty_weighting", uncertainty_weighting, log_vars, differentiable=("losses", "log_vars"))
 
 
+def preferences():
+    """Policies and preferences, by their formulas."""
+    draws = np.random.default_rng(24)
+    count = 9
+    # Defaults as f32 has them.
+    tenth, fifth, twentieth = (exact(value).item() for value in (0.1, 0.2, 0.05))
+
+    def sums(low=-30, high=-2):
+        return exact(draws.uniform(low, high, size=count))
+
+    def ppo_value(value, old_value, returns, *, reduction, clip=fifth, factor=0.5):
+        clipped = old_value + (value - old_value).clamp(-clip, clip)
+        return reduced(factor * torch.max((value - returns) ** 2, (clipped - returns) ** 2), reduction)
+
+    value, old_value = exact(draws.normal(size=count)), exact(draws.normal(scale=0.3, size=count))
+    values = {"value": value, "old_value": value + old_value, "returns": exact(draws.normal(size=count))}
+    values["old_value"] = exact(values["old_value"].numpy())
+    yield Cases("ppo_value", ppo_value, values, [{}, {"clip": 0.05, "factor": 1.0}])
+
+    def preference(
+        chosen, rejected, ref_chosen, ref_rejected, chosen_length=1, rejected_length=1, *,
+        reduction, form="sigmoid", beta=tenth, label_smoothing=0.0, tau=twentieth,
+    ):
+        a, c = chosen - ref_chosen, rejected - ref_rejected
+        x, win, lose = beta * (a - c), beta * a, beta * c
+        per_token = a / chosen_length - c / rejected_length
+        right, wrong = F.logsigmoid(x), F.logsigmoid(-x)
+        noise = label_smoothing or (exact(1e-3).item() if form == "exo" else 0.0)
+        m = torch.sigmoid(x / tau)
+        loss = {
+            "sigmoid": lambda: -(1 - noise) * right - noise * wrong,
+            "hinge": lambda: F.relu(1 - x),
+            "ipo": lambda: (per_token - 1 / (2 * beta)) ** 2,
+            "exo": lambda: x.sigmoid() * (right - math.log(1 - noise)) + (-x).sigmoid() * (wrong - math.log(noise)),
+            "nca": lambda: -F.logsigmoid(win) - 0.5 * F.logsigmoid(-win) - 0.5 * F.logsigmoid(-lose),
+            "robust": lambda: (-(1 - noise) * right + noise * wrong) / (1 - 2 * noise),
+            "bco": lambda: -F.logsigmoid(win) - F.logsigmoid(-lose),
+            "sppo": lambda: (a - 0.5 / beta) ** 2 + (c + 0.5 / beta) ** 2,
+            "apo_zero": lambda: 1 - win.sigmoid() + lose.sigmoid(),
+            "apo_down": lambda: win.sigmoid() + 1 - x.sigmoid(),
+            "discopop": lambda: -right * (1 - m) + torch.exp(-x) * m,
+            "sigmoid_norm": lambda: -F.logsigmoid(beta * per_token),
+        }[form]()
+        return reduced(loss, reduction)
+
+    answers = {"chosen": sums(), "rejected": sums(), "ref_chosen": sums(), "ref_rejected": sums()}
+    lengths = {
+        "chosen_length": exact(draws.integers(1, 12, size=count)),
+        "rejected_length": exact(draws.integers(1, 12, size=count)),
+    }
+    forms = ["hinge", "nca", "bco", "sppo", "apo_zero", "apo_down"]
+    settings = [{}, {"beta": 0.5}, {"label_smoothing": 0.1}, {"form": "exo"}, {"form": "exo", "label_smoothing": 0.2}]
+    settings += [{"form": "robust", "label_smoothing": 0.3}, {"form": "discopop"}, {"form": "discopop", "tau": 0.5}]
+    both = ("chosen", "rejected")
+    yield Cases("preference", preference, answers, settings + [{"form": form} for form in forms], differentiable=both)
+    normed = [{"form": "ipo"}, {"form": "ipo", "beta": 0.5}, {"form": "sigmoid_norm"}]
+    yield Cases("preference", preference, answers | lengths, normed, differentiable=both, label="lengths")
+
+    def of_difference(chosen, rejected, *, reduction, beta=tenth, gamma=0.0, label_smoothing=0.0):
+        x = beta * (chosen - rejected) - gamma
+        loss = -(1 - label_smoothing) * F.logsigmoid(x) - label_smoothing * F.logsigmoid(-x)
+        return reduced(loss, reduction)
+
+    def simpo(chosen, rejected, *, gamma=0.5, **options):
+        return of_difference(chosen, rejected, gamma=gamma, **options)
+
+    pairs = {name: answers[name] for name in both}
+    smoothed = [{}, {"beta": 0.5, "label_smoothing": 0.25}]
+    yield Cases("cpo", of_difference, pairs, smoothed, differentiable=both)
+    means = {"chosen": sums(-4, -0.01), "rejected": sums(-4, -0.01)}
+    yield Cases("simpo", simpo, means, smoothed + [{"beta": 2.0, "gamma": 1.5}], differentiable=both)
+
+    def orpo(chosen, rejected, *, reduction, beta=tenth):
+        odds = [x - torch.log(-torch.expm1(x)) for x in (chosen, rejected)]
+        return reduced(-beta * F.logsigmoid(odds[0] - odds[1]), reduction)
+
+    yield Cases("orpo", orpo, means, [{}, {"beta": 1.0}], differentiable=both)
+
+    def kto(log_prob, ref_log_prob, desirable, kl, *, reduction, beta=tenth, desirable_weight=1.0, undesirable_weight=1.0):
+        gain = log_prob - ref_log_prob - kl.clamp(min=0)
+        desired = desirable_weight * (1 - (beta * gain).sigmoid())
+        return reduced(torch.where(desirable == 1, desired, undesirable_weight * (1 - (-beta * gain).sigmoid())), reduction)
+
+    for kl in (0.75, -0.5):
+        examples = {"log_prob": sums(), "ref_log_prob": sums(), "desirable": torch.arange(count) % 3 % 2}
+        examples["kl"] = exact([kl])
+        weights = {"beta": 0.3, "desirable_weight": 0.5, "undesirable_weight": 2.0}
+        yield Cases("kto", kto, examples, [{}, weights], label="kl" if kl > 0 else "kl below 0")
+
+    def reward_pair(chosen, rejected, margin=0, *, reduction, center=0.0):
+        return reduced(-F.logsigmoid(chosen - rejected - margin) + center * (chosen + rejected) ** 2, reduction)
+
+    rewards = {name: exact(draws.normal(scale=2, size=count)) for name in both}
+    yield Cases("reward_pair", reward_pair, rewards, [{}, {"center": 0.01}], differentiable=both)
+    margins = rewards | {"margin": exact(draws.uniform(0, 2, size=count))}
+    yield Cases("reward_pair", reward_pair, margins, [{}, {"center": 0.5}], differentiable=both, label="margin")
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

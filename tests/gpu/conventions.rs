@@ -1,14 +1,14 @@
 //! What the catalogue promises of every loss, on every adapter.
 
 use wgloss::{
-    AnyLoss, BceWithLogits, Contrastive, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou,
+    AnyLoss, BceWithLogits, Contrastive, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou, Gpu,
     Gradients, HostTensor, Huber, Loss, Mae, Mse, Named, Options, Plan, Reduction, losses, reference,
     spec::{Domain, Driver},
 };
 
 use crate::common::{
     adapters,
-    agreement::{assert_agree, evaluated},
+    agreement::{assert_agree, evaluated, is_beyond_bindings},
     bound::{Buffers, evaluated_in_the_callers_buffers},
     device::{submit, uploaded},
     effort,
@@ -136,7 +136,8 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 };
                 let poisons = POISONED.iter().filter(|(_, poison)| is_in_range(*poison));
                 let places: Vec<_> = poisons.map(|&(item, poison)| (item * given / 17, poison)).collect();
-                for gpu in effort::adapters(turn + dtype as usize) {
+                let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &good, Reduction::None);
+                for gpu in effort::adapters(turn + dtype as usize).filter(can_bind) {
                     evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
                 }
             }

@@ -4,6 +4,7 @@ mod all_pairs;
 mod boxes;
 mod generative;
 mod pairs;
+mod preferences;
 mod regions;
 mod rows;
 mod typed_losses;
@@ -118,6 +119,30 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     ("giou", &[&[("eps", "0.5")]]),
     ("diou", &[&[("eps", "0.5")]]),
     ("ciou", &[&[("eps", "0.5")]]),
+    ("ppo_value", &[&[("clip", "0.5"), ("factor", "1")]]),
+    (
+        "preference",
+        &[
+            &[("label_smoothing", "0.25"), ("beta", "0.5")],
+            &[("form", "hinge")],
+            &[("form", "ipo")],
+            &[("form", "exo")],
+            &[("form", "exo"), ("label_smoothing", "0.25")],
+            &[("form", "nca")],
+            &[("form", "robust"), ("label_smoothing", "0.25")],
+            &[("form", "bco")],
+            &[("form", "sppo")],
+            &[("form", "apo_zero")],
+            &[("form", "apo_down")],
+            &[("form", "discopop"), ("tau", "0.25")],
+            &[("form", "sigmoid_norm")],
+        ],
+    ),
+    ("cpo", &[&[("beta", "0.5"), ("label_smoothing", "0.25")]]),
+    ("simpo", &[&[("beta", "2"), ("gamma", "-0.5"), ("label_smoothing", "0.25")]]),
+    ("orpo", &[&[("beta", "0.5")]]),
+    ("kto", &[&[("beta", "0.5"), ("desirable_weight", "0.5"), ("undesirable_weight", "2")]]),
+    ("reward_pair", &[&[("center", "0.125")]]),
 ];
 
 /// Every loss with its defaults and with each of its other settings.

@@ -22,8 +22,8 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     // In place, the first input is what is written.
     let values = of(Some(first)).filter(|_| quads).map_or_else(|| "1.0".to_string(), values_of_quad);
     glue.function("load_first_quad(quad: u32) -> vec4<f32>", &format!("vec4<f32>({values})"));
-    glue.load_quad("load_second_quad", of(second).filter(|tensor| tensor.quads));
-    glue.load_quad("load_upstreams", of(Some(&UPSTREAM)).filter(|tensor| tensor.quads));
+    glue.load_quad("load_second_quad", of(second).filter(|tensor| tensor.quads), "1.0");
+    glue.load_quad("load_upstreams", of(Some(&UPSTREAM)).filter(|tensor| tensor.quads), "1.0");
     glue.load("second", "f32", of(second), "index", "1.0");
     load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
     glue.load("target", "i32", of(labels), ITEM, "0");

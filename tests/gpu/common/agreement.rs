@@ -1,6 +1,6 @@
 //! Kernels held to the reference.
 
-use wgloss::{Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Named, Options, parity, reference};
+use wgloss::{Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Named, Options, Plan, parity, reference};
 
 #[track_caller]
 pub fn assert_agree(expected: &reference::Evaluation, found: &Evaluation, what: &str) {
@@ -43,6 +43,18 @@ pub fn evaluated(
     let (name, values) = (loss.spec().name, loss.values());
     assert_agree(&expected, &found, &format!("{name} {values:?} {first:?} {options:?} on {gpu:?}"));
     found
+}
+
+/// Whether an adapter cannot bind as many tensors as a call has, for which wgloss has an error.
+pub fn is_beyond_bindings(
+    gpu: &Gpu,
+    loss: &impl Loss,
+    inputs: &Named<HostTensor<'_>>,
+    options: impl Into<Options>,
+) -> bool {
+    let types = inputs.map(|tensor| tensor.ty().clone());
+    let planned = Plan::new(gpu, loss, &types, options);
+    matches!(planned, Err(Error::Limit { limit: "max_storage_buffers_per_shader_stage", .. }))
 }
 
 /// The loss, the count and the first item of an error of values out of range.

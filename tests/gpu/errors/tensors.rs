@@ -344,6 +344,8 @@ fn forbidden(rule: Rule) -> Vec<f32> {
         Rule::Positive => &[0.0, -0.5],
         Rule::NonNegative => &[-0.5],
         Rule::Unit => &[-0.5, 1.5],
+        Rule::BelowHalf => &[-0.5, 0.5, 1.0],
+        Rule::Part => &[0.0, -0.5, 1.5],
         Rule::Finite | Rule::Flag | Rule::Integer => &[],
         Rule::OneOf(_) | Rule::Word(_) => &[],
     };

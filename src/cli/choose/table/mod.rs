@@ -8,6 +8,7 @@ mod embeddings;
 mod generative;
 mod multiclass;
 mod pitfalls;
+mod preferences;
 mod regression;
 mod segmentation;
 mod tasks;
@@ -32,6 +33,7 @@ pub static TASKS: &[&Task] = &[
     &generative::AUTOENCODER,
     &generative::IMAGE_FEATURES,
     &tasks::TASKS,
+    &preferences::PREFERENCES,
 ];
 
 /// The task of that name.

@@ -5,7 +5,10 @@ mod guards;
 use std::{collections::BTreeSet, sync::OnceLock};
 
 use clap::Parser;
-use wgloss::{Adapter, AnyLoss, Gpu, HostTensor, Loss, Named, Options, losses, parity, reference, spec::Family};
+use wgloss::{
+    Adapter, AnyLoss, Gpu, HostTensor, Loss, Named, Options, losses, parity, reference,
+    spec::{Family, Rule},
+};
 
 use super::{
     program,
@@ -88,7 +91,12 @@ fn names_that_stand_in_texts_are_losses_parameters_or_inputs() {
         .iter()
         .flat_map(|spec| {
             let params = spec.params.iter().map(|param| param.name);
-            std::iter::once(spec.name).chain(params).chain(spec.all_inputs().map(|input| input.name))
+            let words = spec.params.iter().flat_map(|param| match param.rule {
+                Rule::Word(words) => words,
+                _ => &[],
+            });
+            let own = std::iter::once(spec.name).chain(params).chain(words.copied());
+            own.chain(spec.all_inputs().map(|input| input.name))
         })
         .chain(["mean", "none", "sum", "batch_mean", "weighted_mean", "mask", "upstream"])
         .collect();
