@@ -99,7 +99,8 @@ fn read(gpu: &Gpu, buffer: &wgpu::Buffer) -> Result<Vec<u8>, Error> {
         let _ = sender.send(mapped.is_ok());
     });
     let waited = gpu.device().poll(wgpu::PollType::wait_indefinitely());
-    if waited.is_err() || receiver.try_recv() != Ok(true) {
+    // Another thread that polls may have taken the call that is received here, and not made it yet.
+    if waited.is_err() || receiver.recv() != Ok(true) {
         return Err(Error::Burn { reason: "the device was lost while statuses were read".to_string() });
     }
     let mapped = staging.get_mapped_range(..).map_err(|error| Error::Burn { reason: error.to_string() })?;
