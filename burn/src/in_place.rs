@@ -80,10 +80,7 @@ struct InPlace<O> {
 
 impl<O: Operation + Send + Sync + 'static> Queued<FusionCubeRuntime> for InPlace<O> {
     fn execute(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), ExecutionError> {
-        self.run(handles).map_err(|error| {
-            locked(&self.shared.statuses).fail(error.clone());
-            failure(error)
-        })
+        self.run(handles).map_err(|error| failure(&self.shared, error))
     }
 }
 

@@ -124,10 +124,7 @@ struct LossOperation {
 
 impl Operation<FusionCubeRuntime> for LossOperation {
     fn execute(&self, handles: &mut HandleContainer<CubeFusionHandle>) -> Result<(), ExecutionError> {
-        self.run(handles).map_err(|error| {
-            locked(&self.prepared.shared.statuses).fail(error.clone());
-            failure(error)
-        })
+        self.run(handles).map_err(|error| failure(&self.prepared.shared, error))
     }
 }
 
@@ -269,6 +266,9 @@ pub fn burn_error(error: impl std::fmt::Display) -> Error {
     Error::Burn { reason: error.to_string() }
 }
 
-pub fn failure(error: Error) -> ExecutionError {
-    ExecutionError::generic(error.to_string())
+/// A failure as Burn tells it to who reads the results, kept for who checks.
+pub fn failure(shared: &Shared, error: Error) -> ExecutionError {
+    let told = ExecutionError::generic(error.to_string());
+    locked(&shared.statuses).fail(error);
+    told
 }

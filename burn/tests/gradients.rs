@@ -67,6 +67,21 @@ fn behind_detach() {
     assert_as_burns(|x, loss| loss(x.clone()) + loss(x.detach() * 2.0));
 }
 
+/// As a layer behind `no_grad`: what is frozen has no gradient, and what is before it has.
+#[test]
+fn through_what_is_frozen() {
+    let device = device().autodiff();
+    for loss in [burns_mse, mse] {
+        let x = Tensor::<2>::from_floats([[1.0, -2.0]], &device).require_grad();
+        let frozen = Tensor::<2>::from_floats([[3.0, 0.5]], &device).require_grad().set_require_grad(false);
+        let target = Tensor::<2>::from_floats([[0.0, 1.0]], &device);
+        let gradients = loss(x.clone() * frozen.clone(), target).backward();
+        assert!(frozen.grad(&gradients).is_none());
+        // (y − t)·w, over two items and times 2.
+        assert_eq!(floats(x.grad(&gradients).expect("x is in the graph")), [9.0, -1.0]);
+    }
+}
+
 /// Nothing of a graph that was not asked for is computed, and the value is the same.
 #[test]
 fn without_autodiff() {

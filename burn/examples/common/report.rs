@@ -23,6 +23,12 @@ pub fn print_header(score: &str) {
     );
 }
 
+/// Says below two rows how far the losses of their steps are apart at most.
+pub fn print_difference(ours: &[f64], burns: &[f64]) {
+    let difference = ours.iter().zip(burns).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    println!("{:32}the curves differ by {difference:.1e} at most", "");
+}
+
 impl Row<'_> {
     pub fn print(&self) {
         let Costs { step, loss, memory } = self.costs;

@@ -25,7 +25,7 @@ use common::{
     chart::{self, Axis, COLORS, Panel, Series, Shape},
     digits::{CLASSES, Digits},
     program::{exit, progress, write},
-    report::{Row, print_header},
+    report::{Row, print_difference, print_header},
     tensors::{digits, number},
     watch::{Costs, Watch},
 };
@@ -88,7 +88,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 run.row(kind).print();
                 curves.push(run);
             }
-            println!("{:32}the curves differ by {:.1e} at most", "", largest_difference(&curves));
+            print_difference(&curves[0].losses, &curves[1].losses);
             series.extend(curves.iter().map(|run| run.series(kind, color)));
         }
         println!();
@@ -201,10 +201,4 @@ impl Trained {
         let (color, shape) = if self.by == losses::WGLOSS { (color, Shape::Line) } else { (BLACK, Shape::Dashed) };
         Series { label: Some(format!("{}, {}", kind.name(), self.by)), color, shape, points }
     }
-}
-
-/// The largest difference of the losses at a step.
-fn largest_difference(runs: &[Trained]) -> f64 {
-    let [first, second] = runs else { return 0.0 };
-    first.losses.iter().zip(&second.losses).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }

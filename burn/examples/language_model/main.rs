@@ -27,7 +27,7 @@ use common::{
     arguments::learning_rate,
     chart::{self, Axis, COLORS, Panel, Series, Shape},
     program::{exit, progress, write},
-    report::{Row, print_header},
+    report::{Row, print_difference, print_header},
     tensors::{floats, number},
     watch::{Costs, Watch},
 };
@@ -95,8 +95,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
                 written = trained.written;
             }
         }
-        let difference = curves[0].iter().zip(&curves[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-        println!("{:32}the curves differ by {difference:.1e} at most", "");
+        print_difference(&curves[0], &curves[1]);
     }
     let highest = series.iter().flat_map(|series| &series.points).map(|(_, y)| *y).fold(0.0, f64::max);
     let panel = Panel {
