@@ -324,6 +324,16 @@ pub enum Error {
         /// The statistic.
         statistic: &'static str,
     },
+    /// An input was to be left without a gradient that cannot be.
+    #[error("{loss}: `{input}` cannot be frozen; those that can be: {}", listed(known))]
+    Frozen {
+        /// The loss.
+        loss: &'static str,
+        /// The input.
+        input: &'static str,
+        /// The inputs that can be; none of most losses.
+        known: Vec<&'static str>,
+    },
     /// A caller's buffer ends before the tensor bound to it does.
     #[error("{loss}: the buffer for `{tensor}` needs {needed} bytes from offset {offset}, it has {available}")]
     BufferTooSmall {

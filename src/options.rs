@@ -19,6 +19,13 @@ pub struct Options {
     pub gradients: Gradients,
     /// The statistics of each row that are wanted besides.
     pub statistics: Statistics,
+    /// Bytes that the logits of a panel of rows take, for losses that make them of hidden states: more rows at a time
+    /// pass over the head less often. 0 for as many as the hidden states take, and at least 128 MiB; in any case no more
+    /// than the adapter binds, and one row at least.
+    pub panel_bytes: u64,
+    /// Inputs that get no gradient, though the loss has one: of losses with a head such as `weight` and `bias`, whose
+    /// gradients then cost neither time nor memory. Other losses refuse it.
+    pub frozen: &'static [&'static str],
 }
 
 /// Statistics of each row besides its loss, from the same pass: `[N, d…]`, also for rows that do not count.
@@ -76,7 +83,7 @@ impl Options {
     /// Options with this reduction, upstream 1 and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
         let statistics = Statistics { log_sum_exp: false, argmax: false, hardest: false };
-        Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics }
+        Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics, panel_bytes: 0, frozen: &[] }
     }
 
     /// The factor of every gradient, apart from the reduction's divisor and the upstream on the device.

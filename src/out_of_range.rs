@@ -56,7 +56,7 @@ pub(crate) fn text(count: u64, first: u64, index: &[usize], rule: &str, offender
 fn rule(input: &Input, values: &Values, signature: &Signature) -> String {
     let domain = match input.domain.resolve(values) {
         Domain::Class => {
-            let classes = signature.row;
+            let classes = signature.classes();
             let ignored = match values.get("ignore_index") {
                 Some(Value::Integer(index)) => format!(" or {index} (ignore_index)"),
                 _ => String::new(),
@@ -85,7 +85,7 @@ fn offender(
         let element = match input.domain.resolve(values) {
             // The upper corner is what lies wrong.
             Domain::TargetBox => elements.skip(2).find(|&upper| value(upper) < value(upper - 2)),
-            domain => elements.find(|&element| !domain.contains(value(element), signature.row)),
+            domain => elements.find(|&element| !domain.contains(value(element), signature.classes())),
         }?;
         let index = unravelled(element, tensor.shape());
         Some((input, Offender { tensor: input.name, index, value: value(element) }))
@@ -110,8 +110,13 @@ fn elements(
             part(item, 1, 1)
         }
         Shape::Scalar => part(0, 1, 1),
+        Shape::HeadClasses => part(0, tensor.shape().iter().product(), 1),
+        Shape::HeadRows => {
+            let classes = tensor.shape().last().copied().unwrap_or(0);
+            part(item * classes, classes, 1)
+        }
         // Values of these are never checked.
-        Shape::LastAxis | Shape::OneOrItems => part(0, 0, 1),
+        Shape::LastAxis | Shape::OneOrItems | Shape::Hidden | Shape::Head(_) => part(0, 0, 1),
     }
 }
 

@@ -25,10 +25,11 @@ enum Kernels {
     Sums,
     Layers,
     Gram,
+    Linear,
 }
 
 impl Kernels {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Kernels::Elementwise,
         Kernels::RowsOnChip,
         Kernels::RowsBeyond,
@@ -40,6 +41,7 @@ impl Kernels {
         Kernels::Sums,
         Kernels::Layers,
         Kernels::Gram,
+        Kernels::Linear,
     ];
 
     const fn name(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Kernels {
             Kernels::Sums => "sums",
             Kernels::Layers => "layers",
             Kernels::Gram => "Gram matrices",
+            Kernels::Linear => "linear heads",
         }
     }
 
@@ -75,6 +78,7 @@ impl Kernels {
             Driver::Sum(_) => Kernels::Sums,
             Driver::Layers(_) => Kernels::Layers,
             Driver::Gram => Kernels::Gram,
+            Driver::Linear(_) => Kernels::Linear,
         })
     }
 }

@@ -134,6 +134,7 @@ fn symbols(family: Family) -> &'static str {
              layer and their target"
         }
         Family::Tasks => "L is the loss of a task, w its weight, s the logarithm of its variance",
+        Family::Linear => "h is a row of hidden states, W and b the head's weight and bias, x a row of logits",
         Family::Preferences => {
             "chosen, rejected and log_prob are log-probabilities of whole answers, in `reward_pair` rewards; \
              v is a value, R what was returned"

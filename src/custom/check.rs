@@ -81,7 +81,14 @@ fn kernels(spec: &'static LossSpec, dtype: DType, rows: RowKernel, shape: &[usiz
     });
     let options = Options::new(Reduction::Mean);
     let signature = Signature::new(spec, &values, &types.collect(), &options)?;
-    let call = Call { machine: &machine, values: &values, signature: &signature, options: &options, roomy: false };
+    let call = Call {
+        machine: &machine,
+        values: &values,
+        signature: &signature,
+        options: &options,
+        roomy: false,
+        panels: None,
+    };
     let program = room(&spec.driver).program(&call)?;
     let kernels = program.steps.iter().map(|step| &*step.kernel);
     Ok(kernels.filter(|kernel| kernel.files.contains(&spec.shader)).cloned().collect())

@@ -109,7 +109,13 @@ impl<'a> Products<'a> {
             })
             .collect();
         let operands: Vec<Operand> = tensors.iter().map(|(_, operand)| operand.clone()).collect();
-        let whole = Splittable { loss: call.loss(), items: signature.batch, items_of_unit: 1, operands: &operands };
+        let whole = Splittable {
+            loss: call.loss(),
+            items: signature.batch,
+            items_of_unit: 1,
+            most: u64::MAX,
+            operands: &operands,
+        };
 
         let lanes = u64::from(tuning.workgroup_size);
         let quads = signature.class_stride.div_ceil(QUAD);

@@ -23,6 +23,28 @@ use crate::{
 /// The scratch that holds what items leave for later steps, where they do.
 pub(crate) const RECORDS: usize = WORKSPACE + 1;
 
+/// An entry point of the kernel of items.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry {
+    name: &'static str,
+    /// Those of a lane.
+    loops: Loops,
+    /// How many a chunk has.
+    workgroups: fn(&Chunk) -> u32,
+}
+
+impl Entry {
+    /// An entry point for the workgroups of a chunk.
+    pub fn new(name: &'static str, loops: Loops) -> Self {
+        Entry { name, loops, workgroups: |chunk| chunk.workgroups }
+    }
+
+    /// An entry point for those that leave partials.
+    pub fn of_partials(name: &'static str, loops: Loops) -> Self {
+        Entry { name, loops, workgroups: |chunk| chunk.partials }
+    }
+}
+
 /// A call of items: its chunks, the kernel that takes them, and the steps so far.
 pub(crate) struct Items<'a> {
     pub call: &'a Call<'a>,
@@ -56,6 +78,7 @@ impl<'a> Items<'a> {
             loss: call.loss(),
             items: signature.items,
             items_of_unit: signature.class_stride.max(1),
+            most: call.panels.map_or(u64::MAX, |panels| panels.rows),
             operands: &operands,
         };
         let chunks = chunks(call.machine, whole, split)?;
@@ -132,14 +155,18 @@ impl<'a> Items<'a> {
         self
     }
 
-    /// Adds a step for each chunk, whose lanes have these loops.
-    pub fn each_chunk(&mut self, entry: &'static str, loops: Loops, workgroups: fn(&Chunk) -> u32) {
-        for (chunk, words) in self.chunks.iter().zip(&self.blocks) {
-            let bound = self.bindings.iter().map(|binding| self.place(binding, chunk)).collect();
-            let workgroups = [workgroups(chunk), 1, 1];
-            let (kernel, call) = (self.kernel.clone(), words.clone());
-            self.program.steps.push(Step { kernel, entry, call, params: None, bound, workgroups, loops });
-        }
+    /// Adds a step for each chunk.
+    pub fn each_chunk(&mut self, entry: Entry) {
+        let steps: Vec<Step> = (0..self.chunks.len()).map(|chunk| self.step(chunk, entry)).collect();
+        self.program.steps.extend(steps);
+    }
+
+    /// The step of the chunk of that number.
+    pub fn step(&self, chunk: usize, Entry { name: entry, loops, workgroups }: Entry) -> Step {
+        let (chunk, call) = (&self.chunks[chunk], self.blocks[chunk].clone());
+        let bound = self.bindings.iter().map(|binding| self.place(binding, chunk)).collect();
+        let workgroups = [workgroups(chunk), 1, 1];
+        Step { kernel: self.kernel.clone(), entry, call, params: None, bound, workgroups, loops }
     }
 
     /// Where a binding lies that no chunk shares: whole.
@@ -173,9 +200,8 @@ impl<'a> Items<'a> {
     /// Adds the steps that find the divisor, where only the device knows it.
     pub fn measure(&mut self) -> Result<(), Error> {
         if self.divisor.is_measured() {
-            self.each_chunk("measure", measure_loops(self.tuning, self.split.tally_span.into()), |chunk| {
-                chunk.partials
-            });
+            let loops = measure_loops(self.tuning, self.split.tally_span.into());
+            self.each_chunk(Entry::of_partials("measure", loops));
             self.finalize(Ending::Divisor)?;
         }
         Ok(())
@@ -184,7 +210,7 @@ impl<'a> Items<'a> {
     /// The whole program of a kernel with the entry points `measure` and `evaluate`, which has these loops.
     pub fn evaluated(mut self, loops: Loops) -> Result<Program, Error> {
         self.measure()?;
-        self.each_chunk("evaluate", loops, |chunk| chunk.workgroups);
+        self.each_chunk(Entry::new("evaluate", loops));
         self.ended()
     }
 
@@ -213,6 +239,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
         // The call of a sum has parts, which bind its tensors.
         Some(Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_)) => None,
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
+        Some(Shape::Hidden | Shape::Head(_) | Shape::HeadClasses | Shape::HeadRows) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),
         None if tensor.role == Role::Statistic => Some(items),
         None => call.is_per_item().then_some(results),
@@ -220,7 +247,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
     let operand = |tensor: CallTensor| {
         let (unit, quads) = (unit(&tensor), quads(&tensor));
         let (name, ty) = (tensor.name.clone(), tensor.ty.clone());
-        let operand = Operand { name, ty, unit, start: Start::Aligned, quads, scratch: None };
+        let operand = Operand { name, ty, unit, start: Start::Aligned, quads, scratch: None, anew: false };
         (tensor, operand)
     };
     call.tensors().into_iter().map(operand).collect()

@@ -10,6 +10,7 @@ mod fold;
 mod gram;
 mod items;
 pub(crate) mod layers;
+mod linear;
 mod needs;
 mod pairs;
 pub(crate) mod parts;
@@ -72,6 +73,11 @@ pub(crate) trait Room {
         Vec::new()
     }
 
+    /// Whether inputs may be left without a gradient that others get.
+    fn freezes(&self) -> bool {
+        false
+    }
+
     /// Why a loss has not this reduction, if so.
     fn refuses(&self, _loss: &'static str, _reduction: Reduction) -> Option<Error> {
         None
@@ -107,6 +113,11 @@ fn check(spec: &LossSpec, options: &Options) -> Result<(), Error> {
     if let Some(statistic) = options.statistics.asked().find(is_unknown) {
         return Err(Error::Statistic { loss: spec.name, statistic });
     }
+    let may_freeze = |name: &str| room.freezes() && spec.differentiable().any(|input| input.name == name);
+    if let Some(input) = options.frozen.iter().find(|name| !may_freeze(name)) {
+        let known = spec.differentiable().filter(|_| room.freezes()).map(|input| input.name).collect();
+        return Err(Error::Frozen { loss: spec.name, input, known });
+    }
     room.refuses(spec.name, options.reduction).map_or(Ok(()), Err)
 }
 
@@ -136,6 +147,7 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
         Driver::Sum(sum) => sum,
         Driver::Layers(layers) => layers,
         Driver::Gram => &gram::Gram,
+        Driver::Linear(linear) => linear,
     }
 }
 
@@ -148,6 +160,17 @@ pub(crate) struct Call<'a> {
     pub options: &'a Options,
     /// Whether every tensor may be taken four elements at once: whether its buffer goes on to the end of the last four.
     pub roomy: bool,
+    /// Of rows that are made while the program runs, how many of them are in memory at a time.
+    pub panels: Option<Panels>,
+}
+
+/// Rows that are made while a program runs, some at a time, each time in the same memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Panels {
+    /// How many at a time, at most.
+    pub rows: u64,
+    /// The inputs that they are.
+    pub inputs: &'static [&'static str],
 }
 
 /// An input or output of a call.
@@ -225,6 +248,11 @@ impl<'a> Call<'a> {
     /// The storage type of the first input.
     pub fn first_dtype(&self) -> DType {
         self.dtype(self.spec().inputs[0].name).unwrap_or(DType::F32)
+    }
+
+    /// Whether an input is given and gets a gradient.
+    pub fn trains(&self, name: &str) -> bool {
+        self.has_gradients() && self.signature.differentiable().any(|(input, _)| input.name == name)
     }
 
     /// Whether gradients are computed.

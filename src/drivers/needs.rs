@@ -27,7 +27,8 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::AllPairs(_), Reference::AllPairs(_))
         | (Driver::Sum(_), Reference::Sum)
         | (Driver::Layers(_), Reference::Layers)
-        | (Driver::Gram, Reference::Gram) => true,
+        | (Driver::Gram, Reference::Gram)
+        | (Driver::Linear(_), Reference::Linear) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()
         }

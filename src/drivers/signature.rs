@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     DType, Error, Named, Options, Reduction, TensorType, losses,
-    spec::{Domain, Input, Kind, LossSpec, MASK, Shape, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, MASK, Shape, Values},
 };
 
 /// What a first input's shape amounts to for a driver.
@@ -129,7 +129,8 @@ impl Signature {
                     expect_countable(spec, input.name, ty)?;
                     let input = input.given_as(ty.dtype);
                     signature.check(values, input, ty, options.reduction)?;
-                    signature.inputs.push((input, ty.clone()));
+                    let is_frozen = options.frozen.contains(&input.name);
+                    signature.inputs.push((if is_frozen { input.frozen() } else { input }, ty.clone()));
                 }
                 None if input.optional => {}
                 None => return Err(missing(input)),
@@ -179,12 +180,35 @@ impl Signature {
             Shape::Own | Shape::OwnOfBatch | Shape::OwnRows => self.shape_given(input.name),
             Shape::Layers => vec![self.layers()],
             Shape::Like(other) => self.shape_given(other),
+            Shape::Hidden => [&self.item_shape[..], &[self.dimensions(input.name)]].concat(),
+            Shape::Head(hidden) => vec![self.head_classes() as usize, self.dimensions(hidden)],
+            Shape::HeadClasses => vec![self.head_classes() as usize],
+            Shape::HeadRows => [&self.item_shape[..], &[self.head_classes() as usize]].concat(),
         }
     }
 
     /// The shape that an input of a sum was given in, or that of the first one.
     fn shape_given(&self, name: &str) -> Vec<usize> {
         self.input(name).map_or_else(|| self.item_shape.clone(), |ty| ty.shape.clone())
+    }
+
+    /// The length of the hidden states of that name: where they are not given, that of the first input.
+    fn dimensions(&self, hidden: &str) -> usize {
+        let given = self.input(hidden).and_then(|ty| ty.shape.last());
+        given.map_or(self.row as usize, |&length| length)
+    }
+
+    /// How many classes an item has: those of the heads, where these make the classes.
+    pub(crate) fn classes(&self) -> u64 {
+        let has_head = self.inputs.iter().any(|(input, _)| matches!(input.shape, Shape::Head(_)));
+        if has_head { self.head_classes() } else { self.row }
+    }
+
+    /// How many classes the heads have: the rows of the first one given.
+    pub(crate) fn head_classes(&self) -> u64 {
+        let is_head = |input: &Input| matches!(input.shape, Shape::Head(_));
+        let head = self.inputs.iter().find(|(input, _)| is_head(input));
+        head.and_then(|(_, ty)| ty.shape.first()).map_or(1, |&classes| classes as u64)
     }
 
     /// How many layers there are, of losses that have them.
@@ -249,6 +273,25 @@ impl Signature {
             },
             Shape::Own | Shape::OwnRows => (true, String::new()),
             Shape::OwnOfBatch => (ty.shape.first() == self.item_shape.first(), format!("[{}, …]", self.batch)),
+            Shape::Hidden => {
+                let fits = ty.shape.split_last().is_some_and(|(&own, items)| own > 0 && *items == self.item_shape[..]);
+                (fits, format!("{:?} and a length of its own", self.item_shape))
+            }
+            Shape::Head(hidden) => {
+                let (least, dimensions) = (self.least_head_classes(values), self.dimensions(hidden));
+                let has_others = self.inputs.iter().any(|(other, _)| matches!(other.shape, Shape::Head(_)));
+                let classes = if has_others {
+                    self.head_classes() as usize..=self.head_classes() as usize
+                } else {
+                    least..=usize::MAX
+                };
+                let fits = matches!(ty.shape[..], [own, length] if classes.contains(&own) && length == dimensions);
+                let expected = match has_others {
+                    true => format!("{:?}", [self.head_classes() as usize, dimensions]),
+                    false => format!("[V, {dimensions}] with V ≥ {least}"),
+                };
+                (fits, expected)
+            }
             // One item alone has its one value with an axis or without.
             _ if self.item_shape.is_empty() && broadcast::is_one(&shape) => {
                 (broadcast::is_one(&ty.shape), "[] or [1]".to_string())
@@ -270,6 +313,14 @@ impl Signature {
             return Err(Error::UpstreamReduction { loss: spec.name, reduction });
         }
         Ok(())
+    }
+
+    /// The least number of classes that the loss behind the heads has.
+    fn least_head_classes(&self, values: &Values) -> usize {
+        match values.spec().driver {
+            Driver::Linear(linear) => linear.least_classes(values),
+            _ => 1,
+        }
     }
 
     /// The error of classes that lie where the loss does not look for them: on the last axis of the first input, or in
@@ -397,6 +448,12 @@ impl LossSpec {
             Shape::OwnRows => "[N, C, d…], of its own",
             Shape::Layers => "[K]",
             Shape::Like(_) => "[*], as the one before",
+            Shape::Hidden if input.differentiable => "[N, d…, H]",
+            Shape::Hidden => "[N, d…, G]",
+            Shape::Head(_) if input.differentiable => "[V, H]",
+            Shape::Head(_) => "[V, G]",
+            Shape::HeadClasses => "[V]",
+            Shape::HeadRows => "[N, d…, V]",
         }
     }
 }

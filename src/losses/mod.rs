@@ -24,6 +24,7 @@ pub mod binary;
 pub mod boxes;
 mod declare;
 pub mod generative;
+pub mod linear;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
@@ -39,6 +40,7 @@ pub use crate::spec::Distance;
 pub use binary::*;
 pub use boxes::*;
 pub use generative::*;
+pub use linear::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
@@ -125,6 +127,11 @@ pub static ALL: &[&LossSpec] = &[
     // Several tasks
     &WEIGHTED_SUM,
     &UNCERTAINTY_WEIGHTING,
+    // Linear heads with their loss
+    &LINEAR_CROSS_ENTROPY,
+    &LINEAR_FOCAL,
+    &LINEAR_CROSS_ENTROPY_SOFT,
+    &LINEAR_DISTILLATION,
     // Policies and preferences
     &PPO_VALUE,
     &PREFERENCE,

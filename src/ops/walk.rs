@@ -119,7 +119,7 @@ impl Walk<'_> {
             let least = 2 * u64::from(tuning.workgroup_size);
             let span = even_span(items.div_ceil(QUAD), tuning.workgroups.into(), least, most);
             let split = Split { items_at_once: QUAD, ..Split::of_spans(span) };
-            let whole = Splittable { loss: self.name, items, items_of_unit: 1, operands: &operands };
+            let whole = Splittable { loss: self.name, items, items_of_unit: 1, most: u64::MAX, operands: &operands };
             let chunks = chunks(self.machine, whole, split)?;
             parts.first_partials.push(parts.partials);
             for &chunk in &chunks {
@@ -138,7 +138,7 @@ impl Walk<'_> {
 
     fn operand(&self, tensor: usize) -> Operand {
         let ((name, ty), quads) = (self.tensors[tensor].clone(), self.roomy[tensor]);
-        Operand { name, ty, unit: Some(1), start: Start::Aligned, quads, scratch: None }
+        Operand { name, ty, unit: Some(1), start: Start::Aligned, quads, scratch: None, anew: false }
     }
 
     /// A step for each part. A kernel serves all parts of a storage type.

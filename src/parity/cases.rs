@@ -38,6 +38,8 @@ pub(super) struct Case {
     /// Whether the input `upstream` is one value for all items.
     pub shares_upstream: bool,
     statistics: Statistics,
+    /// What the logits of a panel may take, of losses that have them in panels.
+    panel_bytes: u64,
     pub regime: Regime,
     /// What the values are brought into, if so.
     pub situation: Option<Situation>,
@@ -65,6 +67,8 @@ impl fmt::Display for Case {
             (" in place", *gradients == Gradients::InPlace),
             (" without gradients", *gradients == Gradients::Skip),
             (" with statistics", self.statistics != Statistics::default()),
+            (" in panels", self.panel_bytes > 1),
+            (" row by row", self.panel_bytes == 1),
         ] {
             f.write_str(if given { text } else { "" })?;
         }
@@ -209,6 +213,12 @@ impl Case {
             // Without one per class, the gradient of a softmax is 0.
             shares_upstream: choice.results.is_reduced() || (!spec.is_per_class() && turn % 3 == 1),
             statistics,
+            // All rows at a time, some, and one by one if there are not many.
+            panel_bytes: match (spec.driver, turn % 3) {
+                (Driver::Linear(_), 1) => 3000,
+                (Driver::Linear(_), 2) if layout.shape[0] < 40 => 1,
+                _ => 0,
+            },
             regime: regimes[round % regimes.len()],
             situation: None,
             choice: choice.clone(),
@@ -232,8 +242,8 @@ impl Case {
     }
 
     pub fn options(&self) -> Options {
-        let Case { upstream, statistics, .. } = *self;
-        Options { upstream, gradients: self.choice.gradients, statistics, ..Options::new(self.reduction) }
+        let Case { upstream, statistics, panel_bytes, .. } = *self;
+        Options { upstream, gradients: self.choice.gradients, statistics, panel_bytes, ..Options::new(self.reduction) }
     }
 }
 

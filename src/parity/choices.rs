@@ -98,9 +98,9 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
     let has_statistics = !room(&spec.driver).statistics().is_empty();
     let has = [
-        spec.input("weight").is_some(),
+        spec.input(spec.item_weight()).is_some(),
         spec.input("mask").is_some(),
-        spec.inputs.iter().any(is_own_optional),
+        spec.inputs.iter().any(|input| is_own_optional(spec, input)),
         spec.inputs.iter().any(may_be_indices),
         has_statistics,
     ];
@@ -170,8 +170,8 @@ fn row_kernels(spec: &LossSpec, effort: Effort) -> Vec<Rows> {
 }
 
 /// Optional inputs apart from `weight`, which every loss has.
-pub(super) fn is_own_optional(input: &Input) -> bool {
-    input.optional && input.name != "weight"
+pub(super) fn is_own_optional(spec: &LossSpec, input: &Input) -> bool {
+    input.optional && input.name != spec.item_weight()
 }
 
 fn may_be_indices(input: &Input) -> bool {
@@ -198,6 +198,7 @@ pub(super) fn other_values(param: &'static Param) -> impl Iterator<Item = String
     let values: Vec<String> = match param.rule {
         Rule::Flag => texts(&["false", "true"]),
         Rule::Integer => texts(&["-1", "1"]),
+        Rule::Natural => texts(&["1", "3"]),
         Rule::OneOf(allowed) => allowed.iter().map(ToString::to_string).collect(),
         Rule::Word(words) => texts(words),
         Rule::Finite => texts(&["-1", "0", "0.75"]),

@@ -156,7 +156,7 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
     if let Some(found) = found.log_sum_exp() {
         let values = &expected.log_sum_exp;
         let expected = Expected { name: "log_sum_exp", values, magnitudes: values, doubts: &[] };
-        loss_errors.include(&expected, found, 1.0, Scale::Tensor);
+        loss_errors.include(&expected, found, roundings, Scale::Tensor);
     }
     if let Some(found) = found.argmax() {
         let found = found.to_f64();

@@ -5,7 +5,7 @@ use crate::{
     DType, Error, Gpu, Gradients, HostTensor, Named, Signature,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
     reference,
-    spec::{Domain, Input, Kind, LossSpec, Reference, Shape, Value, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, Reference, Shape, Value, Values},
 };
 
 /// What a case is run with, and what it should give.
@@ -36,13 +36,13 @@ impl Case {
     fn inputs(&self, spec: &'static LossSpec, seed: u64) -> Result<Named<HostTensor<'static>>, Error> {
         let values = self.values(spec)?;
         let mut rng = fastrand::Rng::with_seed(seed);
-        let signature = Signature::of_shape(&values, &self.layout.shape)?;
+        let mut signature = Signature::of_shape(&values, &self.layout.shape)?;
         let mut drawing = Drawing::new(self.situation, &values, &signature, self.choice.dtype, &mut rng);
         let mut inputs = Named::<HostTensor<'static>>::new();
         let layers = if spec.inputs.iter().any(|input| input.per_layer) { self.layout.layers } else { 0 };
         for (number, input) in spec.inputs_with_layers(layers).enumerate() {
             let given = match input.name {
-                "weight" => self.choice.weighted,
+                name if name == spec.item_weight() => self.choice.weighted,
                 "mask" => self.choice.masked,
                 "upstream" => self.choice.results.has_upstream(),
                 _ => !input.optional || self.choice.optional,
@@ -63,6 +63,13 @@ impl Case {
                     let (batch, rest) = signature.item_shape.split_at(1);
                     [batch, &rest.iter().map(|length| length + 1).collect::<Vec<_>>()].concat()
                 }
+                Shape::Head(_) if signature.inputs.is_empty() => {
+                    let Driver::Linear(linear) = spec.driver else { unreachable!("heads are of linear losses") };
+                    // One class, few, and as many as two workgroups may have.
+                    let classes = [7, linear.least_classes(&values), 130, 33][signature.items as usize % 4];
+                    vec![classes, signature.row as usize]
+                }
+                Shape::Hidden if number > 0 => [&signature.item_shape[..], &[signature.row as usize + number]].concat(),
                 Shape::Like(other) => inputs.get(other).map_or_else(Vec::new, |other| other.shape().to_vec()),
                 _ => signature.shape_of(input),
             };
@@ -80,11 +87,14 @@ impl Case {
                 of_values(&drawn, dtype, &shape)?
             };
             drawing.is_drawn(&host);
+            if matches!(input.shape, Shape::Head(_) | Shape::Hidden) && number > 0 {
+                signature.inputs.push((input, host.ty().clone()));
+            }
             inputs = inputs.with(input.name, host);
         }
         Ok(match inputs.get("mask").map(HostTensor::to_f64) {
             // A value that serves several items may be that of one that is kept.
-            Some(mask) if self.layout.broadcast.is_empty() => poisoned(&inputs, spec, &signature, &mask)?,
+            Some(mask) if self.layout.broadcast.is_empty() => poisoned(&inputs, &values, &signature, &mask)?,
             _ => inputs,
         })
     }
@@ -112,6 +122,11 @@ impl Case {
                 draw_batch(regime, values, [shape[0], shape[1]], first, rng)
             }
             Shape::Embeddings => draw_pairs(domain, regime, (length, shape.last().copied().unwrap_or(1)), first, rng),
+            // Logits are as large as hidden states.
+            Shape::Head(_) => {
+                let scale = 1.0 / (shape[1] as f64).sqrt();
+                (0..length).map(|_| scale * draw(domain, Regime::Small, None, rng)).collect()
+            }
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
             _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),
@@ -147,7 +162,7 @@ fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize]
     let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
     let class = |rng: &mut fastrand::Rng| match ignored {
         Some(Value::Integer(index)) if rng.u8(..8) == 0 => index,
-        _ => rng.i32(0..signature.row as i32),
+        _ => rng.i32(0..signature.classes() as i32),
     };
     (0..length).map(|_| class(rng)).collect()
 }

@@ -3,16 +3,19 @@
 use super::stored::of_values;
 use crate::{
     DType, Error, HostTensor, Named, Signature,
-    spec::{LossSpec, Shape},
+    spec::{Shape, Value, Values},
 };
 
 /// The inputs with NaN, or a class that is none, in all that belongs to items which the mask leaves out.
 pub(super) fn poisoned(
     inputs: &Named<HostTensor<'static>>,
-    spec: &LossSpec,
+    values: &Values,
     signature: &Signature,
     mask: &[f64],
 ) -> Result<Named<HostTensor<'static>>, Error> {
+    let spec = values.spec();
+    // A row's target may be that of another.
+    let is_shifted = matches!(values.get("shift"), Some(Value::Integer(shift)) if shift > 0);
     // Rows of two views are items of their own, those of the second view behind those of the first.
     let mut views = 0;
     let mut poison = |(name, host): (&str, &HostTensor<'static>)| {
@@ -20,10 +23,14 @@ pub(super) fn poisoned(
         let of_rows = (signature.row as usize, signature.class_stride as usize);
         let has_each = host.ty().elements() > 1 && spec.regions().is_none();
         let (row, stride) = match shape {
+            Some(Shape::Items) if is_shifted && host.dtype() == DType::I32 => {
+                return Ok((name.to_string(), host.clone()));
+            }
             _ if name == "mask" => return Ok((name.to_string(), host.clone())),
             Some(Shape::Items) => (1, 1),
             Some(Shape::Rows) => of_rows,
             Some(Shape::Boxes | Shape::Embeddings) => (of_rows.0, 1),
+            Some(Shape::Hidden | Shape::HeadRows) => (host.shape().last().copied().unwrap_or(1), 1),
             Some(Shape::OneOrItems) if has_each => {
                 if spec.is_per_class() {
                     of_rows

@@ -60,7 +60,8 @@ impl Situation {
             // Their parts are losses by themselves, or squares of squares, which f32 holds neither of tiny nor of huge
             // values.
             (Situation::Near | Situation::NotFinite, Driver::Sum(_)) => false,
-            (_, Driver::Layers(_) | Driver::Gram) => false,
+            // Nor do heads leave such values to their logits.
+            (_, Driver::Layers(_) | Driver::Gram | Driver::Linear(_)) => false,
             // There, one such value makes all others NaN.
             (Situation::NotFinite, Driver::AllPairs(_)) => false,
             (Situation::NotFinite, _) => true,

@@ -101,8 +101,14 @@ impl Plan {
         let values = Values::new(spec, loss.values())?;
         let signature = Signature::new(spec, &values, inputs, &options)?;
         gpu.machine().check(spec.name)?;
-        let call =
-            Call { machine: gpu.machine(), values: &values, signature: &signature, options: &options, roomy: true };
+        let call = Call {
+            machine: gpu.machine(),
+            values: &values,
+            signature: &signature,
+            options: &options,
+            roomy: true,
+            panels: None,
+        };
         let tensors = call.tensors();
         let compiled = Compiled::new(gpu, spec.name, room(&spec.driver).program(&call)?)?;
         Ok(Plan(Arc::new(Inner { gpu: gpu.clone(), values, signature, options, tensors, compiled })))
@@ -144,7 +150,7 @@ impl Plan {
     /// The call that the plan is for, with buffers that have room or not; see [`Call::roomy`].
     fn call(&self, roomy: bool) -> Call<'_> {
         let Inner { gpu, values, signature, options, .. } = &*self.0;
-        Call { machine: gpu.machine(), values, signature, options, roomy }
+        Call { machine: gpu.machine(), values, signature, options, roomy, panels: None }
     }
 
     /// Whether gradients are added to what is there.

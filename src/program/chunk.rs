@@ -109,6 +109,8 @@ pub(crate) struct Operand {
     pub quads: bool,
     /// The scratch that it lies in, of what steps leave for later ones.
     pub scratch: Option<usize>,
+    /// Whether each chunk has its part anew, at the start of memory that the steps before it fill.
+    pub anew: bool,
 }
 
 impl Operand {
@@ -119,7 +121,7 @@ impl Operand {
         let (first, elements) = match (chunk, self.unit) {
             (Some(chunk), Some(elements)) => {
                 let units = u64::from(chunk.items) / items_of_unit;
-                let first = chunk.first / items_of_unit * elements;
+                let first = if self.anew { 0 } else { chunk.first / items_of_unit * elements };
                 // The last row has no gap behind it.
                 (first, (units * elements).min(ty.extent() - first))
             }
@@ -146,6 +148,8 @@ pub(crate) struct Splittable<'a> {
     pub items: u64,
     /// Items of a unit; chunks have whole ones.
     pub items_of_unit: u64,
+    /// Items of a chunk at most.
+    pub most: u64,
     pub operands: &'a [Operand],
 }
 
@@ -165,7 +169,7 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
     let per_span = split.items_at_once;
     let units = call.items / unit;
     // Indices of elements are u32, and kernels look a little ahead.
-    let mut most = u64::from(u32::MAX) / 2 / unit;
+    let mut most = (u64::from(u32::MAX) / 2).min(call.most) / unit;
     if split.record_size > 0 {
         most = most.min(binding / (split.record_size * unit));
     }
@@ -181,7 +185,7 @@ pub(crate) fn chunks(machine: &Machine, call: Splittable<'_>, split: Split) -> R
     let mut whole = most;
     for operand in call.operands {
         let size = operand.ty.buffer_size();
-        if size > buffer {
+        if size > buffer && !operand.anew {
             return too_large(operand, "", "max_buffer_size", size, buffer);
         }
         match operand.unit {

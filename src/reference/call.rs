@@ -38,7 +38,11 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         | Shape::OwnOfBatch
         | Shape::OwnRows
         | Shape::Layers
-        | Shape::Like(_) => false,
+        | Shape::Like(_)
+        | Shape::Hidden
+        | Shape::Head(_)
+        | Shape::HeadClasses
+        | Shape::HeadRows => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
     // Of what is left out a class is any.
@@ -68,8 +72,12 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
 
 impl Call {
     pub fn new(loss: &dyn Loss, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
-        let spec = loss.spec();
-        let values = Values::new(spec, loss.values())?;
+        Call::of_values(Values::new(loss.spec(), loss.values())?, given, options)
+    }
+
+    /// The call of a loss with these values of its parameters.
+    pub fn of_values(values: Values, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Self, Error> {
+        let spec = values.spec();
         let signature = Signature::new(spec, &values, &given.map(|tensor| tensor.ty().clone()), options)?;
         let column_of = |input: &'static Input| {
             let tensor = given.get(input.name);

@@ -27,6 +27,7 @@ mod conditioning;
 mod distances;
 mod generative;
 mod gram;
+mod linear;
 mod metric_learning;
 mod multiclass;
 mod ops;
@@ -162,6 +163,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         Reference::Sum => sum::evaluate(&call, inputs, options),
         Reference::Layers => sum::evaluate_layers(&call, inputs, options),
         Reference::Gram => gram::evaluate(&call, options),
+        Reference::Linear => linear::evaluate(&call, inputs, options),
         Reference::None => Err(Error::NoReference { loss: call.values.spec().name }),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))

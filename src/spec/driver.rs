@@ -1,6 +1,6 @@
 //! The drivers: the entry points that losses share, and what their losses differ in.
 
-use super::{Activation, FocalForm, Values};
+use super::{Activation, FocalForm, LossSpec, Values};
 use crate::{Loss, Reduction};
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
@@ -24,6 +24,8 @@ pub enum Driver {
     Layers(Layers),
     /// One item per entry of the difference of two Gram matrices, of which no list is kept.
     Gram,
+    /// One item per row of hidden states, of which a head makes the logits of another loss, which are never stored whole.
+    Linear(Linear),
 }
 
 /// What row losses differ in besides their hooks.
@@ -69,6 +71,37 @@ impl Rows {
     pub(crate) fn has_log_sum_exp(self) -> bool {
         !self.softmax_of.is_empty()
     }
+}
+
+/// A loss of rows whose logits heads make of hidden states: logits = hidden·weightᵀ + bias.
+///
+/// Its parameters are those of the row loss, and by choice `logit_scale`, which all logits are multiplied with,
+/// `temperature`, by which they are divided after a softcap, and `shift`, by how many places the target of a row lies
+/// behind it in its sequence, the last axis of the items.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear {
+    /// The loss of the logits.
+    pub rows: &'static LossSpec,
+    /// What makes them: of `logits` the first, which is trained, and where there is a second of `teacher_logits`.
+    pub heads: &'static [Head],
+}
+
+/// The names of the inputs that rows of logits are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The hidden states, `[N, d…, H]`.
+    pub hidden: &'static str,
+    /// A row for each class, `[V, H]`.
+    pub weight: &'static str,
+    /// A value for each class, `[V]`, which is optional.
+    pub bias: &'static str,
+}
+
+impl Head {
+    /// The head that is trained.
+    pub const TRAINED: Self = Head { hidden: "hidden", weight: "weight", bias: "bias" };
+    /// The teacher's.
+    pub const TEACHER: Self = Head { hidden: "teacher_hidden", weight: "teacher_weight", bias: "teacher_bias" };
 }
 
 /// What the mean of a row loss divides by.

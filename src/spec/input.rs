@@ -1,6 +1,10 @@
 //! The tensors that a loss takes.
 
-use std::fmt;
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{LazyLock, Mutex, PoisonError},
+};
 
 use super::{Activation, Values};
 use crate::DType;
@@ -77,6 +81,15 @@ impl Input {
         Input { kind: Kind::Index, ..Input::constant(name, shape, Domain::Class) }
     }
 
+    /// The same input without a gradient.
+    pub(crate) fn frozen(&'static self) -> &'static Input {
+        /// Every input is made once, as long as the program runs.
+        static MADE: LazyLock<Mutex<HashMap<usize, &'static Input>>> = LazyLock::new(Mutex::default);
+        let make = || -> &'static Input { Box::leak(Box::new(Input { differentiable: false, ..*self })) };
+        let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+        made.entry(std::ptr::from_ref(self).addr()).or_insert_with(make)
+    }
+
     /// The input as it is where a tensor of this type is given for it.
     pub fn given_as(&'static self, dtype: DType) -> &'static Self {
         self.as_indices.filter(|_| dtype == DType::I32).unwrap_or(self)
@@ -99,6 +112,12 @@ pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input:
 /// One weight per class.
 pub const CLASS_WEIGHT: Input =
     Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
+
+/// One weight per class of a head.
+pub const HEAD_CLASS_WEIGHT: Input = Input { shape: Shape::HeadClasses, ..CLASS_WEIGHT };
+
+/// One weight per row of hidden states, whose head has the name `weight`.
+pub const ITEM_WEIGHT: Input = Input::optional("item_weight", Shape::Items);
 
 /// One weight per layer.
 pub const LAYER_WEIGHTS: Input =
@@ -147,6 +166,14 @@ pub enum Shape {
     Layers,
     /// The shape of the input of that name, which comes before.
     Like(&'static str),
+    /// `[N, d…, H]`: of each item a row of hidden states of its own length.
+    Hidden,
+    /// `[V, H]`: a row of a head for each class, as long as the hidden states of that name.
+    Head(&'static str),
+    /// `[V]`: one per class of the heads.
+    HeadClasses,
+    /// `[N, d…, V]`: one per class of the heads and item.
+    HeadRows,
 }
 
 /// How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.

@@ -66,6 +66,11 @@ impl LossSpec {
         self.inputs.iter().chain(has_items.then_some(&MASK)).chain([&UPSTREAM])
     }
 
+    /// The name of the input that has a weight for each item, if there is one: `weight`, unless that is a head's.
+    pub(crate) fn item_weight(&self) -> &'static str {
+        if matches!(self.driver, Driver::Linear(_)) { ITEM_WEIGHT.name } else { WEIGHT.name }
+    }
+
     /// The inputs that have a gradient.
     pub fn differentiable(&self) -> impl Iterator<Item = &'static Input> + use<> {
         self.inputs.iter().filter(|input| input.differentiable)
@@ -138,13 +143,15 @@ pub enum Family {
     Generative,
     /// The losses of several tasks as one.
     Tasks,
+    /// Heads together with the loss behind them.
+    Linear,
     /// Policies and preferences of language models.
     Preferences,
 }
 
 impl Family {
     /// Every family, in the order of the catalogue.
-    pub const ALL: [Family; 11] = [
+    pub const ALL: [Family; 12] = [
         Family::Regression,
         Family::Binary,
         Family::Multiclass,
@@ -155,6 +162,7 @@ impl Family {
         Family::Boxes,
         Family::Generative,
         Family::Tasks,
+        Family::Linear,
         Family::Preferences,
     ];
 
@@ -171,6 +179,7 @@ impl Family {
             Family::Boxes => "Boxes",
             Family::Generative => "Generative models",
             Family::Tasks => "Several tasks",
+            Family::Linear => "Linear heads with their loss",
             Family::Preferences => "Policies and preferences",
         }
     }

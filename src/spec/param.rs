@@ -54,7 +54,7 @@ impl Param {
     pub(super) fn parse(&self, spec: &LossSpec, text: &str) -> Result<Value, Error> {
         let parsed = match self.rule {
             Rule::Flag => text.to_ascii_lowercase().parse().ok().map(Value::Flag),
-            Rule::Integer | Rule::OneOf(_) => text.parse().ok().map(Value::Integer),
+            Rule::Integer | Rule::Natural | Rule::OneOf(_) => text.parse().ok().map(Value::Integer),
             Rule::Word(words) => {
                 words.iter().find(|word| word.eq_ignore_ascii_case(text)).map(|word| Value::Word(word))
             }
@@ -109,6 +109,8 @@ pub enum Rule {
     Flag,
     /// A whole number that an i32 holds.
     Integer,
+    /// A whole number of at least 0 that an i32 holds.
+    Natural,
     /// One of these whole numbers.
     OneOf(&'static [i32]),
     /// One of these words.
@@ -120,9 +122,10 @@ impl Rule {
     pub fn allows(self, value: Value) -> bool {
         match (self, value) {
             (Rule::Flag, Value::Flag(_)) | (Rule::Integer, Value::Integer(_)) => true,
+            (Rule::Natural, Value::Integer(i)) => i >= 0,
             (Rule::OneOf(allowed), Value::Integer(i)) => allowed.contains(&i),
             (Rule::Word(words), Value::Word(word)) => words.contains(&word),
-            (Rule::Flag | Rule::Integer | Rule::OneOf(_) | Rule::Word(_), _)
+            (Rule::Flag | Rule::Integer | Rule::Natural | Rule::OneOf(_) | Rule::Word(_), _)
             | (_, Value::Flag(_) | Value::Integer(_) | Value::Word(_)) => false,
             (rule, Value::Number(x)) => {
                 x.is_finite()
@@ -150,6 +153,7 @@ impl fmt::Display for Rule {
             Rule::Part => "a number above 0, at most 1",
             Rule::Flag => "true or false",
             Rule::Integer => "a 32-bit whole number",
+            Rule::Natural => "a 32-bit whole number of at least 0",
             Rule::OneOf(allowed) => return f.write_str(&alternatives(allowed)),
             Rule::Word(words) => return f.write_str(&alternatives(words)),
         })

@@ -25,6 +25,8 @@ pub enum Reference {
     Layers,
     /// The squares of what two Gram matrices differ in.
     Gram,
+    /// That of the logits that heads make.
+    Linear,
     /// Loss and gradients of one element or row, of a loss that is made while the program runs.
     Closure(Closure),
     /// None, of a loss of elements or rows: what is known of its gradients are differences of the loss.

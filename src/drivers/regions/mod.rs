@@ -11,7 +11,7 @@ use super::trials::{Arrangement, Trials};
 use super::{
     At, Binding, Call, Extent, Need, Role, Room,
     finalize::{Divisor, Ending},
-    items::{self, Items, RECORDS},
+    items::{self, Entry, Items, RECORDS},
     views_of,
 };
 use crate::{
@@ -98,11 +98,11 @@ impl Room for Regions {
         let scoring = form.scoring(&items);
         let mut items = items.with_kernel(kernel, bindings, |items, chunk| form.pixel_words(items, chunk));
         let pixels = if scores.per_sample { split.part_columns } else { split.span };
-        items.each_chunk("sum_regions", layout.sum_loops(tuning, pixels.into()), |chunk| chunk.workgroups);
+        items.each_chunk(Entry::new("sum_regions", layout.sum_loops(tuning, pixels.into())));
         items.program.steps.push(scoring);
         if call.has_gradients() {
             let loops = layout.gradient_loops(tuning, pixels.into());
-            items.each_chunk("evaluate_gradients", loops, |chunk| chunk.workgroups);
+            items.each_chunk(Entry::new("evaluate_gradients", loops));
         }
         if let (Some(weights), false) = (self.weights(call), call.is_per_item()) {
             items.finalize(Ending::Terms(weights))?;

@@ -7,7 +7,7 @@ pub(super) mod layout;
 use super::trials::{Arrangement, TrialShape, Trials};
 use super::{
     At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
-    items::{self, Items, RECORDS},
+    items::{self, Entry, Items, RECORDS},
     needs::Need,
     views_of,
 };
@@ -17,8 +17,8 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Holds, Kernel, TensorView, block},
     program::{
-        Program,
-        chunk::{Operand, Split, Start},
+        Program, Step,
+        chunk::{Chunk, Operand, Split, Start},
         workspace::WorkspaceHeader,
     },
     spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
@@ -63,54 +63,9 @@ impl Room for Rows {
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
-        let shape = shape(call, *self);
-        let (layout, tuning) = layout_of(call.machine, shape);
-        let loops = RowLoops { tuning, layout, shape };
-        let quads = if call.roomy { quads(call, *self, layout) } else { Quads::No };
-        let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
-        let split = split_of(call.machine, loops, &what)?;
-        let start = Start::Behind(call.machine.aligned_elements());
-        let tensors = items::operands(call, |tensor| {
-            quads.takes(tensor.role, call.machine) && is_of_classes(call, *self, tensor)
-        });
-        let tensors = tensors.into_iter().map(|(tensor, operand)| (tensor, Operand { start, ..operand }));
-        let items = Items::new(call, tuning, split, items::divisor(call), tensors.collect())?;
-        let form = Form { call, rows: *self, layout, quads };
-        let bindings = form.bindings(&items);
-        let kernel = form.kernel(&items, &bindings);
-        let mut items = items.with_kernel(kernel, bindings, |items, chunk| {
-            let signature = items.call.signature;
-            let Split { tally_span, parts, part_columns, .. } = items.split;
-            // Of one value an item, and of rows of so many elements from one to the next.
-            let item_base = start.base(chunk.first) as u32;
-            let base = |stride: u64| start.base(chunk.first / signature.class_stride.max(1) * stride) as u32;
-            items.words(chunk).and(block! {
-                tally_span,
-                parts,
-                part_columns,
-                classes: signature.row as u32,
-                class_stride: signature.class_stride as u32,
-                row_stride: signature.row_stride(0) as u32,
-                second_stride: signature.row_stride(1) as u32,
-                item_base,
-                row_base: base(signature.row_stride(0)),
-                second_base: base(signature.row_stride(1)),
-                value_base: base(signature.row * signature.class_stride),
-            })
-        });
-        let RowLayout::Parts { .. } = layout else { return items.evaluated(loops.evaluate(split.span.into())) };
-        let parts = loops.parts(split.span.into(), split.part_columns.into());
-        let join = loops.join(split.tally_span.into(), split.parts.into());
+        let (mut items, entries) = evaluation(call, *self)?;
         items.measure()?;
-        items.each_chunk("evaluate_parts", parts, |chunk| chunk.workgroups);
-        items.each_chunk("join_rows", join, |chunk| chunk.partials);
-        if form.has_middle() {
-            items.each_chunk("evaluate_middles", parts, |chunk| chunk.workgroups);
-            items.each_chunk("join_middles", join, |chunk| chunk.partials);
-        }
-        if form.stores_classes() {
-            items.each_chunk("evaluate_gradients", parts, |chunk| chunk.workgroups);
-        }
+        entries.into_iter().for_each(|entry| items.each_chunk(entry));
         items.ended()
     }
 
@@ -154,6 +109,85 @@ impl Room for Rows {
     }
 }
 
+/// The rows of a call whose logits are in memory a panel at a time.
+pub(super) struct InPanels {
+    /// What comes before all panels: the divisor, where the device finds it.
+    pub first: Vec<Step>,
+    /// What becomes of each panel once its logits are there.
+    pub panels: Vec<(Chunk, Vec<Step>)>,
+    /// The scratch, and what comes after all panels.
+    pub rest: Program,
+}
+
+/// The program of rows by panels; see [`Panels`](super::Panels).
+pub(super) fn in_panels(call: &Call<'_>, rows: Rows) -> Result<InPanels, Error> {
+    let (mut items, entries) = evaluation(call, rows)?;
+    items.measure()?;
+    let first = std::mem::take(&mut items.program.steps);
+    let steps = |chunk| entries.iter().map(|&entry| items.step(chunk, entry)).collect();
+    let panels = items.chunks.iter().enumerate().map(|(number, &chunk)| (chunk, steps(number))).collect();
+    Ok(InPanels { first, panels, rest: items.ended()? })
+}
+
+/// The rows of a call, and the entry points that evaluate them, one after the other.
+fn evaluation<'a>(call: &'a Call<'a>, rows: Rows) -> Result<(Items<'a>, Vec<Entry>), Error> {
+    let shape = shape(call, rows);
+    let (layout, tuning) = layout_of(call.machine, shape);
+    let loops = RowLoops { tuning, layout, shape };
+    let quads = if call.roomy { quads(call, rows, layout) } else { Quads::No };
+    let what = format!("{}: a row of {} classes", call.loss(), shape.classes);
+    let split = split_of(call.machine, loops, &what)?;
+    let start = Start::Behind(call.machine.aligned_elements());
+    let tensors =
+        items::operands(call, |tensor| quads.takes(tensor.role, call.machine) && is_of_classes(call, rows, tensor));
+    let tensors = tensors.into_iter().map(|(tensor, operand)| {
+        let anew = call.panels.is_some_and(|panels| panels.inputs.contains(&&*tensor.name));
+        (tensor, Operand { start, anew, ..operand })
+    });
+    let items = Items::new(call, tuning, split, items::divisor(call), tensors.collect())?;
+    let form = Form { call, rows, layout, quads };
+    let bindings = form.bindings(&items);
+    let kernel = form.kernel(&items, &bindings);
+    let items = items.with_kernel(kernel, bindings, |items, chunk| {
+        let signature = items.call.signature;
+        let Split { tally_span, parts, part_columns, .. } = items.split;
+        // Of one value an item, and of rows of so many elements from one to the next.
+        let item_base = start.base(chunk.first) as u32;
+        let base = |stride: u64| start.base(chunk.first / signature.class_stride.max(1) * stride) as u32;
+        let base_of = |place: usize| {
+            let name = signature.inputs.get(place).map_or("", |(input, _)| input.name);
+            let anew = call.panels.is_some_and(|panels| panels.inputs.contains(&name));
+            if anew { 0 } else { base(signature.row_stride(place)) }
+        };
+        items.words(chunk).and(block! {
+            tally_span,
+            parts,
+            part_columns,
+            classes: signature.row as u32,
+            class_stride: signature.class_stride as u32,
+            row_stride: signature.row_stride(0) as u32,
+            second_stride: signature.row_stride(1) as u32,
+            item_base,
+            row_base: base_of(0),
+            second_base: base_of(1),
+            value_base: base(signature.row * signature.class_stride),
+        })
+    });
+    let RowLayout::Parts { .. } = layout else {
+        return Ok((items, vec![Entry::new("evaluate", loops.evaluate(split.span.into()))]));
+    };
+    let parts = loops.parts(split.span.into(), split.part_columns.into());
+    let join = loops.join(split.tally_span.into(), split.parts.into());
+    let mut entries = vec![Entry::new("evaluate_parts", parts), Entry::of_partials("join_rows", join)];
+    if form.has_middle() {
+        entries.extend([Entry::new("evaluate_middles", parts), Entry::of_partials("join_middles", join)]);
+    }
+    if form.stores_classes() {
+        entries.push(Entry::new("evaluate_gradients", parts));
+    }
+    Ok((items, entries))
+}
+
 /// What takes the place of the groups of hooks that a loss has not.
 pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
     (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
@@ -190,7 +224,7 @@ fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let is_half = call.first_dtype().is_half();
     RowShape {
-        rows: signature.items,
+        rows: call.panels.map_or(signature.items, |panels| panels.rows.min(signature.items)),
         classes: signature.row,
         class_stride: signature.class_stride.max(1),
         row_strides,

@@ -40,7 +40,7 @@ impl OwnedCall {
 
     fn call(&self) -> Call<'_> {
         let OwnedCall { machine, values, signature, options, roomy, .. } = self;
-        Call { machine, values, signature, options, roomy: *roomy }
+        Call { machine, values, signature, options, roomy: *roomy, panels: None }
     }
 }
 
