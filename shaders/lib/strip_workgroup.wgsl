@@ -1,14 +1,23 @@
 // What lanes have of the left side of a strip, for the others: in workgroup memory.
 var<workgroup> left_quads: array<vec4<f32>, LEFT_QUADS>;
 
+fn put_slot(thread: Thread, slot: u32) {
+    let number = slot * WORKGROUP_SIZE + thread.lane;
+    if (number < LEFT_QUADS) {
+        left_quads[number] = own_left[slot];
+    }
+}
+
 // One barrier before it is overwritten, one before it is read.
 fn share_left(thread: Thread) {
     workgroupBarrier();
-    for (var slot = 0u; slot < LEFT_SLOTS; slot++) {
-        let number = slot * WORKGROUP_SIZE + thread.lane;
-        if (number < LEFT_QUADS) {
-            left_quads[number] = own_left[slot];
-        }
+    put_slot(thread, 0u);
+    if (LEFT_SLOTS > 1u) {
+        put_slot(thread, LEFT_SLOTS - 1u);
+    }
+    if (LEFT_SLOTS > 2u) {
+        put_slot(thread, LEFT_SLOTS / 2u);
+        put_slot(thread, LEFT_SLOTS / 2u - 1u);
     }
     workgroupBarrier();
 }

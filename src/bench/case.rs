@@ -11,7 +11,7 @@ use crate::{
 pub struct Case {
     /// The loss.
     pub loss: AnyLoss,
-    /// The shape of its first input.
+    /// The shape of its first input; of losses with a head followed by the number of classes.
     pub shape: Vec<usize>,
     /// The storage type of its floating inputs and gradients.
     pub dtype: DType,
@@ -72,6 +72,14 @@ const TASKS: &[UsualShape] =
 const ANSWERS: &[UsualShape] =
     &[usual(&[64], "pairs of answers of a step"), usual(&[65_536], "tokens of 32 answers of 2,048")];
 
+/// Hidden states, and the classes of the head.
+const LINEAR: &[UsualShape] = &[
+    usual(&[1024, 256, 32_000], "a small model's head, 1,024 tokens"),
+    usual(&[2048, 768, 50_257], "GPT-2's head, 2 sequences of 1,024 tokens"),
+    usual(&[4096, 4096, 128_256], "Llama 3's head, half a sequence of 8,192 tokens"),
+    usual(&[4096, 2304, 256_000], "Gemma 2's head, half a sequence of 8,192 tokens"),
+];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -96,6 +104,7 @@ impl Case {
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
             (_, Family::Tasks) => TASKS,
+            (_, Family::Linear) => LINEAR,
             (_, Family::Preferences) => ANSWERS,
             _ => REGRESSION,
         };
@@ -103,11 +112,14 @@ impl Case {
             let mut shape = usual.shape.to_vec();
             let mut origin = usual.origin.to_string();
             let size = |shape: &[usize]| TensorType::new(dtype, shape).buffer_size();
-            while size(&shape) > memory && shape[0] > 1 {
-                shape[0] /= 2;
+            // A head has its classes behind the first input's axes, and is larger than that.
+            let (axis, first) = if has_head(loss) { (2, 1) } else { (0, 0) };
+            while size(&shape[first..]) > memory && shape[axis] > 1 {
+                shape[axis] /= 2;
             }
-            if shape[0] < usual.shape[0] {
-                origin += &format!("; 1/{} of it", usual.shape[0] / shape[0]);
+            if shape[axis] < usual.shape[axis] {
+                let what = if has_head(loss) { "its classes" } else { "it" };
+                origin += &format!("; 1/{} of {what}", usual.shape[axis] / shape[axis]);
             }
             Case { loss: loss.clone(), shape, dtype, origin }
         };
@@ -115,7 +127,7 @@ impl Case {
     }
 
     /// The loss with so many elements in its first input: of losses of rows, rows of 1,000 classes; of embeddings, rows
-    /// of 128; of boxes, four each.
+    /// of 128; of boxes, four each; of hidden states, rows of 256 with 1,000 classes.
     pub fn of_elements(loss: &AnyLoss, dtype: DType, elements: usize) -> Case {
         let shape = match first_shape(loss) {
             Shape::Boxes => vec![elements / 4, 4],
@@ -125,6 +137,7 @@ impl Case {
             Shape::Rows => vec![elements / 1000, 1000],
             // An image of 64 channels.
             Shape::OwnRows => vec![1, 64, elements / 64],
+            Shape::Hidden => vec![elements / 256, 256, 1000],
             _ => vec![elements],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
@@ -135,16 +148,34 @@ impl Case {
     ///
     /// - A comparison of all pairs of a batch: of D dimensions 2·D for the value of a pair, and as many for what it
     ///   adds to either row's gradient.
+    /// - A head: 2·H for each logit, and as many for what it adds to the gradients of its row and of its class.
     /// - Gram matrices: 2·P for each of the C² products of a sample's features, of its target and of its gradient.
     pub fn operations(&self) -> Option<f64> {
         if let (Shape::OwnRows, [samples, channels, inner @ ..]) = (first_shape(&self.loss), &self.shape[..]) {
             let positions = inner.iter().product::<usize>() as f64;
             return Some(*samples as f64 * (*channels as f64).powi(2) * positions * 6.0);
         }
+        if has_head(&self.loss) {
+            return Some(6.0 * self.shape.iter().map(|&length| length as f64).product::<f64>());
+        }
         let relation = self.loss.spec().all_pairs()?.relation;
         let &[rows, dimensions] = &self.shape[..] else { return None };
         let rows = if relation == Relation::Views { 2 * rows } else { rows } as f64;
         Some(rows * rows * 6.0 * dimensions as f64)
+    }
+
+    /// The shape of the first input.
+    fn first_input(&self) -> &[usize] {
+        match self.shape.split_last() {
+            Some((_, first)) if has_head(&self.loss) => first,
+            _ => &self.shape,
+        }
+    }
+
+    /// The classes of an item.
+    fn classes(&self) -> usize {
+        let classes = if has_head(&self.loss) { self.shape.last() } else { self.shape.get(1) };
+        classes.copied().unwrap_or(1)
     }
 
     /// The types of the inputs that the loss needs.
@@ -153,7 +184,7 @@ impl Case {
     /// [`Error::Shape`] for a shape that the loss does not take, [`Error::Parameter`].
     pub fn types(&self) -> Result<Named<TensorType>, Error> {
         let spec = self.loss.spec();
-        let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, &self.shape)?;
+        let signature = Signature::of_shape(&Values::new(spec, self.loss.values())?, self.first_input())?;
         // Without an upstream gradient for each class, that of a softmax is 0.
         let is_needed = |input: &&Input| !input.optional || (spec.is_per_class() && input.shape == Shape::OneOrItems);
         let mut types = Named::<TensorType>::new();
@@ -163,6 +194,8 @@ impl Case {
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
             let shape = match input.shape {
                 Shape::OwnOfBatch => vec![self.shape[0], LATENT],
+                Shape::Head(_) => vec![self.classes(), self.shape[self.shape.len() - 2]],
+                Shape::HeadRows => [&signature.item_shape[..], &[self.classes()]].concat(),
                 Shape::Like(other) => types.get(other).map_or_else(Vec::new, |ty| ty.shape.clone()),
                 _ => signature.shape_of(input),
             };
@@ -188,7 +221,7 @@ impl Case {
                 // As many of a label as samplers for metric learning take.
                 bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(8), &mut rng))
             } else if ty.dtype == DType::I32 {
-                let classes = self.shape.get(1).map_or(1, |&classes| classes.clamp(1, i32::MAX as usize) as i32);
+                let classes = self.classes().clamp(1, i32::MAX as usize) as i32;
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();
                 bytemuck::pod_collect_to_vec(&labels)
             } else {
@@ -216,6 +249,11 @@ impl Case {
         }
         Ok(inputs)
     }
+}
+
+/// Whether a loss has a head, whose classes are no axis of its first input.
+fn has_head(loss: &AnyLoss) -> bool {
+    first_shape(loss) == Shape::Hidden
 }
 
 /// The form of the shapes that a loss takes: what its first input is.

@@ -20,20 +20,17 @@ fn put_products(sums: vec4<f32>, row: u32, column: u32) {
     }
 }
 
+fn put_block(sums: mat4x4<f32>, row: u32, column: u32) {
+    put_products(sums[0], row, column);
+    put_products(sums[1], row + 1u, column);
+    put_products(sums[2], row + 2u, column);
+    put_products(sums[3], row + 3u, column);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn multiply_panel(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first_row = workgroup.y * TILE_ROWS;
     let first_column = workgroup.x * TILE_COLUMNS;
     multiply(thread, first_row, first_column, call.first_depth, call.end_depth);
-    for (var quad = 0u; quad < ROW_QUADS; quad++) {
-        let row = first_row + own_row(thread) + 4u * quad;
-        for (var block = 0u; block < COLUMN_BLOCKS; block++) {
-            let column = first_column + own_column(thread, block);
-            let sums = total[quad * COLUMN_BLOCKS + block];
-            put_products(sums[0], row, column);
-            put_products(sums[1], row + 1u, column);
-            put_products(sums[2], row + 2u, column);
-            put_products(sums[3], row + 3u, column);
-        }
-    }
+    put_sums(thread, first_row, first_column);
 }

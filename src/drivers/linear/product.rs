@@ -8,13 +8,13 @@ use crate::{
     spec::{ShaderFile, shader_file},
 };
 
-/// Blocks of four columns of a lane, and steps of a tile's depth, which fit into the workgroup memory of every device.
+/// Blocks of four columns of a lane, also of a strip's, and steps of a tile's depth: these fit into the workgroup memory
+/// of every device.
 const COLUMN_BLOCKS: u32 = 2;
 const STEPS: u32 = 2;
 
-/// Rows of a strip, and quads of them: `shaders/lib/strip.wgsl`.
+/// Rows of a strip: `shaders/lib/strip.wgsl`.
 const STRIP_ROWS: u64 = 16;
-const STRIP_ROW_QUADS: u64 = 4;
 
 /// Places of the depth that are added up in one go at most: sums of more lose digits.
 const MOST_DEPTH: u64 = 8192;
@@ -82,9 +82,11 @@ impl Sharing {
     pub fn join(self, kernel: &mut Kernel, which: Which) {
         let along = which.along();
         match self {
-            Sharing::Tile(tile) => tile.join(kernel, along),
+            Sharing::Tile(tile) => {
+                tile.join(kernel, along);
+                kernel.join([shader_file!("lib/tile_sums.wgsl")]);
+            }
             Sharing::Strip(tuning) => {
-                kernel.constant("COLUMN_BLOCKS", COLUMN_BLOCKS);
                 kernel.flags(&[("LEFT_ALONG", along[0]), ("RIGHT_ALONG", along[1])]);
                 kernel.join([
                     shader_file!("lib/strip.wgsl"),
@@ -99,16 +101,9 @@ impl Sharing {
 
     /// The loops of a lane over so much of the depth, and over what it stores.
     pub fn loops(self, depth: u64) -> Loops {
-        let blocks = u64::from(COLUMN_BLOCKS);
         match self {
-            Sharing::Tile(tile) => tile.multiply(depth) + Loops::each(1, tile.blocks()),
-            Sharing::Strip(tuning) => {
-                let slots = Loops::walk(4 * STRIP_ROW_QUADS, tuning.workgroup_size.into());
-                let step = slots * 2 + Loops::each(blocks, Loops::plain(STRIP_ROW_QUADS));
-                Loops::plain(STRIP_ROW_QUADS * blocks)
-                    + Loops::each(depth.div_ceil(4), step)
-                    + Loops::each(STRIP_ROW_QUADS, Loops::plain(blocks))
-            }
+            Sharing::Tile(tile) => tile.multiply(depth) + tile.blocks(),
+            Sharing::Strip(_) => Loops::plain(depth.div_ceil(4)),
         }
     }
 
