@@ -20,8 +20,8 @@ pub struct Options {
     /// The statistics of each row that are wanted besides.
     pub statistics: Statistics,
     /// Bytes that the logits of a panel of rows take, for losses that make them of hidden states: more rows at a time
-    /// pass over the head less often. 0 for as many as the hidden states take, and at least 128 MiB; in any case no more
-    /// than the adapter binds, and one row at least.
+    /// pass over the head less often. 0 for as many as the hidden states take, and at least 128 MiB; in any case no
+    /// more than the adapter binds, and one row at least.
     pub panel_bytes: u64,
     /// Inputs that get no gradient, though the loss has one: of losses with a head such as `weight` and `bias`, whose
     /// gradients then cost neither time nor memory. Other losses refuse it.

@@ -5,12 +5,12 @@
 // A lane holds the sums of all 16 rows with its columns, and reads its columns' part of the right side itself. What the
 // rows have on the left all lanes need alike: each reads some of that, and a share file hands it to the others.
 //
-// LEFT_ALONG, RIGHT_ALONG, and load_left and load_right, which a kernel gives, are as in lib/tile.wgsl; besides it gives
+// COLUMN_BLOCKS is 2. LEFT_ALONG, RIGHT_ALONG, and load_left and load_right, which a kernel gives, are as in
+// lib/tile.wgsl; besides it gives
 //
 //   fn put_block(sums: mat4x4<f32>, row: u32, column: u32)
 
 const ROW_QUADS: u32 = 4u;
-const COLUMN_BLOCKS: u32 = 2u;
 const TILE_ROWS: u32 = 4u * ROW_QUADS;
 const TILE_COLUMNS: u32 = 4u * COLUMN_BLOCKS * WORKGROUP_SIZE;
 const TILE_DEPTH: u32 = 4u;

@@ -204,11 +204,11 @@ impl Signature {
         if has_head { self.head_classes() } else { self.row }
     }
 
-    /// How many classes the heads have: the rows of the first one given.
+    /// How many classes the heads have: the rows of the first one given; where none is, as many as dimensions.
     pub(crate) fn head_classes(&self) -> u64 {
         let is_head = |input: &Input| matches!(input.shape, Shape::Head(_));
         let head = self.inputs.iter().find(|(input, _)| is_head(input));
-        head.and_then(|(_, ty)| ty.shape.first()).map_or(1, |&classes| classes as u64)
+        head.and_then(|(_, ty)| ty.shape.first()).map_or(self.row, |&classes| classes as u64)
     }
 
     /// How many layers there are, of losses that have them.

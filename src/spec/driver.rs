@@ -24,7 +24,7 @@ pub enum Driver {
     Layers(Layers),
     /// One item per entry of the difference of two Gram matrices, of which no list is kept.
     Gram,
-    /// One item per row of hidden states, of which a head makes the logits of another loss, which are never stored whole.
+    /// One item per row of hidden states, of which a head makes the logits of another loss, never stored whole.
     Linear(Linear),
 }
 

@@ -25,7 +25,7 @@ fn every_loss() -> impl Iterator<Item = AnyLoss> {
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise | Driver::Sum(_) => vec![items],
-        Driver::Rows(_) | Driver::Regions(_) | Driver::Layers(_) | Driver::Gram => vec![items, 5],
+        Driver::Rows(_) | Driver::Regions(_) | Driver::Layers(_) | Driver::Gram | Driver::Linear(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
 }
@@ -53,7 +53,7 @@ fn nothing_in_gives_nothing_out() {
                 _ if loss.spec().inputs[0].needs_values => &[],
                 Driver::Elementwise | Driver::Sum(_) => &[&[0], &[0, 5], &[3, 0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
-                Driver::Boxes => &[&[0, 4], &[2, 0, 4]],
+                Driver::Boxes | Driver::Linear(_) => &[&[0, 4], &[2, 0, 4]],
                 Driver::Pairs | Driver::AllPairs(_) => &[&[0, 4]],
                 Driver::Layers(_) | Driver::Gram => &[&[0, 4], &[2, 4, 0]],
             };

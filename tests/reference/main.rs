@@ -198,6 +198,7 @@ fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
         Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
+        Driver::Linear(_) => &[MATRIX, &[2, 2, CLASSES]],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
     }

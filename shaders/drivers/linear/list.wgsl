@@ -1,6 +1,6 @@
 // The rows that count, in order, which are the only ones that are multiplied: `order` has their numbers, NOWHERE behind
-// the last; `places` has for each row its place there, NOWHERE where it does not count; and `kept` whether a place has a
-// row that counts. Where rows may not change their places, each has its own.
+// the last; `places` has for each row its place there, NOWHERE where it does not count; and `kept` whether a place has
+// a row that counts. Where rows may not change their places, each has its own.
 //
 // One workgroup takes a segment of the rows, each lane neighbouring ones. Joined to what interface.wgsl lists.
 

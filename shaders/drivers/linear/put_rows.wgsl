@@ -9,7 +9,7 @@ fn put_rows(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     for (var i = first + thread.lane; i < end; i += WORKGROUP_SIZE) {
         let row = row_of(i / call.quads);
         if (row != NOWHERE) {
-            put_quad(row, i % call.quads, rows[i]);
+            put_quad(row - call.first_row, i % call.quads, rows[i]);
         }
     }
 }

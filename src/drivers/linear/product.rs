@@ -8,8 +8,8 @@ use crate::{
     spec::{ShaderFile, shader_file},
 };
 
-/// Blocks of four columns of a lane, also of a strip's, and steps of a tile's depth: these fit into the workgroup memory
-/// of every device.
+/// Blocks of four columns of a lane, also of a strip's, and steps of a tile's depth: these fit into the workgroup
+/// memory of every device.
 const COLUMN_BLOCKS: u32 = 2;
 const STEPS: u32 = 2;
 
@@ -87,6 +87,7 @@ impl Sharing {
                 kernel.join([shader_file!("lib/tile_sums.wgsl")]);
             }
             Sharing::Strip(tuning) => {
+                kernel.constant("COLUMN_BLOCKS", COLUMN_BLOCKS);
                 kernel.flags(&[("LEFT_ALONG", along[0]), ("RIGHT_ALONG", along[1])]);
                 kernel.join([
                     shader_file!("lib/strip.wgsl"),

@@ -356,7 +356,7 @@ impl<'a> Builder<'a> {
         let segment = self.layout.segment_of(chunk.first);
         let words = block! { first_place: chunk.first as u32, first_row: segment.start as u32 };
         let order = self.memory("order", self.at.order, "u32", Access::Read);
-        let row = "select(NOWHERE, order[call.first_place + index] - call.first_row, order[call.first_place + index] != NOWHERE)";
+        let row = "order[call.first_place + index]";
         let sums = self.memory("rows", self.at.gradient, "vec4<f32>", Access::Read);
         self.put_rows((head.head.hidden, &head), &segment, u64::from(chunk.items), words, vec![sums, order], row);
         Ok(())
@@ -426,17 +426,17 @@ impl<'a> Builder<'a> {
         for (slice, scratch) in slices.into_iter().zip(self.at.weight.clone()) {
             let sums = self.memory("rows", scratch, "vec4<f32>", Access::Read);
             let rows = slice.end - slice.start;
-            self.put_rows((head.head.weight, &head), &slice, rows, Block::default(), vec![sums], "index");
+            self.put_rows((head.head.weight, &head), &slice, rows, block! { first_row: 0 }, vec![sums], "index");
         }
         if self.call.trains(head.head.bias) && self.call.signature.input(head.head.bias).is_some() {
             // One row, of a value for each class.
             let row = HeadLayout { dimensions: self.layout.classes, quads: self.layout.logit_stride / QUAD, ..head };
             let sums = self.memory("rows", self.at.bias, "vec4<f32>", Access::Read);
-            self.put_rows((head.head.bias, &row), &(0..1), 1, Block::default(), vec![sums], "index");
+            self.put_rows((head.head.bias, &row), &(0..1), 1, block! { first_row: 0 }, vec![sums], "index");
         }
     }
 
-    /// Rows of gradients in their storage type: of so many, `row_of(index)` says which each is of those bound.
+    /// Rows of gradients in their storage type: of so many, `row_of(index)` says which each is.
     fn put_rows(
         &mut self,
         (input, shape): (&str, &HeadLayout),

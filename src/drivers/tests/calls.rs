@@ -139,6 +139,8 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
         Driver::Layers(_) | Driver::Gram => {
             vec![Layout::of(&[3, 5, 8]), Layout::of(&[3, 5, 6]), Layout::of(&[3, 9, 3])]
         }
+        // Rows of whole quads, of whole pairs and others; one panel and several.
+        Driver::Linear(_) => vec![Layout::of(&[6, 8]), Layout::of(&[6, 6]), Layout::of(&[2, 3, 5])],
         Driver::AllPairs(_) => vec![
             // Tiles of one quad, of two and of four; several panels, and of each the parts of what gives to its rows.
             Layout::of(&[6, 3]),

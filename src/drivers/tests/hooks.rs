@@ -16,6 +16,8 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
         Driver::Rows(of) => rows::HOOKS.into_iter().map(|(hooks, file)| (of.has(hooks), file)).collect(),
         Driver::Regions(of) => vec![(of.terms.is_some(), regions::NO_TERM)],
         Driver::AllPairs(of) => vec![(of.relation != Relation::Labelled, all_pairs::kernels::LABELLED)],
+        // The hooks of its row loss.
+        Driver::Linear(of) => groups(of.rows),
         Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => {
             Vec::new()
         }

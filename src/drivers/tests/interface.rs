@@ -16,8 +16,9 @@ use super::{
 use crate::{
     kernel::{Kernel, Text},
     losses::{
-        CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LOG_SOFTMAX, NT_XENT,
-        PERCEPTUAL, SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
+        CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LINEAR_CROSS_ENTROPY,
+        LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL,
+        TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
 };
@@ -29,7 +30,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 12] = [
+static INTERFACES: [Interface; 13] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -78,6 +79,11 @@ static INTERFACES: [Interface; 12] = [
         losses: &[&PERCEPTUAL],
     },
     Interface { file: shader_file!("drivers/gram/interface.wgsl"), of: "drivers/gram/", losses: &[&STYLE] },
+    Interface {
+        file: shader_file!("drivers/linear/interface.wgsl"),
+        of: "drivers/linear/",
+        losses: &[&LINEAR_CROSS_ENTROPY, &LINEAR_DISTILLATION],
+    },
 ];
 
 /// The interface of what every kernel has.

@@ -22,6 +22,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let classes = match spec.driver {
         Driver::Elementwise | Driver::Boxes | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => 1,
         Driver::Rows(_) | Driver::Regions(_) => shape[1],
+        Driver::Linear(_) => *shape.last().unwrap(),
         Driver::Pairs | Driver::AllPairs(_) => 3,
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);

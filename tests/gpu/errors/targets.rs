@@ -57,7 +57,7 @@ fn offences() -> impl Iterator<Item = Offence> {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[ITEMS],
-            Driver::Rows(_) | Driver::Regions(_) => &[ITEMS, CLASSES],
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) => &[ITEMS, CLASSES],
             Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
         };
         let good = sample(&loss, shape, DType::FLOATS[index % 3], true);

@@ -346,6 +346,7 @@ fn forbidden(rule: Rule) -> Vec<f32> {
         Rule::Unit => &[-0.5, 1.5],
         Rule::BelowHalf => &[-0.5, 0.5, 1.0],
         Rule::Part => &[0.0, -0.5, 1.5],
+        Rule::Natural => &[-1.0],
         Rule::Finite | Rule::Flag | Rule::Integer => &[],
         Rule::OneOf(_) | Rule::Word(_) => &[],
     };

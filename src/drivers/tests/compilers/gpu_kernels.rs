@@ -129,6 +129,7 @@ fn shapes(driver: &Driver) -> Vec<Shape> {
         Driver::Layers(_) | Driver::Gram => {
             vec![Thoroughly.shape(&[8, 64, 4096]), OfSome.shape(&[8, 64, 4094]), OfSome.shape(&[8, 63, 4095])]
         }
+        Driver::Linear(_) => vec![Thoroughly.shape(&[1024, 256]), OfSome.shape(&[1024, 255])],
         // Tiles of one quad, of two and of four; one panel and several.
         Driver::AllPairs(_) => vec![
             OfAllInF32.shape(&[1024, 3]),

@@ -86,6 +86,7 @@ const fn by_few(needed: Needed) -> Needed {
 const ROWS: Tried = of("cross_entropy", &[25, 1_101]).by(Workgroup, 1_101).cached().in_place(DType::F16);
 const SORTED: Tried = Tried { labels: 7, ..of("triplet_batch_all", &[70, 33]).with(&[("triplets", "semi_hard")]) };
 const TILES: Tried = of("nt_xent", &[70, 37]);
+const HEAD: Tried = Tried { labels: 37, ..of("linear_cross_entropy", &[70, 37]) };
 const COSINES: Tried = Tried { labels: 7, ..of("triplet_batch_all", &[70, 33]).with(&[("distance", "cosine")]) };
 
 const BY_WORKGROUP: &str = "lib/reduce_workgroup.wgsl";
@@ -93,6 +94,7 @@ const BY_SUBGROUP: &str = "lib/reduce_subgroup.wgsl";
 const ROW_CACHE: &str = "drivers/rows/row_cache.wgsl";
 const TILE: &str = "lib/tile.wgsl";
 const RADIALS: &str = "drivers/all_pairs/gather_tiles.wgsl";
+const STRIP: &str = "lib/strip_workgroup.wgsl";
 const SHARED_ROWS: &str = "drivers/all_pairs/tile_workgroup.wgsl";
 
 const NEEDED: &[Needed] = &[
@@ -114,6 +116,8 @@ const NEEDED: &[Needed] = &[
     needed(RADIALS, 1, Reduce::Workgroup, COSINES),
     by_few(needed(SHARED_ROWS, 0, Reduce::Workgroup, TILES)),
     by_few(needed(SHARED_ROWS, 1, Reduce::Workgroup, TILES)),
+    by_few(needed(STRIP, 0, Reduce::Workgroup, HEAD)),
+    by_few(needed(STRIP, 1, Reduce::Workgroup, HEAD)),
 ];
 
 /// A barrier that is there for who reads the file alone: what is kept of a row is read behind reductions, which have

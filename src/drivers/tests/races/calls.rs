@@ -145,6 +145,11 @@ const CALLS: &[Tried] = &[
     of("style", &[3, 9, 301]),
     of("style", &[2, 9, 300]).in_place(DType::F16).roomy(),
     of("perceptual", &[2, 9, 301]),
+    // Heads: rows of whole quads and others; halves that rows share words of; several panels; two heads.
+    Tried { labels: 37, ..of("linear_cross_entropy", &[70, 37]) },
+    Tried { labels: 37, ..of("linear_cross_entropy", &[70, 37]).in_place(DType::F16) },
+    Tried { labels: 36, binding: Some(1 << 14), ..of("linear_focal", &[70, 36]).roomy() },
+    Tried { labels: 40, ..of("linear_distillation", &[30, 40]).in_place(DType::BF16) },
     of("vae", &[30, 50]).reduced(Reduction::Sum),
 ];
 
