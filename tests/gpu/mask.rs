@@ -92,7 +92,7 @@ fn what_is_left_out_is_as_if_it_were_not_there() {
         let masked = spoilt(&loss, &inputs).with("mask", mask_of(&loss));
         let reduction = if spec.is_per_class() { Reduction::None } else { Reduction::Mean };
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &masked, reduction);
-        for gpu in effort::adapters(turn).into_iter().filter(can_bind) {
+        for gpu in effort::adapters(turn).filter(can_bind) {
             let expected = evaluated(gpu, &loss, &fewer, reduction);
             let found = evaluated(gpu, &loss, &masked, reduction);
             assert_eq!(found.items, expected.items, "{}", spec.name);
