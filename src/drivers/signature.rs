@@ -99,6 +99,8 @@ pub struct Signature {
     /// The length of the first axis of the first input, or of what inputs are broadcast to; 1 for one item alone. It is
     /// what `batch_mean` divides by.
     pub(crate) batch: u64,
+    /// Rows of a head that belong to a class.
+    pub(crate) centers: u64,
 }
 
 impl Signature {
@@ -161,6 +163,7 @@ impl Signature {
             class_stride,
             last_axis: shape.last().map_or(1, |&length| length as u64),
             batch: batch.map_or(1, |&length| length as u64),
+            centers: if let Driver::Linear(linear) = spec.driver { linear.centers() } else { 1 },
         })
     }
 
@@ -181,7 +184,7 @@ impl Signature {
             Shape::Layers => vec![self.layers()],
             Shape::Like(other) => self.shape_given(other),
             Shape::Hidden => [&self.item_shape[..], &[self.dimensions(input.name)]].concat(),
-            Shape::Head(hidden) => vec![self.head_classes() as usize, self.dimensions(hidden)],
+            Shape::Head(hidden) => vec![(self.head_classes() * self.centers) as usize, self.dimensions(hidden)],
             Shape::HeadClasses => vec![self.head_classes() as usize],
             Shape::HeadRows => [&self.item_shape[..], &[self.head_classes() as usize]].concat(),
         }
@@ -208,7 +211,8 @@ impl Signature {
     pub(crate) fn head_classes(&self) -> u64 {
         let is_head = |input: &Input| matches!(input.shape, Shape::Head(_));
         let head = self.inputs.iter().find(|(input, _)| is_head(input));
-        head.and_then(|(_, ty)| ty.shape.first()).map_or(self.row, |&classes| classes as u64)
+        let rows = head.and_then(|(_, ty)| ty.shape.first()).map_or(self.row * self.centers, |&rows| rows as u64);
+        rows / self.centers
     }
 
     /// How many layers there are, of losses that have them.
@@ -278,17 +282,17 @@ impl Signature {
                 (fits, format!("{:?} and a length of its own", self.item_shape))
             }
             Shape::Head(hidden) => {
-                let (least, dimensions) = (self.least_head_classes(values), self.dimensions(hidden));
+                let (centers, dimensions) = (self.centers as usize, self.dimensions(hidden));
                 let has_others = self.inputs.iter().any(|(other, _)| matches!(other.shape, Shape::Head(_)));
-                let classes = if has_others {
-                    self.head_classes() as usize..=self.head_classes() as usize
-                } else {
-                    least..=usize::MAX
-                };
-                let fits = matches!(ty.shape[..], [own, length] if classes.contains(&own) && length == dimensions);
-                let expected = match has_others {
-                    true => format!("{:?}", [self.head_classes() as usize, dimensions]),
-                    false => format!("[V, {dimensions}] with V ≥ {least}"),
+                let known = has_others.then(|| self.head_classes() as usize * centers);
+                let least = self.least_head_classes(values) * centers;
+                let fits_rows =
+                    |rows: usize| known.map_or(rows >= least, |known| rows == known) && rows.is_multiple_of(centers);
+                let fits = matches!(ty.shape[..], [rows, length] if fits_rows(rows) && length == dimensions);
+                let expected = match known {
+                    Some(rows) => format!("{:?}", [rows, dimensions]),
+                    None if centers > 1 => format!("[{centers}·C, {dimensions}]"),
+                    None => format!("[V, {dimensions}] with V ≥ {least}"),
                 };
                 (fits, expected)
             }

@@ -132,6 +132,11 @@ pub static ALL: &[&LossSpec] = &[
     &LINEAR_FOCAL,
     &LINEAR_CROSS_ENTROPY_SOFT,
     &LINEAR_DISTILLATION,
+    &NORMALIZED_SOFTMAX,
+    &COSFACE,
+    &ARCFACE,
+    &SUBCENTER_ARCFACE,
+    &PROXY_NCA,
     // Policies and preferences
     &PPO_VALUE,
     &PREFERENCE,

@@ -140,7 +140,10 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
     }
     failures.extend(count_failure("items counted", found.items, expected.items, doubts.items));
     match (found.correct(), expected.correct) {
-        (Some(found), Some(expected)) => failures.extend(count_failure("items are right", found, expected, 0)),
+        (Some(found), Some(expected)) => {
+            let doubt = doubts.predicted.len() as u64;
+            failures.extend(count_failure("items are right", found, expected, doubt));
+        }
         (None, None) => {}
         (found, _) => failures.push(presence_failure("the count of right items", found.is_some())),
     }
@@ -160,8 +163,9 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
     }
     if let Some(found) = found.argmax() {
         let found = found.to_f64();
-        let expected = expected.argmax.iter().map(|&column| f64::from(column));
-        if !expected.eq(found) {
+        let is_clear = |item: &usize| !doubts.predicted.contains(item);
+        let differs = |item: usize| found.get(item).copied() != expected.argmax.get(item).copied().map(f64::from);
+        if found.len() != expected.argmax.len() || (0..found.len()).filter(is_clear).any(differs) {
             failures.push("another class is predicted".to_string());
         }
     }

@@ -67,7 +67,7 @@ impl Case {
                     let Driver::Linear(linear) = spec.driver else { unreachable!("heads are of linear losses") };
                     // One class, few, and as many as two workgroups may have.
                     let classes = [7, linear.least_classes(&values), 130, 33][signature.items as usize % 4];
-                    vec![classes, signature.row as usize]
+                    vec![classes * linear.centers() as usize, signature.row as usize]
                 }
                 Shape::Hidden if number > 0 => [&signature.item_shape[..], &[signature.row as usize + number]].concat(),
                 Shape::Like(other) => inputs.get(other).map_or_else(Vec::new, |other| other.shape().to_vec()),

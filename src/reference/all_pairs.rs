@@ -178,6 +178,7 @@ fn doubts(
         triplets: sum(|term| term.doubt.triplets),
         active: sum(|term| term.doubt.active),
         hardest: anchors.iter().map(|anchor| anchor.term.doubt.hardest.clone()).collect(),
+        ..Doubts::default()
     }
 }
 

@@ -44,6 +44,8 @@ pub struct Doubts {
     /// Of each anchor, which rows besides those named may be its hardest positive and its hardest negative; empty if
     /// there are none.
     pub hardest: Vec<[Vec<usize>; 2]>,
+    /// The items whose predicted class may be another.
+    pub predicted: Vec<usize>,
 }
 
 impl Doubts {

@@ -1,22 +1,30 @@
 //! Losses of rows whose logits heads make of hidden states.
 
-use super::{Call, Evaluation, argmax, largest_finite, of_items};
+use super::{Call, Doubts, Evaluation, argmax, largest_finite, of_items};
+use std::f64::consts::PI;
+
 use crate::{
     DType, Error, Gradients, HostTensor, Named, Options, Signature,
-    spec::{Driver, Head, Input, Kind, Linear, MASK, Reference, Shape, UPSTREAM, Value, Values},
+    spec::{Cosine, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values},
 };
 
 /// The logits of a head, one row behind the other: x = softcap·tanh(s/softcap)/T with s = scale·(h·W + b), or s/T
 /// without a softcap.
+#[derive(Default)]
 struct Logits {
     /// As the head makes them, and as the loss sees them.
     made: Vec<f64>,
     seen: Vec<f64>,
     /// The derivative of each by h·W + b.
     slopes: Vec<f64>,
+    /// Of cosines the row of the head that each is of, and the cosine.
+    centers: Vec<(usize, f64)>,
     /// What the rounding of each is relative to, where it is exponentiated: the magnitudes of what it is the sum of.
     sizes: Vec<f64>,
 }
+
+/// What the rounding of a logit is at most, relative to the magnitudes of what it is the sum of.
+const ROUNDING: f64 = 1e-6;
 
 /// A head's inputs.
 struct Given {
@@ -35,7 +43,7 @@ impl Given {
         Given {
             hidden: values(head.hidden).unwrap_or_default(),
             weight: values(head.weight).unwrap_or_default(),
-            bias: values(head.bias).unwrap_or_else(|| vec![0.0; classes]),
+            bias: head.bias.and_then(values).unwrap_or_else(|| vec![0.0; classes]),
             dimensions,
             classes,
         }
@@ -55,7 +63,7 @@ impl Given {
 
     fn logits(&self, values: &Values, temperature: f64) -> Logits {
         let (scale, softcap) = (values.number_or("logit_scale", 1.0), values.number_or("softcap", 0.0));
-        let mut logits = Logits { made: Vec::new(), seen: Vec::new(), slopes: Vec::new(), sizes: Vec::new() };
+        let mut logits = Logits::default();
         for row in 0..self.rows() {
             for class in 0..self.classes {
                 let terms = || self.hidden(row).iter().zip(self.class(class)).map(|(h, w)| h * w);
@@ -80,6 +88,75 @@ impl Given {
     }
 }
 
+/// A row of unit length, and what it was multiplied with for that.
+struct Unit {
+    direction: Vec<f64>,
+    inverse: f64,
+    /// Whether it turns: not where it is so short that something else took the place of its length.
+    turns: bool,
+}
+
+impl Unit {
+    fn new(row: &[f64]) -> Self {
+        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let inverse = length.max(1e-12).recip();
+        Unit { direction: row.iter().map(|x| x * inverse).collect(), inverse, turns: length > 1e-12 }
+    }
+
+    /// What its row gets of the gradient of a cosine with another one, and the magnitude of its terms.
+    fn pulled(&self, cosine: f64, other: &Unit) -> Vec<(f64, f64)> {
+        let along = if self.turns { cosine } else { 0.0 };
+        let pairs = other.direction.iter().zip(&self.direction);
+        pairs.map(|(b, a)| (self.inverse * (b - along * a), self.inverse * (b.abs() + (cosine * a).abs()))).collect()
+    }
+}
+
+/// What a margin makes of a target's cosine: with its first and its second derivative.
+fn hardened(cosine: f64, margin: Margin, size: f64) -> [f64; 3] {
+    let clamped = cosine.clamp(-1.0, 1.0);
+    let angle = clamped.acos();
+    match margin {
+        Margin::None => [cosine, 1.0, 0.0],
+        Margin::OfCosine => [cosine - size, 1.0, 0.0],
+        Margin::OfAngle if angle <= PI - size => {
+            let sine = angle.sin().max(1e-6);
+            [(angle + size).cos(), (angle + size).sin() / sine, size.sin() / sine.powi(3)]
+        }
+        Margin::OfAngle => [cosine - size * size.sin(), 1.0, 0.0],
+    }
+}
+
+impl Given {
+    /// The logits of cosines, of which those of the targets have a margin.
+    fn cosines(&self, values: &Values, of: &Cosine, units: &[Vec<Unit>; 2], targets: &[Option<usize>]) -> Logits {
+        let scale = values.number("scale") * f64::from(of.factor);
+        let size = values.number_or("margin", 0.0);
+        let centers = of.centers as usize;
+        let mut logits = Logits::default();
+        for (row, target) in targets.iter().enumerate() {
+            for class in 0..self.classes / centers {
+                let products =
+                    |center: usize| units[0][row].direction.iter().zip(&units[1][center].direction).map(|(a, b)| a * b);
+                let cosine = |center: usize| products(center).sum::<f64>();
+                let nearest = (class * centers..(class + 1) * centers)
+                    .reduce(|best, center| if cosine(center) > cosine(best) { center } else { best })
+                    .unwrap_or(0);
+                let own = cosine(nearest);
+                let margin = if *target == Some(class) { of.margin } else { Margin::None };
+                let [value, slope, bend] = hardened(own, margin, size);
+                let size = products(nearest).map(f64::abs).sum::<f64>();
+                logits.made.push(scale * value);
+                logits.seen.push(scale * value);
+                logits.slopes.push(scale * slope);
+                logits.centers.push((nearest, own));
+                // An angle's slope is rounded as its cosine is.
+                logits.sizes.push(size * (scale * slope.max(1.0)).max((bend / slope).abs()));
+            }
+        }
+        logits
+    }
+}
+
 /// The row loss of the logits, and by the chain rule the gradients of what they are made of.
 pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Options) -> Result<Evaluation, Error> {
     let Driver::Linear(linear) = call.values.spec().driver else {
@@ -89,7 +166,21 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let is_own = |name: &str| linear.rows.params.iter().any(|param| param.name == name);
     let temperature = if is_own("temperature") { 1.0 } else { call.values.number_or("temperature", 1.0) };
     let heads: Vec<Given> = linear.heads.iter().map(|head| Given::new(given, head)).collect();
-    let logits: Vec<Logits> = heads.iter().map(|head| head.logits(&call.values, temperature)).collect();
+    let units = heads.first().filter(|_| linear.cosine.is_some()).map(|head| {
+        let hidden = (0..head.rows()).map(|row| Unit::new(head.hidden(row))).collect();
+        [hidden, (0..head.classes).map(|row| Unit::new(head.class(row))).collect()]
+    });
+    let targets: Vec<Option<usize>> = match given.get(linear.target) {
+        Some(targets) => {
+            targets.to_f64().into_iter().map(|target| (target >= 0.0).then_some(target as usize)).collect()
+        }
+        None => vec![None; call.signature.items as usize],
+    };
+    let logits_of = |head: &Given| match (&linear.cosine, &units) {
+        (Some(cosine), Some(units)) => head.cosines(&call.values, cosine, units, &targets),
+        _ => head.logits(&call.values, temperature),
+    };
+    let logits: Vec<Logits> = heads.iter().map(logits_of).collect();
     let of_rows = rows(call, linear, given, options, &logits)?;
 
     let found = of_items(&of_rows, loss, &Options { frozen: &[], ..*options })?;
@@ -99,10 +190,19 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let log_sum_exp = found.log_sum_exp.into_iter().enumerate();
     let log_sum_exp = log_sum_exp.map(|(row, x)| if is_counted(row) { x } else { f64::NAN }).collect();
     // Of what the head makes, of which a softcap leaves no difference where it is far off.
-    let classes = heads[0].classes;
+    let classes = call.signature.head_classes() as usize;
     let predicted = |row: usize| argmax(&logits[0].made[row * classes..][..classes]);
     let class_of = |row: usize| predicted(row).filter(|_| is_counted(row)).map_or(-1, |class| class as i32);
     let classes_predicted = (0..found.argmax.len()).map(class_of).collect();
+    // Rounding decides between classes whose logits are nearly the same.
+    let is_doubtful = |row: &usize| {
+        let of_row = *row * classes..(*row + 1) * classes;
+        let (made, sizes) = (&logits[0].made[of_row.clone()], &logits[0].sizes[of_row]);
+        let best = argmax(made).unwrap_or(0);
+        let is_near = |class: usize| made[best] - made[class] <= ROUNDING * (sizes[best] + sizes[class]);
+        (0..classes).any(|class| class != best && is_near(class))
+    };
+    let doubts = Doubts { predicted: counted.iter().copied().filter(is_doubtful).collect(), ..Doubts::default() };
     let is_correct = |row: &&usize| predicted(**row) == Some(of_rows.item(**row).class());
     let correct = found.correct.map(|_| counted.iter().filter(is_correct).count() as u64);
     let largest = logits.iter().flat_map(|logits| {
@@ -115,6 +215,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
         log_sum_exp,
         argmax: classes_predicted,
         correct,
+        doubts,
         shape: call.signature.loss_type(options.reduction).shape,
         condition,
         ..found
@@ -129,26 +230,37 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let names = linear.heads[0];
     for ((name, gradient), sizes) in whole.gradients.iter_mut().zip(&mut whole.gradient_magnitudes) {
         for &row in &counted {
-            for class in 0..head.classes {
-                let place = row * head.classes + class;
+            for class in 0..classes {
+                let place = row * classes + class;
                 let slope = slopes[place];
                 // What no slope leads to is not reached, though it be infinite.
                 let pull = if slope == 0.0 { 0.0 } else { of_logits[place] * slope };
                 // Rounding errors of a logit's gradient are relative to the largest of its row, of which each class
                 // has a part.
-                let size = pull.abs() + of_row[place] * slope.abs() / (head.classes as f64).sqrt();
-                let mut add = |place: usize, factor: f64| {
+                let size = pull.abs() + of_row[place] * slope.abs() / (classes as f64).sqrt();
+                let mut add_sized = |place: usize, (factor, factor_size): (f64, f64)| {
                     gradient[place] += pull * factor;
-                    sizes[place] += if size.is_finite() { (size * factor).abs() } else { 0.0 };
+                    sizes[place] += if size.is_finite() { size * factor_size } else { 0.0 };
                 };
                 let dimensions = head.dimensions;
+                if let Some([hidden, weight]) = &units {
+                    let (center, cosine) = logits[0].centers[place];
+                    let (own, other, at) = match *name == names.hidden {
+                        true => (&hidden[row], &weight[center], row),
+                        false => (&weight[center], &hidden[row], center),
+                    };
+                    let pulled = own.pulled(cosine, other).into_iter().enumerate();
+                    pulled.for_each(|(d, factor)| add_sized(at * dimensions + d, factor));
+                    continue;
+                }
+                let mut add = |place: usize, factor: f64| add_sized(place, (factor, factor.abs()));
                 if *name == names.hidden {
                     let weights = head.class(class).iter().enumerate();
                     weights.for_each(|(d, &w)| add(row * dimensions + d, w));
                 } else if *name == names.weight {
                     let hidden = head.hidden(row).iter().enumerate();
                     hidden.for_each(|(d, &h)| add(class * dimensions + d, h));
-                } else if *name == names.bias {
+                } else if Some(*name) == names.bias {
                     add(class, 1.0);
                 }
             }

@@ -84,6 +84,39 @@ pub struct Linear {
     pub rows: &'static LossSpec,
     /// What makes them: of `logits` the first, which is trained, and where there is a second of `teacher_logits`.
     pub heads: &'static [Head],
+    /// The input that is the row loss's `target`.
+    pub target: &'static str,
+    /// Of a head whose logits are cosines: the parameter `scale` is what these are multiplied with.
+    pub cosine: Option<Cosine>,
+}
+
+impl Linear {
+    /// A loss of this row loss whose logits one head makes.
+    pub const fn of(rows: &'static LossSpec) -> Self {
+        Linear { rows, heads: &[Head::TRAINED], target: "target", cosine: None }
+    }
+}
+
+/// A head whose rows, as those it is held to, are brought to unit length first.
+#[derive(Clone, Copy, Debug)]
+pub struct Cosine {
+    /// What makes the target's cosine harder to reach, by the parameter `margin`.
+    pub margin: Margin,
+    /// So many rows of the head belong to a class, which has the cosine of the nearest.
+    pub centers: u32,
+    /// A factor of all logits besides `scale`.
+    pub factor: f32,
+}
+
+/// What a margin does to the cosine of a row's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Margin {
+    /// Nothing.
+    None,
+    /// It is taken away from the cosine.
+    OfCosine,
+    /// It is added to the angle.
+    OfAngle,
 }
 
 /// The names of the inputs that rows of logits are made of.
@@ -94,14 +127,16 @@ pub struct Head {
     /// A row for each class, `[V, H]`.
     pub weight: &'static str,
     /// A value for each class, `[V]`, which is optional.
-    pub bias: &'static str,
+    pub bias: Option<&'static str>,
 }
 
 impl Head {
     /// The head that is trained.
-    pub const TRAINED: Self = Head { hidden: "hidden", weight: "weight", bias: "bias" };
+    pub const TRAINED: Self = Head { hidden: "hidden", weight: "weight", bias: Some("bias") };
+    /// The head of embeddings, a row for each class.
+    pub const OF_EMBEDDINGS: Self = Head { hidden: "embeddings", weight: "weight", bias: None };
     /// The teacher's.
-    pub const TEACHER: Self = Head { hidden: "teacher_hidden", weight: "teacher_weight", bias: "teacher_bias" };
+    pub const TEACHER: Self = Head { hidden: "teacher_hidden", weight: "teacher_weight", bias: Some("teacher_bias") };
 }
 
 /// What the mean of a row loss divides by.

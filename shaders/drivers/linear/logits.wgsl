@@ -8,13 +8,19 @@ fn load_right(slot: u32, label: u32, dimension: u32) -> vec4<f32> {
     return load_head(min(label, call.columns - 1u), min(dimension / 4u, call.quads - 1u));
 }
 
+// What four classes have each of their own.
+fn of_classes(first: u32) -> vec4<u32> {
+    return call.first_column + min(first + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(call.columns - 1u));
+}
+
 fn value_of(sums: vec4<f32>, row: u32, label: u32) -> vec4<f32> {
-    let last = call.columns - 1u;
-    let bias = vec4<f32>(
-        load_bias(call.first_column + label),
-        load_bias(call.first_column + min(label + 1u, last)),
-        load_bias(call.first_column + min(label + 2u, last)),
-        load_bias(call.first_column + min(label + 3u, last)),
+    let own = of_classes(label);
+    let bias = vec4<f32>(load_bias(own.x), load_bias(own.y), load_bias(own.z), load_bias(own.w));
+    let inverse = vec4<f32>(
+        inverse_length_of(own.x),
+        inverse_length_of(own.y),
+        inverse_length_of(own.z),
+        inverse_length_of(own.w),
     );
-    return call.factor * (sums + bias);
+    return call.factor * (sums * inverse + bias);
 }

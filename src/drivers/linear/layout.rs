@@ -24,7 +24,7 @@ pub(super) struct HeadLayout {
     /// Elements of a row, and quads of one.
     pub dimensions: u64,
     pub quads: u64,
-    /// Classes of a slice, at most.
+    /// Rows of a slice of it, at most.
     pub slice: u64,
 }
 
@@ -33,8 +33,12 @@ pub(super) struct HeadLayout {
 pub(super) struct Layout {
     pub rows: u64,
     pub classes: u64,
+    /// Rows of the head, several of which may belong to a class.
+    pub head_rows: u64,
     /// From one row of logits to the next: whole quads.
     pub logit_stride: u64,
+    /// The same of the logits that the head makes.
+    pub head_stride: u64,
     /// Rows of a panel, and of a segment, whose rows that count are listed by themselves.
     pub panel_rows: u64,
     segment_rows: u64,
@@ -45,7 +49,8 @@ impl Layout {
     pub fn new(call: &Call<'_>, heads: &'static [Head]) -> Result<Self, Error> {
         let (signature, limits) = (call.signature, &call.machine.limits);
         let (rows, classes) = (signature.items, signature.head_classes());
-        let logit_stride = classes.next_multiple_of(QUAD);
+        let head_rows = classes * signature.centers;
+        let [logit_stride, head_stride] = [classes, head_rows].map(|length| length.next_multiple_of(QUAD));
         let binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let dtype = |name: &str| call.dtype(name).unwrap_or(DType::F32).size() as u64;
         let dimensions = |name: &str| signature.input(name).and_then(|ty| ty.shape.last()).map_or(1, |&n| n as u64);
@@ -56,7 +61,7 @@ impl Layout {
             0 => hidden.max(LEAST_BUDGET),
             bytes => bytes,
         };
-        let row = logit_stride * DType::F32.size() as u64;
+        let row = head_stride * DType::F32.size() as u64;
         call.machine.expect(
             &format!("{}: the logits of one row", call.loss()),
             "max_storage_buffer_binding_size",
@@ -85,7 +90,8 @@ impl Layout {
             let slice = (binding / largest / ALIGNED_ROWS * ALIGNED_ROWS).max(ALIGNED_ROWS);
             HeadLayout { head, dimensions, quads, slice }
         });
-        Ok(Layout { rows, classes, logit_stride, panel_rows, segment_rows, heads: heads.collect() })
+        let heads = heads.collect();
+        Ok(Layout { rows, classes, head_rows, logit_stride, head_stride, panel_rows, segment_rows, heads })
     }
 
     /// The same with the panels that the row loss has made of so many rows: where these are of several segments, they
@@ -106,14 +112,18 @@ impl Layout {
         first..(first + self.segment_rows).min(self.rows)
     }
 
-    /// Bytes of a panel's logits.
+    /// Bytes of a panel's logits, and of those that the head makes.
     pub fn logits_size(&self) -> u64 {
         DType::F32.buffer_size(self.panel_rows * self.logit_stride)
+    }
+
+    pub fn head_logits_size(&self) -> u64 {
+        DType::F32.buffer_size(self.panel_rows * self.head_stride)
     }
 }
 
 impl HeadLayout {
-    /// The slices of the classes.
+    /// The slices of the head's rows.
     pub fn slices(&self, classes: u64) -> impl Iterator<Item = Range<u64>> + use<> {
         parts(classes, self.slice)
     }

@@ -2,6 +2,7 @@
 //! whole. Panel by panel of rows they are made in scratch, the rows room's own program turns them into their gradients
 //! in place, and those are multiplied back.
 
+mod cosine;
 mod layout;
 mod product;
 mod steps;
@@ -13,7 +14,9 @@ use crate::{
     DType, Error, Gradients, Named, Options, Reduction, Signature, TensorType,
     extra::Extra,
     program::{Program, workspace::WorkspaceHeader},
-    spec::{Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Rows, Shape, UPSTREAM, Value, Values, WEIGHT},
+    spec::{
+        Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Margin, Rows, Shape, UPSTREAM, Value, Values, WEIGHT,
+    },
 };
 use layout::Layout;
 use steps::Builder;
@@ -32,12 +35,16 @@ impl Room for Linear {
 
     fn needs(&self) -> Vec<Need> {
         vec![Need {
-            what: "`driver` is of a row loss with one value per row, and of heads whose inputs are there",
+            what: "`driver` is of a row loss with one value per row, of heads whose inputs are there, and for cosines \
+                   `scale` and, with a margin, `margin` are numbers",
             is_met: |spec| match spec.driver {
-                Driver::Linear(Linear { rows, heads }) => {
-                    let inputs = heads.iter().flat_map(|head| [head.hidden, head.weight, head.bias]);
+                Driver::Linear(Linear { rows, heads, cosine, .. }) => {
+                    let inputs =
+                        heads.iter().flat_map(|head| [Some(head.hidden), Some(head.weight), head.bias]).flatten();
                     rows.rows().is_some_and(|rows| !rows.per_class)
                         && inputs.into_iter().all(|name| spec.input(name).is_some())
+                        && (cosine.is_none() || spec.has_number("scale"))
+                        && (cosine.is_none_or(|cosine| cosine.margin == Margin::None) || spec.has_number("margin"))
                 }
                 _ => false,
             },
@@ -96,7 +103,15 @@ impl Linear {
     /// What all logits are multiplied with. A temperature that the row loss does not know itself is a part of it:
     /// s·tanh(x/s)/T is s'·tanh((x/T)/s') with s' = s/T.
     pub(crate) fn logit_scale(&self, values: &Values) -> f64 {
-        values.number_or("logit_scale", 1.0) / self.temperature(values)
+        match self.cosine {
+            Some(cosine) => values.number("scale") * f64::from(cosine.factor),
+            None => values.number_or("logit_scale", 1.0) / self.temperature(values),
+        }
+    }
+
+    /// Rows of the head that belong to a class.
+    pub(crate) fn centers(&self) -> u64 {
+        self.cosine.map_or(1, |cosine| cosine.centers.into())
     }
 
     fn temperature(&self, values: &Values) -> f64 {
@@ -179,6 +194,7 @@ impl Linear {
     pub(crate) fn input_of(&self, of_rows: &'static Input) -> Option<&'static str> {
         match of_rows.name {
             name if name == WEIGHT.name => Some(ITEM_WEIGHT.name),
+            "target" => Some(self.target),
             name => (!self.panel_inputs().contains(&name)).then_some(name),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     gpu::Loops,
     kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block, list},
     program::{Place, Program, Report, Scratch, Step, WORKSPACE, chunk::Chunk},
-    spec::{Input, Kind, Linear, MASK, ShaderFile, Shape, shader_file},
+    spec::{Input, Kind, Linear, MASK, Margin, ShaderFile, Shape, shader_file},
 };
 
 /// The parameter by which targets lie behind their rows.
@@ -23,19 +23,24 @@ const SHIFT: &str = "shift";
 const LEAST_OF_LANE: u64 = 8;
 
 /// Scratch that steps leave for later ones, by its number in the program.
-struct Places {
+pub(super) struct Places {
     /// Which row is at each place, which place each row has, and whether a place has a row.
     order: usize,
     places: usize,
-    kept: usize,
+    pub kept: usize,
     /// The items' values in the places' order, by their names in the row loss.
-    items: Vec<(&'static str, usize)>,
+    pub items: Vec<(&'static str, usize)>,
     /// What the row loss leaves of each place, by the names of its outputs.
     results: Vec<(CallTensor, usize)>,
     /// Of each head the logits of a panel, its rows in quads, and the gradients of these.
-    logits: Vec<usize>,
-    rows: Vec<usize>,
-    gradient: usize,
+    pub logits: Vec<usize>,
+    pub rows: Vec<usize>,
+    pub gradient: usize,
+    /// Of cosines the inverse lengths of a panel's rows and of the head's, what margins make of the slopes, and where
+    /// classes have several rows of the head the logits that those make.
+    pub lengths: [usize; 2],
+    pub slopes: usize,
+    pub centers: usize,
     /// The sums of the head's gradient, a scratch for each slice of its classes, and of the biases'.
     weight: Vec<usize>,
     bias: usize,
@@ -43,13 +48,13 @@ struct Places {
 
 /// The program of a call while it is built.
 pub(super) struct Builder<'a> {
-    call: &'a Call<'a>,
-    linear: Linear,
-    layout: Layout,
+    pub call: &'a Call<'a>,
+    pub linear: Linear,
+    pub layout: Layout,
     of_rows: &'a Call<'a>,
     in_panels: Option<InPanels>,
     program: Program,
-    at: Places,
+    pub at: Places,
 }
 
 impl<'a> Builder<'a> {
@@ -94,12 +99,38 @@ impl<'a> Builder<'a> {
             "the gradients of a panel's rows",
             if has(head.head.hidden) { head.size_in_quads(layout.panel_rows) } else { 4 },
         );
-        let slices = head.slices(layout.classes).filter(|_| has(head.head.weight) && !adds_in_output(call, &head));
+        let is_cosine = linear.cosine.is_some();
+        let of_rows_if = |is: bool, rows: u64| DType::F32.buffer_size(if is { rows } else { 0 });
+        let lengths = [
+            add("the lengths of a panel's rows", of_rows_if(is_cosine, layout.panel_rows)),
+            add("the lengths of the head's rows", of_rows_if(is_cosine, layout.head_rows)),
+        ];
+        let has_margin = linear.cosine.is_some_and(|cosine| cosine.margin != Margin::None);
+        let slopes = add("the slopes of margins", of_rows_if(has_margin, layout.panel_rows));
+        let has_centers = linear.centers() > 1;
+        let centers = add("the logits of centres", if has_centers { layout.head_logits_size() } else { 4 });
+        let slices = head
+            .slices(layout.head_rows)
+            .filter(|_| has(head.head.weight) && (is_cosine || !adds_in_output(call, &head)));
         let weight =
             slices.map(|slice| add("the sums of the head's gradient", head.size_in_quads(slice.end - slice.start)));
         let weight = weight.collect();
         let bias = add("the sums of the biases' gradient", DType::F32.buffer_size(layout.logit_stride));
-        let at = Places { order, places, kept, items, results, logits, rows, gradient, weight, bias };
+        let at = Places {
+            order,
+            places,
+            kept,
+            items,
+            results,
+            logits,
+            rows,
+            gradient,
+            lengths,
+            slopes,
+            centers,
+            weight,
+            bias,
+        };
         Builder { call, linear, layout, of_rows, in_panels: Some(in_panels), program, at }
     }
 
@@ -111,6 +142,7 @@ impl<'a> Builder<'a> {
         }
         self.of_rows(first);
         self.clear_rows();
+        self.measure_head();
         let partials = panels.first().map_or(1, |(chunk, _)| chunk.partials);
         for (number, (chunk, steps)) in panels.into_iter().enumerate() {
             self.panel(&chunk, steps, number > 0)?;
@@ -263,10 +295,15 @@ impl<'a> Builder<'a> {
     fn panel(&mut self, chunk: &Chunk, steps: Vec<Step>, is_later: bool) -> Result<(), Error> {
         for head in 0..self.layout.heads.len() {
             self.take_rows(chunk, head);
+            self.normalize_rows(chunk);
             self.logits(chunk, head)?;
         }
+        self.centers("merge_centers", chunk);
+        self.margin("add_margin", chunk);
         self.of_rows(steps);
         if self.call.has_gradients() {
+            self.margin("follow_margin", chunk);
+            self.centers("spread_centers", chunk);
             self.gradients_of_rows(chunk)?;
             self.gradients_of_head(chunk, is_later)?;
         }
@@ -299,26 +336,27 @@ impl<'a> Builder<'a> {
     /// The logits of a panel, slice by slice of the classes.
     fn logits(&mut self, chunk: &Chunk, number: usize) -> Result<(), Error> {
         let head = self.layout.heads[number];
-        for slice in head.slices(self.layout.classes).collect::<Vec<_>>() {
+        for slice in head.slices(self.layout.head_rows).collect::<Vec<_>>() {
             let size = (chunk.items.into(), slice.end - slice.start);
             let words = block! {
                 quads: head.quads as u32,
                 dimensions: head.dimensions as u32,
-                stride: self.layout.logit_stride as u32,
+                stride: self.layout.head_stride as u32,
                 first_column: slice.start as u32,
             };
             let weight = self.rows_of(head.head.weight, &slice, head.dimensions);
             let mut glue = Glue::default();
             load_row_quad(&mut glue, "load_head", &weight.0);
-            let bias = self.call.signature.input(head.head.bias);
-            let bias = bias.map(|ty| {
-                let place = Place::Tensor(head.head.bias.to_string(), 0..ty.buffer_size());
-                (TensorView::read(format!("input_{}", head.head.bias), ty.dtype), place)
+            let bias = head.head.bias.and_then(|name| Some((name, self.call.signature.input(name)?)));
+            let bias = bias.map(|(name, ty)| {
+                let place = Place::Tensor(name.to_string(), 0..ty.buffer_size());
+                (TensorView::read(format!("input_{name}"), ty.dtype), place)
             });
             glue.load("bias", "f32", bias.as_ref().map(|(view, _)| view), "index", "0.0");
             let mut tensors = vec![self.memory("rows", self.at.rows[number], "vec4<f32>", Access::Read), weight];
             tensors.extend(bias);
-            tensors.push(self.memory("products", self.at.logits[number], "vec4<f32>", Access::Write));
+            self.inverse_length_of(&mut glue, &mut tensors);
+            tensors.push(self.memory("products", self.head_logits(number), "vec4<f32>", Access::Write));
             self.product(Which::Logits, size, 0..head.quads * QUAD, words, tensors, glue, false)?;
         }
         Ok(())
@@ -330,7 +368,7 @@ impl<'a> Builder<'a> {
         if !self.call.trains(head.head.hidden) {
             return Ok(());
         }
-        for (number, slice) in head.slices(self.layout.classes).enumerate().collect::<Vec<_>>() {
+        for (number, slice) in head.slices(self.layout.head_rows).enumerate().collect::<Vec<_>>() {
             let size = (chunk.items.into(), head.dimensions);
             let classes = slice.end - slice.start;
             let words = block! {
@@ -338,7 +376,7 @@ impl<'a> Builder<'a> {
                 dimensions: head.dimensions as u32,
                 stride: (head.quads * QUAD) as u32,
                 first_column: 0,
-                logit_stride: self.layout.logit_stride as u32,
+                logit_stride: self.layout.head_stride as u32,
                 first_class: slice.start as u32,
                 last_quad: self.last_quad(),
                 last_depth: (classes - 1) as u32,
@@ -346,13 +384,12 @@ impl<'a> Builder<'a> {
             let weight = self.rows_of(head.head.weight, &slice, head.dimensions);
             let mut glue = Glue::default();
             load_row_quad(&mut glue, "load_head", &weight.0);
-            let tensors = vec![
-                self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Read),
-                weight,
-                self.memory("products", self.at.gradient, "vec4<f32>", Access::Write),
-            ];
+            let mut tensors = vec![self.memory("logits", self.head_logits(0), "vec4<f32>", Access::Read), weight];
+            self.inverse_length_of(&mut glue, &mut tensors);
+            tensors.push(self.memory("products", self.at.gradient, "vec4<f32>", Access::Write));
             self.product(Which::GradientOfRows, size, 0..classes, words, tensors, glue, number > 0)?;
         }
+        self.project_rows(chunk.items.into());
         let segment = self.layout.segment_of(chunk.first);
         let words = block! { first_place: chunk.first as u32, first_row: segment.start as u32 };
         let order = self.memory("order", self.at.order, "u32", Access::Read);
@@ -370,19 +407,19 @@ impl<'a> Builder<'a> {
         }
         let depth = u64::from(chunk.items);
         if self.call.trains(head.head.weight) {
-            for (number, slice) in head.slices(self.layout.classes).enumerate().collect::<Vec<_>>() {
+            for (number, slice) in head.slices(self.layout.head_rows).enumerate().collect::<Vec<_>>() {
                 let words = block! {
                     quads: head.quads as u32,
                     stride: (head.quads * QUAD) as u32,
                     first_column: 0,
-                    logit_stride: self.layout.logit_stride as u32,
+                    logit_stride: self.layout.head_stride as u32,
                     first_class: slice.start as u32,
                     last_quad: self.last_quad(),
                     last_depth: depth.saturating_sub(1) as u32,
                 };
                 let (sums, adds) = self.sums_of_head(&head, number, &slice);
                 let tensors = vec![
-                    self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Read),
+                    self.memory("logits", self.head_logits(0), "vec4<f32>", Access::Read),
                     self.memory("rows", self.at.rows[0], "vec4<f32>", Access::Read),
                     sums,
                 ];
@@ -390,7 +427,7 @@ impl<'a> Builder<'a> {
                 self.product(Which::GradientOfHead, size, 0..depth, words, tensors, Glue::default(), adds || is_later)?;
             }
         }
-        if self.call.trains(head.head.bias) && self.call.signature.input(head.head.bias).is_some() {
+        if head.head.bias.is_some_and(|bias| self.call.trains(bias)) {
             let words = block! { rows: chunk.items, adds: is_later, factor: self.factor() };
             let tensors = vec![
                 self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Read),
@@ -398,7 +435,8 @@ impl<'a> Builder<'a> {
             ];
             let length = self.layout.logit_stride / QUAD;
             let files = [shader_file!("drivers/linear/sum_rows.wgsl")];
-            self.moves("sum_rows", length, words, tensors, Glue::default(), &files);
+            let loops = Loops::blocks(self.layout.panel_rows, 1, Loops::NONE);
+            self.moves_each("sum_rows", length, words, tensors, Glue::default(), &files, loops);
         }
         Ok(())
     }
@@ -422,17 +460,18 @@ impl<'a> Builder<'a> {
         if !self.call.has_gradients() {
             return;
         }
-        let slices = head.slices(self.layout.classes).collect::<Vec<_>>();
+        let slices = head.slices(self.layout.head_rows).collect::<Vec<_>>();
         for (slice, scratch) in slices.into_iter().zip(self.at.weight.clone()) {
+            self.project_head(&slice, scratch);
             let sums = self.memory("rows", scratch, "vec4<f32>", Access::Read);
             let rows = slice.end - slice.start;
             self.put_rows((head.head.weight, &head), &slice, rows, block! { first_row: 0 }, vec![sums], "index");
         }
-        if self.call.trains(head.head.bias) && self.call.signature.input(head.head.bias).is_some() {
+        if let Some(bias) = head.head.bias.filter(|bias| self.call.trains(bias)) {
             // One row, of a value for each class.
             let row = HeadLayout { dimensions: self.layout.classes, quads: self.layout.logit_stride / QUAD, ..head };
             let sums = self.memory("rows", self.at.bias, "vec4<f32>", Access::Read);
-            self.put_rows((head.head.bias, &row), &(0..1), 1, block! { first_row: 0 }, vec![sums], "index");
+            self.put_rows((bias, &row), &(0..1), 1, block! { first_row: 0 }, vec![sums], "index");
         }
     }
 
@@ -448,10 +487,10 @@ impl<'a> Builder<'a> {
     ) {
         let mut glue = Glue::default();
         glue.function("row_of(index: u32) -> u32", row_of);
-        let pairs = self.store_quads(&mut glue, &mut tensors, input, bound, shape);
+        self.store_quads(&mut glue, &mut tensors, input, bound, shape);
         let words = words.and(block! { quads: shape.quads as u32, columns: shape.dimensions as u32 });
         let files = [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/put_rows.wgsl")];
-        self.moves_with("put_rows", rows * shape.quads, words, tensors, glue, &files, &[("PAIRS", pairs)]);
+        self.moves("put_rows", rows * shape.quads, words, tensors, glue, &files);
     }
 
     /// The gradients of the rows that do not count: 0.
@@ -464,7 +503,7 @@ impl<'a> Builder<'a> {
         for segment in self.layout.segments().collect::<Vec<_>>() {
             let mut glue = Glue::default();
             let mut tensors = vec![self.memory("places", self.at.places, "u32", Access::Read)];
-            let pairs = self.store_quads(&mut glue, &mut tensors, head.head.hidden, &segment, &head);
+            self.store_quads(&mut glue, &mut tensors, head.head.hidden, &segment, &head);
             let words = block! {
                 first_row: segment.start as u32,
                 quads: head.quads as u32,
@@ -473,12 +512,12 @@ impl<'a> Builder<'a> {
             let files =
                 [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/clear_rows.wgsl")];
             let length = (segment.end - segment.start) * head.quads;
-            self.moves_with("clear_rows", length, words, tensors, glue, &files, &[("PAIRS", pairs)]);
+            self.moves("clear_rows", length, words, tensors, glue, &files);
         }
     }
 
-    /// Binds the gradient of an input, and gives functions that store its elements or the words of two halves; whether
-    /// rows are of whole words of halves.
+    /// Binds the gradient of an input, and gives functions that store its elements or the words of two halves, and
+    /// whether rows are of whole words of halves.
     fn store_quads(
         &self,
         glue: &mut Glue,
@@ -486,10 +525,10 @@ impl<'a> Builder<'a> {
         input: &str,
         rows: &Range<u64>,
         shape: &HeadLayout,
-    ) -> bool {
+    ) {
         let name = if self.call.is_in_place() { input.to_string() } else { gradient_name(input) };
         let (_, place) = self.rows_of(input, rows, shape.dimensions);
-        let Place::Tensor(_, range) = place else { return false };
+        let Place::Tensor(_, range) = place else { return };
         let dtype = self.call.dtype(input).unwrap_or(DType::F32);
         let pairs = dtype.is_half() && shape.dimensions.is_multiple_of(2);
         let view = TensorView::write("gradient", dtype);
@@ -499,7 +538,7 @@ impl<'a> Builder<'a> {
         let put = if pairs { view.put_word("word", "values", None, self.call.adds()) } else { String::new() };
         glue.procedure("put_pair(word: u32, values: vec2<f32>)", &put);
         tensors.push((view, Place::Tensor(name, range)));
-        pairs
+        glue.declare(&format!("const PAIRS: bool = {pairs};"));
     }
 
     /// The first row out of range by its own number.
@@ -560,17 +599,22 @@ impl<'a> Builder<'a> {
     }
 
     /// What products are multiplied with.
-    fn factor(&self) -> f32 {
+    pub fn factor(&self) -> f32 {
         self.linear.logit_scale(self.call.values) as f32
+    }
+
+    /// The scratch of the logits that a head makes.
+    fn head_logits(&self, number: usize) -> usize {
+        if self.linear.centers() > 1 { self.at.centers } else { self.at.logits[number] }
     }
 
     /// The last quad of a panel's logits.
     fn last_quad(&self) -> u32 {
-        (self.layout.panel_rows * self.layout.logit_stride / QUAD).saturating_sub(1) as u32
+        (self.layout.panel_rows * self.layout.head_stride / QUAD).saturating_sub(1) as u32
     }
 
     /// A step that moves so many values or quads.
-    fn moves(
+    pub fn moves(
         &mut self,
         entry: &'static str,
         length: u64,
@@ -579,11 +623,12 @@ impl<'a> Builder<'a> {
         glue: Glue,
         files: &[ShaderFile],
     ) {
-        self.moves_with(entry, length, words, tensors, glue, files, &[]);
+        self.moves_each(entry, length, words, tensors, glue, files, Loops::NONE);
     }
 
+    /// A step that takes so many values, quads or rows, with these loops for each.
     #[allow(clippy::too_many_arguments)]
-    fn moves_with(
+    pub fn moves_each(
         &mut self,
         entry: &'static str,
         length: u64,
@@ -591,25 +636,22 @@ impl<'a> Builder<'a> {
         tensors: Vec<(TensorView, Place)>,
         glue: Glue,
         files: &[ShaderFile],
-        flags: &[(&str, bool)],
+        inner: Loops,
     ) {
         if length == 0 {
             return;
         }
         let tuning = self.call.machine.tuning;
         let lanes = u64::from(tuning.workgroup_size);
-        let span = length.div_ceil(tuning.workgroups.into()).next_multiple_of(lanes).max(LEAST_OF_LANE * lanes);
+        let span = length.div_ceil(tuning.workgroups.into()).next_multiple_of(lanes);
+        let span = if inner == Loops::NONE { span.max(LEAST_OF_LANE * lanes) } else { span };
         let workgroups = length.div_ceil(span);
         let most = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
         let across = workgroups.clamp(1, most);
         let words = words.and(block! { across: across as u32, span: span as u32, length: length as u32 });
-        let mut kernel = self.kernel(tuning, &words, &tensors, glue, files);
-        kernel.flags(flags);
+        let kernel = self.kernel(tuning, &words, &tensors, glue, files);
         let workgroups = [across as u32, workgroups.div_ceil(across) as u32, 1];
-        let inner =
-            if entry == "sum_rows" { Loops::blocks(self.layout.panel_rows, 1, Loops::NONE) } else { Loops::NONE };
-        let loops = Loops::each(span.div_ceil(lanes), inner);
-        self.push(entry, kernel, words, tensors, workgroups, loops, None);
+        self.push(entry, kernel, words, tensors, workgroups, Loops::each(span.div_ceil(lanes), inner), None);
     }
 
     fn kernel(
@@ -643,12 +685,12 @@ impl<'a> Builder<'a> {
     }
 
     /// A whole scratch of values of a WGSL type.
-    fn memory(&self, name: &str, scratch: usize, ty: &'static str, access: Access) -> (TensorView, Place) {
+    pub fn memory(&self, name: &str, scratch: usize, ty: &'static str, access: Access) -> (TensorView, Place) {
         (TensorView::new(name, Holds::Values(ty), access), scratch_place(&self.program, scratch))
     }
 
     /// Rows of an input of so many columns, by quads where they are of whole ones.
-    fn rows_of(&self, input: &str, rows: &Range<u64>, columns: u64) -> (TensorView, Place) {
+    pub fn rows_of(&self, input: &str, rows: &Range<u64>, columns: u64) -> (TensorView, Place) {
         let dtype = self.call.dtype(input).unwrap_or(DType::F32);
         let size = dtype.size() as u64;
         let start = rows.start * columns * size;
@@ -677,7 +719,7 @@ fn scratch_place(program: &Program, scratch: usize) -> Place {
 }
 
 /// `<function>(row, place)`: four values of a row, by the place of their quad in it; behind its end 0.
-fn load_row_quad(glue: &mut Glue, function: &str, view: &TensorView) {
+pub(super) fn load_row_quad(glue: &mut Glue, function: &str, view: &TensorView) {
     let body = match view.quads {
         true => format!("let quad = row * call.quads + place;\n    return vec4<f32>({});", view.quad()),
         false => {
