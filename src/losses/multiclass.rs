@@ -3,8 +3,8 @@
 use crate::{
     loss, reference,
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape, WEIGHT,
-        shader_file,
+        CLASS_OFFSET, CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape,
+        WEIGHT, shader_file,
     },
 };
 
@@ -29,10 +29,15 @@ loss! {
     /// - A logit of −∞ masks its class: its gradient is 0, and smoothing leaves it out. Where it is the target's, the
     ///   loss is +∞, unless its weight is 0.
     /// - `softcap` s > 0 replaces every logit x by s·tanh(x/s) first; a masked class stays masked.
+    /// - `class_offset` is added to the logits then: log-frequencies of the classes for logit adjustment and balanced
+    ///   softmax, −∞ for a class that is masked in all rows. It has no gradient.
+    /// - `entropy_bonus` b subtracts b·H with H = −Σ_c p_c·log p_c, p = softmax(x), which keeps predictions from
+    ///   becoming too sure.
     ///
     /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
-    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
-    /// CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024).
+    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `class_offset` `[C]`, optional `weight`
+    /// `[N, d…]`. Source: PyTorch CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024);
+    /// offsets: Menon et al. 2021, <https://arxiv.org/abs/2007.07314>.
     ///
     /// ```
     /// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};
@@ -62,24 +67,27 @@ loss! {
         pub z_loss: f32 = 0.0 => Rule::NonNegative;
         /// s, the bound of the logits; 0 for none.
         pub softcap: f32 = 0.0 => Rule::NonNegative, compiled;
+        /// b, the multiple of the softmax's entropy that is subtracted: below 0 it is a penalty.
+        pub entropy_bonus: f32 = 0.0 => Rule::Finite, compiled;
     }
 
     pub static CROSS_ENTROPY: LossSpec = {
         name: "cross_entropy",
         aliases: &["CrossEntropyLoss", "SparseCategoricalCrossentropy", "CELoss"],
         family: Family::Multiclass,
-        formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²",
-        notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss; mean divides by Σ w_y; with \
-                smoothing=others every class but y gets ε/(C−1); softcap s > 0: x ← s·tanh(x/s) first, 0 is off; a \
-                logit of −∞ masks its class",
+        formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse² − b·H",
+        notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss, b is entropy_bonus, H = −Σ_c p_c·log p_c; \
+                mean divides by Σ w_y; with smoothing=others every class but y gets ε/(C−1); softcap s > 0: x ← \
+                s·tanh(x/s) first, 0 is off; class_offset is added to x then; a logit or an offset of −∞ masks its \
+                class",
         source: "PyTorch CrossEntropyLoss; z-loss: PaLM 2022; softcap: Gemma 2",
         driver: Driver::Rows(Rows {
             mean_over: MeanOver::ClassWeights,
             least_classes: |values| if values.word::<Smoothing>("smoothing") == Smoothing::Others { 2 } else { 1 },
-            hooks: &[RowHooks::Sums, RowHooks::Logits],
+            hooks: &[RowHooks::Sums, RowHooks::Logits, RowHooks::Entropy],
             ..Rows::SOFTMAX
         }),
-        inputs: LOGITS_CLASSES,
+        inputs: &[LOGITS, CLASSES, CLASS_WEIGHT, CLASS_OFFSET, WEIGHT],
         shader: shader_file!("losses/multiclass/cross_entropy.wgsl"),
         reference: Reference::Rows(reference::cross_entropy),
     };

@@ -196,13 +196,9 @@ impl Case {
         let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == choice.results.is_reduced();
         let reductions: Vec<Reduction> =
             Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
-        let known = room(&spec.driver).statistics();
-        let is_asked = |name| choice.statistics && known.iter().any(|statistic| statistic.name == name);
-        let statistics = Statistics {
-            log_sum_exp: is_asked("log_sum_exp"),
-            argmax: is_asked("argmax"),
-            hardest: is_asked("hardest"),
-        };
+        let known = room(&spec.driver).statistics(spec);
+        let statistics =
+            Statistics::of(|name| choice.statistics && known.iter().any(|statistic| statistic.name == name));
         let regimes = regimes(spec);
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),

@@ -96,7 +96,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let rows = row_kernels(spec, effort);
     let compiled = spec.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
-    let has_statistics = !room(&spec.driver).statistics().is_empty();
+    let has_statistics = !room(&spec.driver).statistics(spec).is_empty();
     let has = [
         spec.input(spec.item_weight()).is_some(),
         spec.input("mask").is_some(),

@@ -102,6 +102,8 @@ pub(super) fn evaluate(
         gradients,
         gradient_magnitudes,
         log_sum_exp: Vec::new(),
+        entropy: Vec::new(),
+        log_prob: Vec::new(),
         argmax: Vec::new(),
         correct: None,
         mining: (batch.anchors != Anchors::Softmax).then(|| mining(&anchors)),

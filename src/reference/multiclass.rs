@@ -5,14 +5,16 @@ use crate::spec::{Divergence, Item, Smoothing, Term, Values};
 
 /// [`CrossEntropy`](crate::losses::CrossEntropy).
 pub fn cross_entropy(item: &Item<'_>, values: &Values) -> Term {
-    let logits = seen(item.row("logits"), values);
+    let logits = seen_with_offset(item, values);
     let target = masses(&smoothed(item, &logits, values), item.row("class_weight"));
-    let (main, z_term) = (entropy(&logits, &target), z_term(&logits, values));
+    let terms = [entropy(&logits, &target), z_term(&logits, values), entropy_bonus(&logits, values)];
     let slopes = item.row("logits").iter().map(|&x| softcap_slope(x, values.number("softcap")));
-    let gradients = main.gradients.iter().zip(&z_term.gradients).zip(slopes).map(|((g, z), slope)| (g + z) * slope);
-    let z_magnitude = z_term.gradients.iter().copied().fold(0.0, |largest: f64, z| largest.max(z.abs()));
-    Term::new(main.loss[0] + z_term.loss[0], gradients.collect::<Vec<_>>())
-        .of_gradient_magnitudes([main.gradient_magnitudes[0] + z_magnitude])
+    let gradient = |(c, slope)| slope * terms.iter().map(|term| term.gradients[c]).sum::<f64>();
+    let gradients: Vec<f64> = slopes.enumerate().map(gradient).collect();
+    let sum = |of: fn(&Term) -> f64| terms.iter().map(of).sum::<f64>();
+    Term::new(sum(|term| term.loss[0]), gradients)
+        .of_magnitude(sum(|term| term.loss[0].abs()))
+        .of_gradient_magnitudes([sum(|term| term.gradient_magnitudes[0])])
 }
 
 /// [`CrossEntropySoft`](crate::losses::CrossEntropySoft).
@@ -114,6 +116,16 @@ pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
     logits.iter().map(|&x| capped(x) / temperature).collect()
 }
 
+/// The same of the item's logits, with the classes' offsets added where the loss has them.
+pub(super) fn seen_with_offset(item: &Item<'_>, values: &Values) -> Vec<f64> {
+    let seen = seen(item.first(), values);
+    match item.row_of("class_offset") {
+        // A class that either masks is masked.
+        Some(offsets) => seen.iter().zip(offsets).map(|(x, offset)| x + offset).collect(),
+        None => seen,
+    }
+}
+
 /// The derivative of softcap·tanh(x/softcap), or of x without a softcap.
 fn softcap_slope(x: f64, softcap: f64) -> f64 {
     if softcap > 0.0 { (x / softcap).cosh().recip().powi(2) } else { 1.0 }
@@ -173,8 +185,23 @@ fn masses(target: &[f64], class_weight: &[f64]) -> Vec<f64> {
 /// z·lse².
 fn z_term(logits: &[f64], values: &Values) -> Term {
     let (z, lse) = (values.number("z_loss"), ln_sum_exp(logits));
-    let gradients = ln_softmax(logits).into_iter().map(|ln_p| weighed(ln_p.exp(), 2.0 * z * lse));
-    Term::new(weighed(z, lse * lse), gradients.collect::<Vec<_>>())
+    let gradients: Vec<f64> = ln_softmax(logits).into_iter().map(|ln_p| weighed(ln_p.exp(), 2.0 * z * lse)).collect();
+    let magnitude = gradients.iter().fold(0.0, |largest: f64, z| largest.max(z.abs()));
+    Term::new(weighed(z, lse * lse), gradients).of_gradient_magnitudes([magnitude])
+}
+
+/// −Σ p·ln p of log-probabilities; what has no probability adds nothing.
+pub(super) fn shannon_entropy(ln_p: &[f64]) -> f64 {
+    ln_p.iter().map(|&ln_p| weighed(ln_p.exp(), -ln_p)).sum()
+}
+
+/// −bonus·H, with H the entropy; the derivative of H by a logit is −p·(ln p + H).
+fn entropy_bonus(logits: &[f64], values: &Values) -> Term {
+    let (bonus, ln_p) = (values.number("entropy_bonus"), ln_softmax(logits));
+    let entropy = shannon_entropy(&ln_p);
+    let terms = ln_p.iter().map(|&ln_p| (weighed(bonus * ln_p.exp(), ln_p), bonus * ln_p.exp() * entropy));
+    let (sizes, gradients): (Vec<f64>, Vec<f64>) = terms.map(|(own, all)| (all - own, own + all)).unzip();
+    Term::new(-bonus * entropy, gradients).of_gradient_magnitudes([sizes.into_iter().fold(0.0, f64::max)])
 }
 
 fn one_hot(classes: usize, class: usize, value: f64) -> Vec<f64> {

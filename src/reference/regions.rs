@@ -81,6 +81,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         gradients,
         magnitude,
         log_sum_exp: Vec::new(),
+        entropy: Vec::new(),
+        log_prob: Vec::new(),
         argmax: Vec::new(),
         correct: None,
         mining: None,

@@ -55,6 +55,8 @@ pub enum RowHooks {
     Logits,
     /// `class_value`: a value per class, of functions that have one.
     Values,
+    /// `USES_ENTROPY`: whether the loss reads the row's entropy.
+    Entropy,
 }
 
 impl Rows {
@@ -65,11 +67,6 @@ impl Rows {
     /// Whether the hook file has these functions.
     pub(crate) fn has(self, hooks: RowHooks) -> bool {
         self.hooks.contains(&hooks)
-    }
-
-    /// Whether kernels know the log-sum-exp of the logits.
-    pub(crate) fn has_log_sum_exp(self) -> bool {
-        !self.softmax_of.is_empty()
     }
 }
 

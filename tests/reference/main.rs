@@ -62,6 +62,8 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("softcap", "2")],
             &[("label_smoothing", "0.2"), ("z_loss", "0.125"), ("softcap", "5")],
             &[("label_smoothing", "0.5"), ("smoothing", "others"), ("z_loss", "0.5"), ("softcap", "3")],
+            &[("entropy_bonus", "0.5")],
+            &[("entropy_bonus", "-0.25"), ("label_smoothing", "0.2"), ("softcap", "3")],
         ],
     ),
     ("cross_entropy_soft", &[&[("label_smoothing", "0.1")]]),

@@ -53,7 +53,8 @@ fn every_loss() -> Vec<Typed> {
             smoothing: Smoothing::Others,
             ignore_index: 3,
             z_loss: 0.125,
-            softcap: 0.125
+            softcap: 0.125,
+            entropy_bonus: 0.125
         },
         CrossEntropySoft { label_smoothing: 0.125 },
         Focal { alpha: 0.125, gamma: 0.125, ignore_index: 3 },
