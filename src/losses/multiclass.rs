@@ -9,15 +9,15 @@ use crate::{
 };
 
 #[doc(inline)]
-pub use crate::spec::{Divergence, Smoothing};
+pub use crate::spec::Smoothing;
 
 /// The inputs of most of these losses: `logits` and a class index a row.
 const LOGITS_CLASSES: &[Input] = &[LOGITS, CLASSES, CLASS_WEIGHT, WEIGHT];
 /// Logits and a probability for each of them.
 const LOGITS_PROBABILITIES: &[Input] =
     &[LOGITS, Input::constant("target_probabilities", Shape::Rows, Domain::Probability), CLASS_WEIGHT, WEIGHT];
-const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
-const CLASSES: Input = Input::classes("target", Shape::Items);
+pub(super) const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
+pub(super) const CLASSES: Input = Input::classes("target", Shape::Items);
 
 loss! {
     /// Cross-entropy of logits against class indices.
@@ -216,60 +216,6 @@ loss! {
         ],
         shader: shader_file!("losses/multiclass/nll.wgsl"),
         reference: Reference::Rows(reference::nll),
-    };
-}
-
-loss! {
-    /// Distillation: the divergence between a teacher's and a student's tempered softmax.
-    ///
-    /// `T²·KL(P ‖ Q)` with P = softmax(teacher/T), Q = softmax(logits/T), or another [`Divergence`]. The factor T²
-    /// keeps gradients of one size as T varies. Exact also where student and teacher nearly agree. Logits of −∞ mask a
-    /// class; where the divergence weighs a class that the other side masks, the loss is +∞.
-    ///
-    /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `target` `[N, d…]`, i32, checked to be
-    /// `ignore_index` or from 0 to C − 1, for the rows that it leaves out and the count of right predictions alone,
-    /// optional `weight` `[N, d…]`. Source: Hinton et al. 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss
-    /// of the two log-softmaxes.
-    ///
-    /// ```
-    /// # use wgloss::{Distillation, Gpu, HostTensor, Loss, Reduction};
-    /// # let gpu = Gpu::new_blocking()?;
-    /// let student = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
-    /// let teacher = HostTensor::new(&[2.0_f32, 0.0], [1, 2])?;
-    /// let loss = Distillation { temperature: 2.0, ..Distillation::default() };
-    /// let result = loss.eval(&gpu, &student, &teacher, Reduction::Sum)?;
-    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.443776, epsilon = 1e-6);
-    /// # Ok::<(), wgloss::Error>(())
-    /// ```
-    pub struct Distillation {
-        /// T, what both rows of logits are divided by: above 0.
-        pub temperature: f32 = 1.0 => Rule::Positive;
-        /// Which divergence.
-        pub divergence: Divergence = Divergence::Forward, compiled;
-        /// Rows with this `target`, where that is given, are left out.
-        pub ignore_index: i32 = -100 => Rule::Integer;
-    }
-
-    pub static DISTILLATION: LossSpec = {
-        name: "distillation",
-        aliases: &["KnowledgeDistillationLoss", "KDLoss"],
-        family: Family::Multiclass,
-        formula: "T²·KL(P ‖ Q), P = softmax(teacher/T), Q = softmax(logits/T)",
-        notes: "divergence=reverse: T²·KL(Q ‖ P); jensen_shannon: T²·½·[KL(P ‖ M) + KL(Q ‖ M)], M = ½·(P + Q)",
-        source: "Hinton et al. 2015, arXiv 1503.02531; PyTorch KLDivLoss",
-        driver: Driver::Rows(Rows {
-            softmax_of: &["logits", "teacher_logits"],
-            hooks: &[RowHooks::Middle, RowHooks::Logits],
-            ..Rows::SOFTMAX
-        }),
-        inputs: &[
-            LOGITS,
-            Input::constant("teacher_logits", Shape::Rows, Domain::Real),
-            Input { optional: true, ..CLASSES },
-            WEIGHT,
-        ],
-        shader: shader_file!("losses/multiclass/distillation.wgsl"),
-        reference: Reference::Rows(reference::distillation),
     };
 }
 

@@ -103,6 +103,7 @@ pub(super) fn evaluate(
         gradient_magnitudes,
         log_sum_exp: Vec::new(),
         entropy: Vec::new(),
+        entropy_magnitudes: Vec::new(),
         log_prob: Vec::new(),
         argmax: Vec::new(),
         correct: None,

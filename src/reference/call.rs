@@ -200,6 +200,10 @@ impl Call {
         self.of_logits(item, |logits| multiclass::shannon_entropy(&softmax::ln_softmax(logits)))
     }
 
+    pub fn entropy_magnitude(&self, item: usize) -> f64 {
+        self.of_logits(item, |logits| multiclass::shannon_magnitude(&softmax::ln_softmax(logits)))
+    }
+
     /// 0 of an item that does not count.
     pub fn log_prob(&self, item: usize) -> f64 {
         if !self.is_kept(item) || self.is_ignored(item) {

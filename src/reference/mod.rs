@@ -25,6 +25,7 @@ mod choices;
 mod comparison;
 mod conditioning;
 mod distances;
+mod divergences;
 mod generative;
 mod gram;
 mod linear;
@@ -44,6 +45,7 @@ mod tasks;
 pub use binary::*;
 pub use boxes::*;
 pub use choices::Doubts;
+pub use divergences::*;
 pub use generative::*;
 pub use metric_learning::*;
 pub use multiclass::*;
@@ -94,6 +96,8 @@ pub struct Evaluation {
     pub log_sum_exp: Vec<f64>,
     /// The entropy of the softmax of every item's logits; empty unless asked for.
     pub entropy: Vec<f64>,
+    /// What the rounding error of each entropy is relative to.
+    pub entropy_magnitudes: Vec<f64>,
     /// The log-probability of every item's target, 0 where it does not count; empty unless asked for.
     pub log_prob: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
@@ -126,6 +130,7 @@ impl Evaluation {
             loss_magnitudes: Vec::new(),
             log_sum_exp: Vec::new(),
             entropy: Vec::new(),
+            entropy_magnitudes: Vec::new(),
             log_prob: Vec::new(),
             argmax: Vec::new(),
             correct: None,
@@ -244,6 +249,7 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         loss_magnitudes,
         log_sum_exp: of_each(statistics.log_sum_exp, &|item| call.log_sum_exp(item)),
         entropy: of_each(statistics.entropy, &|item| call.entropy(item)),
+        entropy_magnitudes: of_each(statistics.entropy, &|item| call.entropy_magnitude(item)),
         log_prob: of_each(statistics.log_prob, &|item| call.log_prob(item)),
         argmax: if statistics.argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),

@@ -82,6 +82,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         magnitude,
         log_sum_exp: Vec::new(),
         entropy: Vec::new(),
+        entropy_magnitudes: Vec::new(),
         log_prob: Vec::new(),
         argmax: Vec::new(),
         correct: None,

@@ -2,6 +2,7 @@
 
 mod all_pairs;
 mod boxes;
+mod divergences;
 mod generative;
 mod pairs;
 mod preferences;
@@ -87,6 +88,16 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("divergence", "jensen_shannon"), ("temperature", "1.5"), ("ignore_index", "2")],
         ],
     ),
+    (
+        "jensen_shannon",
+        &[
+            &[("beta", "0")],
+            &[("beta", "0.1"), ("temperature", "0.5")],
+            &[("beta", "0.75"), ("scale_by_t2", "true"), ("temperature", "4")],
+            &[("beta", "1"), ("ignore_index", "2")],
+        ],
+    ),
+    ("total_variation", &[&[("temperature", "0.5")]]),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),

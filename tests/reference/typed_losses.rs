@@ -60,6 +60,8 @@ fn every_loss() -> Vec<Typed> {
         Focal { alpha: 0.125, gamma: 0.125, ignore_index: 3 },
         Nll { ignore_index: 3 },
         Distillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3 },
+        JensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3 },
+        TotalVariation { temperature: 0.125 },
         MultiMargin { margin: 0.125, p: 2, ignore_index: 3 },
         MultilabelSoftMargin {},
         LogSumExp {},

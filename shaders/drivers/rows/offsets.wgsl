@@ -19,13 +19,14 @@ fn offset_of(row: Row, column: u32) -> f32 {
 }
 
 // A class with its offset. One of −∞ masks the class, and one that is NaN or +∞ spoils the row, as such a logit does.
+// Masked classes have none: no one is above another.
 fn with_offset(row: Row, cell: Cell) -> Cell {
     var moved = cell;
     let offset = stored_offset(row, cell.column);
-    moved.offset = select(0.0, offset, is_finite(offset));
     let infinite = select(bitcast<f32>(bitcast<u32>(offset) & 0x7f800000u), offset, is_masked(offset));
     let is_logit_fine = is_finite(cell.logit) || is_masked(cell.logit);
     moved.logit = select(cell.logit, infinite, is_logit_fine && !is_finite(offset));
+    moved.offset = select(0.0, offset, is_finite(offset) && !is_masked(cell.logit));
     return moved;
 }
 

@@ -143,7 +143,7 @@ fn with_state(row: Row, state: State) -> Row {
     if (SECOND_SOFTMAX) {
         known.second_inverse_norm = 1.0 / (1.0 + state.second.others);
         // Not the difference of two logarithms, which would keep the rounding of each.
-        let excess = state.second.others - state.first.others;
+        let excess = select(state.second.others - state.first.others, state.excess, EXCESS);
         let ratio = log1pf(abs(excess) * select(known.second_inverse_norm, known.inverse_norm, excess > 0.0));
         known.log_norm_ratio = select(-ratio, ratio, excess > 0.0);
     }

@@ -24,6 +24,8 @@ struct State {
     offset: f32,
     // Σ exp(x − maximum)·(maximum − x) of the first softmax.
     gaps: f32,
+    // Σ exp(x − maximum) of the second softmax less that of the first, with the digits that both have lost.
+    excess: f32,
     standing: u32,
 }
 
@@ -35,12 +37,12 @@ fn state_of(row: Row, cell: Cell) -> State {
     if (CHECKS_CLASSES) {
         standing = min(standing_of_second(cell.second), standing_of_weight(cell.weight));
     }
-    return State(first, second, class_sums(row, cell), cell.offset, 0.0, standing);
+    return State(first, second, class_sums(row, cell), cell.offset, 0.0, 0.0, standing);
 }
 
 // The state of classes that have a softmax alone.
 fn state_of_softmax(first: Softmax) -> State {
-    return State(first, Softmax(LOWEST, NOWHERE, 0.0), vec2<f32>(), 0.0, 0.0, FINE);
+    return State(first, Softmax(LOWEST, NOWHERE, 0.0), vec2<f32>(), 0.0, 0.0, 0.0, FINE);
 }
 
 fn no_state() -> State {
@@ -53,6 +55,16 @@ fn merge_softmax(a: Softmax, b: Softmax, larger: bool, factor: f32) -> Softmax {
     let joined = select(b.others, a.others, larger);
     let others = kept + (joined + 1.0) * factor;
     return Softmax(select(a.maximum, b.maximum, larger), select(a.column, b.column, larger), others);
+}
+
+// The excess of a state whose maxima rise to those of another. How much the smaller one of the two powers falls behind
+// comes from the difference of both rises.
+fn risen_excess(own: State, to: State) -> f32 {
+    let first = exp_nonpositive(-gap_between(own, to));
+    let second = exp_nonpositive(-distance_of(own.second.maximum, to.second.maximum));
+    let apart = rises_apart(own.first.maximum, to.first.maximum, own.second.maximum, to.second.maximum);
+    let difference = select(second - first, first * expm1f(clamp(apart, -1.0, 1.0)), abs(apart) < 1.0);
+    return own.excess * first + (own.second.others + 1.0) * difference;
 }
 
 // Neither is empty.
@@ -74,6 +86,9 @@ fn merge(a: State, b: State) -> State {
         let second_larger = b.second.maximum > a.second.maximum;
         let second_factor = exp_nonpositive(-distance_of(a.second.maximum, b.second.maximum));
         merged.second = merge_softmax(a.second, b.second, second_larger, second_factor);
+    }
+    if (EXCESS) {
+        merged.excess = risen_excess(a, merged) + risen_excess(b, merged);
     }
     if (SUMS) {
         merged.sums = select(a.sums, b.sums, larger) + shift_sums(select(b.sums, a.sums, larger), gap, factor);
@@ -133,6 +148,9 @@ fn reduce_state(thread: Thread, own: State) -> State {
         let second_factor = exp_nonpositive(-distance_of(own.second.maximum, maximum));
         let others = reduce_add(thread, others_of(own.second, column) * second_factor);
         state.second = Softmax(maximum, column, others);
+    }
+    if (EXCESS) {
+        state.excess = reduce_add(thread, select(risen_excess(own, state), 0.0, own.first.column == NOWHERE));
     }
     if (SUMS) {
         // A lane without a column has nothing to shift, by a distance that may be infinite.

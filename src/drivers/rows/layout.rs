@@ -71,8 +71,6 @@ pub(crate) struct RowLoops {
 pub(super) const STATE_REDUCTIONS: u64 = 9;
 /// What it reduces besides where classes have offsets: the largest logit twice, each time with key and offset too.
 pub(super) const OFFSET_REDUCTIONS: u64 = 6;
-/// What it reduces besides for the entropy.
-pub(super) const ENTROPY_REDUCTIONS: u64 = 1;
 /// What `reduce_middle` reduces.
 const MIDDLE_REDUCTIONS: u64 = 4;
 /// What `store_tally` reduces.

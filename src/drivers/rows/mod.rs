@@ -198,11 +198,12 @@ fn evaluation<'a>(call: &'a Call<'a>, rows: Rows) -> Result<(Items<'a>, Vec<Entr
 }
 
 /// What takes the place of the groups of hooks that a loss has not.
-pub(super) const HOOKS: [(RowHooks, ShaderFile); 5] = [
+pub(super) const HOOKS: [(RowHooks, ShaderFile); 6] = [
     (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
     (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
     (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
     (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
+    (RowHooks::Excess, shader_file!("drivers/rows/hooks/excess.wgsl")),
     (RowHooks::Entropy, shader_file!("drivers/rows/hooks/entropy.wgsl")),
 ];
 
@@ -233,9 +234,12 @@ fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
     let signature = call.signature;
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let is_half = call.first_dtype().is_half();
-    let entropy = call.options.statistics.entropy || rows.has(RowHooks::Entropy);
-    let besides = [(has_offsets(call), layout::OFFSET_REDUCTIONS), (entropy, layout::ENTROPY_REDUCTIONS)].into_iter();
-    let besides: u64 = besides.filter(|(has, _)| *has).map(|(_, reductions)| reductions).sum();
+    let besides = [
+        (has_offsets(call), layout::OFFSET_REDUCTIONS),
+        (call.options.statistics.entropy || rows.has(RowHooks::Entropy), 1),
+        (rows.has(RowHooks::Excess), 1),
+    ];
+    let besides: u64 = besides.iter().filter(|(has, _)| *has).map(|(_, reductions)| reductions).sum();
     RowShape {
         rows: call.panels.map_or(signature.items, |panels| panels.rows.min(signature.items)),
         classes: signature.row,
@@ -371,6 +375,7 @@ impl Form<'_> {
             shader_file!("lib/share.wgsl"),
             spec.shader,
         ]);
+        kernel.join(rows.shared.iter().copied());
         kernel.join(self.files());
         kernel
     }
