@@ -27,21 +27,22 @@ pub fn jensen_shannon(item: &Item<'_>, values: &Values) -> Term {
 /// A factor times β·KL(P ‖ M) + (1 − β)·KL(Q ‖ M) with M = β·P + (1 − β)·Q; at the ends of β, KL(P ‖ Q) and KL(Q ‖ P).
 fn divergence(item: &Item<'_>, values: &Values, beta: f64, factor: f64) -> Term {
     let shares = shares(item, values);
-    let swapped = || shares.iter().map(|share| share.swapped());
-    let of_student = |(loss, gradients): (f64, Vec<f64>)| {
-        let gradients = item.first().iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient));
-        (loss, gradients.collect::<Vec<_>>())
+    let swapped: Vec<Share> = shares.iter().map(|share| share.swapped()).collect();
+    let of_student = |gradients: Vec<f64>| -> Vec<f64> {
+        item.first().iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient)).collect()
     };
     let (loss, gradients) = if beta == 0.0 {
         (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect())
     } else if beta == 1.0 {
-        of_student(kl_and_gradients(swapped()))
+        let reverse = kl(swapped.iter().copied());
+        (reverse, of_student(gradients(reverse, &swapped, |share, other| share.ln_ratio - other.ln_ratio)))
     } else {
         // The share that M has in the gradient sums to 0.
-        let (student, gradients) = kl_and_gradients(swapped().map(|share| share.mixed(1.0 - beta)));
+        let student = kl(swapped.iter().map(|share| share.mixed(1.0 - beta)));
         let teacher = kl(shares.iter().map(|share| share.mixed(beta)));
+        let gradients = gradients(student, &swapped, |share, other| share.mixed_above(other, 1.0 - beta));
         let gradients = gradients.iter().map(|gradient| (1.0 - beta) * gradient).collect();
-        (beta * teacher + (1.0 - beta) * student, gradients)
+        (beta * teacher + (1.0 - beta) * student, of_student(gradients))
     };
     // A divergence is of the order of the squared differences of probabilities, and these are known to 1e-8.
     let size = loss.abs().max(1e-16) * roundings(&shares, |share| share.divergence() + share.swapped().divergence());
@@ -123,6 +124,16 @@ impl Share {
         let ln_mixture = (-d).max(0.0) + (smaller * (-d.abs()).exp_m1()).ln_1p();
         Share { p: self.p, q: a * self.p + (1.0 - a) * self.q, ln_ratio: -ln_mixture }
     }
+
+    /// By how much ln(p/m) of this class is above that of another.
+    fn mixed_above(self, other: Self, a: f64) -> f64 {
+        let odds = (1.0 - a) / a;
+        if self.ln_ratio.min(other.ln_ratio) > odds.ln().max(1.0) {
+            // Of both q is next to nothing: −ln a, which they have in common, would drown what differs.
+            return (odds * (-other.ln_ratio).exp()).ln_1p() - (odds * (-self.ln_ratio).exp()).ln_1p();
+        }
+        self.mixed(a).ln_ratio - other.mixed(a).ln_ratio
+    }
 }
 
 /// The logarithm of Σ exp(b + rise) over Σ exp b, with all its digits where rises are small; `ln_q` is the log-softmax
@@ -183,19 +194,16 @@ fn kl(shares: impl Iterator<Item = Share>) -> f64 {
     shares.map(Share::divergence).sum()
 }
 
-/// KL(P ‖ Q), and its gradient with respect to the logits of P.
-fn kl_and_gradients(shares: impl Iterator<Item = Share> + Clone) -> (f64, Vec<f64>) {
-    let kl = kl(shares.clone());
+/// The gradient of a divergence KL(P ‖ …) of this value with respect to the logits of P: p·(ln_ratio − KL). `above` is
+/// by how much the logarithm of a class's ratio is above another's.
+fn gradients(kl: f64, shares: &[Share], above: impl Fn(Share, Share) -> f64) -> Vec<f64> {
     if kl == f64::INFINITY {
-        // P has what Q has not. As Q's share of that falls to 0, the gradient grows beyond all bounds: it leads away
-        // from these classes to the others of P.
-        let steep = |share: Share| if share.ln_ratio == kl { kl } else { -kl };
-        return (kl, shares.map(steep).collect());
+        // P has what the other has not. As the other's share of that falls to 0, the gradient grows beyond all bounds:
+        // it leads away from these classes to the others of P.
+        return shares.iter().map(|share| if share.ln_ratio == kl { kl } else { -kl }).collect();
     }
-    // p·(ln_ratio − KL), with what the likeliest class has taken out of both: where that is nearly certain, they are
-    // nearly equal.
-    let likeliest = shares.clone().max_by(|a, b| a.p.total_cmp(&b.p));
-    let base = likeliest.map_or(0.0, |share| share.ln_ratio);
-    let mean: f64 = shares.clone().map(|share| weighed(share.p, share.ln_ratio - base)).sum();
-    (kl, shares.map(|share| weighed(share.p, share.ln_ratio - base - mean)).collect())
+    // With what the likeliest class has taken out of both: where that is nearly certain, they are nearly equal.
+    let Some(&likeliest) = shares.iter().max_by(|a, b| a.p.total_cmp(&b.p)) else { return Vec::new() };
+    let mean: f64 = shares.iter().map(|&share| weighed(share.p, above(share, likeliest))).sum();
+    shares.iter().map(|&share| weighed(share.p, above(share, likeliest) - mean)).collect()
 }
