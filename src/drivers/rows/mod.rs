@@ -28,6 +28,9 @@ use crate::{
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
 
+/// The statistic that is about the target, as the loss is: 0 where a row does not count.
+pub(super) const LOG_PROB: &str = "log_prob";
+
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
         let extent = Extent::of_one_or_more_rows(shape, (self.least_classes)(values))?;
@@ -60,7 +63,7 @@ impl Room for Rows {
             statistics.push(Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] });
             statistics.push(Statistic { name: "entropy", tensors: &[("entropy", DType::F32)] });
             if spec.inputs.iter().any(|input| input.kind == Kind::Index && !input.optional) {
-                statistics.push(Statistic { name: "log_prob", tensors: &[("log_prob", DType::F32)] });
+                statistics.push(Statistic { name: LOG_PROB, tensors: &[(LOG_PROB, DType::F32)] });
             }
         }
         statistics
