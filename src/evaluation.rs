@@ -58,6 +58,16 @@ impl Evaluation {
         self.statistics.get("argmax")
     }
 
+    /// The entropy of each row's softmax, if [`Statistics::entropy`](crate::Statistics) asks for it.
+    pub fn entropy(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("entropy")
+    }
+
+    /// The log-probability of each row's target, if [`Statistics::log_prob`](crate::Statistics) asks for it.
+    pub fn log_prob(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("log_prob")
+    }
+
     /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
     pub fn hardest(&self) -> Option<Hardest<&HostTensor<'static>>> {
         hardest(&self.statistics)
@@ -195,7 +205,7 @@ pub(crate) fn run(gpu: &Gpu, loss: &dyn Loss, tensors: &Named<Tensor>, options: 
 
 /// Whether a loss has an output of that name.
 fn is_output(spec: &LossSpec, name: &str) -> bool {
-    let statistics = room(&spec.driver).statistics();
+    let statistics = room(&spec.driver).statistics(spec);
     let mut of_rows = statistics.iter().flat_map(|statistic| statistic.tensors);
     match name.strip_prefix("grad.") {
         Some(input) => spec.input(input).is_some_and(|input| input.differentiable),
@@ -254,6 +264,16 @@ impl Output {
     /// The predicted class of each row, if [`Statistics::argmax`](crate::Statistics) asks for it.
     pub fn argmax(&self) -> Option<&Tensor> {
         self.statistics.get("argmax")
+    }
+
+    /// The entropy of each row's softmax, if [`Statistics::entropy`](crate::Statistics) asks for it.
+    pub fn entropy(&self) -> Option<&Tensor> {
+        self.statistics.get("entropy")
+    }
+
+    /// The log-probability of each row's target, if [`Statistics::log_prob`](crate::Statistics) asks for it.
+    pub fn log_prob(&self) -> Option<&Tensor> {
+        self.statistics.get("log_prob")
     }
 
     /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.

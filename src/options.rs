@@ -49,6 +49,12 @@ pub struct Statistics {
     pub log_sum_exp: bool,
     /// The predicted class, i32: the first of the largest logits; −1 for a row with NaN or +∞.
     pub argmax: bool,
+    /// The entropy −Σ p·log p of the row's softmax, of the logits as the loss sees them, f32: for losses that need the
+    /// softmax. 0 for a row with all classes masked, NaN for one with NaN or +∞.
+    pub entropy: bool,
+    /// The log-probability of the target's class, x_y − log Σ exp(x), f32: for losses that need the softmax and have
+    /// class indices for targets. 0 for a row that does not count, NaN for one with NaN or +∞.
+    pub log_prob: bool,
     /// The rows that each anchor of `triplet_batch_hard` has mined, i32: its hardest positive and its hardest negative;
     /// −1 for an anchor that does not count.
     pub hardest: bool,
@@ -73,16 +79,35 @@ pub enum Gradients {
 impl Statistics {
     /// The names of those that are asked for.
     pub(crate) fn asked(self) -> impl Iterator<Item = &'static str> {
-        let Statistics { log_sum_exp, argmax, hardest } = self;
-        let all = [("log_sum_exp", log_sum_exp), ("argmax", argmax), ("hardest", hardest)];
+        let Statistics { log_sum_exp, argmax, entropy, log_prob, hardest } = self;
+        let all = [
+            ("log_sum_exp", log_sum_exp),
+            ("argmax", argmax),
+            ("entropy", entropy),
+            ("log_prob", log_prob),
+            ("hardest", hardest),
+        ];
         all.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name)
+    }
+
+    /// Those that are asked for by name.
+    #[cfg(any(test, feature = "parity"))]
+    pub(crate) fn of(is_asked: impl Fn(&str) -> bool) -> Self {
+        Statistics {
+            log_sum_exp: is_asked("log_sum_exp"),
+            argmax: is_asked("argmax"),
+            entropy: is_asked("entropy"),
+            log_prob: is_asked("log_prob"),
+            hardest: is_asked("hardest"),
+        }
     }
 }
 
 impl Options {
     /// Options with this reduction, upstream 1 and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
-        let statistics = Statistics { log_sum_exp: false, argmax: false, hardest: false };
+        let statistics =
+            Statistics { log_sum_exp: false, argmax: false, entropy: false, log_prob: false, hardest: false };
         Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics, panel_bytes: 0, frozen: &[] }
     }
 

@@ -163,9 +163,23 @@ impl Evaluated {
     /// # Errors
     /// [`Error::NoResult`], [`Error::Rank`].
     pub fn try_log_sum_exp<const D: usize>(&self) -> Result<Tensor<D>, Error> {
-        let tensor = self.statistic("log_sum_exp")?;
-        self.ranked::<D>("log_sum_exp", tensor)?;
-        Ok(Tensor::from_dispatch(tensor.clone()))
+        self.try_floats("log_sum_exp")
+    }
+
+    /// The entropy of each row's softmax, which [`Statistics`] has to ask for.
+    ///
+    /// # Errors
+    /// [`Error::NoResult`], [`Error::Rank`].
+    pub fn try_entropy<const D: usize>(&self) -> Result<Tensor<D>, Error> {
+        self.try_floats("entropy")
+    }
+
+    /// The log-probability of each row's target, which [`Statistics`] has to ask for.
+    ///
+    /// # Errors
+    /// [`Error::NoResult`], [`Error::Rank`].
+    pub fn try_log_prob<const D: usize>(&self) -> Result<Tensor<D>, Error> {
+        self.try_floats("log_prob")
     }
 
     /// The predicted class of each row, which [`Statistics`] has to ask for.
@@ -182,6 +196,12 @@ impl Evaluated {
     /// [`Error::NoResult`].
     pub fn try_hardest(&self) -> Result<[Tensor<1, Int>; 2], Error> {
         Ok([self.try_indices("hardest_positive")?, self.try_indices("hardest_negative")?])
+    }
+
+    fn try_floats<const D: usize>(&self, name: &str) -> Result<Tensor<D>, Error> {
+        let tensor = self.statistic(name)?;
+        self.ranked::<D>(name, tensor)?;
+        Ok(Tensor::from_dispatch(tensor.clone()))
     }
 
     fn try_indices<const D: usize>(&self, name: &str) -> Result<Tensor<D, Int>, Error> {

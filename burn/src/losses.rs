@@ -198,7 +198,7 @@ losses! {
     KlDivLossConfig KlDivLoss KL_DIV (prediction, target) { with_log_target: bool };
     CrossEntropyLossConfig CrossEntropyLoss CROSS_ENTROPY (logits, target) {
         with_label_smoothing: f32, with_smoothing: Smoothing, with_ignore_index: i32, with_z_loss: f32,
-        with_softcap: f32,
+        with_softcap: f32, with_entropy_bonus: f32,
     };
     CrossEntropySoftLossConfig CrossEntropySoftLoss CROSS_ENTROPY_SOFT (logits, target_probabilities) {
         with_label_smoothing: f32,
@@ -208,6 +208,10 @@ losses! {
     DistillationLossConfig DistillationLoss DISTILLATION (logits, teacher_logits) {
         with_temperature: f32, with_divergence: Divergence, with_ignore_index: i32,
     };
+    JensenShannonLossConfig JensenShannonLoss JENSEN_SHANNON (logits, teacher_logits) {
+        with_beta: f32, with_temperature: f32, with_scale_by_t2: bool, with_ignore_index: i32,
+    };
+    TotalVariationLossConfig TotalVariationLoss TOTAL_VARIATION (logits, teacher_logits) { with_temperature: f32 };
     MultiMarginLossConfig MultiMarginLoss MULTI_MARGIN (logits, target) {
         with_margin: f32, with_p: i32, with_ignore_index: i32,
     };

@@ -88,9 +88,15 @@ fn stored(
     let loss_value = HostTensor::rounded(&evaluation.loss, DType::F32, evaluation.shape.clone())?;
     let mut found = Evaluation::new(loss_value, evaluation.items);
     found.gradients = evaluation.gradients.iter().filter_map(gradient).collect::<Result<_, _>>()?;
-    if statistics.log_sum_exp {
-        let tensor = HostTensor::rounded(&evaluation.log_sum_exp, DType::F32, rows_shape.clone())?;
-        found.statistics = found.statistics.with("log_sum_exp", tensor);
+    for (name, is_asked, values) in [
+        ("log_sum_exp", statistics.log_sum_exp, &evaluation.log_sum_exp),
+        ("entropy", statistics.entropy, &evaluation.entropy),
+        ("log_prob", statistics.log_prob, &evaluation.log_prob),
+    ] {
+        if is_asked {
+            let tensor = HostTensor::rounded(values, DType::F32, rows_shape.clone())?;
+            found.statistics = found.statistics.with(name, tensor);
+        }
     }
     if statistics.argmax {
         found.statistics = found.statistics.with("argmax", indices(&evaluation.argmax, &rows_shape)?);

@@ -80,6 +80,10 @@ enum Statistic {
     LogSumExp,
     /// The row's predicted class
     Argmax,
+    /// The entropy of the row's softmax
+    Entropy,
+    /// The log-probability of the row's target
+    LogProb,
     /// The rows that each anchor of triplet_batch_hard has mined: hardest_positive and hardest_negative
     Hardest,
 }
@@ -127,6 +131,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
     let statistics = Statistics {
         log_sum_exp: asks_for(Statistic::LogSumExp),
         argmax: asks_for(Statistic::Argmax),
+        entropy: asks_for(Statistic::Entropy),
+        log_prob: asks_for(Statistic::LogProb),
         hardest: asks_for(Statistic::Hardest),
     };
     let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };

@@ -235,7 +235,9 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
             Some(tensor.ty.stride_of_rows().map_or(items * signature.row, |stride| stride as u64))
         }
         Some(Shape::Embeddings) => Some(signature.row),
-        Some(Shape::Classes) if signature.has_weights_by_row() => Some(items * signature.row),
+        Some(Shape::Classes) if tensor.role.input().is_some_and(|input| signature.is_by_row(input)) => {
+            Some(items * signature.row)
+        }
         // The call of a sum has parts, which bind its tensors.
         Some(Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_)) => None,
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,

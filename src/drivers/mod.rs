@@ -69,7 +69,7 @@ pub(crate) trait Room {
     }
 
     /// What a loss can give of each item besides its loss.
-    fn statistics(&self) -> Vec<Statistic> {
+    fn statistics(&self, _spec: &LossSpec) -> Vec<Statistic> {
         Vec::new()
     }
 
@@ -108,7 +108,7 @@ pub(crate) struct Statistic {
 /// Whether a loss has what is asked of it.
 fn check(spec: &LossSpec, options: &Options) -> Result<(), Error> {
     let room = room(&spec.driver);
-    let known = room.statistics();
+    let known = room.statistics(spec);
     let is_unknown = |name: &&str| known.iter().all(|statistic| statistic.name != *name);
     if let Some(statistic) = options.statistics.asked().find(is_unknown) {
         return Err(Error::Statistic { loss: spec.name, statistic });
@@ -232,7 +232,7 @@ impl<'a> Call<'a> {
             }
         }
         add("loss".to_string(), &signature.loss_type(options.reduction), Role::Loss);
-        let known = room(&self.spec().driver).statistics();
+        let known = room(&self.spec().driver).statistics(self.spec());
         let asked = options.statistics.asked().flat_map(|name| known.iter().filter(move |known| known.name == name));
         for &(name, dtype) in asked.flat_map(|statistic| statistic.tensors) {
             add(name.to_string(), &TensorType::new(dtype, signature.item_shape.clone()), Role::Statistic);
@@ -354,11 +354,11 @@ fn gradient_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorV
 }
 
 /// `load_weight`, `load_upstream` and others of the same kind: one value of an optional input, where `index` is in
-/// it; 1 where it is left out.
+/// it, or what counts where it is left out.
 fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input, index: &str) {
     let upstream = format!("({index} * call.upstream_stride)");
     let index = if input.name == UPSTREAM.name { &upstream } else { index };
-    glue.load(input.name, "f32", input_view(views, input.name), index, "1.0");
+    glue.load(input.name, "f32", input_view(views, input.name), index, &format!("{:?}", input.absent));
 }
 
 /// `is_kept(index)`: whether an item is not left out by the mask, where `index` is in that.

@@ -226,9 +226,9 @@ impl Signature {
         [batch, &[self.row as usize], inner].concat()
     }
 
-    /// Whether each row has weights of its own for the classes.
-    pub(crate) fn has_weights_by_row(&self) -> bool {
-        self.inputs.iter().any(|(input, ty)| input.shape == Shape::Classes && ty.elements() != self.row)
+    /// Whether each row has values of its own for the classes in an input of one value a class.
+    pub(crate) fn is_by_row(&self, input: &Input) -> bool {
+        self.input(input.name).is_some_and(|ty| ty.elements() != self.row)
     }
 
     fn check(&self, values: &Values, input: &Input, ty: &TensorType, reduction: Reduction) -> Result<(), Error> {

@@ -30,8 +30,8 @@ loss! {
     ///
     /// Inputs `hidden` h ∂ `[N, d…, H]`, `weight` W ∂ `[V, H]`, optional `bias` b ∂ `[V]`, `target` y `[N, d…]`, i32,
     /// checked to be `ignore_index` or from 0 to V − 1, optional `class_weight` `[V]`, checked to be at least 0,
-    /// optional `item_weight` `[N, d…]`. Statistics of rows that do not count are NaN, and −1 as a class. Source:
-    /// PyTorch linear_cross_entropy; Liger Kernel; Wijmans et al. 2024, arXiv 2411.09009.
+    /// optional `item_weight` `[N, d…]`. Statistics of rows that do not count are NaN, −1 as a class and 0 as a
+    /// log-probability. Source: PyTorch linear_cross_entropy; Liger Kernel; Wijmans et al. 2024, arXiv 2411.09009.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, LinearCrossEntropy, Loss, Named, Reduction};

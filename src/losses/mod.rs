@@ -23,6 +23,7 @@
 pub mod binary;
 pub mod boxes;
 mod declare;
+pub mod divergences;
 pub mod generative;
 pub mod linear;
 pub mod metric_learning;
@@ -39,6 +40,7 @@ pub use crate::spec::Distance;
 
 pub use binary::*;
 pub use boxes::*;
+pub use divergences::*;
 pub use generative::*;
 pub use linear::*;
 pub use metric_learning::*;
@@ -78,6 +80,8 @@ pub static ALL: &[&LossSpec] = &[
     &FOCAL,
     &NLL,
     &DISTILLATION,
+    &JENSEN_SHANNON,
+    &TOTAL_VARIATION,
     &MULTI_MARGIN,
     &MULTILABEL_SOFT_MARGIN,
     // Functions of rows

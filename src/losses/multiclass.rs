@@ -3,21 +3,21 @@
 use crate::{
     loss, reference,
     spec::{
-        CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape, WEIGHT,
-        shader_file,
+        CLASS_OFFSET, CLASS_WEIGHT, Domain, Driver, Family, Input, MeanOver, Reference, RowHooks, Rows, Rule, Shape,
+        WEIGHT, shader_file,
     },
 };
 
 #[doc(inline)]
-pub use crate::spec::{Divergence, Smoothing};
+pub use crate::spec::Smoothing;
 
 /// The inputs of most of these losses: `logits` and a class index a row.
 const LOGITS_CLASSES: &[Input] = &[LOGITS, CLASSES, CLASS_WEIGHT, WEIGHT];
 /// Logits and a probability for each of them.
 const LOGITS_PROBABILITIES: &[Input] =
     &[LOGITS, Input::constant("target_probabilities", Shape::Rows, Domain::Probability), CLASS_WEIGHT, WEIGHT];
-const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
-const CLASSES: Input = Input::classes("target", Shape::Items);
+pub(super) const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
+pub(super) const CLASSES: Input = Input::classes("target", Shape::Items);
 
 loss! {
     /// Cross-entropy of logits against class indices.
@@ -29,10 +29,15 @@ loss! {
     /// - A logit of −∞ masks its class: its gradient is 0, and smoothing leaves it out. Where it is the target's, the
     ///   loss is +∞, unless its weight is 0.
     /// - `softcap` s > 0 replaces every logit x by s·tanh(x/s) first; a masked class stays masked.
+    /// - `class_offset` is added to the logits then: log-frequencies of the classes for logit adjustment and balanced
+    ///   softmax, −∞ for a class that is masked in all rows. It has no gradient.
+    /// - `entropy_bonus` b subtracts b·H with H = −Σ_c p_c·log p_c, p = softmax(x), which keeps predictions from
+    ///   becoming too sure.
     ///
     /// Inputs `logits` x ∂ `[N, C, d…]`, `target` y `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1,
-    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `weight` `[N, d…]`. Source: PyTorch
-    /// CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024).
+    /// optional `class_weight` w `[C]`, checked to be at least 0, optional `class_offset` `[C]`, optional `weight`
+    /// `[N, d…]`. Source: PyTorch CrossEntropyLoss; z-loss: PaLM (Chowdhery et al. 2022); softcap: Gemma 2 (2024);
+    /// offsets: Menon et al. 2021, <https://arxiv.org/abs/2007.07314>.
     ///
     /// ```
     /// # use wgloss::{CrossEntropy, Error, Gpu, HostTensor, Loss, Reduction};
@@ -62,24 +67,27 @@ loss! {
         pub z_loss: f32 = 0.0 => Rule::NonNegative;
         /// s, the bound of the logits; 0 for none.
         pub softcap: f32 = 0.0 => Rule::NonNegative, compiled;
+        /// b, the multiple of the softmax's entropy that is subtracted: below 0 it is a penalty.
+        pub entropy_bonus: f32 = 0.0 => Rule::Finite, compiled;
     }
 
     pub static CROSS_ENTROPY: LossSpec = {
         name: "cross_entropy",
         aliases: &["CrossEntropyLoss", "SparseCategoricalCrossentropy", "CELoss"],
         family: Family::Multiclass,
-        formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse²",
-        notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss; mean divides by Σ w_y; with \
-                smoothing=others every class but y gets ε/(C−1); softcap s > 0: x ← s·tanh(x/s) first, 0 is off; a \
-                logit of −∞ masks its class",
+        formula: "(1−ε)·w_y·(lse − x_y) + (ε/C)·Σ_c w_c·(lse − x_c) + z·lse² − b·H",
+        notes: "lse = log Σ_c exp(x_c), ε is label_smoothing, z is z_loss, b is entropy_bonus, H = −Σ_c p_c·log p_c; \
+                mean divides by Σ w_y; with smoothing=others every class but y gets ε/(C−1); softcap s > 0: x ← \
+                s·tanh(x/s) first, 0 is off; class_offset is added to x then; a logit or an offset of −∞ masks its \
+                class",
         source: "PyTorch CrossEntropyLoss; z-loss: PaLM 2022; softcap: Gemma 2",
         driver: Driver::Rows(Rows {
             mean_over: MeanOver::ClassWeights,
             least_classes: |values| if values.word::<Smoothing>("smoothing") == Smoothing::Others { 2 } else { 1 },
-            hooks: &[RowHooks::Sums, RowHooks::Logits],
+            hooks: &[RowHooks::Sums, RowHooks::Logits, RowHooks::Entropy],
             ..Rows::SOFTMAX
         }),
-        inputs: LOGITS_CLASSES,
+        inputs: &[LOGITS, CLASSES, CLASS_WEIGHT, CLASS_OFFSET, WEIGHT],
         shader: shader_file!("losses/multiclass/cross_entropy.wgsl"),
         reference: Reference::Rows(reference::cross_entropy),
     };
@@ -208,60 +216,6 @@ loss! {
         ],
         shader: shader_file!("losses/multiclass/nll.wgsl"),
         reference: Reference::Rows(reference::nll),
-    };
-}
-
-loss! {
-    /// Distillation: the divergence between a teacher's and a student's tempered softmax.
-    ///
-    /// `T²·KL(P ‖ Q)` with P = softmax(teacher/T), Q = softmax(logits/T), or another [`Divergence`]. The factor T²
-    /// keeps gradients of one size as T varies. Exact also where student and teacher nearly agree. Logits of −∞ mask a
-    /// class; where the divergence weighs a class that the other side masks, the loss is +∞.
-    ///
-    /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `target` `[N, d…]`, i32, checked to be
-    /// `ignore_index` or from 0 to C − 1, for the rows that it leaves out and the count of right predictions alone,
-    /// optional `weight` `[N, d…]`. Source: Hinton et al. 2015, <https://arxiv.org/abs/1503.02531>; PyTorch KLDivLoss
-    /// of the two log-softmaxes.
-    ///
-    /// ```
-    /// # use wgloss::{Distillation, Gpu, HostTensor, Loss, Reduction};
-    /// # let gpu = Gpu::new_blocking()?;
-    /// let student = HostTensor::new(&[0.0_f32, 0.0], [1, 2])?;
-    /// let teacher = HostTensor::new(&[2.0_f32, 0.0], [1, 2])?;
-    /// let loss = Distillation { temperature: 2.0, ..Distillation::default() };
-    /// let result = loss.eval(&gpu, &student, &teacher, Reduction::Sum)?;
-    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.443776, epsilon = 1e-6);
-    /// # Ok::<(), wgloss::Error>(())
-    /// ```
-    pub struct Distillation {
-        /// T, what both rows of logits are divided by: above 0.
-        pub temperature: f32 = 1.0 => Rule::Positive;
-        /// Which divergence.
-        pub divergence: Divergence = Divergence::Forward, compiled;
-        /// Rows with this `target`, where that is given, are left out.
-        pub ignore_index: i32 = -100 => Rule::Integer;
-    }
-
-    pub static DISTILLATION: LossSpec = {
-        name: "distillation",
-        aliases: &["KnowledgeDistillationLoss", "KDLoss"],
-        family: Family::Multiclass,
-        formula: "T²·KL(P ‖ Q), P = softmax(teacher/T), Q = softmax(logits/T)",
-        notes: "divergence=reverse: T²·KL(Q ‖ P); jensen_shannon: T²·½·[KL(P ‖ M) + KL(Q ‖ M)], M = ½·(P + Q)",
-        source: "Hinton et al. 2015, arXiv 1503.02531; PyTorch KLDivLoss",
-        driver: Driver::Rows(Rows {
-            softmax_of: &["logits", "teacher_logits"],
-            hooks: &[RowHooks::Middle, RowHooks::Logits],
-            ..Rows::SOFTMAX
-        }),
-        inputs: &[
-            LOGITS,
-            Input::constant("teacher_logits", Shape::Rows, Domain::Real),
-            Input { optional: true, ..CLASSES },
-            WEIGHT,
-        ],
-        shader: shader_file!("losses/multiclass/distillation.wgsl"),
-        reference: Reference::Rows(reference::distillation),
     };
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     AnyLoss, DType, Error, Gradients, Options, Reduction, Signature, Statistics, Tuning,
     draw::Regime,
-    drivers::{TrialShape, room},
+    drivers::TrialShape,
     spec::{Driver, LossSpec, Param, Reference, Rule, Shape, Values},
 };
 
@@ -196,13 +196,6 @@ impl Case {
         let is_asked = |reduction: &Reduction| (*reduction != Reduction::None) == choice.results.is_reduced();
         let reductions: Vec<Reduction> =
             Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
-        let known = room(&spec.driver).statistics();
-        let is_asked = |name| choice.statistics && known.iter().any(|statistic| statistic.name == name);
-        let statistics = Statistics {
-            log_sum_exp: is_asked("log_sum_exp"),
-            argmax: is_asked("argmax"),
-            hardest: is_asked("hardest"),
-        };
         let regimes = regimes(spec);
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),
@@ -212,7 +205,7 @@ impl Case {
             upstream: [1.0, -0.5][(turn / reductions.len()) % 2],
             // Without one per class, the gradient of a softmax is 0.
             shares_upstream: choice.results.is_reduced() || (!spec.is_per_class() && turn % 3 == 1),
-            statistics,
+            statistics: Statistics::of(|name| choice.statistics.contains(&name)),
             // All rows at a time, some, and one by one if there are not many.
             panel_bytes: match (spec.driver, turn % 3) {
                 (Driver::Linear(_), 1) => 3000,
@@ -275,10 +268,11 @@ mod tests {
     /// What makes a kernel, as texts: first how tensors lie, then the storage type, then all else.
     fn factors(choice: &Choice) -> Vec<String> {
         let Choice { arrangement, dtype, gradients, results, weighted, masked, .. } = choice;
-        let Choice { optional, indices, statistics, .. } = choice;
+        let Choice { optional, indices, .. } = choice;
         let mut factors = vec![arrangement.to_string(), dtype.to_string()];
         factors.extend([format!("{gradients:?}"), format!("{results:?}")]);
-        factors.extend([weighted, masked, optional, indices, statistics].map(ToString::to_string));
+        factors.extend([weighted, masked, optional, indices].map(ToString::to_string));
+        factors.push(choice.statistics.join(","));
         factors.extend([choice.reduce.to_string(), format!("{:?}", choice.rows)]);
         factors.extend(choice.compiled.iter().map(|(_, values)| values.join(" or ")));
         factors

@@ -23,7 +23,8 @@ pub(super) struct Choice {
     pub optional: bool,
     /// Whether class indices are given where a value for each class may be too, and i32 where labels may be floats.
     pub indices: bool,
-    pub statistics: bool,
+    /// The statistics that are asked for.
+    pub statistics: Vec<&'static str>,
     pub reduce: Reduce,
     /// How rows are shared out; nothing to other losses.
     pub rows: Rows,
@@ -96,18 +97,21 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let rows = row_kernels(spec, effort);
     let compiled = spec.params.iter().filter(|param| param.compiled);
     let compiled: Vec<_> = compiled.map(|param| (param.name, compiled_values(spec, param))).collect();
-    let has_statistics = !room(&spec.driver).statistics().is_empty();
+    // Two at once: beside all optional inputs, adapters may not have the bindings for more.
+    let known = room(&spec.driver).statistics(spec);
+    let statistics = known.chunks(2).map(|asked| asked.iter().map(|statistic| statistic.name).collect());
+    let statistics: Vec<Vec<&str>> = std::iter::once(Vec::new()).chain(statistics).collect();
     let has = [
         spec.input(spec.item_weight()).is_some(),
         spec.input("mask").is_some(),
         spec.inputs.iter().any(|input| is_own_optional(spec, input)),
         spec.inputs.iter().any(may_be_indices),
-        has_statistics,
     ];
     let of_driver = [arrangements(spec, tuning, effort).len(), reductions.len(), rows.len()];
     let mut levels = of_driver.to_vec();
     levels.extend([DType::FLOATS.len(), GRADIENTS.len(), results.len()]);
     levels.extend(has.map(|has| 1 + usize::from(has)));
+    levels.push(statistics.len());
     levels.extend(compiled.iter().map(|(_, values)| values.len()));
 
     let factors: Vec<usize> = (0..levels.len()).collect();
@@ -130,7 +134,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
             masked: levels[7] == 1,
             optional: levels[8] == 1,
             indices: levels[9] == 1,
-            statistics: levels[10] == 1,
+            statistics: statistics[levels[10]].clone(),
             compiled: compiled.collect(),
         }
     };

@@ -156,10 +156,15 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
         let expected = Expected { name, values: &[expected], magnitudes: &[magnitude], doubts: &[] };
         loss_errors.include(&expected, &HostTensor::from(&[found]), 1.0, Scale::Tensor);
     }
-    if let Some(found) = found.log_sum_exp() {
-        let values = &expected.log_sum_exp;
-        let expected = Expected { name: "log_sum_exp", values, magnitudes: values, doubts: &[] };
-        loss_errors.include(&expected, found, roundings, Scale::Tensor);
+    for (name, found, values, magnitudes) in [
+        ("log_sum_exp", found.log_sum_exp(), &expected.log_sum_exp, &expected.log_sum_exp),
+        ("entropy", found.entropy(), &expected.entropy, &expected.entropy_magnitudes),
+        ("log_prob", found.log_prob(), &expected.log_prob, &expected.log_prob),
+    ] {
+        if let Some(found) = found {
+            let expected = Expected { name, values, magnitudes, doubts: &[] };
+            loss_errors.include(&expected, found, roundings, Scale::Tensor);
+        }
     }
     if let Some(found) = found.argmax() {
         let found = found.to_f64();

@@ -119,7 +119,7 @@ impl Call {
     /// How much of an item is out of range: the whole, or of a pixel whose target is no bad index, how many classes.
     fn out_of_range(&self, item: usize) -> u64 {
         // Where a row is NaN by another of its values, none of its logarithms is out of range.
-        let is_poisoned = self.rows().is_some() && self.inputs[0].part(item).iter().copied().any(is_poison);
+        let is_poisoned = self.rows().is_some() && self.is_poisoned(item);
         if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
             return 1;
         }
@@ -193,17 +193,59 @@ impl Call {
     }
 
     pub fn log_sum_exp(&self, item: usize) -> f64 {
-        let logits = self.inputs[0].part(item);
-        let seen = multiclass::seen(logits, &self.values);
-        if logits.iter().copied().any(is_poison) { f64::NAN } else { softmax::ln_sum_exp(&seen) }
+        self.of_logits(item, softmax::ln_sum_exp)
+    }
+
+    pub fn entropy(&self, item: usize) -> f64 {
+        self.of_logits(item, |logits| multiclass::shannon_entropy(&softmax::ln_softmax(logits)))
+    }
+
+    pub fn entropy_magnitude(&self, item: usize) -> f64 {
+        self.of_logits(item, |logits| multiclass::shannon_magnitude(&softmax::ln_softmax(logits)))
+    }
+
+    /// 0 of an item that does not count.
+    pub fn log_prob(&self, item: usize) -> f64 {
+        if !self.is_kept(item) || self.is_ignored(item) {
+            return 0.0;
+        }
+        self.of_logits(item, |logits| softmax::ln_softmax(logits)[self.item(item).class()])
+    }
+
+    /// What a function makes of a row of logits as the loss sees them; NaN of a row with NaN or +∞.
+    fn of_logits(&self, item: usize, of: impl Fn(&[f64]) -> f64) -> f64 {
+        let is_poisoned = self.is_poisoned(item);
+        if is_poisoned { f64::NAN } else { of(&multiclass::seen_with_offset(&self.item(item), &self.values)) }
+    }
+
+    /// Whether NaN or +∞ leaves nothing of a row of logits.
+    fn is_poisoned(&self, item: usize) -> bool {
+        let item = self.item(item);
+        let offsets = item.row_of("class_offset").unwrap_or_default();
+        item.first().iter().chain(offsets).copied().any(is_poison)
     }
 
     pub fn argmax(&self, item: usize) -> i32 {
-        argmax(self.inputs[0].part(item)).map_or(-1, |class| class as i32)
+        self.predicted(item).map_or(-1, |class| class as i32)
+    }
+
+    /// The first of the largest logits; of a row without NaN and +∞.
+    fn predicted(&self, item: usize) -> Option<usize> {
+        let (is_poisoned, item) = (self.is_poisoned(item), self.item(item));
+        let logits = item.first();
+        let Some(offsets) = item.row_of("class_offset") else { return argmax(logits) };
+        let seen = multiclass::seen_with_offset(&item, &self.values);
+        // What a softcap makes equal is told apart where offsets do not.
+        let is_above = |class: usize, other: usize| match offsets[class] == offsets[other] {
+            true => logits[class] > logits[other] && seen[class] != f64::NEG_INFINITY,
+            false => seen[class] > seen[other],
+        };
+        let largest = (0..seen.len()).reduce(|best, class| if is_above(class, best) { class } else { best });
+        largest.filter(|_| !is_poisoned)
     }
 
     pub fn correct(&self, counted: &[usize]) -> Option<u64> {
-        let is_correct = |item| argmax(self.inputs[0].part(item)) == Some(self.item(item).class());
+        let is_correct = |item| self.predicted(item) == Some(self.item(item).class());
         self.signature.has_labels().then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
     }
 

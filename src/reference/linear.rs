@@ -187,8 +187,9 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let counted = of_rows.counted()?;
     let is_counted = |row: usize| counted.binary_search(&row).is_ok();
     // Rows that do not count have no logits.
-    let log_sum_exp = found.log_sum_exp.into_iter().enumerate();
-    let log_sum_exp = log_sum_exp.map(|(row, x)| if is_counted(row) { x } else { f64::NAN }).collect();
+    let of_counted = |statistic: Vec<f64>| -> Vec<f64> {
+        statistic.into_iter().enumerate().map(|(row, x)| if is_counted(row) { x } else { f64::NAN }).collect()
+    };
     // Of what the head makes, of which a softcap leaves no difference where it is far off.
     let classes = call.signature.head_classes() as usize;
     let predicted = |row: usize| argmax(&logits[0].made[row * classes..][..classes]);
@@ -212,7 +213,8 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let mut whole = Evaluation {
         gradients: call.no_gradients(options),
         gradient_magnitudes: Vec::new(),
-        log_sum_exp,
+        log_sum_exp: of_counted(found.log_sum_exp),
+        entropy: of_counted(found.entropy),
         argmax: classes_predicted,
         correct,
         doubts,

@@ -25,6 +25,7 @@ mod choices;
 mod comparison;
 mod conditioning;
 mod distances;
+mod divergences;
 mod generative;
 mod gram;
 mod linear;
@@ -44,6 +45,7 @@ mod tasks;
 pub use binary::*;
 pub use boxes::*;
 pub use choices::Doubts;
+pub use divergences::*;
 pub use generative::*;
 pub use metric_learning::*;
 pub use multiclass::*;
@@ -62,9 +64,7 @@ use call::Call;
 
 #[cfg(feature = "parity")]
 use crate::spec::Column;
-use crate::{
-    Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, out_of_range, spec::Values,
-};
+use crate::{Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, out_of_range, spec::Values};
 
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,6 +94,12 @@ pub struct Evaluation {
     pub loss_magnitudes: Vec<f64>,
     /// The log-sum-exp of every item's logits as the loss sees them; empty unless asked for.
     pub log_sum_exp: Vec<f64>,
+    /// The entropy of the softmax of every item's logits; empty unless asked for.
+    pub entropy: Vec<f64>,
+    /// What the rounding error of each entropy is relative to.
+    pub entropy_magnitudes: Vec<f64>,
+    /// The log-probability of every item's target, 0 where it does not count; empty unless asked for.
+    pub log_prob: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
     pub argmax: Vec<i32>,
     /// How many items that count predict their target's class; `None` for losses without such a target.
@@ -123,6 +129,9 @@ impl Evaluation {
             magnitude: 0.0,
             loss_magnitudes: Vec::new(),
             log_sum_exp: Vec::new(),
+            entropy: Vec::new(),
+            entropy_magnitudes: Vec::new(),
+            log_prob: Vec::new(),
             argmax: Vec::new(),
             correct: None,
             mining: None,
@@ -224,7 +233,10 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         doubts.clear();
     }
 
-    let Statistics { log_sum_exp, argmax, .. } = options.statistics;
+    let statistics = options.statistics;
+    let of_each = |is_asked: bool, of_item: &dyn Fn(usize) -> f64| -> Vec<f64> {
+        if is_asked { call.items().map(of_item).collect() } else { Vec::new() }
+    };
     Ok(Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         terms: Vec::new(),
@@ -235,8 +247,11 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         gradient_magnitudes,
         magnitude: scale.abs() * magnitude,
         loss_magnitudes,
-        log_sum_exp: if log_sum_exp { call.items().map(|item| call.log_sum_exp(item)).collect() } else { Vec::new() },
-        argmax: if argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
+        log_sum_exp: of_each(statistics.log_sum_exp, &|item| call.log_sum_exp(item)),
+        entropy: of_each(statistics.entropy, &|item| call.entropy(item)),
+        entropy_magnitudes: of_each(statistics.entropy, &|item| call.entropy_magnitude(item)),
+        log_prob: of_each(statistics.log_prob, &|item| call.log_prob(item)),
+        argmax: if statistics.argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
         mining: None,
         hardest: None,

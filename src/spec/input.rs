@@ -119,6 +119,10 @@ pub const HEAD_CLASS_WEIGHT: Input = Input { shape: Shape::HeadClasses, ..CLASS_
 /// One weight per row of hidden states, whose head has the name `weight`.
 pub const ITEM_WEIGHT: Input = Input::optional("item_weight", Shape::Items);
 
+/// One offset per class, which is added to its logit as the loss sees it; 0 where it is left out.
+pub const CLASS_OFFSET: Input =
+    Input { domain: Domain::Real, absent: 0.0, ..Input::optional("class_offset", Shape::Classes) };
+
 /// One weight per layer.
 pub const LAYER_WEIGHTS: Input =
     Input { differentiable: true, domain: Domain::Real, ..Input::optional("layer_weights", Shape::Layers) };

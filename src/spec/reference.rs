@@ -68,13 +68,20 @@ impl Item<'_> {
     /// If the loss has no input of that name.
     #[track_caller]
     pub fn row(&self, name: &str) -> &[f64] {
-        match self.inputs.iter().find(|column| column.name == name) {
-            Some(column) => column.part(self.index),
-            None => {
-                let known: Vec<&str> = self.inputs.iter().map(|column| column.name).collect();
-                panic!("no input is called `{name}`: there are {}", known.join(", "))
-            }
-        }
+        self.row_of(name).unwrap_or_else(|| {
+            let known: Vec<&str> = self.inputs.iter().map(|column| column.name).collect();
+            panic!("no input is called `{name}`: there are {}", known.join(", "))
+        })
+    }
+
+    /// The same where the loss has an input of that name.
+    pub(crate) fn row_of(&self, name: &str) -> Option<&[f64]> {
+        self.inputs.iter().find(|column| column.name == name).map(|column| column.part(self.index))
+    }
+
+    /// The item's row of the first input.
+    pub(crate) fn first(&self) -> &[f64] {
+        self.inputs[0].part(self.index)
     }
 
     /// The class that the item's `target` names.

@@ -39,7 +39,7 @@ PLAIN = NONE | {"sum": "sum", "mean": "mean"}
 WEIGHTED = PLAIN | {"weighted_mean": "weighted_mean"}
 BATCHED = PLAIN | {"batch_mean": "batch_mean"}
 # Inputs that are given by name and are part of a case's name.
-BY_NAME = ("class_weight", "weight")
+BY_NAME = ("class_weight", "class_offset", "weight")
 
 rng = np.random.default_rng(20)
 
@@ -261,17 +261,21 @@ def cross_entropy(
     ignore_index=-100,
     z_loss=0.0,
     softcap=0.0,
+    class_offset=None,
+    entropy_bonus=0.0,
 ):
-    """PyTorch's own but for smoothing over the others, the z-term, the softcap and a weight per item."""
+    """PyTorch's own but for smoothing over the others, the z-term, the softcap, offsets, the bonus and item weights."""
 
     def pytorch(reduction):
         options = {"weight": class_weight, "label_smoothing": label_smoothing, "ignore_index": ignore_index}
         return F.cross_entropy(logits, target, reduction=reduction, **options)
 
-    if smoothing == "uniform" and z_loss == 0 and softcap == 0 and weight is None:
+    if smoothing == "uniform" and z_loss == softcap == entropy_bonus == 0 and weight is None and class_offset is None:
         return pytorch(reduction)
     if softcap > 0:
         logits = softcap * torch.tanh(logits / softcap)
+    if class_offset is not None:
+        logits = logits + class_offset.view(-1, *[1] * (logits.dim() - 2))
     counts = target != ignore_index
     if smoothing == "others":
         one_hot = F.one_hot(torch.where(counts, target, 0), CLASSES).movedim(-1, 1)
@@ -280,7 +284,10 @@ def cross_entropy(
         loss = F.cross_entropy(logits, probabilities, class_weight, reduction="none")
     else:
         loss = pytorch("none")
-    loss = torch.where(counts, loss + z_loss * torch.logsumexp(logits, 1) ** 2, 0)
+    loss = loss + z_loss * torch.logsumexp(logits, 1) ** 2
+    if entropy_bonus != 0:
+        loss = loss - entropy_bonus * torch.distributions.Categorical(logits=logits.movedim(1, -1)).entropy()
+    loss = torch.where(counts, loss, 0)
     return reduced_rows(loss, weight, reduction, mass_of(target, class_weight, ignore_index))
 
 
@@ -317,6 +324,41 @@ def distillation(
     loss = temperature**2 * divergences[divergence]()
     counts = torch.ones_like(loss) if target is None else (target != ignore_index).double()
     return reduced_rows(counts * loss, weight, reduction, counts)
+
+
+def jensen_shannon(
+    logits,
+    teacher_logits,
+    target=None,
+    *,
+    weight=None,
+    reduction,
+    beta=0.5,
+    temperature=1.0,
+    scale_by_t2=False,
+    ignore_index=-100,
+):
+    ln_q, ln_p = F.log_softmax(logits / temperature, 1), F.log_softmax(teacher_logits / temperature, 1)
+
+    def kl(ln_p, ln_q):
+        return F.kl_div(ln_q, ln_p, reduction="none", log_target=True).sum(1)
+
+    if beta == 0:
+        loss = kl(ln_p, ln_q)
+    elif beta == 1:
+        loss = kl(ln_q, ln_p)
+    else:
+        ln_m = torch.log(beta * ln_p.exp() + (1 - beta) * ln_q.exp())
+        loss = beta * kl(ln_p, ln_m) + (1 - beta) * kl(ln_q, ln_m)
+    loss = loss * (temperature**2 if scale_by_t2 else 1)
+    counts = torch.ones_like(loss) if target is None else (target != ignore_index).double()
+    return reduced_rows(counts * loss, weight, reduction, counts)
+
+
+def total_variation(logits, teacher_logits, *, weight=None, reduction, temperature=1.0):
+    p, q = (F.softmax(x / temperature, 1) for x in (teacher_logits, logits))
+    loss = (p - q).abs().sum(1) / 2
+    return reduced_rows(loss, weight, reduction, torch.ones_like(loss))
 
 
 def log_sum_exp(logits, *, weight=None, reduction):
@@ -832,6 +874,15 @@ def multiclass():
         for divergence in ("reverse", "jensen_shannon")
         for temperature in (1.0, 2.5)
     ]
+    mixtures = [
+        {},
+        {"beta": 0.0},
+        {"beta": 1.0},
+        {"beta": 0.125, "temperature": 2.5},
+        {"beta": 0.75, "temperature": 2.5, "scale_by_t2": True},
+    ]
+    spread = {"entropy_bonus": 0.25}
+    offset = {"class_offset": torch.tensor([0.5, -1.25, 2.0, -0.75, 0.0]).double()}
     focuses = [{}, {"gamma": 0.0, "alpha": 1.0}, {"gamma": 0.5}, {"gamma": 1.0}, {"gamma": 3.5}]
     return [
         *cross_entropies,
@@ -863,6 +914,14 @@ def multiclass():
             "distillation", distillation, pair | {"target": second_ignored["target"]} | weight, [{"ignore_index": 2}]
         ),
         *of_weights("multilabel_soft_margin", multilabel_soft_margin, labels, class_weight, weight, [{}]),
+        Cases("cross_entropy", cross_entropy, hard | offset, [{}, {"softcap": 2.5}, smoothed | spread]),
+        Cases("cross_entropy", cross_entropy, hard | class_weight, [spread, others | {"entropy_bonus": -0.25}]),
+        Cases("cross_entropy", cross_entropy, hard_volume | offset, [spread], label="volume"),
+        Cases("jensen_shannon", jensen_shannon, pair, mixtures, BATCHED),
+        Cases("jensen_shannon", jensen_shannon, pair | weight, [{"beta": 0.25}], WEIGHTED),
+        Cases("jensen_shannon", jensen_shannon, pair | {"target": second_ignored["target"]}, [{"ignore_index": 2}]),
+        Cases("total_variation", total_variation, pair, [{}, {"temperature": 2.5}], BATCHED),
+        Cases("total_variation", total_variation, pair | weight, [{}], WEIGHTED),
     ]
 
 

@@ -326,6 +326,8 @@ fn masked_classes_take_no_part() {
         ("cross_entropy", &[("label_smoothing", "0.1")][..], every_kernel(0)),
         ("cross_entropy_soft", &[("label_smoothing", "0.1")], every_kernel(1)),
         ("distillation", &[("divergence", "jensen_shannon")], every_kernel(2)),
+        ("jensen_shannon", &[("beta", "0.25")], every_adapter()),
+        ("total_variation", &[], every_adapter()),
         ("cross_entropy", &[], every_adapter()),
         ("focal", &[], every_adapter()),
         ("multi_margin", &[], every_adapter()),
@@ -400,6 +402,133 @@ fn sure_rows_keep_the_digits_of_their_loss_and_gradient() {
                 }
             }
         }
+    }
+}
+
+/// Of every kind: moderate, large ones that all classes share, far apart, masks, and none.
+#[test]
+fn offsets_of_classes_keep_the_digits_of_what_they_are_added_to() {
+    let offsets: [fn(usize) -> f64; 5] = [
+        |class| 0.25 * class as f64 - 1.0,
+        |class| 1e4 + 0.125 * class as f64,
+        |class| if class % 2 == 0 { 1e4 } else { -1e4 },
+        |class| if class % 3 == 0 { MASKED } else { -3e3 - class as f64 },
+        |_| 0.0,
+    ];
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
+    let others = Statistics { entropy: true, log_prob: true, ..Statistics::default() };
+    for (turn, offset) in offsets.iter().enumerate() {
+        let loss = loss("cross_entropy", &[("softcap", ["0", "3"][turn % 2]), ("entropy_bonus", "0.25")]);
+        for by_row in [false, true] {
+            let shape = if by_row { &SHAPE[..] } else { &SHAPE[1..] };
+            let values: Vec<f64> = (0..shape.iter().product()).map(|element| offset(element % CLASSES)).collect();
+            let inputs = sample(&loss, &SHAPE, DType::F32, false);
+            let targets: Vec<_> = (0..ROWS).map(|row| (row, [1.0, 2.0, 10.0][row % 3])).collect();
+            let inputs = changed(&inputs, "target", &targets).with("class_offset", tensor(&values, DType::F32, shape));
+            for gpu in kernels(turn) {
+                for statistics in [statistics, others] {
+                    evaluated(gpu, &loss, &inputs, Options { statistics, ..Options::new(Reduction::None) });
+                }
+                for gradients in [Gradients::InPlace, Gradients::Add { weight: 0.5 }] {
+                    evaluated(gpu, &loss, &inputs, Options { gradients, ..Options::new(Reduction::Mean) });
+                }
+            }
+        }
+    }
+}
+
+/// An offset that is no number leaves nothing of any row that counts, one of −∞ everything of the other classes.
+#[test]
+fn an_offset_that_is_not_finite_shows() {
+    let loss = loss("cross_entropy", &[]);
+    let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
+    let options = Options { statistics, ..Options::new(Reduction::None) };
+    let given = sample(&loss, &SHAPE, DType::F32, false);
+    let targets: Vec<_> = (0..ROWS).map(|row| (row, if row == 4 { -100.0 } else { 6.0 })).collect();
+    let given =
+        changed(&given, "target", &targets).with("class_offset", tensor(&[0.5; CLASSES], DType::F32, &[CLASSES]));
+    for gpu in kernels(0) {
+        for poison in [f64::NAN, f64::INFINITY] {
+            let found = evaluated(gpu, &loss, &changed(&given, "class_offset", &[(7, poison)]), options);
+            let is_nan: Vec<bool> = found.loss.to_f64().into_iter().map(f64::is_nan).collect();
+            assert_eq!(is_nan, (0..ROWS).map(|row| row != 4).collect::<Vec<_>>(), "{poison} on {gpu:?}");
+            assert_eq!(found.argmax().unwrap().to_vec::<i32>(), Ok(vec![-1; ROWS]), "{poison} on {gpu:?}");
+        }
+        let masked: Vec<_> = (0..CLASSES).filter(|&class| class != 6).map(|class| (class, MASKED)).collect();
+        let found = evaluated(gpu, &loss, &changed(&given, "class_offset", &masked), options);
+        assert_eq!(found.loss.to_f64(), [0.0; ROWS], "{gpu:?}");
+        assert_eq!(found.argmax().unwrap().to_vec::<i32>(), Ok(vec![6; ROWS]), "{gpu:?}");
+        // A logit of +∞ spoils its row though its class is masked.
+        let spoilt = changed(&changed(&given, "class_offset", &[(3, MASKED)]), "logits", &[(3, f64::INFINITY)]);
+        assert!(evaluated(gpu, &loss, &spoilt, options).loss.to_f64()[0].is_nan(), "{gpu:?}");
+    }
+}
+
+/// Relative to itself, a row at a time.
+#[test]
+fn the_entropy_of_sure_rows_keeps_its_digits() {
+    const LEADS: [f64; 4] = [0.0, 10.0, 40.0, 80.0];
+    let loss = loss("cross_entropy", &[]);
+    let statistics = Statistics { entropy: true, log_prob: true, ..Statistics::default() };
+    let given = sample(&loss, &[LEADS.len(), CLASSES], DType::F32, false);
+    // Quarters, so that their distances are exact.
+    let logits = given.get("logits").unwrap().to_f64();
+    let quarters: Vec<_> = logits.iter().map(|x| (4.0 * x).round() / 4.0).enumerate().collect();
+    let leading: Vec<_> = LEADS.iter().enumerate().map(|(row, lead)| (row * CLASSES + 5, 3.0 + lead)).collect();
+    let targets: Vec<_> = (0..LEADS.len()).map(|row| (row, 5.0)).collect();
+    let inputs = changed(&changed(&changed(&given, "logits", &quarters), "logits", &leading), "target", &targets);
+    let options = Options { statistics, ..Options::new(Reduction::Mean) };
+    let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
+    for gpu in kernels(0) {
+        let found = evaluated(gpu, &loss, &inputs, options);
+        let found = [found.entropy().unwrap().to_f64(), found.log_prob().unwrap().to_f64()];
+        for (expected, found) in [&expected.entropy, &expected.log_prob].into_iter().zip(found) {
+            for (row, (found, expected)) in found.iter().zip(expected).enumerate() {
+                let error = (found / expected - 1.0).abs();
+                assert!(error <= 1e-6, "at {} on {gpu:?}: expected {expected:e}, found {found:e}", LEADS[row]);
+            }
+        }
+    }
+}
+
+/// Shares next to nothing and next to all, of rows that nearly agree, that differ, and that are sure.
+#[test]
+fn mixtures_of_any_share_keep_their_digits() {
+    let logits: Vec<f64> = (0..4 * CLASSES).map(|i| ((i * 37) % 101) as f64 / 16.0 - 3.0).collect();
+    let teacher = |row: usize, i: usize| match row {
+        0 => logits[i] * (1.0 + 1e-4),
+        1 => -logits[i],
+        2 => logits[i] + if i % CLASSES == 4 { 30.0 } else { 0.0 },
+        _ => logits[i] * 20.0,
+    };
+    let teacher: Vec<f64> = (0..4 * CLASSES).map(|i| teacher(i / CLASSES, i)).collect();
+    let shape = [4, CLASSES];
+    let inputs = Named::new()
+        .with("logits", tensor(&logits, DType::F32, &shape))
+        .with("teacher_logits", tensor(&teacher, DType::F32, &shape));
+    for (turn, beta) in ["1e-6", "0.01", "0.3", "0.999", "0.999999"].into_iter().enumerate() {
+        let loss = loss("jensen_shannon", &[("beta", beta)]);
+        let expected = reference::evaluate(&loss, &inputs, &Reduction::None.into()).unwrap();
+        for gpu in kernels(turn) {
+            let found = evaluated(gpu, &loss, &inputs, Reduction::None).loss.to_f64();
+            for (found, expected) in found.iter().zip(&expected.loss) {
+                let error = (found / expected - 1.0).abs();
+                assert!(error <= 1e-5, "{beta} on {gpu:?}: expected {expected:e}, found {found:e}");
+            }
+        }
+    }
+}
+
+/// Rows that agree have no distance and no pull, whatever the kernel.
+#[test]
+fn a_student_that_agrees_has_no_total_variation() {
+    let loss = loss("total_variation", &[("temperature", "3")]);
+    let logits = sample(&loss, &SHAPE, DType::F32, false).get("logits").unwrap().clone();
+    let same = Named::new().with("logits", logits.clone()).with("teacher_logits", logits);
+    for gpu in kernels(0) {
+        let found = evaluated(gpu, &loss, &same, Reduction::Mean);
+        assert_eq!(found.loss.item(), 0.0, "{gpu:?}");
+        assert!(found.gradients.get("logits").unwrap().to_f64().iter().all(|&x| x == 0.0), "{gpu:?}");
     }
 }
 

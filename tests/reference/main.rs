@@ -2,6 +2,7 @@
 
 mod all_pairs;
 mod boxes;
+mod divergences;
 mod generative;
 mod pairs;
 mod preferences;
@@ -62,6 +63,8 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("softcap", "2")],
             &[("label_smoothing", "0.2"), ("z_loss", "0.125"), ("softcap", "5")],
             &[("label_smoothing", "0.5"), ("smoothing", "others"), ("z_loss", "0.5"), ("softcap", "3")],
+            &[("entropy_bonus", "0.5")],
+            &[("entropy_bonus", "-0.25"), ("label_smoothing", "0.2"), ("softcap", "3")],
         ],
     ),
     ("cross_entropy_soft", &[&[("label_smoothing", "0.1")]]),
@@ -85,6 +88,16 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("divergence", "jensen_shannon"), ("temperature", "1.5"), ("ignore_index", "2")],
         ],
     ),
+    (
+        "jensen_shannon",
+        &[
+            &[("beta", "0")],
+            &[("beta", "0.1"), ("temperature", "0.5")],
+            &[("beta", "0.75"), ("scale_by_t2", "true"), ("temperature", "4")],
+            &[("beta", "1"), ("ignore_index", "2")],
+        ],
+    ),
+    ("total_variation", &[&[("temperature", "0.5")]]),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),

@@ -465,6 +465,14 @@ fn statistics_are_those_of_the_logits_as_the_loss_sees_them() {
         asked(Statistics { argmax: true, log_sum_exp: false, ..Statistics::default() }),
     );
     assert_eq!((margin.argmax, margin.correct), (vec![2], Some(1)));
+    for (name, statistic) in [("distillation", "log_prob"), ("multi_margin", "entropy"), ("log_softmax", "log_prob")] {
+        let loss = loss(name, &[]);
+        let inputs = inputs_for(&loss, MATRIX, Reduction::None, false, 0);
+        let [entropy, log_prob] = ["entropy", "log_prob"].map(|name| name == statistic);
+        let statistics = Statistics { entropy, log_prob, ..Statistics::default() };
+        let refused = reference::evaluate(&loss, &inputs, &Options { statistics, ..Options::new(Reduction::None) });
+        assert_eq!(refused, Err(Error::Statistic { loss: loss.spec().name, statistic }), "{name}");
+    }
     for name in ["nll", "multi_margin", "multilabel_soft_margin", "mse"] {
         let inputs = inputs_for(&loss(name, &[]), MATRIX, Reduction::Sum, false, 0);
         let refused = reference::evaluate(&loss(name, &[]), &inputs, &both);
@@ -537,6 +545,9 @@ fn what_does_not_fit_a_row_loss_is_refused() {
     let weights = given(&[3, 2], &[3]).with("class_weight", tensor(&[1.0; 3], &[3]));
     let error = refused(&cross_entropy, &weights, Reduction::Sum);
     assert_eq!(shape_of(error), ("class_weight", "[2] or [3, 2]".to_string(), vec![3]));
+    let offsets = given(&[3, 2], &[3]).with("class_offset", tensor(&[1.0; 3], &[3]));
+    let error = refused(&cross_entropy, &offsets, Reduction::Sum);
+    assert_eq!(shape_of(error), ("class_offset", "[2] or [3, 2]".to_string(), vec![3]));
     let teacher =
         Named::new().with("logits", tensor(&[0.0; 4], &[2, 2])).with("teacher_logits", tensor(&[0.0; 4], &[1, 4]));
     let error = refused(&loss("distillation", &[]), &teacher, Reduction::Sum);
@@ -555,6 +566,68 @@ fn what_does_not_fit_a_row_loss_is_refused() {
     }
 }
 
+/// Entropy and log-probability of the target, with all their digits, and for rows that do not count.
+#[test]
+fn entropy_and_log_probability_of_the_target_are_statistics() {
+    let statistics = Statistics { entropy: true, log_prob: true, ..Statistics::default() };
+    let of = |loss: &AnyLoss, logits: &[f64], targets: &[i32]| {
+        let options = Options { statistics, ..Options::new(Reduction::Sum) };
+        evaluate(loss, &rows(logits, targets), options)
+    };
+    let cross_entropy = loss("cross_entropy", &[]);
+    let row = [0.5, -1.0, 2.0, 0.0];
+    let found = of(&cross_entropy, &row, &[2]);
+    assert_close(found.entropy[0], 0.878281175, 1e-9, "entropy");
+    assert_close(found.log_prob[0], -found.loss[0], 1e-15, "log_prob");
+    // Sure of a class by 60: what it is not sure of is e⁻⁶⁰ a class, and its surprise 60 and a 1 of the other's.
+    let sure = of(&cross_entropy, &[60.0, 0.0, MASK], &[0]);
+    assert_close(sure.entropy[0] / (61.0 * (-60.0_f64).exp()), 1.0, 1e-14, "of a sure row");
+    assert_close(sure.log_prob[0] / -(-60.0_f64).exp(), 1.0, 1e-14, "of a sure row");
+    // All classes alike, a single class left, none left, NaN, and one that is ignored.
+    let logits = [[1.0; 3], [MASK, 0.0, MASK], [MASK; 3], [0.0, f64::NAN, 0.0], [1.0; 3]];
+    let found = of(&loss("focal", &[]), logits.as_flattened(), &[0, 0, 0, 0, -100]);
+    assert_all_close(&found.entropy, &[3_f64.ln(), 0.0, 0.0, f64::NAN, 3_f64.ln()], 1e-15, "entropy");
+    assert_all_close(&found.log_prob, &[-(3_f64.ln()), MASK, MASK, f64::NAN, 0.0], 1e-15, "log_prob");
+}
+
+#[test]
+fn an_entropy_bonus_subtracts_the_entropy_with_its_gradient() {
+    let row = [0.5, -1.0, 2.0, 0.0];
+    let of = |bonus| evaluate(&loss("cross_entropy", &[("entropy_bonus", bonus)]), &rows(&row, &[1]), Reduction::Sum);
+    let [plain, with] = ["0", "1"].map(of);
+    assert_close(plain.loss[0] - with.loss[0], 0.878281175, 1e-9, "entropy");
+    let gradient = plain.gradients[0].1.iter().zip(&with.gradients[0].1).map(|(plain, with)| plain - with);
+    let expected = [0.1527515, 0.0871142, -0.3805650, 0.1406993];
+    assert_all_close(&gradient.collect::<Vec<_>>(), &expected, 1e-7, "its gradient");
+}
+
+/// A class's offset is one of its logits, behind the softcap.
+#[test]
+fn offsets_of_classes_are_added_to_what_the_loss_sees() {
+    let (logits, offsets) = ([[0.5, -1.0, 2.0], [3.0, 0.0, -4.0]], [2.0, 0.25, -1.0]);
+    let statistics = Statistics { log_sum_exp: true, argmax: true, entropy: true, log_prob: true, hardest: false };
+    let options = Options { statistics, ..Options::new(Reduction::None) };
+    let targets = [1, 0];
+    let with = |offsets: &[f64], shape: &[usize]| {
+        rows(logits.as_flattened(), &targets).with("class_offset", tensor(offsets, shape))
+    };
+    let given = with(&offsets, &[3]);
+    for settings in [&[] as Settings, &[("label_smoothing", "0.25"), ("entropy_bonus", "0.5"), ("z_loss", "0.5")]] {
+        let moved = logits.map(|row| [row[0] + offsets[0], row[1] + offsets[1], row[2] + offsets[2]]);
+        let expected = evaluate(&loss("cross_entropy", settings), &rows(moved.as_flattened(), &targets), options);
+        let found = evaluate(&loss("cross_entropy", settings), &given, options);
+        assert_eq!(found, expected);
+    }
+    let capped = evaluate(&loss("cross_entropy", &[("softcap", "1")]), &given, options);
+    let seen = logits.map(|row| [0, 1, 2].map(|class| row[class].tanh() + offsets[class]));
+    let expected = seen.map(|row| row.map(f64::exp).iter().sum::<f64>().ln());
+    assert_all_close(&capped.log_sum_exp, &expected, 1e-14, "with a softcap");
+    assert_eq!(capped.argmax, [0, 0]);
+    // Each row's own offsets are the same as those of all.
+    let by_row = with(&[offsets, offsets].concat(), &[2, 3]);
+    assert_eq!(evaluate(&loss("cross_entropy", &[("softcap", "1")]), &by_row, options), capped);
+}
+
 #[test]
 fn parameters_of_row_losses_keep_their_rules() {
     for (name, parameter, bad) in [
@@ -564,6 +637,7 @@ fn parameters_of_row_losses_keep_their_rules() {
         ("cross_entropy", "z_loss", "-1"),
         ("cross_entropy", "softcap", "-1"),
         ("cross_entropy", "softcap", "inf"),
+        ("cross_entropy", "entropy_bonus", "inf"),
         ("cross_entropy_soft", "label_smoothing", "1.5"),
         ("focal", "gamma", "-1"),
         ("focal", "alpha", "-0.25"),

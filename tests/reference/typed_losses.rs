@@ -53,12 +53,15 @@ fn every_loss() -> Vec<Typed> {
             smoothing: Smoothing::Others,
             ignore_index: 3,
             z_loss: 0.125,
-            softcap: 0.125
+            softcap: 0.125,
+            entropy_bonus: 0.125
         },
         CrossEntropySoft { label_smoothing: 0.125 },
         Focal { alpha: 0.125, gamma: 0.125, ignore_index: 3 },
         Nll { ignore_index: 3 },
         Distillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3 },
+        JensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3 },
+        TotalVariation { temperature: 0.125 },
         MultiMargin { margin: 0.125, p: 2, ignore_index: 3 },
         MultilabelSoftMargin {},
         LogSumExp {},

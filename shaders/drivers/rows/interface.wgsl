@@ -57,8 +57,11 @@ const PER_CLASS: bool = false;
 const CHECKS_CLASSES: bool = true;
 // Whether each row has weights of its own for the classes.
 const WEIGHTS_BY_ROW: bool = false;
-// Whether statistics of rows are asked for.
+// Whether each row has offsets of its own for the classes.
+const OFFSETS_BY_ROW: bool = false;
+// Whether statistics of rows are asked for, and whether the entropy is one of them.
 const STATISTICS: bool = true;
+const ENTROPY: bool = true;
 // Whether the classes of a row lie side by side.
 const CONTIGUOUS: bool = true;
 // Whether anything is stored for each class, and whether that is a gradient.
@@ -78,21 +81,25 @@ const ROW_CACHE: u32 = 1024u;
 @group(0) @binding(3) var<storage, read> input_teacher_logits: array<f32>;
 // A class index a row.
 @group(0) @binding(4) var<storage, read> input_target: array<i32>;
-// A weight a class or a class of a row, a weight a row, and an upstream a row, a class of a row or for all.
+// A weight and an offset a class or a class of a row, a weight a row, and an upstream a row, a class of a row or for
+// all.
 @group(0) @binding(5) var<storage, read> input_class_weight: array<f32>;
-@group(0) @binding(6) var<storage, read> input_weight: array<f32>;
-@group(0) @binding(7) var<storage, read> input_mask: array<f32>;
-@group(0) @binding(8) var<storage, read> input_upstream: array<f32>;
+@group(0) @binding(6) var<storage, read> input_class_offset: array<f32>;
+@group(0) @binding(7) var<storage, read> input_weight: array<f32>;
+@group(0) @binding(8) var<storage, read> input_mask: array<f32>;
+@group(0) @binding(9) var<storage, read> input_upstream: array<f32>;
 // The gradient of the first input.
-@group(0) @binding(9) var<storage, read_write> grad_logits: array<f32>;
+@group(0) @binding(10) var<storage, read_write> grad_logits: array<f32>;
 // A loss a row, or a value a class of a row.
-@group(0) @binding(10) var<storage, read_write> loss_of_item: array<f32>;
+@group(0) @binding(11) var<storage, read_write> loss_of_item: array<f32>;
 // Statistics of each row.
-@group(0) @binding(11) var<storage, read_write> log_sum_exp_of_row: array<f32>;
-@group(0) @binding(12) var<storage, read_write> argmax_of_row: array<i32>;
+@group(0) @binding(12) var<storage, read_write> log_sum_exp_of_row: array<f32>;
+@group(0) @binding(13) var<storage, read_write> argmax_of_row: array<i32>;
+@group(0) @binding(14) var<storage, read_write> entropy_of_row: array<f32>;
+@group(0) @binding(15) var<storage, read_write> log_prob_of_row: array<f32>;
 // A record for each row and one for each of its parts, where several workgroups take a row.
-@group(0) @binding(13) var<storage, read_write> rows: array<Row>;
-@group(0) @binding(14) var<storage, read_write> workspace: Workspace;
+@group(0) @binding(16) var<storage, read_write> rows: array<Row>;
+@group(0) @binding(17) var<storage, read_write> workspace: Workspace;
 
 // An element of the first input.
 fn load_first(index: u32) -> f32 {
@@ -121,6 +128,11 @@ fn load_second(index: u32) -> f32 {
 // The weight of a class, by its column or, where rows have their own, its element; 1 where it is left out.
 fn load_class_weight(index: u32) -> f32 {
     return input_class_weight[index];
+}
+
+// The offset of a class, by its column or, where rows have their own, its element: of calls with offsets.
+fn load_class_offset(index: u32) -> f32 {
+    return input_class_offset[index];
 }
 
 // The class index of a row; 0 where rows have none.
@@ -165,6 +177,14 @@ fn store_log_sum_exp(index: u32, value: f32) {
 
 fn store_argmax(index: u32, value: i32) {
     argmax_of_row[call.item_base + index] = value;
+}
+
+fn store_entropy(index: u32, value: f32) {
+    entropy_of_row[call.item_base + index] = value;
+}
+
+fn store_log_prob(index: u32, value: f32) {
+    log_prob_of_row[call.item_base + index] = value;
 }
 
 // Stores the gradient of an element, or adds it to what is there.

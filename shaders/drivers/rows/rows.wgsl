@@ -1,7 +1,7 @@
-// What the row drivers share: how a row is read, how the states of its parts are merged, and what becomes of it.
+// What the row drivers share: how a row is read, and what becomes of it.
 //
-// Joined to what interface.wgsl lists; a walk file gives walk and walk_middle; the hooks row_outcome, class_gradient
-// and, by choice, others (hooks/).
+// Joined to what interface.wgsl lists and to state.wgsl; a walk file gives walk and walk_middle; the hooks row_outcome,
+// class_gradient and, by choice, others (hooks/).
 
 // How a row stands.
 const OUT_OF_RANGE: u32 = 0u;
@@ -51,24 +51,6 @@ struct Row {
     factors: vec3<f32>,
 }
 
-// Some logits: their maximum, and Σ exp(x − maximum) without the maximum itself, which adds exactly 1: so a confident
-// row keeps its small loss.
-struct Softmax {
-    // +∞ where a logit is +∞ or NaN.
-    maximum: f32,
-    // The first column that has the maximum; NOWHERE for no logits at all.
-    column: u32,
-    others: f32,
-}
-
-struct State {
-    first: Softmax,
-    second: Softmax,
-    // The sums of `class_sums`.
-    sums: vec2<f32>,
-    standing: u32,
-}
-
 // One class of a row.
 struct Cell {
     column: u32,
@@ -76,6 +58,8 @@ struct Cell {
     // Its value in the second input; of a function of a value per class, its upstream.
     second: f32,
     weight: f32,
+    // What is added to its logit as the loss sees it.
+    offset: f32,
 }
 
 // What the loss makes of a row, and what its gradient needs to know of it.
@@ -108,8 +92,9 @@ fn begin_row(index: u32, label: i32) -> Row {
     row.counts = select(0u, 1u, is_counted(index, label));
     if (HAS_TARGET && row.counts != 0u) {
         row.label = u32(label);
-        row.target_logit = load_first(address(row.base, row.label));
-        row.target_weight = class_weight(row, row.label);
+        let wanted = cell_of(row, row.label, load_first(address(row.base, row.label)), 1.0);
+        row.target_logit = wanted.logit;
+        row.target_weight = wanted.weight;
     }
     return row;
 }
@@ -144,112 +129,7 @@ fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
 }
 
 fn cell_of(row: Row, column: u32, logit: f32, second: f32) -> Cell {
-    return Cell(column, logit, second, class_weight(row, column));
-}
-
-// The state of a single class. A masked class, −∞, becomes so low a logit that it adds nothing.
-fn state_of(row: Row, cell: Cell) -> State {
-    let first = Softmax(max(cell.logit, LOWEST), cell.column, 0.0);
-    let second = Softmax(max(cell.second, LOWEST), cell.column, 0.0);
-    var standing = FINE;
-    if (CHECKS_CLASSES) {
-        standing = min(standing_of_second(cell.second), standing_of_weight(cell.weight));
-    }
-    return State(first, second, class_sums(row, cell), standing);
-}
-
-fn no_state() -> State {
-    let none = Softmax(LOWEST, NOWHERE, 0.0);
-    return State(none, none, vec2<f32>(), FINE);
-}
-
-// Both together, `a` before `b`. The smaller maximum becomes one of the others.
-fn merge_softmax(a: Softmax, b: Softmax, factor: f32) -> Softmax {
-    let larger = b.maximum > a.maximum;
-    let kept = select(a.others, b.others, larger);
-    let joined = select(b.others, a.others, larger);
-    let others = kept + (joined + 1.0) * factor;
-    return Softmax(select(a.maximum, b.maximum, larger), select(a.column, b.column, larger), others);
-}
-
-// Neither is empty.
-fn merge(a: State, b: State) -> State {
-    var gap = 0.0;
-    var factor = 1.0;
-    if (SOFTMAX) {
-        gap = distance_of(a.first.maximum, b.first.maximum);
-        factor = exp_nonpositive(-gap);
-    }
-    var merged = State(merge_softmax(a.first, b.first, factor), a.second, a.sums, FINE);
-    if (CHECKS_CLASSES) {
-        merged.standing = min(a.standing, b.standing);
-    }
-    if (SECOND_SOFTMAX) {
-        let second_factor = exp_nonpositive(-distance_of(a.second.maximum, b.second.maximum));
-        merged.second = merge_softmax(a.second, b.second, second_factor);
-    }
-    if (SUMS) {
-        let larger = b.first.maximum > a.first.maximum;
-        merged.sums = select(a.sums, b.sums, larger) + shift_sums(select(b.sums, a.sums, larger), gap, factor);
-    }
-    return merged;
-}
-
-fn join(a: State, b: State) -> State {
-    if (a.first.column == NOWHERE) {
-        return b;
-    }
-    if (b.first.column == NOWHERE) {
-        return a;
-    }
-    return merge(a, b);
-}
-
-// The state with what `unsigned`, the largest bits of its logits without their sign, tells of NaN: those bits are above
-// all others.
-fn with_nan(state: State, unsigned: u32) -> State {
-    var told = state;
-    if (unsigned > 0xff000000u) {
-        told.first.maximum = bitcast<f32>((unsigned >> 1u) & 0x7f800000u);
-    }
-    return told;
-}
-
-fn reduce_softmax(thread: Thread, own: Softmax, maximum: f32, factor: f32) -> Softmax {
-    let column = reduce_min_u32(thread, select(NOWHERE, own.column, own.maximum == maximum));
-    if (!SOFTMAX) {
-        return Softmax(maximum, column, 0.0);
-    }
-    // The other lanes' maxima are among the others; a lane without a column has none.
-    let one = select(1.0, 0.0, own.column == column || own.column == NOWHERE);
-    return Softmax(maximum, column, reduce_add(thread, (own.others + one) * factor));
-}
-
-// The states of all lanes together.
-fn reduce_state(thread: Thread, own: State) -> State {
-    var state = own;
-    let maximum = reduce_max(thread, own.first.maximum);
-    var gap = 0.0;
-    var factor = 1.0;
-    if (SOFTMAX) {
-        gap = distance_of(own.first.maximum, maximum);
-        factor = exp_nonpositive(-gap);
-    }
-    state.first = reduce_softmax(thread, own.first, maximum, factor);
-    if (SECOND_SOFTMAX) {
-        let second_maximum = reduce_max(thread, own.second.maximum);
-        let second_factor = exp_nonpositive(-distance_of(own.second.maximum, second_maximum));
-        state.second = reduce_softmax(thread, own.second, second_maximum, second_factor);
-    }
-    if (SUMS) {
-        // A lane without a column has nothing to shift, by a distance that may be infinite.
-        let sums = shift_sums(own.sums, select(gap, 0.0, own.first.column == NOWHERE), factor);
-        state.sums = vec2<f32>(reduce_add(thread, sums.x), reduce_add(thread, sums.y));
-    }
-    if (CHECKS_CLASSES) {
-        state.standing = reduce_min_u32(thread, own.standing);
-    }
-    return state;
+    return with_offset(row, Cell(column, logit, second, class_weight(row, column), 0.0));
 }
 
 // The row with the state of all its classes.
@@ -263,7 +143,7 @@ fn with_state(row: Row, state: State) -> Row {
     if (SECOND_SOFTMAX) {
         known.second_inverse_norm = 1.0 / (1.0 + state.second.others);
         // Not the difference of two logarithms, which would keep the rounding of each.
-        let excess = state.second.others - state.first.others;
+        let excess = select(state.second.others - state.first.others, state.excess, EXCESS);
         let ratio = log1pf(abs(excess) * select(known.second_inverse_norm, known.inverse_norm, excess > 0.0));
         known.log_norm_ratio = select(-ratio, ratio, excess > 0.0);
     }
@@ -349,6 +229,9 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
         store_loss(index, loss);
         store_log_sum_exp(index, select(nan_from(row.state.first.maximum), log_sum_exp(row), has_largest));
         store_argmax(index, select(-1, bitcast<i32>(row.state.first.column), has_largest));
+        store_entropy(index, select(nan_from(row.state.first.maximum), entropy(row), has_largest));
+        let log_prob = select(nan_from(row.state.first.maximum), target_log_probability(row), has_largest);
+        store_log_prob(index, select(0.0, log_prob, row.counts != 0u));
     }
     return row;
 }
@@ -359,7 +242,32 @@ fn log_sum_exp(row: Row) -> f32 {
     if (maximum == LOWEST) {
         return bitcast<f32>((bitcast<u32>(maximum) & 0x80000000u) | 0x7f800000u);
     }
-    return seen_logit(maximum) + row.log_norm;
+    return (seen_logit(maximum) + row.state.offset) + row.log_norm;
+}
+
+// How far a class's logit is below the row's largest, as the loss sees both, before any exponential.
+fn gap_of(row: Row, cell: Cell) -> f32 {
+    return gap_below(cell.logit, cell.offset, row.state);
+}
+
+// The same of the target's class.
+fn target_gap(row: Row) -> f32 {
+    return gap_below(row.target_logit, offset_of(row, row.label), row.state);
+}
+
+// log p of the target's class.
+fn target_log_probability(row: Row) -> f32 {
+    return -target_gap(row) - row.log_norm;
+}
+
+// Σ p·(maximum − x), which is the entropy but for `log_norm`.
+fn mean_gap(row: Row) -> f32 {
+    return row.state.gaps * row.inverse_norm;
+}
+
+// −Σ p·log p, a sum of what is never below 0. A row with every class masked has none.
+fn entropy(row: Row) -> f32 {
+    return select(mean_gap(row) + row.log_norm, 0.0, row.state.first.maximum == LOWEST);
 }
 
 fn partial_of(rows: Tally) -> Partial {
@@ -381,12 +289,12 @@ fn store_tally(thread: Thread, workgroup: u32) {
 
 // softmax(x) of one class, to a precision relative to 1.
 fn probability_of(row: Row, cell: Cell) -> f32 {
-    return coarse_exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+    return coarse_exp_nonpositive(-gap_of(row, cell)) * row.inverse_norm;
 }
 
 // The same to its own relative precision.
 fn exact_probability_of(row: Row, cell: Cell) -> f32 {
-    return exp_nonpositive(-distance_of(cell.logit, row.state.first.maximum)) * row.inverse_norm;
+    return exp_nonpositive(-gap_of(row, cell)) * row.inverse_norm;
 }
 
 // The cell of the largest logit, which may be overwritten already.

@@ -57,8 +57,8 @@ fn unsigned_bits(logits: vec4<f32>) -> u32 {
 }
 
 fn state_of_quad(row: Row, quad: Quad) -> State {
-    if (SOFTMAX && !SECOND_SOFTMAX && !SUMS && !CHECKS_CLASSES) {
-        return State(softmax_of_quad(quad), no_state().second, vec2<f32>(), FINE);
+    if (SOFTMAX && !SECOND_SOFTMAX && !SUMS && !GAPS && !OFFSETS && !CHECKS_CLASSES) {
+        return state_of_softmax(softmax_of_quad(quad));
     }
     let low = merge(state_of(row, cell_in(row, quad, 0u)), state_of(row, cell_in(row, quad, 1u)));
     return merge(low, merge(state_of(row, cell_in(row, quad, 2u)), state_of(row, cell_in(row, quad, 3u))));

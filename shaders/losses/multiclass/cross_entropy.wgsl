@@ -1,5 +1,6 @@
-// Σ_c q_c·(lse − x_c) + z·lse², where q_y has what smoothing keeps and every class what it spreads, each times the
-// class's weight. The sums over the classes are Σ q_c and Σ q_c·(maximum − x_c) of the spread part.
+// Σ_c q_c·(lse − x_c) + z·lse² − b·H, where q_y has what smoothing keeps and every class what it spreads, each times
+// the class's weight, and H is the entropy. The sums over the classes are Σ q_c and Σ q_c·(maximum − x_c) of the spread
+// part.
 const SUMS: bool = COMPILED_LABEL_SMOOTHING != 0u;
 
 fn spread() -> f32 {
@@ -32,12 +33,14 @@ fn shift_sums(sums: vec2<f32>, rise: f32, shrink: f32) -> vec2<f32> {
 // expm1(log p), because 1 − p cancels where p is nearly 1.
 fn row_outcome(row: Row) -> Outcome {
     let share = kept(row.target_logit) * row.target_weight;
-    let gap = distance_of(row.target_logit, row.state.first.maximum);
+    let log_p = target_log_probability(row);
     let sums = row.state.sums;
-    let lse = seen_logit(row.state.first.maximum) + row.log_norm;
-    let loss = times(share, gap + row.log_norm) + (sums.y + sums.x * row.log_norm) + params.z_loss * lse * lse;
+    let lse = (seen_logit(row.state.first.maximum) + row.state.offset) + row.log_norm;
+    var loss = times(share, -log_p) + (sums.y + sums.x * row.log_norm) + params.z_loss * lse * lse;
+    if (USES_ENTROPY) {
+        loss -= params.entropy_bonus * entropy(row);
+    }
     let mass = share + sums.x;
-    let log_p = -gap - row.log_norm;
     // A row with every class masked has no logits to pull.
     let z_factor = select(2.0 * params.z_loss * lse, 0.0, row.state.first.maximum == LOWEST);
     // Either form is mass·p − share − own. The spread parts cancel in the first one where p is small, and may be far
@@ -51,14 +54,27 @@ fn row_outcome(row: Row) -> Outcome {
 }
 
 fn class_gradient(row: Row, cell: Cell) -> f32 {
-    let gradient = row.factors.x * probability_of(row, cell) - spread_of(cell.weight, cell.logit);
-    return select(gradient, row.factors.y, cell.column == row.label);
+    let p = probability_of(row, cell);
+    let of_other = row.factors.x * p - spread_of(cell.weight, cell.logit);
+    let gradient = select(of_other, row.factors.y, cell.column == row.label);
+    if (USES_ENTROPY) {
+        return gradient + params.entropy_bonus * entropy_pull(row, cell, p);
+    }
+    return gradient;
+}
+
+// The entropy, of which a row's loss has a multiple less.
+const USES_ENTROPY: bool = COMPILED_ENTROPY_BONUS != 0u;
+
+// The derivative of −H: p·(log p + H), in which the norms of both cancel.
+fn entropy_pull(row: Row, cell: Cell, p: f32) -> f32 {
+    return p * mean_gap(row) - times(p, gap_of(row, cell));
 }
 
 // softcap: s·tanh(x/s). Differences are formed from exponentials that do not cancel, because the difference of two
 // capped logits would keep the rounding of each. With a = |x|/s, b = |y|/s: tanh(x/s) − tanh(y/s) is
 // sinh(x/s − y/s) / (cosh a · cosh b).
-const SEES: bool = true;
+const SEES: bool = COMPILED_SOFTCAP != 0u;
 
 fn distance_of(x: f32, y: f32) -> f32 {
     if (COMPILED_SOFTCAP == 0u) {

@@ -1,7 +1,7 @@
 // α·w_y·u^γ·L with u = 1 − p_y and L = −log p_y. The derivative by each logit x_c is p_c − [c = y] times
 // α·w_y·(u^γ + γ·u^(γ−1)·p_y·L), which is brought into a form that never divides 0 by 0.
 fn row_outcome(row: Row) -> Outcome {
-    let log_p = -distance_of(row.target_logit, row.state.first.maximum) - row.log_norm;
+    let log_p = target_log_probability(row);
     let p = expf(log_p);
     let u = -expm1f(log_p);
     let modulator = params.alpha * row.target_weight * powf(u, params.gamma);

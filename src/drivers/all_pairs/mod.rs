@@ -21,7 +21,7 @@ use crate::{
     gpu::Loops,
     kernel::{Block, Reduce, block},
     program::{Place, Program, Scratch, Step, WORKSPACE, workspace, workspace::WorkspaceHeader},
-    spec::{AllPairs, Anchors, Input, Kind, Relation, Shape, Values, Word},
+    spec::{AllPairs, Anchors, Input, Kind, LossSpec, Relation, Shape, Values, Word},
 };
 use comparison::Comparison;
 use kernels::{At, Kernels, Recipe, Which};
@@ -68,7 +68,7 @@ impl Room for AllPairs {
         needs
     }
 
-    fn statistics(&self) -> Vec<Statistic> {
+    fn statistics(&self, _: &LossSpec) -> Vec<Statistic> {
         let tensors = &[("hardest_positive", DType::I32), ("hardest_negative", DType::I32)];
         (self.anchors == Anchors::Hardest).then_some(Statistic { name: "hardest", tensors }).into_iter().collect()
     }

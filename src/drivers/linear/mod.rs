@@ -51,8 +51,8 @@ impl Room for Linear {
         }]
     }
 
-    fn statistics(&self) -> Vec<Statistic> {
-        room(&self.rows.driver).statistics()
+    fn statistics(&self, _: &LossSpec) -> Vec<Statistic> {
+        room(&self.rows.driver).statistics(self.rows)
     }
 
     fn freezes(&self) -> bool {

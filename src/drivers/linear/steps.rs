@@ -4,7 +4,10 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    super::{Call, CallTensor, Role, gradient_name, is_ignored, is_kept, rows::InPanels},
+    super::{
+        Call, CallTensor, Role, gradient_name, is_ignored, is_kept,
+        rows::{InPanels, LOG_PROB},
+    },
     layout::{HeadLayout, Layout, QUAD},
     product::{Sharing, Which},
 };
@@ -260,10 +263,12 @@ impl<'a> Builder<'a> {
         self.pick((self.at.order, source, bits), scratch_place(&self.program, scratch), (0, shift));
     }
 
-    /// What the row loss left of each place, for each row. A row that does not count has no loss, and no statistics.
+    /// What the row loss left of each place, for each row. A row that does not count has no loss, no log-probability of
+    /// a target, and no other statistics.
     fn pick_result(&mut self, tensor: &CallTensor, scratch: usize) {
         let absent = match (tensor.role, tensor.ty.dtype) {
             (Role::Loss, _) => 0,
+            (Role::Statistic, _) if tensor.name == LOG_PROB => 0,
             (_, DType::I32) => (-1i32).cast_unsigned(),
             _ => f32::NAN.to_bits(),
         };

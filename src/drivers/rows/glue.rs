@@ -3,7 +3,7 @@
 use super::super::{Call, gradient_view, input_view, is_ignored, is_kept, load_optional, view};
 use crate::{
     kernel::{Glue, TensorView, list},
-    spec::{CLASS_WEIGHT, Input, Kind, Rows, UPSTREAM, WEIGHT},
+    spec::{CLASS_OFFSET, CLASS_WEIGHT, Input, Kind, Rows, UPSTREAM, WEIGHT},
 };
 
 /// Where the value of a row is in what binds one a row.
@@ -26,6 +26,9 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     glue.load_quad("load_upstreams", of(Some(&UPSTREAM)).filter(|tensor| tensor.quads), "1.0");
     glue.load("second", "f32", of(second), "index", "1.0");
     load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
+    if of(Some(&CLASS_OFFSET)).is_some() {
+        load_optional(&mut glue, views, &CLASS_OFFSET, "index");
+    }
     glue.load("target", "i32", of(labels), ITEM, "0");
     load_optional(&mut glue, views, &WEIGHT, ITEM);
     load_optional(&mut glue, views, &UPSTREAM, if rows.per_class { "index" } else { ITEM });
@@ -41,6 +44,8 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     glue.put_quad("store_value_quad", values.filter(|_| quads), false);
     glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_row"), ITEM);
     glue.store("argmax", "i32", view(views, "argmax_of_row"), ITEM);
+    glue.store("entropy", "f32", view(views, "entropy_of_row"), ITEM);
+    glue.store("log_prob", "f32", view(views, "log_prob_of_row"), ITEM);
     let gradient = gradient_view(views, first.name);
     glue.put_gradients(gradient.filter(stores_elements), call.adds());
     glue.put_quad("put_gradient_quad", gradient.filter(|_| quads), call.adds());

@@ -54,6 +54,8 @@ pub(crate) struct RowShape {
     pub walks: u64,
     /// How many rows make whole words: two where halves of an odd length follow each other.
     pub rows_of_words: u64,
+    /// What `reduce_state` reduces at most.
+    pub state_reductions: u64,
 }
 
 /// The loops of the entry points of rows, as far as their kernels' parts have any.
@@ -64,9 +66,11 @@ pub(crate) struct RowLoops {
     pub shape: RowShape,
 }
 
-/// What `reduce_state` reduces at most: maximum, column and sum of two softmaxes, two sums, and whether all is in
-/// range.
-const STATE_REDUCTIONS: u64 = 9;
+/// What `reduce_state` reduces of any loss at most: maximum, column and sum of two softmaxes, two sums, and whether all
+/// is in range.
+pub(super) const STATE_REDUCTIONS: u64 = 9;
+/// What it reduces besides where classes have offsets: the largest logit twice, each time with key and offset too.
+pub(super) const OFFSET_REDUCTIONS: u64 = 6;
 /// What `reduce_middle` reduces.
 const MIDDLE_REDUCTIONS: u64 = 4;
 /// What `store_tally` reduces.
@@ -99,7 +103,7 @@ impl RowLoops {
             RowLayout::Workgroup { cache } if cache > 0 => Loops::plain(4) * (quads + quads.div_ceil(16) + 1),
             _ => Loops::NONE,
         };
-        RowLoops::walk(columns, self.lanes()) + keeping + self.reductions(STATE_REDUCTIONS)
+        RowLoops::walk(columns, self.lanes()) + keeping + self.reductions(self.shape.state_reductions)
     }
 
     /// The second walk over columns that all lanes share, and what is reduced of it.

@@ -21,9 +21,15 @@ use crate::{
         chunk::{Chunk, Operand, Split, Start},
         workspace::WorkspaceHeader,
     },
-    spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
+    spec::{
+        CLASS_OFFSET, CLASS_WEIGHT, Domain, Kind, LossSpec, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values,
+        shader_file,
+    },
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
+
+/// The statistic that is about the target, as the loss is: 0 where a row does not count.
+pub(super) const LOG_PROB: &str = "log_prob";
 
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
@@ -51,10 +57,16 @@ impl Room for Rows {
         true
     }
 
-    fn statistics(&self) -> Vec<Statistic> {
-        let log_sum_exp = Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] };
-        let argmax = Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] };
-        if self.has_log_sum_exp() { vec![log_sum_exp, argmax] } else { vec![argmax] }
+    fn statistics(&self, spec: &LossSpec) -> Vec<Statistic> {
+        let mut statistics = vec![Statistic { name: "argmax", tensors: &[("argmax", DType::I32)] }];
+        if !self.softmax_of.is_empty() {
+            statistics.push(Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] });
+            statistics.push(Statistic { name: "entropy", tensors: &[("entropy", DType::F32)] });
+            if spec.inputs.iter().any(|input| input.kind == Kind::Index && !input.optional) {
+                statistics.push(Statistic { name: LOG_PROB, tensors: &[(LOG_PROB, DType::F32)] });
+            }
+        }
+        statistics
     }
 
     fn refuses(&self, loss: &'static str, reduction: Reduction) -> Option<Error> {
@@ -189,11 +201,13 @@ fn evaluation<'a>(call: &'a Call<'a>, rows: Rows) -> Result<(Items<'a>, Vec<Entr
 }
 
 /// What takes the place of the groups of hooks that a loss has not.
-pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
+pub(super) const HOOKS: [(RowHooks, ShaderFile); 6] = [
     (RowHooks::Logits, shader_file!("drivers/rows/hooks/logits.wgsl")),
     (RowHooks::Sums, shader_file!("drivers/rows/hooks/sums.wgsl")),
     (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
     (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
+    (RowHooks::Excess, shader_file!("drivers/rows/hooks/excess.wgsl")),
+    (RowHooks::Entropy, shader_file!("drivers/rows/hooks/entropy.wgsl")),
 ];
 
 /// Whether four elements are loaded and stored at once.
@@ -223,6 +237,12 @@ fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
     let signature = call.signature;
     let row_strides = [signature.row_stride(0), signature.row_stride(1)];
     let is_half = call.first_dtype().is_half();
+    let besides = [
+        (has_offsets(call), layout::OFFSET_REDUCTIONS),
+        (call.options.statistics.entropy || rows.has(RowHooks::Entropy), 1),
+        (rows.has(RowHooks::Excess), 1),
+    ];
+    let besides: u64 = besides.iter().filter(|(has, _)| *has).map(|(_, reductions)| reductions).sum();
     RowShape {
         rows: call.panels.map_or(signature.items, |panels| panels.rows.min(signature.items)),
         classes: signature.row,
@@ -230,7 +250,13 @@ fn shape(call: &Call<'_>, rows: Rows) -> RowShape {
         row_strides,
         walks: if rows.has(RowHooks::Middle) { 3 } else { 2 },
         rows_of_words: if is_half && !row_strides[0].is_multiple_of(2) { 2 } else { 1 },
+        state_reductions: layout::STATE_REDUCTIONS + besides,
     }
+}
+
+/// Whether each class has an offset.
+fn has_offsets(call: &Call<'_>) -> bool {
+    call.dtype(CLASS_OFFSET.name).is_some()
 }
 
 /// Whether kernels take four elements at once, where buffers have room for it.
@@ -328,8 +354,9 @@ impl Form<'_> {
             ("HAS_TARGET", call.signature.has_labels()),
             ("PER_CLASS", rows.per_class),
             ("CHECKS_CLASSES", checks_classes),
-            ("WEIGHTS_BY_ROW", call.signature.has_weights_by_row()),
-            ("STATISTICS", statistics.log_sum_exp || statistics.argmax),
+            ("WEIGHTS_BY_ROW", call.signature.is_by_row(&CLASS_WEIGHT)),
+            ("STATISTICS", statistics.asked().next().is_some()),
+            ("ENTROPY", statistics.entropy),
             ("CONTIGUOUS", layout.is_contiguous()),
             ("STORES", self.stores_classes()),
             ("GRADIENTS", call.has_gradients()),
@@ -337,6 +364,9 @@ impl Form<'_> {
             ("IN_PLACE", call.is_in_place()),
             ("MEAN_OVER_CLASS_WEIGHTS", rows.mean_over == MeanOver::ClassWeights),
         ]);
+        if has_offsets(call) {
+            kernel.flags(&[("OFFSETS_BY_ROW", call.signature.is_by_row(&CLASS_OFFSET))]);
+        }
         if let RowLayout::Workgroup { cache } = layout {
             kernel.constant("ROW_CACHE", cache);
         }
@@ -348,6 +378,7 @@ impl Form<'_> {
             shader_file!("lib/share.wgsl"),
             spec.shader,
         ]);
+        kernel.join(rows.shared.iter().copied());
         kernel.join(self.files());
         kernel
     }
@@ -356,6 +387,11 @@ impl Form<'_> {
     fn files(&self) -> Vec<ShaderFile> {
         let absent = HOOKS.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks));
         let mut files: Vec<ShaderFile> = absent.map(|(_, file)| file).collect();
+        files.push(match has_offsets(self.call) {
+            true => shader_file!("drivers/rows/offsets.wgsl"),
+            false => shader_file!("drivers/rows/no_offsets.wgsl"),
+        });
+        files.push(shader_file!("drivers/rows/state.wgsl"));
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {

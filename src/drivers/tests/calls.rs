@@ -211,12 +211,8 @@ impl Factors {
     fn new(spec: &'static LossSpec) -> Self {
         let room = room(&spec.driver);
         let is_taken = |reduction: &Reduction| room.refuses(spec.name, *reduction).is_none();
-        let known: Vec<&str> = room.statistics().iter().map(|statistic| statistic.name).collect();
-        let statistics = |asked: Vec<&str>| Statistics {
-            log_sum_exp: asked.contains(&"log_sum_exp"),
-            argmax: asked.contains(&"argmax"),
-            hardest: asked.contains(&"hardest"),
-        };
+        let known: Vec<&str> = room.statistics(spec).iter().map(|statistic| statistic.name).collect();
+        let statistics = |asked: Vec<&str>| Statistics::of(|name| asked.contains(&name));
         let is_alone = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).count() == 1;
         let optional: Vec<&str> = spec.all_inputs().filter(|input| input.optional).map(|input| input.name).collect();
         Factors {

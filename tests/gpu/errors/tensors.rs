@@ -181,11 +181,19 @@ fn a_sum_of_terms_has_no_list_of_items_and_no_weights() {
 fn a_statistic_that_the_loss_does_not_have_is_refused() {
     for spec in losses::ALL {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
-        let softmax = spec.rows().is_some_and(|rows| !rows.softmax_of.is_empty());
-        for (statistic, has_it, log_sum_exp, argmax) in
-            [("log_sum_exp", softmax, true, false), ("argmax", spec.rows().is_some(), false, true)]
-        {
-            let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
+        let rows = match spec.driver {
+            Driver::Linear(linear) => linear.rows.rows(),
+            _ => spec.rows(),
+        };
+        let softmax = rows.is_some_and(|rows| !rows.softmax_of.is_empty());
+        let of_target =
+            softmax && spec.input("target").is_some_and(|input| !input.optional && input.kind == Kind::Index);
+        for (statistic, has_it, statistics) in [
+            ("log_sum_exp", softmax, Statistics { log_sum_exp: true, ..Statistics::default() }),
+            ("argmax", rows.is_some(), Statistics { argmax: true, ..Statistics::default() }),
+            ("entropy", softmax, Statistics { entropy: true, ..Statistics::default() }),
+            ("log_prob", of_target, Statistics { log_prob: true, ..Statistics::default() }),
+        ] {
             let options = Options { statistics, ..Options::new(reduction_of(spec)) };
             if !has_it {
                 let expected = Error::Statistic { loss: spec.name, statistic };

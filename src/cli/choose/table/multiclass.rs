@@ -29,11 +29,18 @@ pub static MULTI_CLASS: Task = Task {
                     Pick {
                         choice: choice!(CrossEntropy { .. }),
                         why: "lets each class count by how rare it is",
-                        advice: &[(
-                            "class_weight",
-                            "the optional input `[C]`: N over C times the class's samples, or its root where that \
-                             shakes training",
-                        )],
+                        advice: &[
+                            (
+                                "class_weight",
+                                "the optional input `[C]`: N over C times the class's samples, or its root where \
+                                 that shakes training",
+                            ),
+                            (
+                                "class_offset",
+                                "in its place, `[C]`: the logarithm of the class's share of the samples, in training \
+                                 only; predictions then treat classes alike",
+                            ),
+                        ],
                         reduction: Reduction::Mean,
                         form: &WEIGHTED_CLASSES,
                     },
@@ -156,49 +163,67 @@ pub static DISTILLATION: Task = Task {
                 ),
             ],
             reduction: Reduction::Mean,
-            form: &Form {
-                last_layer: "none: logits `[N, C]`",
-                targets: "the teacher's logits `[N, C]`, floats; class indices too where rows are to be left out",
-                inputs: &[
-                    Sample { name: "logits", numbers: LOGIT_VALUES, shape: &[2, 3] },
-                    Sample {
-                        name: "teacher_logits",
-                        numbers: Numbers::Floats(&[3.0, 1.0, -2.0, 0.2, 2.5, 1.0]),
-                        shape: &[2, 3],
-                    },
-                ],
-            },
+            form: &TEACHER_FORM,
         }]),
-        others: &[(
-            &DISTRIBUTIONS,
-            Step::Take(&[
-                Pick {
-                    choice: choice!(KlDiv { .. }),
-                    why: "is the divergence of distributions, 0 where both agree",
-                    advice: &[("log_target", "true where the targets are log-probabilities too")],
-                    reduction: Reduction::BatchMean,
-                    form: &Form {
-                        last_layer: "log-softmax",
-                        targets: "probabilities `[N, C]`, floats",
-                        inputs: &[
-                            Sample {
-                                name: "prediction",
-                                numbers: Numbers::Floats(&[-0.2, -2.0, -3.0, -1.1, -1.1, -1.1]),
-                                shape: &[2, 3],
-                            },
-                            Sample { name: "target", numbers: DISTRIBUTION_VALUES, shape: &[2, 3] },
+        others: &[
+            (
+                &OWN_SAMPLES,
+                Step::Take(&[
+                    Pick {
+                        choice: choice!(JensenShannon { .. }),
+                        why: "is bounded, so that what the teacher never says costs no more than something",
+                        advice: &[
+                            (
+                                "beta",
+                                "0.1 to 0.9: small covers all that the teacher says, large keeps to its main thing. \
+                                 0 and 1 are the divergences of `distillation`, with another scale",
+                            ),
+                            ("temperature", "1"),
+                            ("scale_by_t2", "true where T changes and the weight against other terms does not"),
                         ],
+                        reduction: Reduction::Mean,
+                        form: &TEACHER_FORM,
                     },
-                },
-                Pick {
-                    choice: choice!(CrossEntropySoft { .. }),
-                    why: "has the same gradient, straight from logits",
-                    advice: &[("label_smoothing", "0: the targets are soft already")],
-                    reduction: Reduction::Mean,
-                    form: &DISTRIBUTIONS_FORM,
-                },
-            ]),
-        )],
+                    Pick {
+                        choice: choice!(TotalVariation { .. }),
+                        why: "counts how often the two would differ, and is the least moved by single tokens",
+                        advice: &[("temperature", "1")],
+                        reduction: Reduction::Mean,
+                        form: &TEACHER_FORM,
+                    },
+                ]),
+            ),
+            (
+                &DISTRIBUTIONS,
+                Step::Take(&[
+                    Pick {
+                        choice: choice!(KlDiv { .. }),
+                        why: "is the divergence of distributions, 0 where both agree",
+                        advice: &[("log_target", "true where the targets are log-probabilities too")],
+                        reduction: Reduction::BatchMean,
+                        form: &Form {
+                            last_layer: "log-softmax",
+                            targets: "probabilities `[N, C]`, floats",
+                            inputs: &[
+                                Sample {
+                                    name: "prediction",
+                                    numbers: Numbers::Floats(&[-0.2, -2.0, -3.0, -1.1, -1.1, -1.1]),
+                                    shape: &[2, 3],
+                                },
+                                Sample { name: "target", numbers: DISTRIBUTION_VALUES, shape: &[2, 3] },
+                            ],
+                        },
+                    },
+                    Pick {
+                        choice: choice!(CrossEntropySoft { .. }),
+                        why: "has the same gradient, straight from logits",
+                        advice: &[("label_smoothing", "0: the targets are soft already")],
+                        reduction: Reduction::Mean,
+                        form: &DISTRIBUTIONS_FORM,
+                    },
+                ]),
+            ),
+        ],
     }),
     pitfalls: &[&SQUARED_TEMPERATURE, &DIRECTION, &LOGITS, &SUMS, &REDUCTION, &MASKS, &NAN],
 };
@@ -207,6 +232,10 @@ static SOFT_TARGETS: Situation =
     Situation { name: "soft-targets", text: "a target is a distribution: mixed samples, several annotators" };
 static TOKENS: Situation =
     Situation { name: "tokens", text: "a language model: thousands of classes, and tokens that do not count" };
+static OWN_SAMPLES: Situation = Situation {
+    name: "own-samples",
+    text: "its logits for each token of text that the student wrote itself, much of which the teacher never would",
+};
 static DISTRIBUTIONS: Situation =
     Situation { name: "distributions", text: "probabilities alone, without logits: a distribution for each sample" };
 
@@ -223,6 +252,14 @@ static WEIGHTED_CLASSES: Form = Form {
         LOGITS_OF_ROWS,
         TARGET,
         Sample { name: "class_weight", numbers: Numbers::Floats(&[0.5, 1.5, 3.0]), shape: &[3] },
+    ],
+};
+static TEACHER_FORM: Form = Form {
+    last_layer: "none: logits `[N, C]`",
+    targets: "the teacher's logits `[N, C]`, floats; class indices too where rows are to be left out",
+    inputs: &[
+        Sample { name: "logits", numbers: LOGIT_VALUES, shape: &[2, 3] },
+        Sample { name: "teacher_logits", numbers: Numbers::Floats(&[3.0, 1.0, -2.0, 0.2, 2.5, 1.0]), shape: &[2, 3] },
     ],
 };
 static DISTRIBUTIONS_FORM: Form = Form {

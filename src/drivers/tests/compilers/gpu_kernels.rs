@@ -186,9 +186,8 @@ fn calls(spec: &'static LossSpec, machine: &Machine, is_simple: bool) -> Vec<Nam
         for reduction in spec.reductions().filter(|reduction| *reduction != options.reduction) {
             add(Plain { options: Options { reduction, ..options }, ..plain }, &default, &format!(" {reduction}"));
         }
-        let known: Vec<&str> = room(&spec.driver).statistics().iter().map(|statistic| statistic.name).collect();
-        let has = |name: &str| known.contains(&name);
-        let statistics = Statistics { log_sum_exp: has("log_sum_exp"), argmax: has("argmax"), hardest: has("hardest") };
+        let known: Vec<&str> = room(&spec.driver).statistics(spec).iter().map(|statistic| statistic.name).collect();
+        let statistics = Statistics::of(|name| known.contains(&name));
         if !known.is_empty() {
             add(Plain { options: Options { statistics, ..options }, ..plain }, &default, " statistics");
         }

@@ -1,0 +1,209 @@
+//! Divergences of a student from a teacher, as in [`losses`](crate::losses).
+
+use super::{
+    choices,
+    multiclass::{seen, unless_masked},
+    softmax::*,
+    weighed,
+};
+use crate::spec::{Divergence, Item, Term, Values};
+
+/// [`Distillation`](crate::losses::Distillation).
+pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
+    let teacher_share = match values.word("divergence") {
+        Divergence::Forward => 0.0,
+        Divergence::Reverse => 1.0,
+        Divergence::JensenShannon => 0.5,
+    };
+    divergence(item, values, teacher_share, values.number("temperature").powi(2))
+}
+
+/// [`JensenShannon`](crate::losses::JensenShannon).
+pub fn jensen_shannon(item: &Item<'_>, values: &Values) -> Term {
+    let factor = if values.flag("scale_by_t2") { values.number("temperature").powi(2) } else { 1.0 };
+    divergence(item, values, values.number("beta"), factor)
+}
+
+/// A factor times β·KL(P ‖ M) + (1 − β)·KL(Q ‖ M) with M = β·P + (1 − β)·Q; at the ends of β, KL(P ‖ Q) and KL(Q ‖ P).
+fn divergence(item: &Item<'_>, values: &Values, beta: f64, factor: f64) -> Term {
+    let shares = shares(item, values);
+    let swapped: Vec<Share> = shares.iter().map(|share| share.swapped()).collect();
+    let of_student = |gradients: Vec<f64>| -> Vec<f64> {
+        item.first().iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient)).collect()
+    };
+    let (loss, gradients) = if beta == 0.0 {
+        (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect())
+    } else if beta == 1.0 {
+        let reverse = kl(swapped.iter().copied());
+        (reverse, of_student(gradients(reverse, &swapped, |share, other| share.ln_ratio - other.ln_ratio)))
+    } else {
+        // The share that M has in the gradient sums to 0.
+        let student = kl(swapped.iter().map(|share| share.mixed(1.0 - beta)));
+        let teacher = kl(shares.iter().map(|share| share.mixed(beta)));
+        let gradients = gradients(student, &swapped, |share, other| share.mixed_above(other, 1.0 - beta));
+        let gradients = gradients.iter().map(|gradient| (1.0 - beta) * gradient).collect();
+        (beta * teacher + (1.0 - beta) * student, of_student(gradients))
+    };
+    // A divergence is of the order of the squared differences of probabilities, and these are known to 1e-8.
+    let size = loss.abs().max(1e-16) * roundings(&shares, |share| share.divergence() + share.swapped().divergence());
+    let slope = factor / values.number("temperature");
+    Term::new(factor * loss, gradients.iter().map(|g| slope * g).collect::<Vec<_>>()).of_magnitude(factor * size)
+}
+
+/// [`TotalVariation`](crate::losses::TotalVariation).
+pub fn total_variation(item: &Item<'_>, values: &Values) -> Term {
+    let shares = shares(item, values);
+    let gaps: Vec<f64> = shares.iter().map(|share| share.gap()).collect();
+    let loss = 0.5 * gaps.iter().map(|gap| gap.abs()).sum::<f64>();
+    let sign = |gap: &f64| if *gap == 0.0 { 0.0 } else { -gap.signum() };
+    let signs: Vec<f64> = gaps.iter().map(sign).collect();
+    let q: Vec<f64> = shares.iter().map(|share| share.q).collect();
+    let slope = 0.5 / values.number("temperature");
+    let gradients: Vec<f64> = softmax_pullback(&q, &signs).iter().map(|gradient| slope * gradient).collect();
+
+    // Where rounding decides which of p and q is larger, the sign may be any.
+    let in_doubt: Vec<bool> = sizes_of_ratios(item, values)
+        .iter()
+        .zip(&shares)
+        .map(|(&size, share)| choices::is_at_kink(share.ln_ratio, 4.0 * (1.0 + size)))
+        .collect();
+    let doubtful: f64 = q.iter().zip(&in_doubt).filter(|(_, doubt)| **doubt).map(|(q, _)| q).sum();
+    let doubt = |(q, own): (&f64, &bool)| 2.0 * slope * q * (doubtful + if *own { 1.0 } else { 0.0 });
+    let doubts: Vec<f64> = q.iter().zip(&in_doubt).map(doubt).collect();
+    let term = Term::new(loss, gradients).of_magnitude(loss * roundings(&shares, |share| share.gap().abs()));
+    if doubtful > 0.0 { term.of_doubts(doubts) } else { term }
+}
+
+/// How large the logits' differences are that the logarithm of each class's ratio is formed from.
+fn sizes_of_ratios(item: &Item<'_>, values: &Values) -> Vec<f64> {
+    let rows = [item.row("teacher_logits"), item.first()];
+    let largest = rows.map(|row| row.iter().copied().fold(f64::MIN, f64::max));
+    let size = |class: usize| (0..2).map(|row| (rows[row][class] - largest[row]).abs()).sum::<f64>();
+    (0..rows[0].len()).map(|class| size(class) / values.number("temperature")).collect()
+}
+
+/// A class's shares of two distributions: p and q, and the logarithm of their ratio, which holds digits that p and q
+/// have lost where they nearly agree.
+#[derive(Clone, Copy)]
+struct Share {
+    p: f64,
+    q: f64,
+    ln_ratio: f64,
+}
+
+impl Share {
+    /// p − q.
+    fn gap(self) -> f64 {
+        if self.ln_ratio < 0.0 { self.q * self.ln_ratio.exp_m1() } else { -self.p * (-self.ln_ratio).exp_m1() }
+    }
+
+    /// p·ln(p/q) − p + q: never below 0, and over all classes −p + q adds nothing.
+    fn divergence(self) -> f64 {
+        let d = self.ln_ratio;
+        if d == f64::INFINITY {
+            // However little p is: of a class that is there, it is above 0.
+            d
+        } else if d.abs() < 0.5 {
+            // p·(exp(−d) − 1 + d) as a series: d²/2·(1 − d/3·(1 − d/4·(…))).
+            let series = (3..=16).rev().fold(1.0, |rest, k| 1.0 - d / f64::from(k) * rest);
+            self.p * 0.5 * d * d * series
+        } else {
+            weighed(self.p, d) - self.p + self.q
+        }
+    }
+
+    fn swapped(self) -> Self {
+        Share { p: self.q, q: self.p, ln_ratio: -self.ln_ratio }
+    }
+
+    /// With m = a·p + (1 − a)·q in place of q, for an a between 0 and 1.
+    fn mixed(self, a: f64) -> Self {
+        // ln(m/p) = ln(a + (1 − a)·q/p), with the larger of p and q taken out.
+        let d = self.ln_ratio;
+        let smaller = if d > 0.0 { 1.0 - a } else { a };
+        let ln_mixture = (-d).max(0.0) + (smaller * (-d.abs()).exp_m1()).ln_1p();
+        Share { p: self.p, q: a * self.p + (1.0 - a) * self.q, ln_ratio: -ln_mixture }
+    }
+
+    /// By how much ln(p/m) of this class is above that of another.
+    fn mixed_above(self, other: Self, a: f64) -> f64 {
+        let odds = (1.0 - a) / a;
+        if self.ln_ratio.min(other.ln_ratio) > odds.ln().max(1.0) {
+            // Of both q is next to nothing: −ln a, which they have in common, would drown what differs.
+            return (odds * (-other.ln_ratio).exp()).ln_1p() - (odds * (-self.ln_ratio).exp()).ln_1p();
+        }
+        self.mixed(a).ln_ratio - other.mixed(a).ln_ratio
+    }
+}
+
+/// The logarithm of Σ exp(b + rise) over Σ exp b, with all its digits where rises are small; `ln_q` is the log-softmax
+/// of b.
+fn norm_ratio(rises: &[f64], ln_q: &[f64]) -> Option<f64> {
+    let sum = || ln_q.iter().zip(rises).map(|(ln_q, rise)| ln_q.exp() * rise.exp_m1()).sum::<f64>();
+    rises.iter().all(|rise| rise.abs() < 0.5).then(|| sum().ln_1p())
+}
+
+/// The shares of every class in the teacher's softmax and in the student's.
+fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
+    let rows = [item.row("teacher_logits"), item.row("logits")];
+    let [teacher, student] = rows.map(|logits| seen(logits, values));
+    let [ln_p, ln_q] = [&teacher, &student].map(|logits| ln_softmax(logits));
+    let [(max_p, above_p), (max_q, above_q)] = [rows[0], rows[1]]
+        .map(|row| (row.iter().copied().fold(f64::MIN, f64::max), max_and_above(&seen(row, values)).1));
+    // By how much more a class of the teacher's lies above its largest one, to all digits: subtracted first is what is
+    // nearer, both rows, or each row's logits.
+    let rise = |c: usize| {
+        let (x, y) = (rows[0][c], rows[1][c]);
+        let rows_agree = (x - y).abs().max((max_p - max_q).abs()) < (x - max_p).abs().max((y - max_q).abs());
+        let raw = if rows_agree { (x - y) - (max_p - max_q) } else { (x - max_p) - (y - max_q) };
+        if x == y && x.is_infinite() { 0.0 } else { raw / values.number("temperature") }
+    };
+    let rises: Vec<f64> = (0..teacher.len()).map(rise).collect();
+    let shift = norm_ratio(&rises, &ln_q).unwrap_or(above_p - above_q);
+    let share = |c: usize| {
+        let ln_ratio = if ln_p[c].is_finite() && ln_q[c].is_finite() {
+            rises[c] - shift
+        } else if ln_p[c] == ln_q[c] {
+            0.0
+        } else {
+            ln_p[c] - ln_q[c]
+        };
+        Share { p: ln_p[c].exp(), q: ln_q[c].exp(), ln_ratio }
+    };
+    let shares: Vec<Share> = (0..teacher.len()).map(share).collect();
+    // Both sum to 1: what their differences sum to is the rounding error of the shift.
+    let error: f64 = shares.iter().map(|share| share.gap()).sum();
+    shares.into_iter().map(|share| Share { ln_ratio: share.ln_ratio - error, ..share }).collect()
+}
+
+/// How many times the rounding error of a probability near 1 a sum of such sizes over the classes has, in which that of
+/// a small one counts: the error of a logarithm, rounded to 2⁻²⁴ of itself, is one relative to the probability. 8 of
+/// them are allowed for.
+fn roundings(shares: &[Share], size: impl Fn(Share) -> f64) -> f64 {
+    let (mut sum, mut weighted) = (0.0, 0.0);
+    for &share in shares.iter().filter(|share| share.p > 0.0 && share.q > 0.0) {
+        let size = size(share);
+        sum += size;
+        weighted += size * share.p.min(share.q).ln().abs() / 8.0;
+    }
+    1.0 + if sum > 0.0 { weighted / sum } else { 0.0 }
+}
+
+/// KL(P ‖ Q).
+fn kl(shares: impl Iterator<Item = Share>) -> f64 {
+    shares.map(Share::divergence).sum()
+}
+
+/// The gradient of a divergence KL(P ‖ …) of this value with respect to the logits of P: p·(ln_ratio − KL). `above` is
+/// by how much the logarithm of a class's ratio is above another's.
+fn gradients(kl: f64, shares: &[Share], above: impl Fn(Share, Share) -> f64) -> Vec<f64> {
+    if kl == f64::INFINITY {
+        // P has what the other has not. As the other's share of that falls to 0, the gradient grows beyond all bounds:
+        // it leads away from these classes to the others of P.
+        return shares.iter().map(|share| if share.ln_ratio == kl { kl } else { -kl }).collect();
+    }
+    // With what the likeliest class has taken out of both: where that is nearly certain, they are nearly equal.
+    let Some(&likeliest) = shares.iter().max_by(|a, b| a.p.total_cmp(&b.p)) else { return Vec::new() };
+    let mean: f64 = shares.iter().map(|&share| weighed(share.p, above(share, likeliest))).sum();
+    shares.iter().map(|&share| weighed(share.p, above(share, likeliest) - mean)).collect()
+}
