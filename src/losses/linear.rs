@@ -1,11 +1,11 @@
 //! Losses of rows together with the head before them: logits = hidden·weightᵀ + bias, which are never stored whole.
 
-use super::{CROSS_ENTROPY, CROSS_ENTROPY_SOFT, DISTILLATION, FOCAL};
+use super::{CROSS_ENTROPY, CROSS_ENTROPY_SOFT, DISTILLATION, FOCAL, JENSEN_SHANNON};
 use crate::{
     loss,
     spec::{
-        Cosine, Divergence, Domain, Driver, Family, HEAD_CLASS_WEIGHT, Head, ITEM_WEIGHT, Input, Linear, Margin,
-        Reference, Rule, Shape, Smoothing,
+        Cosine, Divergence, Domain, Driver, Family, HEAD_CLASS_OFFSET, HEAD_CLASS_WEIGHT, Head, ITEM_WEIGHT, Input,
+        Linear, Margin, Reference, Rule, Shape, Smoothing,
     },
 };
 
@@ -30,7 +30,7 @@ loss! {
     ///
     /// Inputs `hidden` h ∂ `[N, d…, H]`, `weight` W ∂ `[V, H]`, optional `bias` b ∂ `[V]`, `target` y `[N, d…]`, i32,
     /// checked to be `ignore_index` or from 0 to V − 1, optional `class_weight` `[V]`, checked to be at least 0,
-    /// optional `item_weight` `[N, d…]`. Statistics of rows that do not count are NaN, −1 as a class and 0 as a
+    /// optional `class_offset` `[V]`, which is added to x, optional `item_weight` `[N, d…]`. Statistics of rows that do not count are NaN, −1 as a class and 0 as a
     /// log-probability. Source: PyTorch linear_cross_entropy; Liger Kernel; Wijmans et al. 2024, arXiv 2411.09009.
     ///
     /// ```
@@ -57,6 +57,8 @@ loss! {
         pub z_loss: f32 = 0.0 => Rule::NonNegative;
         /// The bound of the logits; 0 for none.
         pub softcap: f32 = 0.0 => Rule::NonNegative, compiled;
+        /// What the entropy of a row's softmax is subtracted with.
+        pub entropy_bonus: f32 = 0.0 => Rule::Finite, compiled;
         /// What the logits are multiplied with before the softcap; above 0.
         pub logit_scale: f32 = 1.0 => Rule::Positive;
         /// T, what they are divided by after it; above 0.
@@ -75,7 +77,7 @@ loss! {
                 whole",
         source: "PyTorch linear_cross_entropy; Wijmans et al. 2024, arXiv 2411.09009",
         driver: Driver::Linear(Linear::of(&CROSS_ENTROPY)),
-        inputs: HIDDEN_CLASSES,
+        inputs: &[HIDDEN, HEAD, BIAS, TARGET, HEAD_CLASS_WEIGHT, HEAD_CLASS_OFFSET, ITEM_WEIGHT],
         shader: CROSS_ENTROPY.shader,
         reference: Reference::Linear,
     };
@@ -224,21 +226,72 @@ loss! {
         notes: "the logits of student and teacher are never stored whole",
         source: "Hinton et al. 2015, arXiv 1503.02531",
         driver: Driver::Linear(Linear { heads: &[Head::TRAINED, Head::TEACHER], ..Linear::of(&DISTILLATION) }),
-        inputs: &[
-            HIDDEN,
-            HEAD,
-            BIAS,
-            Input::constant("teacher_hidden", Shape::Hidden, Domain::Real),
-            Input::constant("teacher_weight", Shape::Head("teacher_hidden"), Domain::Real),
-            Input {
-                optional: true,
-                absent: 0.0,
-                ..Input::constant("teacher_bias", Shape::HeadClasses, Domain::Real)
-            },
-            Input { optional: true, ..TARGET },
-            ITEM_WEIGHT,
-        ],
+        inputs: STUDENT_TEACHER,
         shader: DISTILLATION.shader,
+        reference: Reference::Linear,
+    };
+}
+
+/// The inputs of a student's head and a teacher's.
+const STUDENT_TEACHER: &[Input] = &[
+    HIDDEN,
+    HEAD,
+    BIAS,
+    Input::constant("teacher_hidden", Shape::Hidden, Domain::Real),
+    Input::constant("teacher_weight", Shape::Head("teacher_hidden"), Domain::Real),
+    Input { optional: true, absent: 0.0, ..Input::constant("teacher_bias", Shape::HeadClasses, Domain::Real) },
+    Input { optional: true, ..TARGET },
+    ITEM_WEIGHT,
+];
+
+loss! {
+    /// [`JensenShannon`](super::JensenShannon) divergence of a student's logits from a teacher's, both made by heads of
+    /// hidden states and never stored whole.
+    ///
+    /// As [`LinearDistillation`], with the parameters of the row loss.
+    ///
+    /// Inputs `hidden` ∂ `[N, d…, H]`, `weight` ∂ `[V, H]`, optional `bias` ∂ `[V]`, `teacher_hidden` `[N, d…, G]`,
+    /// `teacher_weight` `[V, G]`, optional `teacher_bias` `[V]`, optional `target` `[N, d…]`, i32, checked to be
+    /// `ignore_index` or from 0 to V − 1, for the rows that it leaves out and the count of right predictions alone,
+    /// optional `item_weight` `[N, d…]`. Source: Agarwal et al. 2024, arXiv 2306.13649; Liger Kernel
+    /// LigerFusedLinearJSD.
+    ///
+    /// ```
+    /// # use wgloss::{Gpu, HostTensor, LinearJensenShannon, Loss, Named, Reduction};
+    /// # let gpu = Gpu::new_blocking()?;
+    /// let inputs = Named::<HostTensor>::new()
+    ///     .with("hidden", HostTensor::new(&[1.0_f32], [1, 1])?)
+    ///     .with("weight", HostTensor::new(&[0.2_f32, 0.7, -1.0], [3, 1])?)
+    ///     .with("teacher_hidden", HostTensor::new(&[1.0_f32], [1, 1])?)
+    ///     .with("teacher_weight", HostTensor::new(&[1.0_f32, 0.0, -0.5], [3, 1])?);
+    /// let loss = LinearJensenShannon { temperature: 2.0, ..LinearJensenShannon::default() };
+    /// let result = loss.eval_with(&gpu, &inputs, Reduction::Sum)?;
+    /// approx::assert_abs_diff_eq!(result.loss.item(), 0.014421957, epsilon = 1e-7);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub struct LinearJensenShannon {
+        /// β, the teacher's share of the mixture: from 0 to 1.
+        pub beta: f32 = 0.5 => Rule::Unit;
+        /// T, what both rows of logits are divided by: above 0.
+        pub temperature: f32 = 1.0 => Rule::Positive;
+        /// Whether the divergence is multiplied with T².
+        pub scale_by_t2: bool = false;
+        /// Rows with this `target`, where that is given, are left out.
+        pub ignore_index: i32 = -100 => Rule::Integer;
+        /// What both rows of logits are multiplied with; above 0.
+        pub logit_scale: f32 = 1.0 => Rule::Positive;
+    }
+
+    pub static LINEAR_JENSEN_SHANNON: LossSpec = {
+        name: "linear_jensen_shannon",
+        aliases: &["LigerFusedLinearJSD"],
+        family: Family::Linear,
+        formula: "jensen_shannon of logit_scale·(W·h + b) from logit_scale·(W_t·h_t + b_t)",
+        notes: "the logits of student and teacher are never stored whole",
+        source: "Agarwal et al. 2024, arXiv 2306.13649",
+        driver: Driver::Linear(Linear { heads: &[Head::TRAINED, Head::TEACHER], ..Linear::of(&JENSEN_SHANNON) }),
+        inputs: STUDENT_TEACHER,
+        shader: JENSEN_SHANNON.shader,
         reference: Reference::Linear,
     };
 }

@@ -192,13 +192,18 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     };
     // Of what the head makes, of which a softcap leaves no difference where it is far off.
     let classes = call.signature.head_classes() as usize;
-    let predicted = |row: usize| argmax(&logits[0].made[row * classes..][..classes]);
+    let offsets = given.get("class_offset").map(HostTensor::to_f64);
+    let with_offsets: Vec<f64> = match &offsets {
+        Some(offsets) => logits[0].seen.iter().zip(offsets.iter().cycle()).map(|(x, offset)| x + offset).collect(),
+        None => logits[0].made.clone(),
+    };
+    let predicted = |row: usize| argmax(&with_offsets[row * classes..][..classes]);
     let class_of = |row: usize| predicted(row).filter(|_| is_counted(row)).map_or(-1, |class| class as i32);
     let classes_predicted = (0..found.argmax.len()).map(class_of).collect();
     // Rounding decides between classes whose logits are nearly the same.
     let is_doubtful = |row: &usize| {
         let of_row = *row * classes..(*row + 1) * classes;
-        let (made, sizes) = (&logits[0].made[of_row.clone()], &logits[0].sizes[of_row]);
+        let (made, sizes) = (&with_offsets[of_row.clone()], &logits[0].sizes[of_row]);
         let best = argmax(made).unwrap_or(0);
         let is_near = |class: usize| made[best] - made[class] <= ROUNDING * (sizes[best] + sizes[class]);
         (0..classes).any(|class| class != best && is_near(class))

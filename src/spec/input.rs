@@ -116,6 +116,9 @@ pub const CLASS_WEIGHT: Input =
 /// One weight per class of a head.
 pub const HEAD_CLASS_WEIGHT: Input = Input { shape: Shape::HeadClasses, ..CLASS_WEIGHT };
 
+/// One offset per class of a head.
+pub const HEAD_CLASS_OFFSET: Input = Input { shape: Shape::HeadClasses, ..CLASS_OFFSET };
+
 /// One weight per row of hidden states, whose head has the name `weight`.
 pub const ITEM_WEIGHT: Input = Input::optional("item_weight", Shape::Items);
 
