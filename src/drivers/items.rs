@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{
     At, Binding, Call, CallTensor, Role,
-    finalize::{self, Divisor, Ending},
+    divisor::Divisor,
+    finalize::{self, Ending},
     view_of,
 };
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
     },
     spec::{Shape, WEIGHT},
 };
+
+/// The word `measured` where the divisor is a sum of weights, as `shaders/lib/workspace.wgsl` has it.
+const WEIGHTED: u32 = 2;
 
 /// The scratch that holds what items leave for later steps, where they do.
 pub(crate) const RECORDS: usize = WORKSPACE + 1;
@@ -120,11 +124,13 @@ impl<'a> Items<'a> {
         bindings.chain([workspace]).collect()
     }
 
-    /// Whether the device finds the divisor: 1 where it is the items that count, 2 where it is the sum of their
-    /// weights.
+    /// The word `measured`.
     fn measured(&self) -> u32 {
         let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
-        if self.divisor.is_measured() { 1 + u32::from(is_weighted) } else { 0 }
+        match self.divisor {
+            Divisor::Measured if is_weighted => WEIGHTED,
+            divisor => divisor.word(),
+        }
     }
 
     /// The words that all kernels of items read, for a chunk.
@@ -199,7 +205,7 @@ impl<'a> Items<'a> {
 
     /// Adds the steps that find the divisor, where only the device knows it.
     pub fn measure(&mut self) -> Result<(), Error> {
-        if self.divisor.is_measured() {
+        if let Divisor::Measured = self.divisor {
             let loops = measure_loops(self.tuning, self.split.tally_span.into());
             self.each_chunk(Entry::of_partials("measure", loops));
             self.finalize(Ending::Divisor)?;
@@ -259,7 +265,8 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
 pub(crate) fn divisor(call: &Call<'_>) -> Divisor {
     let may_leave_out = call.signature.has_labels() || call.signature.is_masked();
     let is_measured = match call.options.reduction {
-        Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
+        Reduction::None => return Divisor::Known(1.0),
+        Reduction::Sum => return Divisor::of_sum(call),
         Reduction::BatchMean => return Divisor::Known(call.signature.batch as f64),
         Reduction::Mean => may_leave_out,
         Reduction::WeightedMean => may_leave_out || call.dtype(WEIGHT.name).is_some(),

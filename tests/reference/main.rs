@@ -269,7 +269,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
         Domain::LogRate | Domain::LogScale | Domain::LogVariance => on_grid(-64, 63),
-        Domain::NonNegative | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
+        Domain::NonNegative | Domain::Weight | Domain::ClassWeight | Domain::Divisor => on_grid(8, 128),
+        Domain::SignedWeight => on_grid(-32, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
@@ -308,7 +309,7 @@ fn inputs_for(
     let Layout { shape, indices } = layout.into();
     loss.spec()
         .all_inputs()
-        .filter(|input| optional || !input.optional)
+        .filter(|input| !input.optional || optional && input.goes_with(reduction))
         .map(|input| {
             let input = input.as_indices.filter(|_| indices).unwrap_or(input);
             let shape = shape_of(loss, shape, input, reduction);

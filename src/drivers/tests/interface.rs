@@ -72,6 +72,7 @@ static INTERFACES: [Interface; 13] = [
         of: "drivers/finalize/finalize.wgsl",
         losses: &[&HUBER, &CE_DICE],
     },
+    Interface { file: shader_file!("drivers/divisor/interface.wgsl"), of: "drivers/divisor/", losses: &[&STYLE] },
     Interface { file: shader_file!("drivers/sum/interface.wgsl"), of: "drivers/sum/combine", losses: &[&PERCEPTUAL] },
     Interface {
         file: shader_file!("drivers/sum/interface_of_spread.wgsl"),
