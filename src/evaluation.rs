@@ -48,9 +48,9 @@ impl Evaluation {
         Extra::mining(&self.extras)
     }
 
-    /// What a [`WeightedMean`](crate::Reduction::WeightedMean) was divided by, where a `weight` is given: the sum of the
-    /// weights that count. Where that is 0 or below there is no such mean, and loss and gradients are 0; `None` for other
-    /// reductions.
+    /// What a [`WeightedMean`](crate::Reduction::WeightedMean) was divided by, where a `weight` is given: the sum of
+    /// the weights that count. Where that is 0 or below there is no such mean, and loss and gradients are 0; `None` for
+    /// other reductions.
     pub fn weight_sum(&self) -> Option<f32> {
         Extra::weight_sum(&self.extras)
     }

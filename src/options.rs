@@ -18,9 +18,9 @@ pub struct Options {
     /// A factor of every gradient, not of the loss. An upstream gradient that is on the device is the input `upstream`
     /// instead; with both, they multiply.
     pub upstream: f32,
-    /// What a [`Sum`](Reduction::Sum) is divided by, with its gradients, in place of what a mean counts: for batches that
-    /// are parts of a larger one. A divisor that is on the device is the input `divisor` instead; with both, the sum is
-    /// divided by their product.
+    /// What a [`Sum`](Reduction::Sum) is divided by, with its gradients, in place of what a mean counts: for batches
+    /// that are parts of a larger one. A divisor that is on the device is the input `divisor` instead; with both, the
+    /// sum is divided by their product.
     ///
     /// ```
     /// use wgloss::{Gpu, Loss, Mse, Options, Reduction};

@@ -44,8 +44,8 @@ struct Workspace {
 
 const NOWHERE: u32 = 0xffffffffu;
 
-// What `call.measured` may be besides 0, for a divisor that the host knows, and 1, for the items or rows that count: the
-// sum of the weights of these, and the caller's.
+// What `call.measured` may be besides 0, for a divisor that the host knows, and 1, for the items or rows that count:
+// the sum of the weights of these, and the caller's.
 const WEIGHTED: u32 = 2u;
 const GIVEN: u32 = 3u;
 

@@ -15,8 +15,10 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Divisor {
     Known(f64),
-    /// The device finds it: the rows or the weights that count.
+    /// The device finds it: the rows or the weights of classes that count.
     Measured,
+    /// The device finds it: the sum of the weights of items that count.
+    Weighted,
     /// The caller has it on the device.
     Given,
 }
@@ -30,11 +32,12 @@ impl Divisor {
         }
     }
 
-    /// The word `measured` of kernels that sum up no weights; `shaders/lib/workspace.wgsl` has its values.
+    /// The word `measured` of kernels; `shaders/lib/workspace.wgsl` has its values.
     pub fn word(self) -> u32 {
         match self {
             Divisor::Known(_) => 0,
             Divisor::Measured => 1,
+            Divisor::Weighted => 2,
             Divisor::Given => 3,
         }
     }
@@ -43,7 +46,7 @@ impl Divisor {
     pub fn known(self) -> f64 {
         match self {
             Divisor::Known(divisor) => divisor,
-            Divisor::Measured | Divisor::Given => 1.0,
+            Divisor::Measured | Divisor::Weighted | Divisor::Given => 1.0,
         }
     }
 }
@@ -71,4 +74,17 @@ pub(super) fn bring(call: &Call<'_>) -> Option<Step> {
         workgroups: [1, 1, 1],
         loops: Loops::NONE,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Divisor;
+
+    #[test]
+    fn kernels_know_the_words() {
+        let lib = include_str!("../../shaders/lib/workspace.wgsl");
+        for (name, divisor) in [("WEIGHTED", Divisor::Weighted), ("GIVEN", Divisor::Given)] {
+            assert!(lib.contains(&format!("const {name}: u32 = {}u;", divisor.word())), "{name}");
+        }
+    }
 }

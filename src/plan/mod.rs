@@ -88,8 +88,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Parameter`], [`Error::Option`], [`Error::MissingTensor`], [`Error::UnexpectedTensor`],
-    /// [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`], [`Error::Divisor`], [`Error::DivisorReduction`],
-    /// [`Error::Limit`], [`Error::Shader`], [`Error::DeviceLost`].
+    /// [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`], [`Error::Divisor`],
+    /// [`Error::DivisorReduction`], [`Error::Limit`], [`Error::Shader`], [`Error::DeviceLost`].
     pub fn new(
         gpu: &Gpu,
         loss: &dyn Loss,

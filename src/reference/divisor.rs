@@ -28,8 +28,8 @@ impl Divisor {
         reciprocal(self.sum)
     }
 
-    /// The evaluation of a call that was divided so, with what its rounding errors add to magnitudes, and what a weighted
-    /// mean tells.
+    /// The evaluation of a call that was divided so, with what its rounding errors add to magnitudes, and what a
+    /// weighted mean tells.
     pub fn of_evaluation(self, mut evaluation: Evaluation, call: &Call, options: &Options) -> Evaluation {
         let lost = self.magnitude * self.reciprocal();
         if lost.is_finite() && lost > 1.0 {

@@ -111,8 +111,8 @@ impl Input {
 /// item. Every loss takes it; it multiplies every gradient, not the loss.
 pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("upstream", Shape::OneOrItems) };
 
-/// What a sum is divided by, with its gradients, where only the device knows it: a single value above 0. Every loss that
-/// has the reduction [`Sum`](crate::Reduction::Sum) takes it, with that alone; see
+/// What a sum is divided by, with its gradients, where only the device knows it: a single value above 0. Every loss
+/// that has the reduction [`Sum`](crate::Reduction::Sum) takes it, with that alone; see
 /// [`Options::divisor`](crate::Options::divisor).
 pub const DIVISOR: Input = Input { domain: Domain::Divisor, ..Input::optional("divisor", Shape::Scalar) };
 

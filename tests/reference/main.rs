@@ -3,6 +3,7 @@
 mod all_pairs;
 mod boxes;
 mod divergences;
+mod divisors;
 mod generative;
 mod pairs;
 mod preferences;
@@ -409,7 +410,9 @@ fn gradients_are_the_slopes_of_the_loss() {
                 let options = match optional {
                     false => Options::new(reduction),
                     true => {
-                        Options { upstream: 1.5, gradients: Gradients::Add { weight: -0.5 }, ..Options::new(reduction) }
+                        let divisor = (reduction == Reduction::Sum).then_some(0.75);
+                        let gradients = Gradients::Add { weight: -0.5 };
+                        Options { upstream: 1.5, divisor, gradients, ..Options::new(reduction) }
                     }
                 };
                 assert_slopes(&loss, &inputs_for(&loss, layout, reduction, optional, seed), options);
@@ -750,8 +753,8 @@ proptest! {
         if loss.spec().reductions().count() < Reduction::ALL.len() {
             return Ok(());
         }
-        // One upstream value fits every reduction.
-        let inputs = inputs_for(&loss, layout, Reduction::Sum, optional, seed);
+        // One upstream value fits every reduction, and a divisor is no matter of a mean.
+        let inputs = inputs_for(&loss, layout, Reduction::Mean, optional, seed);
         let [none, sum, mean, weighted_mean, batch_mean] =
             Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
@@ -789,9 +792,17 @@ proptest! {
             let outputs = |result: &Evaluation| -> Vec<(f64, f64)> {
                 let gradients = result.gradients.iter().zip(&result.gradient_magnitudes);
                 let gradients = gradients.flat_map(|((_, x), sizes)| x.iter().copied().zip(sizes.iter().copied()));
-                let loss = [result.loss[0], result.magnitude].map(|x| (x, x.abs()));
-                loss.into_iter().chain(gradients).collect()
+                [(result.loss[0], result.loss[0].abs())].into_iter().chain(gradients).collect()
             };
+            if divisor <= 0.0 {
+                prop_assert!(outputs(&reduced).iter().all(|(part, _)| *part == 0.0), "{}", described(&loss));
+                continue;
+            }
+            // Of weights that nearly cancel, the mean is the less exact.
+            let exceeds = reduced.magnitude * divisor - sum.magnitude;
+            let is_exact = reduced.weight_sum.is_none_or(|sum| sum == reduced.weight_magnitude);
+            prop_assert!(exceeds >= -rounding * sum.magnitude, "{}", described(&loss));
+            prop_assert!(!is_exact || exceeds <= rounding * sum.magnitude, "{}", described(&loss));
             for ((part, _), (whole, size)) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
                 let agree = (part * divisor - whole).abs() <= rounding * size;
                 prop_assert!(agree, "{}: {part} · {divisor} is not {whole}", described(&loss));

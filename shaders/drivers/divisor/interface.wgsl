@@ -1,5 +1,5 @@
-// What the kernel is given that brings a divisor to the workspace, as it is in f32. It gets its own in place of this file; a test holds
-// both together.
+// What the kernel is given that brings a divisor to the workspace, as it is in f32. It gets its own in place of this
+// file; a test holds both together.
 
 struct Call {
     // The divisor that is an option.
