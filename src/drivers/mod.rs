@@ -38,7 +38,7 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Glue, TensorView},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    spec::{DIVISOR, Driver, Input, LossSpec, MASK, UPSTREAM, Values, WEIGHT},
+    spec::{DIVISOR, Driver, Input, LossSpec, MASK, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.
@@ -297,7 +297,7 @@ impl<'a> Call<'a> {
 
     /// Whether the result is divided by a sum of the items' weights.
     pub fn sums_weights(&self) -> bool {
-        self.options.reduction == Reduction::WeightedMean && self.dtype(WEIGHT.name).is_some()
+        self.options.reduction == Reduction::WeightedMean && self.dtype(self.spec().item_weight()).is_some()
     }
 
     /// Whether each item's loss is stored.

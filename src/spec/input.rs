@@ -133,7 +133,7 @@ pub const CLASS_WEIGHT: Input =
 pub const HEAD_CLASS_WEIGHT: Input = Input { shape: Shape::HeadClasses, ..CLASS_WEIGHT };
 
 /// One weight per row of hidden states, whose head has the name `weight`.
-pub const ITEM_WEIGHT: Input = Input::optional("item_weight", Shape::Items);
+pub const ITEM_WEIGHT: Input = Input { domain: Domain::SignedWeight, ..Input::optional("item_weight", Shape::Items) };
 
 /// One offset per class, which is added to its logit as the loss sees it; 0 where it is left out.
 pub const CLASS_OFFSET: Input =

@@ -44,8 +44,8 @@ fn inputs(loss: &AnyLoss, dtype: DType) -> Inputs {
     let shape: &[usize] = match loss.spec().driver {
         Driver::Elementwise => &[ITEMS, 3],
         Driver::Sum(_) => &[ITEMS],
-        Driver::Rows(_) | Driver::Regions(_) | Driver::Layers(_) | Driver::Gram => &[ITEMS, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
+        _ => &[ITEMS, 5],
     };
     sample(loss, shape, dtype, true)
 }
