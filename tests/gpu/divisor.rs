@@ -16,7 +16,7 @@ use crate::common::{
 const ITEMS: usize = 17;
 
 /// One loss of each driver.
-const OF_EACH_DRIVER: [&str; 11] = [
+const OF_EACH_DRIVER: [&str; 12] = [
     "mse",
     "cross_entropy",
     "giou",
@@ -28,6 +28,7 @@ const OF_EACH_DRIVER: [&str; 11] = [
     "vae",
     "perceptual",
     "style",
+    "linear_cross_entropy",
 ];
 
 fn loss(name: &str) -> AnyLoss {

@@ -2,7 +2,7 @@
 
 use wgloss::{
     AnyLoss, DType, Error, Evaluation, Gpu, Gradients, HostTensor, Loss, Mse, Named, Options, Reduction, losses,
-    spec::{Driver, WEIGHT},
+    spec::{Domain, Driver},
 };
 
 use crate::common::{
@@ -14,16 +14,29 @@ use crate::common::{
 };
 
 /// One loss of each driver with weights, and of each way in which it finds a divisor.
-const OF_EACH_DRIVER: [&str; 8] =
-    ["mse", "cross_entropy", "multi_margin", "giou", "triplet_margin", "info_nce", "triplet_batch_hard", "nt_xent"];
+const OF_EACH_DRIVER: [&str; 9] = [
+    "mse",
+    "cross_entropy",
+    "multi_margin",
+    "giou",
+    "triplet_margin",
+    "info_nce",
+    "triplet_batch_hard",
+    "nt_xent",
+    "linear_cross_entropy",
+];
 
 fn loss(name: &str) -> AnyLoss {
     AnyLoss::new(name, &[]).unwrap()
 }
 
+/// The input that weighs items.
+fn weight_of(loss: &AnyLoss) -> Option<&'static str> {
+    loss.spec().inputs.iter().find(|input| input.domain == Domain::SignedWeight).map(|input| input.name)
+}
+
 fn weighted_losses() -> impl Iterator<Item = AnyLoss> {
-    let is_weighted = |loss: &AnyLoss| loss.spec().inputs.contains(&WEIGHT);
-    losses::ALL.iter().map(|spec| loss(spec.name)).filter(is_weighted)
+    losses::ALL.iter().map(|spec| loss(spec.name)).filter(|loss| weight_of(loss).is_some())
 }
 
 fn shape_of(loss: &AnyLoss) -> &'static [usize] {
@@ -37,9 +50,10 @@ fn shape_of(loss: &AnyLoss) -> &'static [usize] {
 /// The inputs of a loss, with weights of which each is made from the drawn one, above 0, and its place.
 fn inputs(loss: &AnyLoss, dtype: DType, weight: impl Fn(usize, f64) -> f64) -> Inputs {
     let all = sample(loss, shape_of(loss), dtype, true);
-    let drawn = all.get("weight").unwrap().to_f64().into_iter().enumerate();
+    let name = weight_of(loss).unwrap();
+    let drawn = all.get(name).unwrap().to_f64().into_iter().enumerate();
     let weights: Vec<(usize, f64)> = drawn.map(|(item, drawn)| (item, weight(item, drawn))).collect();
-    changed(&all, "weight", &weights)
+    changed(&all, name, &weights)
 }
 
 /// Every third one is below 0.
