@@ -5,7 +5,9 @@ use std::f64::consts::PI;
 
 use crate::{
     DType, Error, Gradients, HostTensor, Named, Options, Signature,
-    spec::{Cosine, DIVISOR, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values},
+    spec::{
+        Cosine, DIVISOR, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values,
+    },
 };
 
 /// The logits of a head, one row behind the other: x = softcap·tanh(s/softcap)/T with s = scale·(h·W + b), or s/T

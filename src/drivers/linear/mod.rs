@@ -15,7 +15,8 @@ use crate::{
     extra::Extra,
     program::{Program, workspace::WorkspaceHeader},
     spec::{
-        DIVISOR, Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Margin, Rows, Shape, UPSTREAM, Value, Values, WEIGHT,
+        DIVISOR, Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Margin, Rows, Shape, UPSTREAM, Value,
+        Values, WEIGHT,
     },
 };
 use layout::Layout;

@@ -30,7 +30,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 13] = [
+static INTERFACES: [Interface; 14] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
