@@ -254,6 +254,22 @@ pub enum Error {
         /// The first value of that item that is out of range; `None` where only the device has the inputs.
         offender: Option<Box<Offender>>,
     },
+    /// What a sum is to be divided by, the option or the input `divisor` or the product of both, is no such number.
+    #[error("{loss}: `divisor` must be a finite number above 0, and not below 1.2e-38, found {found}")]
+    Divisor {
+        /// The loss.
+        loss: &'static str,
+        /// The value given.
+        found: f32,
+    },
+    /// A reduction that is no sum cannot be divided once more.
+    #[error("{loss}: a `divisor` divides a sum and needs the reduction `sum`, found `{reduction}`")]
+    DivisorReduction {
+        /// The loss.
+        loss: &'static str,
+        /// The reduction asked for.
+        reduction: Reduction,
+    },
     /// The reduction does not exist for what it is asked of.
     #[error("{loss}: an `upstream` per item needs the reduction `none`, found `{reduction}`")]
     UpstreamReduction {

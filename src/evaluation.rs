@@ -48,6 +48,13 @@ impl Evaluation {
         Extra::mining(&self.extras)
     }
 
+    /// What a [`WeightedMean`](crate::Reduction::WeightedMean) was divided by, where a `weight` is given: the sum of
+    /// the weights that count. Where that is 0 or below there is no such mean, and loss and gradients are 0; `None` for
+    /// other reductions.
+    pub fn weight_sum(&self) -> Option<f32> {
+        Extra::weight_sum(&self.extras)
+    }
+
     /// The log-sum-exp of each row, if [`Statistics::log_sum_exp`](crate::Statistics) asks for it.
     pub fn log_sum_exp(&self) -> Option<&HostTensor<'static>> {
         self.statistics.get("log_sum_exp")
@@ -233,7 +240,8 @@ impl Output {
     /// Loss, count and gradients, once the device has computed them.
     ///
     /// # Errors
-    /// [`Error::Target`] if targets were out of range, [`Error::DeviceLost`], [`Error::OutOfMemory`].
+    /// [`Error::Target`] if targets were out of range, [`Error::Divisor`] for an input `divisor` that is none,
+    /// [`Error::DeviceLost`], [`Error::OutOfMemory`].
     pub async fn read(&self) -> Result<Evaluation, Error> {
         let ranges: Vec<_> = self.tensors().map(Tensor::range).chain([self.bound.status_range()]).collect();
         self.evaluation(readback::read(self.loss.gpu(), &ranges).await?)

@@ -14,6 +14,8 @@ pub enum Extra {
     Term(&'static str, f32),
     /// What a triplet loss found in its batch.
     Mining(Mining),
+    /// What a weighted mean divides by, where there are weights of items.
+    WeightSum(f32),
 }
 
 impl Extra {
@@ -27,6 +29,10 @@ impl Extra {
             _ => None,
         };
         extras.iter().filter_map(term).collect()
+    }
+
+    pub(crate) fn weight_sum(extras: &[Extra]) -> Option<f32> {
+        extras.iter().find_map(|extra| if let Extra::WeightSum(sum) = extra { Some(*sum) } else { None })
     }
 
     pub(crate) fn mining(extras: &[Extra]) -> Option<Mining> {

@@ -1,6 +1,9 @@
 //! Options: everything asked of a loss besides its parameters.
 
-use crate::{Error, Reduction, spec::LossSpec};
+use crate::{
+    Error, Reduction,
+    spec::{DIVISOR, Input, LossSpec},
+};
 
 /// The options of one evaluation. A [`Reduction`] alone converts to options with everything else at its default.
 ///
@@ -15,6 +18,23 @@ pub struct Options {
     /// A factor of every gradient, not of the loss. An upstream gradient that is on the device is the input `upstream`
     /// instead; with both, they multiply.
     pub upstream: f32,
+    /// What a [`Sum`](Reduction::Sum) is divided by, with its gradients, in place of what a mean counts: for batches
+    /// that are parts of a larger one. A divisor that is on the device is the input `divisor` instead; with both, the
+    /// sum is divided by their product.
+    ///
+    /// ```
+    /// use wgloss::{Gpu, Loss, Mse, Options, Reduction};
+    /// let gpu = Gpu::new_blocking()?;
+    /// // The mean over four items, in parts of three and of one.
+    /// let options = Options { divisor: Some(4.0), ..Options::new(Reduction::Sum) };
+    /// let first = Mse.eval(&gpu, &[1.0_f32, 2.0, 3.0], &[0.0_f32; 3], options)?;
+    /// let last = Mse.eval(&gpu, &[4.0_f32], &[0.0_f32], options)?;
+    /// assert_eq!(first.loss.item() + last.loss.item(), 7.5);
+    /// assert_eq!(last.gradients.get("prediction").unwrap().to_f64(), [2.0]);
+    /// assert_eq!(first.items, 3);
+    /// # Ok::<(), wgloss::Error>(())
+    /// ```
+    pub divisor: Option<f32>,
     /// Whether gradients are written, added, put in place of inputs, or left out.
     pub gradients: Gradients,
     /// The statistics of each row that are wanted besides.
@@ -104,11 +124,19 @@ impl Statistics {
 }
 
 impl Options {
-    /// Options with this reduction, upstream 1 and gradients written.
+    /// Options with this reduction, upstream 1, no divisor and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
         let statistics =
             Statistics { log_sum_exp: false, argmax: false, entropy: false, log_prob: false, hardest: false };
-        Options { reduction, upstream: 1.0, gradients: Gradients::Write, statistics, panel_bytes: 0, frozen: &[] }
+        Options {
+            reduction,
+            upstream: 1.0,
+            divisor: None,
+            gradients: Gradients::Write,
+            statistics,
+            panel_bytes: 0,
+            frozen: &[],
+        }
     }
 
     /// The factor of every gradient, apart from the reduction's divisor and the upstream on the device.
@@ -129,12 +157,31 @@ impl Options {
             Gradients::Add { weight } if !weight.is_finite() => return refused("gradients.weight", weight),
             _ => {}
         }
-        Ok(())
+        match self.divisor {
+            Some(divisor) => self.check_goes_with(spec, &DIVISOR).and(check_divisor(spec, divisor)),
+            None => Ok(()),
+        }
+    }
+
+    /// That an input may be given with the reduction.
+    pub(crate) fn check_goes_with(&self, spec: &LossSpec, input: &Input) -> Result<(), Error> {
+        match input.goes_with(self.reduction) {
+            true => Ok(()),
+            false => Err(Error::DivisorReduction { loss: spec.name, reduction: self.reduction }),
+        }
     }
 }
 
 impl From<Reduction> for Options {
     fn from(reduction: Reduction) -> Self {
         Options::new(reduction)
+    }
+}
+
+/// That a sum can be divided by a divisor of the caller's, a number or what the device has found.
+pub(crate) fn check_divisor(spec: &LossSpec, divisor: f32) -> Result<(), Error> {
+    match divisor.is_normal() && divisor > 0.0 {
+        true => Ok(()),
+        false => Err(Error::Divisor { loss: spec.name, found: divisor }),
     }
 }

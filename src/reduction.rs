@@ -12,14 +12,16 @@ use crate::Error;
 pub enum Reduction {
     /// One loss per item; the gradient is that of the sum, so each item's gradient stands alone.
     None,
-    /// The sum over items.
+    /// The sum over items, divided by [`Options::divisor`](crate::Options::divisor) and the input
+    /// [`DIVISOR`](crate::spec::DIVISOR) where these are given.
     Sum,
     /// The sum divided by the number of items that count; for `cross_entropy` and `nll` by Σ w_y, the sum of their
     /// targets' class weights, which without class weights is the same.
     Mean,
     /// The [`Mean`](Reduction::Mean) with each item's `weight` as a factor in the divisor, too: the sum of the weights
     /// that count, or Σ w_y·weight; the mean itself where no `weight` is given. For losses of regions, the sum of the
-    /// scores' class weights.
+    /// scores' class weights. Weights may be below 0; where their sum is not above 0, loss and gradients are 0, and
+    /// [`Evaluation::weight_sum`](crate::Evaluation::weight_sum) tells it.
     WeightedMean,
     /// The sum divided by the first axis, N.
     BatchMean,

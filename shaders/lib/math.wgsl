@@ -30,6 +30,12 @@ fn is_negligible(divisor: f32) -> bool {
     return (bitcast<u32>(divisor) & 0x7f800000u) == 0u;
 }
 
+// Whether the sum of what counts, whose parts may have either sign, is no divisor: nothing, or below 0.
+fn is_no_divisor(sum: f32) -> bool {
+    let bits = bitcast<u32>(sum);
+    return is_negligible(sum) || (bits >= 0x80000000u && bits <= 0xff800000u);
+}
+
 fn sum(values: vec4<f32>) -> f32 {
     return (values.x + values.y) + (values.z + values.w);
 }

@@ -15,7 +15,7 @@ struct Partial {
 
 // Counts have 64 bits, the low word first.
 struct Workspace {
-    // What a mean divides by, where only the device knows it.
+    // What the sum is divided by, where only the device knows it.
     divisor: f32,
     items_low: u32,
     items_high: u32,
@@ -43,6 +43,16 @@ struct Workspace {
 }
 
 const NOWHERE: u32 = 0xffffffffu;
+
+// What `call.measured` may be besides 0, for a divisor that the host knows, and 1, for the items or rows that count:
+// the sum of the weights of these, and the caller's.
+const WEIGHTED: u32 = 2u;
+const GIVEN: u32 = 3u;
+
+// A sum of losses that there is no divisor for: 0, but what is not finite must show.
+fn undivided(sum: f32) -> f32 {
+    return select(nan_from(sum), 0.0, is_finite(sum));
+}
 
 // What losses are multiplied with before they are added up, if their sum is divided by this: a power of two, not above
 // the divisor's inverse, so that a sum overflows only where its mean does. 1 for a divisor of 1.

@@ -114,5 +114,6 @@ fn stored(
     found.extras.extend(evaluation.correct.map(Extra::Correct));
     found.extras.extend(names.into_iter().zip(&evaluation.terms).map(|(name, &term)| Extra::Term(name, term as f32)));
     found.extras.extend(evaluation.mining.map(Extra::Mining));
+    found.extras.extend(evaluation.weight_sum.map(|sum| Extra::WeightSum(sum as f32)));
     Ok(found)
 }

@@ -54,6 +54,9 @@ pub struct Args {
     /// A factor of every gradient, not of the loss.
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     upstream: f32,
+    /// What the sum is divided by, and its gradients with it: needs the reduction `sum`.
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    divisor: Option<f32>,
     /// Part of an adapter's name, optionally with its backend (`vulkan:llvmpipe`), or `cpu` for the f64 reference
     /// [default: the most capable adapter]
     #[arg(long)]
@@ -135,7 +138,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         log_prob: asks_for(Statistic::LogProb),
         hardest: asks_for(Statistic::Hardest),
     };
-    let options = Options { upstream: args.upstream, statistics, ..Options::new(args.reduction) };
+    let Args { upstream, divisor, reduction, .. } = *args;
+    let options = Options { upstream, divisor, statistics, ..Options::new(reduction) };
     let engine = Engine::select(args.adapter.as_deref(), args.check || !has_reference)?;
     let start = Instant::now();
     let evaluation = engine.evaluate(&loss, &inputs, options)?;
@@ -201,6 +205,10 @@ impl Report {
         if let Some(correct) = self.evaluation.correct() {
             row("right", share(correct, self.evaluation.items));
         }
+        if let Some(sum) = self.evaluation.weight_sum() {
+            let note = if sum <= 0.0 { ": no weighted mean, 0 in its place" } else { "" };
+            row("sum of weights", format!("{}{note}", output::digits(sum.into())));
+        }
         if let Some(mining) = self.evaluation.mining() {
             row("active triplets", share(mining.active, mining.triplets));
             row("mean distance of positives", output::digits(mining.positive_distance.into()));
@@ -261,6 +269,7 @@ impl Report {
             "seconds": self.time.as_secs_f64(),
             "items": self.evaluation.items,
             "correct": self.evaluation.correct(),
+            "weight_sum": self.evaluation.weight_sum().map(|sum| output::json_number(sum.into())),
             "loss": self.loss_summary().json(),
             "terms": terms,
             "mining": self.evaluation.mining().as_ref().map(mining_json),

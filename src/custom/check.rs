@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     DType, Error, Options, Reduce, Reduction, RowKernel, Signature, TensorType, Tuning,
-    drivers::{Call, room},
+    drivers::{Call, program},
     gpu::Machine,
     kernel::{Fault, Kernel, Place, Text},
     spec::{Kind, LossSpec, Shape},
@@ -79,7 +79,8 @@ fn kernels(spec: &'static LossSpec, dtype: DType, rows: RowKernel, shape: &[usiz
         let shape = if input.shape == Shape::OneOrItems { vec![1] } else { shaped.shape_of(input) };
         (input.name.to_string(), TensorType::new(dtype, shape))
     });
-    let options = Options::new(Reduction::Mean);
+    // The reduction with which every input may be given.
+    let options = Options::new(Reduction::Sum);
     let signature = Signature::new(spec, &values, &types.collect(), &options)?;
     let call = Call {
         machine: &machine,
@@ -89,7 +90,7 @@ fn kernels(spec: &'static LossSpec, dtype: DType, rows: RowKernel, shape: &[usiz
         roomy: false,
         panels: None,
     };
-    let program = room(&spec.driver).program(&call)?;
+    let program = program(&call)?;
     let kernels = program.steps.iter().map(|step| &*step.kernel);
     Ok(kernels.filter(|kernel| kernel.files.contains(&spec.shader)).cloned().collect())
 }

@@ -1,6 +1,6 @@
 //! Which inputs a loss that is made while the program runs may have.
 
-use crate::spec::{CLASS_WEIGHT, Domain, Input, Kind, MASK, Shape, UPSTREAM, WEIGHT};
+use crate::spec::{CLASS_WEIGHT, DIVISOR, Domain, Input, Kind, MASK, Shape, UPSTREAM, WEIGHT};
 
 use super::words::is_identifier;
 
@@ -9,7 +9,8 @@ pub(super) fn refused(input: &Input, before: &[Input], is_of_rows: bool) -> Opti
     if *input == WEIGHT {
         return None;
     }
-    if !is_identifier(input.name) || [WEIGHT.name, MASK.name, UPSTREAM.name, "loss"].contains(&input.name) {
+    let taken = [WEIGHT.name, MASK.name, UPSTREAM.name, DIVISOR.name, "loss"];
+    if !is_identifier(input.name) || taken.contains(&input.name) {
         return Some("it needs a name of letters, digits and underscores that no other tensor has");
     }
     if before.iter().any(|other| other.name == input.name) {
@@ -49,6 +50,7 @@ fn has_domain_of_elements(domain: Domain) -> bool {
         | Domain::LogProbability
         | Domain::Sign
         | Domain::Weight
+        | Domain::SignedWeight
         | Domain::Similar => true,
         Domain::Where(_, on, off) => has_domain_of_elements(*on) && has_domain_of_elements(*off),
         _ => false,

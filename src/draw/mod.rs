@@ -70,6 +70,11 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
                 2.0 * rng.f64()
             }
         }
+        Domain::SignedWeight => {
+            let weight = draw(Domain::Weight, regime, first, rng);
+            if rng.u8(..8) == 0 { -weight } else { weight }
+        }
+        Domain::Divisor => 10f64.powf(signed(rng, 1.0)),
         Domain::Similar => f64::from(u8::from(rng.bool())),
         Domain::Mask => f64::from(u8::from(rng.u8(..4) > 0)),
         Domain::Class

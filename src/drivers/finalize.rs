@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Call;
+use super::{Call, divisor::Divisor};
 use crate::{
     DType, Error, Tuning,
     gpu::Loops,
@@ -24,28 +24,6 @@ pub(crate) enum Ending {
     Items,
 }
 
-/// The divisor of a reduction.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Divisor {
-    Known(f64),
-    /// The device finds it: the rows or the weights that count.
-    Measured,
-}
-
-impl Divisor {
-    pub fn is_measured(self) -> bool {
-        matches!(self, Divisor::Measured)
-    }
-
-    /// The divisor if it is known, else 1.
-    pub fn known(self) -> f64 {
-        match self {
-            Divisor::Known(divisor) => divisor,
-            Divisor::Measured => 1.0,
-        }
-    }
-}
-
 /// The step that adds up so many partials.
 pub(crate) fn step(
     call: &Call<'_>,
@@ -65,7 +43,7 @@ pub(crate) fn step(
     };
     let words = block! {
         partials,
-        measured: divisor.is_measured(),
+        measured: divisor.word(),
         divisor: divisor.known() as f32,
         pixel_weight: weights[0] as f32,
         score_weight: weights[1] as f32,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::trials::{Arrangement, Trials};
 use super::{
     Call, CallTensor, Extent, Role, Room,
-    finalize::{self, Divisor, Ending},
+    divisor::Divisor,
+    finalize::{self, Ending},
     gradient_view, items, load_optional, view_of,
 };
 use crate::{
@@ -154,7 +155,7 @@ impl<'a> Products<'a> {
             program.steps.extend(call.has_gradients().then(|| self.project(chunk)));
             first_partial += self.spans(chunk);
         }
-        program.steps.push(finalize::step(call, self.tuning, partials, Divisor::Known(self.divisor()), Ending::Loss)?);
+        program.steps.push(finalize::step(call, self.tuning, partials, self.divisor(), Ending::Loss)?);
         Ok(program)
     }
 
@@ -197,8 +198,8 @@ impl<'a> Products<'a> {
             span: self.span,
             first_partial: first_partial,
             inverse: (elements as f64).recip() as f32,
-            measured: 0,
-            divisor: self.divisor() as f32,
+            measured: self.divisor().word(),
+            divisor: self.divisor().known() as f32,
         };
         let workspace = Place::Scratch(WORKSPACE, 0..workspace::size(partials));
         let tensors = vec![self.products(chunk, Access::Write), (TensorView::workspace(Access::Write), workspace)];
@@ -230,7 +231,7 @@ impl<'a> Products<'a> {
     fn project(&self, chunk: &Chunk) -> Step {
         let (call, signature) = (self.call, self.call.signature);
         let elements = (signature.row * signature.class_stride).max(1) as f64;
-        let scale = call.gradient_scale(self.divisor()) * 4.0 / elements;
+        let scale = call.gradient_scale(self.divisor().known()) * 4.0 / elements;
         let features = match call.is_in_place() {
             true => {
                 let (view, _) = self.input(0, chunk);
@@ -250,6 +251,7 @@ impl<'a> Products<'a> {
         });
         let mut tensors = vec![features, self.products(chunk, Access::Read)];
         tensors.extend(others);
+        tensors.push((TensorView::workspace(Access::Read), Place::Scratch(WORKSPACE, 0..workspace::size(0))));
         let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
         let mut glue = Glue::default();
         load_features(&mut glue, "features", &views[0]);
@@ -270,10 +272,11 @@ impl<'a> Products<'a> {
             tiles: tiles as u32,
             blocks: blocks as u32,
             scale: scale as f32,
+            measured: self.divisor().word(),
             upstream_stride: call.upstream_stride(),
         });
         self.step(
-            ("project", &[LOAD, shader_file!("drivers/gram/project.wgsl")]),
+            ("project", &[LOAD, shader_file!("lib/scale.wgsl"), shader_file!("drivers/gram/project.wgsl")]),
             words,
             tensors,
             glue,
@@ -333,9 +336,11 @@ impl<'a> Products<'a> {
         (view, Place::Scratch(PRODUCTS, 0..self.size_of_products(chunk)))
     }
 
-    /// What the mean is over.
-    fn divisor(&self) -> f64 {
-        if self.call.options.reduction == Reduction::Mean { self.call.signature.items as f64 } else { 1.0 }
+    fn divisor(&self) -> Divisor {
+        match self.call.options.reduction {
+            Reduction::Mean => Divisor::Known(self.call.signature.items as f64),
+            _ => Divisor::of_sum(self.call),
+        }
     }
 
     fn entries(&self, chunk: &Chunk) -> u64 {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{
     At, Binding, Call, CallTensor, Role,
-    finalize::{self, Divisor, Ending},
+    divisor::Divisor,
+    finalize::{self, Ending},
     view_of,
 };
 use crate::{
@@ -120,13 +121,6 @@ impl<'a> Items<'a> {
         bindings.chain([workspace]).collect()
     }
 
-    /// Whether the device finds the divisor: 1 where it is the items that count, 2 where it is the sum of their
-    /// weights.
-    fn measured(&self) -> u32 {
-        let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
-        if self.divisor.is_measured() { 1 + u32::from(is_weighted) } else { 0 }
-    }
-
     /// The words that all kernels of items read, for a chunk.
     pub fn words(&self, chunk: &Chunk) -> Block {
         block! {
@@ -134,7 +128,7 @@ impl<'a> Items<'a> {
             span: self.split.span,
             first_partial: chunk.first_partial,
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
-            measured: self.measured(),
+            measured: self.divisor.word(),
             divisor: self.divisor.known() as f32,
             upstream_stride: self.call.upstream_stride(),
         }
@@ -199,7 +193,7 @@ impl<'a> Items<'a> {
 
     /// Adds the steps that find the divisor, where only the device knows it.
     pub fn measure(&mut self) -> Result<(), Error> {
-        if self.divisor.is_measured() {
+        if let Divisor::Measured | Divisor::Weighted = self.divisor {
             let loops = measure_loops(self.tuning, self.split.tally_span.into());
             self.each_chunk(Entry::of_partials("measure", loops));
             self.finalize(Ending::Divisor)?;
@@ -258,13 +252,14 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
 /// What a mean divides by: items may be ignored or left out, and weights are on the device.
 pub(crate) fn divisor(call: &Call<'_>) -> Divisor {
     let may_leave_out = call.signature.has_labels() || call.signature.is_masked();
-    let is_measured = match call.options.reduction {
-        Reduction::None | Reduction::Sum => return Divisor::Known(1.0),
-        Reduction::BatchMean => return Divisor::Known(call.signature.batch as f64),
-        Reduction::Mean => may_leave_out,
-        Reduction::WeightedMean => may_leave_out || call.dtype(WEIGHT.name).is_some(),
-    };
-    if is_measured { Divisor::Measured } else { Divisor::Known(call.signature.items as f64) }
+    match call.options.reduction {
+        Reduction::None => Divisor::Known(1.0),
+        Reduction::Sum => Divisor::of_sum(call),
+        Reduction::BatchMean => Divisor::Known(call.signature.batch as f64),
+        Reduction::Mean if may_leave_out => Divisor::Measured,
+        Reduction::WeightedMean if may_leave_out || call.dtype(WEIGHT.name).is_some() => Divisor::Weighted,
+        Reduction::Mean | Reduction::WeightedMean => Divisor::Known(call.signature.items as f64),
+    }
 }
 
 /// The loops of `measure` over a span.

@@ -4,6 +4,7 @@
 mod all_pairs;
 mod boxes;
 mod broadcast;
+mod divisor;
 mod elementwise;
 mod finalize;
 mod fold;
@@ -37,7 +38,7 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Glue, TensorView},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    spec::{Driver, Input, LossSpec, MASK, UPSTREAM, Values},
+    spec::{DIVISOR, Driver, Input, LossSpec, MASK, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.
@@ -151,6 +152,20 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
     }
 }
 
+/// The steps of a call.
+pub(crate) fn program(call: &Call<'_>) -> Result<Program, Error> {
+    let mut program = room(&call.spec().driver).program(call)?;
+    program.steps.splice(0..0, divisor::bring(call));
+    Ok(program)
+}
+
+/// What a run tells besides loss and items.
+pub(crate) fn extras(call: &Call<'_>, found: &WorkspaceHeader) -> Vec<Extra> {
+    let mut extras = room(&call.spec().driver).extras(call, found);
+    extras.extend(call.sums_weights().then_some(Extra::WeightSum(found.divisor)));
+    extras
+}
+
 /// A checked call: what a program is made for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call<'a> {
@@ -189,6 +204,8 @@ pub(crate) enum Role {
     Overwritten(&'static Input),
     /// The gradient of an input.
     Gradient(&'static Input),
+    /// What the sum is divided by, which the first step alone reads.
+    Divisor,
     Loss,
     Statistic,
 }
@@ -196,14 +213,14 @@ pub(crate) enum Role {
 impl Role {
     /// Whether it is written.
     pub fn is_output(self) -> bool {
-        !matches!(self, Role::Input(_))
+        !matches!(self, Role::Input(_) | Role::Divisor)
     }
 
     /// The input that it is or is the gradient of.
     pub fn input(self) -> Option<&'static Input> {
         match self {
             Role::Input(input) | Role::Overwritten(input) | Role::Gradient(input) => Some(input),
-            Role::Loss | Role::Statistic => None,
+            Role::Divisor | Role::Loss | Role::Statistic => None,
         }
     }
 }
@@ -225,7 +242,11 @@ impl<'a> Call<'a> {
         let mut add = |name: String, ty: &TensorType, role| tensors.push(CallTensor { name, ty: ty.clone(), role });
         for (input, ty) in &signature.inputs {
             let is_overwritten = options.gradients == Gradients::InPlace && input.differentiable;
-            let role = if is_overwritten { Role::Overwritten(input) } else { Role::Input(input) };
+            let role = match is_overwritten {
+                _ if input.name == DIVISOR.name => Role::Divisor,
+                true => Role::Overwritten(input),
+                false => Role::Input(input),
+            };
             add(input.name.to_string(), ty, role);
             if input.differentiable && self.has_gradient_tensors() {
                 add(gradient_name(input.name), ty, Role::Gradient(input));
@@ -272,6 +293,11 @@ impl<'a> Call<'a> {
     /// Whether gradients take the place of their inputs.
     pub fn is_in_place(&self) -> bool {
         self.options.gradients == Gradients::InPlace
+    }
+
+    /// Whether the result is divided by a sum of the items' weights.
+    pub fn sums_weights(&self) -> bool {
+        self.options.reduction == Reduction::WeightedMean && self.dtype(self.spec().item_weight()).is_some()
     }
 
     /// Whether each item's loss is stored.
@@ -324,6 +350,7 @@ pub(crate) enum At {
 fn view_of(tensor: &CallTensor, quads: bool) -> TensorView {
     let (name, access) = match tensor.role {
         Role::Input(input) => (format!("input_{}", input.name), Access::Read),
+        Role::Divisor => (format!("input_{}", DIVISOR.name), Access::Read),
         Role::Overwritten(input) | Role::Gradient(input) => (format!("grad_{}", input.name), Access::Write),
         Role::Loss => ("loss_of_item".to_string(), Access::Write),
         Role::Statistic => (format!("{}_of_row", tensor.name), Access::Write),

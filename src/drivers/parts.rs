@@ -3,13 +3,13 @@
 
 use std::{mem::offset_of, ops::Range, sync::Arc};
 
-use super::{Call, gradient_name, room};
+use super::{Call, gradient_name, program};
 use crate::{
     Error, Loss, Named, Options, Signature, Statistics, TensorType,
     gpu::{Loops, Machine},
     kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block},
     program::{Place, Program, Report, Scratch, Step, WORKSPACE, workspace::WorkspaceHeader},
-    spec::{UPSTREAM, Values, shader_file},
+    spec::{DIVISOR, UPSTREAM, Values, shader_file},
 };
 
 /// The scratch that holds the results of the parts.
@@ -43,7 +43,7 @@ impl Part {
 
     /// What is there of the inputs of the whole, under the names that the part has for them.
     pub fn given<T>(&self, given: impl Fn(&str) -> Option<T>) -> Named<T> {
-        let all = self.names().chain([(UPSTREAM.name, UPSTREAM.name)]);
+        let all = self.names().chain([UPSTREAM, DIVISOR].map(|input| (input.name, input.name)));
         all.filter_map(|(own, of_whole)| Some((own.to_string(), given(of_whole)?))).collect()
     }
 
@@ -82,8 +82,7 @@ impl Part {
         let signature = Signature::new(self.values.spec(), &self.values, &types, &self.options)?;
         let whole = call.loss();
         let call = Call { values: &self.values, signature: &signature, options: &self.options, ..*call };
-        let program = room(&self.values.spec().driver).program(&call);
-        let mut program = program.map_err(|error| self.said_of_whole(error, whole))?;
+        let mut program = program(&call).map_err(|error| self.said_of_whole(error, whole))?;
         for step in &mut program.steps {
             step.params.get_or_insert_with(|| step.kernel.bytes_of_params(&self.values));
         }

@@ -128,6 +128,7 @@ impl Signature {
         for input in spec.inputs_with_layers(layers) {
             match given.get(input.name) {
                 Some(ty) => {
+                    options.check_goes_with(spec, input)?;
                     expect_countable(spec, input.name, ty)?;
                     let input = input.given_as(ty.dtype);
                     signature.check(values, input, ty, options.reduction)?;

@@ -6,9 +6,9 @@
 //!   shape and storage type. `[*]` is any shape, to which smaller inputs that have it are broadcast as in PyTorch; the
 //!   gradient of one is a sum. Of `[N, …]`, N may be left out where there is one item: a row of classes `[C]`, vectors
 //!   `[D]`, a box `[4]`; but not of regions and whole batches. Floating inputs are f32, f16 or bf16, each its own;
-//!   indices are i32. Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM) besides, and every one
-//!   but those made of others [`MASK`](crate::spec::MASK). Of a name that ends in `.k` there is one for each layer,
-//!   from 0 on.
+//!   indices are i32. Every loss takes the optional input [`UPSTREAM`](crate::spec::UPSTREAM) besides, every one that
+//!   has a sum [`DIVISOR`](crate::spec::DIVISOR), and every one but those made of others [`MASK`](crate::spec::MASK).
+//!   Of a name that ends in `.k` there is one for each layer, from 0 on.
 //! - **Checked values.** Where an input is *checked*, an item with a value outside contributes nothing to the loss and
 //!   the gradients, is counted, and reading the result is [`Error::Target`] with the count and the first such item, and
 //!   where the inputs are in host memory with its value as an [`Offender`](crate::Offender). NaN is never outside: it

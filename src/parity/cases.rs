@@ -35,6 +35,9 @@ pub(super) struct Case {
     reduction: Reduction,
     /// The number that is an option; it multiplies the input.
     upstream: f32,
+    /// The divisor of a sum that is an option, and whether there is an input `divisor`.
+    divisor: Option<f32>,
+    pub has_divisor: bool,
     /// Whether the input `upstream` is one value for all items.
     pub shares_upstream: bool,
     statistics: Statistics,
@@ -59,6 +62,8 @@ impl fmt::Display for Case {
             (" weighted", choice.weighted),
             (" masked", choice.masked),
             (" with an input upstream", choice.results.has_upstream()),
+            (" divided", self.divisor.is_some()),
+            (" with an input divisor", self.has_divisor),
             (" with optional inputs", choice.optional),
             (" of indices", choice.indices),
             (" of two layers", layout.layers == 2),
@@ -96,7 +101,9 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
         if fits(choice, layout, settings) {
             let is_alike = |case: &&Case| (case.choice.dtype, case.choice.results) == (choice.dtype, choice.results);
             let turn = cases.iter().filter(is_alike).count();
-            cases.push(Case { situation, ..Case::new(spec, [cases.len(), turn], choice, layout, settings) });
+            let is_sum = |case: &&Case| case.choice.dtype == choice.dtype && case.reduction == Reduction::Sum;
+            let turns = [cases.len(), turn, cases.iter().filter(is_sum).count()];
+            cases.push(Case { situation, ..Case::new(spec, turns, choice, layout, settings) });
         }
     };
     let mut add = |choice: &Choice, layout: &TrialShape, settings: &[Setting]| add_in(choice, layout, settings, None);
@@ -184,11 +191,11 @@ fn every_choice_of_words(spec: &'static LossSpec) -> Vec<Vec<Setting>> {
 }
 
 impl Case {
-    /// The case of that number, and of that number among those of the same storage type and form of the result: what
-    /// costs no kernel goes round with these.
+    /// The case of that number, of that number among those of the same storage type and form of the result, and with so
+    /// many sums of that type before it: what costs no kernel goes round with these.
     fn new(
         spec: &'static LossSpec,
-        [round, turn]: [usize; 2],
+        [round, turn, sums]: [usize; 3],
         choice: &Choice,
         layout: &TrialShape,
         settings: &[Setting],
@@ -197,11 +204,19 @@ impl Case {
         let reductions: Vec<Reduction> =
             Reduction::ALL.into_iter().filter(is_asked).filter(|&reduction| has_reduction(spec, reduction)).collect();
         let regimes = regimes(spec);
+        // One further each time round, so that none of them always has the same regime.
+        let reduction = reductions[(turn + turn / reductions.len()) % reductions.len()];
+        let divisors = [(None, true), (Some(7.5), false), (None, false), (Some(0.375), true)];
+        let (divisor, has_divisor) = match reduction {
+            Reduction::Sum => divisors[sums % divisors.len()],
+            _ => (None, false),
+        };
         Case {
             settings: choice.settings(round).chain(settings.iter().cloned()).collect(),
             layout: layout.clone(),
-            // One further each time round, so that none of them always has the same regime.
-            reduction: reductions[(turn + turn / reductions.len()) % reductions.len()],
+            reduction,
+            divisor,
+            has_divisor,
             upstream: [1.0, -0.5][(turn / reductions.len()) % 2],
             // Without one per class, the gradient of a softmax is 0.
             shares_upstream: choice.results.is_reduced() || (!spec.is_per_class() && turn % 3 == 1),
@@ -235,8 +250,9 @@ impl Case {
     }
 
     pub fn options(&self) -> Options {
-        let Case { upstream, statistics, panel_bytes, .. } = *self;
-        Options { upstream, gradients: self.choice.gradients, statistics, panel_bytes, ..Options::new(self.reduction) }
+        let Case { upstream, divisor, statistics, panel_bytes, reduction, .. } = *self;
+        let gradients = self.choice.gradients;
+        Options { upstream, divisor, gradients, statistics, panel_bytes, ..Options::new(reduction) }
     }
 }
 
@@ -307,6 +323,10 @@ mod tests {
         for spec in ALL.iter().copied() {
             for effort in [Effort::Quick, Effort::Full] {
                 let cases = cases(spec, TUNING, effort);
+                let divisors: BTreeSet<_> =
+                    cases.iter().map(|case| (case.divisor.is_some(), case.has_divisor)).collect();
+                let expected = if has_reduction(spec, Reduction::Sum) { 4 } else { 1 };
+                assert_eq!(divisors.len(), expected, "{} {effort:?}", spec.name);
                 for dtype in DType::FLOATS {
                     let of_dtype: Vec<&Case> = cases.iter().filter(|case| case.choice.dtype == dtype).collect();
                     assert_all(spec, effort, dtype, &of_dtype);
@@ -333,6 +353,8 @@ mod tests {
         for situation in Situation::of(spec) {
             assert!(cases.iter().any(|case| case.situation == Some(situation)), "{what}: {situation:?}");
         }
+        let has_divisor = |case: &&Case| case.has_divisor;
+        assert_eq!(cases.iter().any(has_divisor), has_reduction(spec, Reduction::Sum), "{what}");
         let reductions: BTreeSet<_> = cases.iter().map(|case| case.reduction.name()).collect();
         let known = Reduction::ALL.into_iter().filter(|&reduction| has_reduction(spec, reduction));
         assert_eq!(reductions, known.map(Reduction::name).collect(), "{what}");

@@ -156,6 +156,15 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
         let expected = Expected { name, values: &[expected], magnitudes: &[magnitude], doubts: &[] };
         loss_errors.include(&expected, &HostTensor::from(&[found]), 1.0, Scale::Tensor);
     }
+    match (found.weight_sum(), expected.weight_sum) {
+        (Some(found), Some(sum)) => {
+            let magnitudes = [expected.weight_magnitude];
+            let expected = Expected { name: "weight_sum", values: &[sum], magnitudes: &magnitudes, doubts: &[] };
+            loss_errors.include(&expected, &HostTensor::from(&[found]), 1.0, Scale::Tensor);
+        }
+        (None, None) => {}
+        (found, _) => failures.push(presence_failure("the sum of the weights", found.is_some())),
+    }
     for (name, found, values, magnitudes) in [
         ("log_sum_exp", found.log_sum_exp(), &expected.log_sum_exp, &expected.log_sum_exp),
         ("entropy", found.entropy(), &expected.entropy, &expected.entropy_magnitudes),

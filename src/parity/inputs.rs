@@ -45,6 +45,7 @@ impl Case {
                 name if name == spec.item_weight() => self.choice.weighted,
                 "mask" => self.choice.masked,
                 "upstream" => self.choice.results.has_upstream(),
+                "divisor" => self.has_divisor,
                 _ => !input.optional || self.choice.optional,
             };
             if !given {

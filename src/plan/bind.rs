@@ -4,7 +4,7 @@ use super::{BoundPlan, BufferSlice, Inner, Plan};
 use crate::{
     Error, Named,
     dispatch::{Bindable, Compiled, Located},
-    drivers::room,
+    drivers,
 };
 
 impl Plan {
@@ -37,7 +37,7 @@ impl Plan {
         if has_room && !tensors.share_buffers() {
             return self.bound(compiled, &tensors);
         }
-        let program = room(&self.spec().driver).program(&self.call(has_room))?;
+        let program = drivers::program(&self.call(has_room))?;
         let program = if tensors.share_buffers() { program.with_shared_buffers() } else { program };
         self.bound(&Compiled::new(gpu, loss, program)?, &tensors)
     }

@@ -8,8 +8,10 @@ use crate::{
     dispatch::Dispatches,
     extra::Extra,
     gpu::readback::{self, Range},
+    options::check_divisor,
     out_of_range,
     program::workspace::WorkspaceHeader,
+    spec::DIVISOR,
 };
 
 /// A plan bound to buffers, ready to be recorded any number of times.
@@ -45,6 +47,13 @@ impl Status {
         Extra::mining(&self.extras)
     }
 
+    /// What a [`WeightedMean`](crate::Reduction::WeightedMean) was divided by, where a `weight` is given: the sum of
+    /// the weights that count. Where that is 0 or below there is no such mean, and loss and gradients are 0; `None` for
+    /// other reductions.
+    pub fn weight_sum(&self) -> Option<f32> {
+        Extra::weight_sum(&self.extras)
+    }
+
     /// Everything that the loss's driver tells besides.
     pub fn extras(&self) -> &[Extra] {
         &self.extras
@@ -74,7 +83,8 @@ impl BoundPlan {
     /// How the last submitted run went.
     ///
     /// # Errors
-    /// [`Error::Target`] if targets were out of range, [`Error::DeviceLost`].
+    /// [`Error::Target`] if targets were out of range, [`Error::Divisor`] for an input `divisor` that is none,
+    /// [`Error::DeviceLost`].
     pub async fn read_status(&self) -> Result<Status, Error> {
         let read = readback::read(self.plan.gpu(), &[self.status_range()]).await?;
         self.status(&read.concat())
@@ -123,13 +133,17 @@ impl Plan {
     /// How a run went, of the bytes of [`BoundPlan::status_slice`] behind it.
     ///
     /// # Errors
-    /// [`Error::Target`] if targets were out of range, [`Error::Length`] for another number of bytes.
+    /// [`Error::Target`] if targets were out of range, [`Error::Divisor`] for an input `divisor` that is none,
+    /// [`Error::Length`] for another number of bytes.
     pub fn status(&self, bytes: &[u8]) -> Result<Status, Error> {
         let Ok(found) = bytemuck::try_pod_read_unaligned::<WorkspaceHeader>(bytes) else {
             let expected = WorkspaceHeader::SIZE as usize;
             return Err(Error::Length { shape: vec![expected], expected, found: bytes.len() });
         };
         let (items, count) = (found.items(), found.invalid());
+        if self.input(DIVISOR.name).is_some() {
+            check_divisor(self.spec(), found.divisor)?;
+        }
         if count == 0 {
             return Ok(Status { items, extras: self.extras(&found) });
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::{
     Error, Gpu, Loss, Named, Options, Signature, TensorType,
     dispatch::Compiled,
-    drivers::{Call, CallTensor, Role, room},
+    drivers::{Call, CallTensor, Role, extras, program},
     extra::Extra,
     program::workspace::WorkspaceHeader,
     spec::{Input, LossSpec, Values},
@@ -88,8 +88,8 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Parameter`], [`Error::Option`], [`Error::MissingTensor`], [`Error::UnexpectedTensor`],
-    /// [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`], [`Error::Limit`], [`Error::Shader`],
-    /// [`Error::DeviceLost`].
+    /// [`Error::Shape`], [`Error::DType`], [`Error::UpstreamReduction`], [`Error::Divisor`],
+    /// [`Error::DivisorReduction`], [`Error::Limit`], [`Error::Shader`], [`Error::DeviceLost`].
     pub fn new(
         gpu: &Gpu,
         loss: &dyn Loss,
@@ -110,7 +110,7 @@ impl Plan {
             panels: None,
         };
         let tensors = call.tensors();
-        let compiled = Compiled::new(gpu, spec.name, room(&spec.driver).program(&call)?)?;
+        let compiled = Compiled::new(gpu, spec.name, program(&call)?)?;
         Ok(Plan(Arc::new(Inner { gpu: gpu.clone(), values, signature, options, tensors, compiled })))
     }
 
@@ -165,7 +165,7 @@ impl Plan {
 
     /// What a run has found besides loss and items.
     fn extras(&self, found: &WorkspaceHeader) -> Vec<Extra> {
-        room(&self.spec().driver).extras(&self.call(true), found)
+        extras(&self.call(true), found)
     }
 
     /// The inputs to bind, by name.

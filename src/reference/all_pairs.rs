@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::{
-    Call, Doubts, Evaluation,
+    Call, Divisor, Doubts, Evaluation,
     comparison::{Comparison, Pulled, Row, rows},
     largest_finite, reciprocal, total,
 };
@@ -43,7 +43,8 @@ pub(super) fn evaluate(
         magnitudes[*item] += weight.abs() * term.magnitude;
         counts[*item] = term.items;
     }
-    let scale = reciprocal(divisor(call, options, &counts));
+    let divisor = divisor(call, options, &counts);
+    let scale = divisor.reciprocal();
 
     let mut pulled: Vec<Pulled> = rows.iter().map(|row| Pulled::nothing(row.x.len())).collect();
     let (mut scale_gradient, mut scale_magnitude) = (0.0, 0.0);
@@ -95,23 +96,16 @@ pub(super) fn evaluate(
         magnitude: scale.abs() * total(magnitudes.iter().copied()),
         loss_magnitudes: magnitudes,
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
-        terms: Vec::new(),
-        term_magnitudes: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counts.iter().sum(),
         gradients,
         gradient_magnitudes,
-        log_sum_exp: Vec::new(),
-        entropy: Vec::new(),
-        entropy_magnitudes: Vec::new(),
-        log_prob: Vec::new(),
-        argmax: Vec::new(),
-        correct: None,
         mining: (batch.anchors != Anchors::Softmax).then(|| mining(&anchors)),
         hardest: options.statistics.hardest.then(|| hardest(&anchors)),
         condition: anchors.iter().map(|anchor| anchor.term.condition).fold(0.0, f64::max),
-        doubts: Doubts::default(),
+        ..Evaluation::nothing()
     };
+    evaluation = divisor.of_evaluation(evaluation, call, options);
     if anchors.iter().any(|anchor| !anchor.term.doubt.is_none()) {
         evaluation.doubts = doubts(call, &comparison, &rows, &anchors, options, &evaluation);
     }
@@ -119,14 +113,15 @@ pub(super) fn evaluate(
 }
 
 /// What the sum over all items is divided by, where so many of each anchor count.
-fn divisor(call: &Call, options: &Options, counts: &[u64]) -> f64 {
+fn divisor(call: &Call, options: &Options, counts: &[u64]) -> Divisor {
     let counted =
         || counts.iter().enumerate().map(|(item, &count)| (item, count as f64)).filter(|(_, count)| *count > 0.0);
     match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => counted().map(|(_, count)| count).sum(),
-        Reduction::WeightedMean => counted().map(|(item, count)| count * call.weight.at(item)).sum(),
-        Reduction::BatchMean => call.signature.batch as f64,
+        Reduction::None => Divisor::of(1.0),
+        Reduction::Sum => Divisor::of(call.divisor),
+        Reduction::Mean => Divisor::sum(counted().map(|(_, count)| count)),
+        Reduction::WeightedMean => Divisor::sum(counted().map(|(item, count)| count * call.weight.at(item))),
+        Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
     }
 }
 
@@ -146,7 +141,7 @@ fn doubts(
         divisor(call, options, &counts)
     };
     // By what part of itself a mean may change because it divides by another count.
-    let [divided, doubtful] = [by_item(|term| term.items), by_item(|term| term.doubt.items)].map(f64::abs);
+    let (divided, doubtful) = (by_item(|term| term.items).sum.abs(), by_item(|term| term.doubt.items).magnitude);
     let change = match options.reduction {
         Reduction::Mean | Reduction::WeightedMean if divided > doubtful => doubtful / (divided - doubtful),
         Reduction::Mean | Reduction::WeightedMean => 1.0,

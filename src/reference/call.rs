@@ -7,10 +7,12 @@ use super::{
     softmax::{self, argmax},
 };
 use crate::{
-    Error, Gradients, HostTensor, Loss, Named, Options, Signature, TensorType, out_of_range,
+    Error, Gradients, HostTensor, Loss, Named, Options, Signature, TensorType,
+    options::check_divisor,
+    out_of_range,
     spec::{
-        Column, Domain, Driver, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term, UPSTREAM,
-        Values, WEIGHT,
+        Column, DIVISOR, Domain, Driver, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term,
+        UPSTREAM, Values, WEIGHT,
     },
 };
 
@@ -24,6 +26,8 @@ pub(super) struct Call {
     pub weight: Column,
     pub mask: Column,
     pub upstream: Column,
+    /// What a sum is divided by.
+    pub divisor: f64,
 }
 
 /// The values of an input by item. Probabilities that rounding has brought beyond an end are that end.
@@ -86,7 +90,10 @@ impl Call {
         };
         let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
         let (weight, mask, upstream) = (column_of(&WEIGHT), column_of(&MASK), column_of(&UPSTREAM));
-        Ok(Call { reference: spec.reference, values, signature, inputs, weight, mask, upstream })
+        let own = given.get(DIVISOR.name);
+        let divisor = f64::from(options.divisor.unwrap_or(1.0)) * own.map_or(1.0, HostTensor::item);
+        own.map_or(Ok(()), |_| check_divisor(spec, divisor as f32))?;
+        Ok(Call { reference: spec.reference, values, signature, inputs, weight, mask, upstream, divisor })
     }
 
     /// The indices of the items that count.
@@ -105,6 +112,10 @@ impl Call {
             None => Ok(counted),
             Some(first) => Err(out_of_range::error(&self.values, &self.signature, count, first)),
         }
+    }
+
+    pub fn is_weighted(&self) -> bool {
+        self.signature.input(WEIGHT.name).is_some()
     }
 
     pub fn is_kept(&self, item: usize) -> bool {

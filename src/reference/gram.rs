@@ -13,7 +13,7 @@ pub(super) fn evaluate(call: &Call, options: &Options) -> Result<Evaluation, Err
     let scale = match options.reduction {
         Reduction::Mean if items > 0 => (items as f64).recip(),
         Reduction::Mean => 0.0,
-        _ => 1.0,
+        _ => call.divisor.recip(),
     };
     let (mut sum, mut magnitude) = (0.0, 0.0);
     let mut gradients = call.no_gradients(options);

@@ -5,7 +5,9 @@ use std::f64::consts::PI;
 
 use crate::{
     DType, Error, Gradients, HostTensor, Named, Options, Signature,
-    spec::{Cosine, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values},
+    spec::{
+        Cosine, DIVISOR, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values,
+    },
 };
 
 /// The logits of a head, one row behind the other: x = softcap·tanh(s/softcap)/T with s = scale·(h·W + b), or s/T
@@ -299,7 +301,7 @@ fn rows(
     let made = |input: &Input| ["logits", "teacher_logits"].iter().position(|name| *name == input.name);
 
     let mut tensors = Named::<HostTensor<'static>>::new();
-    for input in linear.rows.inputs.iter().chain([&UPSTREAM]) {
+    for input in linear.rows.inputs.iter().chain([&UPSTREAM, &DIVISOR]) {
         if made(input).is_some() {
             tensors = tensors
                 .with(input.name, HostTensor::rounded(&vec![0.0; items * classes], DType::F32, [items, classes])?);

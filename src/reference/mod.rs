@@ -26,6 +26,7 @@ mod comparison;
 mod conditioning;
 mod distances;
 mod divergences;
+mod divisor;
 mod generative;
 mod gram;
 mod linear;
@@ -61,6 +62,7 @@ pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionR
 pub use softmax::*;
 
 use call::Call;
+use divisor::{Divisor, reciprocal};
 
 #[cfg(feature = "parity")]
 use crate::spec::Column;
@@ -111,6 +113,10 @@ pub struct Evaluation {
     /// The largest magnitude of what is exponentiated, where that is itself rounded: an error of a logit is one
     /// relative to its exponential. 0 for other losses.
     pub condition: f64,
+    /// What a weighted mean was divided by, where items have weights; `None` for others.
+    pub weight_sum: Option<f64>,
+    /// What the rounding error of that is relative to: the sum of the weights' sizes.
+    pub weight_magnitude: f64,
     /// What may be otherwise where rounding decides what a loss chooses or on which side of a kink an item is.
     pub doubts: Doubts,
 }
@@ -137,6 +143,8 @@ impl Evaluation {
             mining: None,
             hardest: None,
             condition: 0.0,
+            weight_sum: None,
+            weight_magnitude: 0.0,
             doubts: Doubts::default(),
         }
     }
@@ -155,7 +163,8 @@ impl Evaluation {
 /// triplets count.
 ///
 /// # Errors
-/// [`Error::Target`] if items have values out of range; [`Error::Parameter`] and [`Error::ParameterCount`] for the
+/// [`Error::Target`] if items have values out of range; [`Error::Divisor`] if the sum cannot be divided by the input
+/// `divisor`; [`Error::Parameter`] and [`Error::ParameterCount`] for the
 /// loss's parameters; [`Error::MissingTensor`], [`Error::UnexpectedTensor`], [`Error::Shape`], [`Error::DType`],
 /// [`Error::RowStride`], [`Error::UpstreamReduction`], [`Error::PerClassReduction`], [`Error::TermsReduction`],
 /// [`Error::Statistic`] and [`Error::Option`] if inputs or options do not fit the loss; [`Error::NoReference`] for a
@@ -195,12 +204,14 @@ pub(crate) fn evaluate_terms(
 /// Loss and gradients where every item has a term of its own.
 fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Options) -> Result<Evaluation, Error> {
     let counted = call.counted()?;
-    let scale = reciprocal(match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => counted.iter().map(|&item| call.mass(item)).sum(),
-        Reduction::WeightedMean => counted.iter().map(|&item| call.mass(item) * call.weight.at(item)).sum(),
-        Reduction::BatchMean => call.signature.batch as f64,
-    });
+    let divisor = match options.reduction {
+        Reduction::None => Divisor::of(1.0),
+        Reduction::Sum => Divisor::of(call.divisor),
+        Reduction::Mean => Divisor::sum(counted.iter().map(|&item| call.mass(item))),
+        Reduction::WeightedMean => Divisor::sum(counted.iter().map(|&item| call.mass(item) * call.weight.at(item))),
+        Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
+    };
+    let scale = divisor.reciprocal();
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];
     let (mut sum, mut magnitude, mut loss_magnitudes) = (0.0, 0.0, losses.clone());
@@ -237,10 +248,8 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
     let of_each = |is_asked: bool, of_item: &dyn Fn(usize) -> f64| -> Vec<f64> {
         if is_asked { call.items().map(of_item).collect() } else { Vec::new() }
     };
-    Ok(Evaluation {
+    let evaluation = Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
-        terms: Vec::new(),
-        term_magnitudes: Vec::new(),
         shape: call.signature.loss_type(options.reduction).shape,
         items: counted.len() as u64,
         gradients: names.into_iter().zip(gradients).collect(),
@@ -253,17 +262,10 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         log_prob: of_each(statistics.log_prob, &|item| call.log_prob(item)),
         argmax: if statistics.argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
-        mining: None,
-        hardest: None,
-        condition: 0.0,
         doubts: Doubts { gradients: doubts, ..Doubts::default() },
-    })
-}
-
-/// 1/divisor as a factor: where there is nothing to divide by, the result is 0, but what is NaN stays NaN. Weights
-/// whose sum no normal f32 holds are nothing.
-fn reciprocal(divisor: f64) -> f64 {
-    if divisor.abs() < f64::from(f32::MIN_POSITIVE) { 0.0 } else { divisor.recip() }
+        ..Evaluation::nothing()
+    };
+    Ok(divisor.of_evaluation(evaluation, call, options))
 }
 
 /// Whether a value in a row leaves nothing of it: −∞ only masks a class.

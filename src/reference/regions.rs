@@ -1,9 +1,7 @@
 //! What losses of regions share: probabilities, the sums of every score, and the way back from the scores to the
 //! predictions.
 
-use super::{
-    Call, Doubts, Evaluation, binary::sigmoid, is_poison, largest_finite, reciprocal, softmax::*, total, weighed,
-};
+use super::{Call, Evaluation, binary::sigmoid, is_poison, largest_finite, reciprocal, softmax::*, total, weighed};
 use crate::{
     Error, Options, Reduction,
     spec::{self, Activation, MeanOver, Pixel, RegionReference, Scope, Score, Sums, Term, Values},
@@ -21,7 +19,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     };
     let magnitudes: Vec<f64> = scores.iter().zip(&sizes).zip(&weights).map(magnitude).collect();
     let scale = reciprocal(match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
+        Reduction::None => 1.0,
+        Reduction::Sum => call.divisor,
         Reduction::Mean => scores.len() as f64,
         Reduction::WeightedMean => weights.iter().sum(),
         Reduction::BatchMean => call.signature.batch as f64,
@@ -35,7 +34,7 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
     };
     let pixel_scale = terms.map_or(0.0, |terms| {
         reciprocal(match options.reduction {
-            Reduction::Sum => 1.0,
+            Reduction::Sum => call.divisor,
             Reduction::BatchMean => call.signature.batch as f64,
             _ => regions.divisor_of_pixels(terms.mean_over),
         })
@@ -80,17 +79,8 @@ pub(super) fn evaluate(call: &Call, reference: RegionReference, options: &Option
         shape: call.signature.loss_type(options.reduction).shape,
         gradients,
         magnitude,
-        log_sum_exp: Vec::new(),
-        entropy: Vec::new(),
-        entropy_magnitudes: Vec::new(),
-        log_prob: Vec::new(),
-        argmax: Vec::new(),
-        correct: None,
-        mining: None,
-        hardest: None,
         gradient_magnitudes,
-        condition: 0.0,
-        doubts: Doubts::default(),
+        ..Evaluation::nothing()
     })
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Activation, Values};
-use crate::DType;
+use crate::{DType, Reduction};
 
 /// An input tensor of a loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,6 +90,17 @@ impl Input {
         made.entry(std::ptr::from_ref(self).addr()).or_insert_with(make)
     }
 
+    /// Whether it may be given with a reduction: what divides a sum goes with that alone.
+    ///
+    /// ```
+    /// use wgloss::{Reduction, spec::{DIVISOR, UPSTREAM}};
+    /// assert!(DIVISOR.goes_with(Reduction::Sum) && !DIVISOR.goes_with(Reduction::Mean));
+    /// assert!(UPSTREAM.goes_with(Reduction::Mean));
+    /// ```
+    pub fn goes_with(&self, reduction: Reduction) -> bool {
+        self.name != DIVISOR.name || reduction == Reduction::Sum
+    }
+
     /// The input as it is where a tensor of this type is given for it.
     pub fn given_as(&'static self, dtype: DType) -> &'static Self {
         self.as_indices.filter(|_| dtype == DType::I32).unwrap_or(self)
@@ -100,8 +111,13 @@ impl Input {
 /// item. Every loss takes it; it multiplies every gradient, not the loss.
 pub const UPSTREAM: Input = Input { domain: Domain::Real, ..Input::optional("upstream", Shape::OneOrItems) };
 
-/// One weight per item: multiplies the item's loss and gradient.
-pub const WEIGHT: Input = Input::optional("weight", Shape::Items);
+/// What a sum is divided by, with its gradients, where only the device knows it: a single value above 0. Every loss
+/// that has the reduction [`Sum`](crate::Reduction::Sum) takes it, with that alone; see
+/// [`Options::divisor`](crate::Options::divisor).
+pub const DIVISOR: Input = Input { domain: Domain::Divisor, ..Input::optional("divisor", Shape::Scalar) };
+
+/// One weight per item, of either sign: multiplies the item's loss and gradient.
+pub const WEIGHT: Input = Input { domain: Domain::SignedWeight, ..Input::optional("weight", Shape::Items) };
 
 /// Which items are there, of any storage type: an item whose value is 0 is left out. It does not count, nothing of it
 /// is checked, nothing of it, not even a NaN, reaches anything else, and its gradients are 0. Of whole batches a row is
@@ -120,7 +136,7 @@ pub const HEAD_CLASS_WEIGHT: Input = Input { shape: Shape::HeadClasses, ..CLASS_
 pub const HEAD_CLASS_OFFSET: Input = Input { shape: Shape::HeadClasses, ..CLASS_OFFSET };
 
 /// One weight per row of hidden states, whose head has the name `weight`.
-pub const ITEM_WEIGHT: Input = Input::optional("item_weight", Shape::Items);
+pub const ITEM_WEIGHT: Input = Input { domain: Domain::SignedWeight, ..Input::optional("item_weight", Shape::Items) };
 
 /// One offset per class, which is added to its logit as the loss sees it; 0 where it is left out.
 pub const CLASS_OFFSET: Input =
@@ -211,6 +227,11 @@ pub enum Domain {
     Sign,
     /// Non-negative weights.
     Weight,
+    /// Weights of either sign.
+    SignedWeight,
+    /// What a sum is divided by: finite and above 0. Kernels do not check it, but reading the result is an error if it
+    /// is something else.
+    Divisor,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
     /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
@@ -298,6 +319,8 @@ impl fmt::Display for Domain {
             Domain::LogProbability => "at most 0",
             Domain::Sign => "−1 or 1",
             Domain::Weight | Domain::ClassWeight => "0 or above",
+            Domain::SignedWeight => "any, also below 0",
+            Domain::Divisor => "finite, above 0",
             Domain::Class => "0 to C − 1",
             Domain::Activated => "in [0, 1] with activation=none, else any",
             Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",

@@ -22,7 +22,7 @@ pub(crate) use shader_file::shader_file;
 pub use values::Values;
 pub use word::*;
 
-use crate::Error;
+use crate::{Error, Reduction};
 
 /// The entry of a loss in the catalogue.
 #[derive(Clone, Debug)]
@@ -52,18 +52,20 @@ pub struct LossSpec {
 }
 
 impl LossSpec {
-    /// The input with the given name, [`MASK`] and [`UPSTREAM`] included, which losses take: a mask where items are of
-    /// one kind. Of inputs that there are for each layer, any layer's.
+    /// The input with the given name, [`MASK`], [`UPSTREAM`] and [`DIVISOR`] included, which losses take: a mask where
+    /// items are of one kind, a divisor where they have a sum. Of inputs that there are for each layer, any layer's.
     pub fn input(&self, name: &str) -> Option<&'static Input> {
         let of_any_layer = || self.inputs.iter().find_map(|input| Some(input.of_layer(input.layer_of(name)?)));
         self.all_inputs().find(|input| input.name == name).or_else(of_any_layer)
     }
 
     /// The inputs of the loss, with one layer, followed by [`MASK`], which losses made of others have
-    /// not, and [`UPSTREAM`].
+    /// not, [`UPSTREAM`], and [`DIVISOR`], which losses without a sum have not.
     pub fn all_inputs(&self) -> impl Iterator<Item = &'static Input> + use<> {
         let has_items = !matches!(self.driver, Driver::Sum(_) | Driver::Layers(_) | Driver::Gram);
-        self.inputs.iter().chain(has_items.then_some(&MASK)).chain([&UPSTREAM])
+        let has_sum = self.reductions().any(|reduction| reduction == Reduction::Sum);
+        let mask = has_items.then_some(&MASK);
+        self.inputs.iter().chain(mask).chain([&UPSTREAM]).chain(has_sum.then_some(&DIVISOR))
     }
 
     /// The name of the input that has a weight for each item, if there is one: `weight`, unless that is a head's.

@@ -137,6 +137,49 @@ fn an_upstream_in_the_file_multiplies_the_gradients() {
     files.eval("mse --reduction sum").refused(2, &["mse", "upstream", "none", "sum"]);
 }
 
+#[test]
+fn a_sum_is_divided_by_an_option_and_by_a_tensor_of_the_file() {
+    let files = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[1.0_f32, 2.0])),
+        ("target", tensor(F32, &[2], &[0.0_f32, 0.0])),
+        ("divisor", tensor(F32, &[1], &[4.0_f32])),
+    ]);
+    for adapter in adapters() {
+        let written = files.eval_to_file_on(&adapter, "mse --reduction sum");
+        assert_eq!((floats(&written["loss"]), floats(&written["grad.prediction"])), (vec![1.25], vec![0.5, 1.0]));
+        let written = files.eval_to_file_on(&adapter, "mse --reduction sum --divisor 2.5");
+        assert_eq!((floats(&written["loss"]), floats(&written["grad.prediction"])), (vec![0.5], vec![0.2, 0.4]));
+    }
+    files.eval("mse --reduction mean").refused(2, &["mse", "`divisor`", "`sum`", "`mean`"]);
+    mse().eval("mse --reduction mean --divisor 2").refused(2, &["mse", "`divisor`", "`sum`", "`mean`"]);
+    mse().eval("mse --reduction sum --divisor -2").refused(2, &["mse", "`divisor`", "above 0", "-2"]);
+    let bad = Files::new(&[
+        ("prediction", tensor(F32, &[2], &[1.0_f32, 2.0])),
+        ("target", tensor(F32, &[2], &[0.0_f32, 0.0])),
+        ("divisor", tensor(F32, &[], &[0.0_f32])),
+    ]);
+    bad.eval("mse --reduction sum").refused(2, &["mse", "`divisor`", "above 0", "found 0"]);
+}
+
+#[test]
+fn the_sum_of_weights_is_told_and_that_it_is_no_divisor() {
+    let files = |weights: &[f32]| {
+        Files::new(&[
+            ("prediction", tensor(F32, &[2], &[1.0_f32, 2.0])),
+            ("target", tensor(F32, &[2], &[0.0_f32, 0.0])),
+            ("weight", tensor(F32, &[2], weights)),
+        ])
+    };
+    let command = "mse --reduction weighted_mean";
+    let found = files(&[2.0, -1.0]).eval(&format!("{command} --json")).json();
+    assert_eq!((&found["weight_sum"], &found["loss"]), (&1.0.into(), &(-2.0).into()));
+    assert!(files(&[2.0, -1.0]).eval(command).stdout.contains("sum of weights"));
+    let found = files(&[1.0, -2.0]).eval(&format!("{command} --json")).json();
+    assert_eq!((&found["weight_sum"], &found["loss"]), (&(-1.0).into(), &0.0.into()));
+    assert!(files(&[1.0, -2.0]).eval(command).stdout.contains("no weighted mean"));
+    assert_eq!(files(&[1.0, -2.0]).eval("mse --reduction mean --json").json()["weight_sum"], serde_json::json!(null));
+}
+
 /// Two samples of three classes at two places each. The rows are [0, 0, 0], [1, 2, 3], [0, 4, 0] and [5, 0, 0].
 fn places(labels: Tensor) -> Files {
     let logits = [0.0_f32, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 5.0, 4.0, 0.0, 0.0, 0.0];

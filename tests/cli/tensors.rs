@@ -182,7 +182,7 @@ fn tensors_that_do_not_fit_the_loss_are_refused() {
 
     mse(&[("prediction", values())]).refused(2, &["mse", "`target` is missing"]);
     mse(&[("prediction", values()), ("target", values()), ("variance", values())])
-        .refused(2, &["mse", "unexpected `variance`", "`prediction`, `target`, `weight`, `mask`, `upstream`"]);
+        .refused(2, &["mse", "unexpected `variance`", "`weight`, `mask`, `upstream`, `divisor`"]);
     mse(&[("prediction", values()), ("target", tensor(F32, &[3], &[0.0_f32; 3]))])
         .refused(2, &["mse", "`target`", "[2]", "[3]"]);
     mse(&[("prediction", tensor(I32, &[2], &[0_i32, 1])), ("target", values())])

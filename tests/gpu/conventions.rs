@@ -3,7 +3,7 @@
 use wgloss::{
     AnyLoss, BceWithLogits, Contrastive, CrossEntropy, CrossEntropySoft, DType, Evaluation, GaussianNll, Giou, Gpu,
     Gradients, HostTensor, Huber, Loss, Mae, Mse, Named, Options, Plan, Reduction, losses, reference,
-    spec::{Domain, Driver},
+    spec::{Domain, Driver, Input},
 };
 
 use crate::common::{
@@ -122,8 +122,10 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 false => tensor(&[1.0; 17], dtype, &[17]),
             };
             let good = good.with("upstream", upstream);
-            for input in loss.spec().all_inputs().filter(|input| ![Domain::Class, Domain::Mask].contains(&input.domain))
-            {
+            let has_numbers = |input: &&Input| {
+                input.goes_with(Reduction::None) && ![Domain::Class, Domain::Mask].contains(&input.domain)
+            };
+            for input in loss.spec().all_inputs().filter(has_numbers) {
                 let given = good.get(input.name).unwrap().to_f64().len();
                 // What is out of range is refused instead.
                 let is_in_range = |poison: f64| match domain(&loss, input) {
@@ -302,6 +304,27 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
                         assert_agree(&expected, &found, &what);
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_item_has_its_upstream_where_gradients_are_added_up() {
+    let all = losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap());
+    let has_items = |loss: &AnyLoss| loss.spec().reductions().any(|reduction| reduction == Reduction::None);
+    for (turn, loss) in all.filter(has_items).enumerate() {
+        for dtype in DType::FLOATS {
+            let inputs = sample(&loss, &shape_of(&loss, 17), dtype, true);
+            let none = Options { gradients: Gradients::Skip, ..Options::new(Reduction::None) };
+            let of_items = reference::evaluate(&loss, &inputs, &none).unwrap().shape;
+            let values = (0..of_items.iter().product()).map(|item: usize| [0.5, -2.0, 0.0, 3.0][item % 4]);
+            let upstream = tensor(&values.collect::<Vec<_>>(), dtype, &of_items);
+            let options = Options { upstream: 1.5, gradients: Gradients::Add { weight: 0.25 }, ..none };
+            let inputs = inputs.with("upstream", upstream);
+            let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, options);
+            for gpu in effort::adapters(turn + dtype as usize).filter(can_bind) {
+                evaluated(gpu, &loss, &inputs, options);
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use wgloss::{
     Adapter, AnyLoss, DType, Error, Evaluation, Gpu, HostTensor, Iou, Loss, Mae, Named, Options, Plan, Reduction,
-    RowKernel, Statistics, Tensor, TensorType, losses, parity::TOLERANCE, reference, spec::Driver,
+    RowKernel, Statistics, Tensor, TensorType, losses,
+    parity::TOLERANCE,
+    reference,
+    spec::{Driver, Input},
 };
 
 use crate::common::{
@@ -367,7 +370,8 @@ fn rows_without(
     let rows: usize = items.iter().product();
     let kept: Vec<f64> = (0..rows).map(|row| f64::from(u8::from(row % 3 != 1))).collect();
     let mut inputs = Named::new();
-    for input in loss.spec().all_inputs().filter(|input| !left_out.contains(&input.name)) {
+    let is_given = |input: &&Input| input.goes_with(reduction) && !left_out.contains(&input.name);
+    for input in loss.spec().all_inputs().filter(is_given) {
         inputs = match input.name {
             "logits" => inputs.with(input.name, floats(shape, 8.0, 0.0)),
             "teacher_logits" => inputs.with(input.name, floats(shape, 5.0, 0.5)),
@@ -375,6 +379,7 @@ fn rows_without(
             "class_weight" => inputs.with(input.name, floats(&shape[1..2], 1.0, 1.0)),
             "weight" => inputs.with(input.name, floats(&items, 1.0, 1.0)),
             "mask" => inputs.with(input.name, HostTensor::rounded(&kept, dtype, &items[..]).expect("0 and 1")),
+            "divisor" => inputs.with(input.name, floats(&[], 1.0, 3.0)),
             "upstream" if reduction != Reduction::None => inputs.with(input.name, floats(&[], 1.0, 1.0)),
             "upstream" if loss.spec().name.ends_with("softmax") => inputs.with(input.name, floats(shape, 1.0, 0.5)),
             "upstream" => inputs.with(input.name, floats(&items, 1.0, 1.0)),

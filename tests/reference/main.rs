@@ -3,6 +3,7 @@
 mod all_pairs;
 mod boxes;
 mod divergences;
+mod divisors;
 mod generative;
 mod pairs;
 mod preferences;
@@ -269,7 +270,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
     match input.domain.resolve(&values) {
         Domain::Real => on_grid(-128, 127),
         Domain::LogRate | Domain::LogScale | Domain::LogVariance => on_grid(-64, 63),
-        Domain::NonNegative | Domain::Weight | Domain::ClassWeight => on_grid(8, 128),
+        Domain::NonNegative | Domain::Weight | Domain::ClassWeight | Domain::Divisor => on_grid(8, 128),
+        Domain::SignedWeight => on_grid(-32, 128),
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
@@ -308,7 +310,7 @@ fn inputs_for(
     let Layout { shape, indices } = layout.into();
     loss.spec()
         .all_inputs()
-        .filter(|input| optional || !input.optional)
+        .filter(|input| !input.optional || optional && input.goes_with(reduction))
         .map(|input| {
             let input = input.as_indices.filter(|_| indices).unwrap_or(input);
             let shape = shape_of(loss, shape, input, reduction);
@@ -408,7 +410,9 @@ fn gradients_are_the_slopes_of_the_loss() {
                 let options = match optional {
                     false => Options::new(reduction),
                     true => {
-                        Options { upstream: 1.5, gradients: Gradients::Add { weight: -0.5 }, ..Options::new(reduction) }
+                        let divisor = (reduction == Reduction::Sum).then_some(0.75);
+                        let gradients = Gradients::Add { weight: -0.5 };
+                        Options { upstream: 1.5, divisor, gradients, ..Options::new(reduction) }
                     }
                 };
                 assert_slopes(&loss, &inputs_for(&loss, layout, reduction, optional, seed), options);
@@ -749,8 +753,8 @@ proptest! {
         if loss.spec().reductions().count() < Reduction::ALL.len() {
             return Ok(());
         }
-        // One upstream value fits every reduction.
-        let inputs = inputs_for(&loss, layout, Reduction::Sum, optional, seed);
+        // One upstream value fits every reduction, and a divisor is no matter of a mean.
+        let inputs = inputs_for(&loss, layout, Reduction::Mean, optional, seed);
         let [none, sum, mean, weighted_mean, batch_mean] =
             Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
@@ -788,9 +792,17 @@ proptest! {
             let outputs = |result: &Evaluation| -> Vec<(f64, f64)> {
                 let gradients = result.gradients.iter().zip(&result.gradient_magnitudes);
                 let gradients = gradients.flat_map(|((_, x), sizes)| x.iter().copied().zip(sizes.iter().copied()));
-                let loss = [result.loss[0], result.magnitude].map(|x| (x, x.abs()));
-                loss.into_iter().chain(gradients).collect()
+                [(result.loss[0], result.loss[0].abs())].into_iter().chain(gradients).collect()
             };
+            if divisor <= 0.0 {
+                prop_assert!(outputs(&reduced).iter().all(|(part, _)| *part == 0.0), "{}", described(&loss));
+                continue;
+            }
+            // Of weights that nearly cancel, the mean is the less exact.
+            let exceeds = reduced.magnitude * divisor - sum.magnitude;
+            let is_exact = reduced.weight_sum.is_none_or(|sum| sum == reduced.weight_magnitude);
+            prop_assert!(exceeds >= -rounding * sum.magnitude, "{}", described(&loss));
+            prop_assert!(!is_exact || exceeds <= rounding * sum.magnitude, "{}", described(&loss));
             for ((part, _), (whole, size)) in outputs(&reduced).into_iter().zip(outputs(&sum)) {
                 let agree = (part * divisor - whole).abs() <= rounding * size;
                 prop_assert!(agree, "{}: {part} · {divisor} is not {whole}", described(&loss));

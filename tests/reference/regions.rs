@@ -490,7 +490,7 @@ fn samples_with_scores_of_their_own_do_not_meet() {
     for loss in region_losses().filter(|loss| !has_terms(loss.spec())) {
         let Some(Value::Word("sample" | "sample_class")) = value(&loss, "scope") else { continue };
         for indices in [false, true] {
-            let both = inputs_for(&loss, Layout { shape: VOLUME, indices }, Reduction::Sum, true, 9);
+            let both = inputs_for(&loss, Layout { shape: VOLUME, indices }, Reduction::Mean, true, 9);
             let sample = |sample: usize| -> Named<HostTensor<'static>> {
                 let part = |(name, given): (&str, &HostTensor<'static>)| {
                     let values = given.to_f64();

@@ -78,7 +78,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
         let statistics = Statistics { log_sum_exp: !spec.rows().unwrap().softmax_of.is_empty(), ..statistics };
         for reduction in spec.reductions().filter(|reduction| *reduction != Reduction::BatchMean) {
             let volume = inputs_for(&loss, VOLUME, reduction, true, case as u64);
-            let matrix = spec.all_inputs().map(|input| {
+            let matrix = spec.all_inputs().filter(|input| input.goes_with(reduction)).map(|input| {
                 let given = volume.get(input.name).unwrap();
                 let values = if given.shape() == VOLUME { by_row(&given.to_f64()) } else { given.to_f64() };
                 let shape = shape_of(&loss, MATRIX, input, reduction);

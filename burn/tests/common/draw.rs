@@ -58,7 +58,7 @@ fn tensor(input: &Input, values: &Values, dtype: DType, shape: &[usize], rng: &m
             Domain::LogProbability => -3.0 * unit - 0.01,
             Domain::Sign => f64::from(rng.bool()) * 2.0 - 1.0,
             Domain::Similar => f64::from(rng.bool()),
-            Domain::NonNegative | Domain::Weight | Domain::ClassWeight => 0.1 + unit,
+            Domain::NonNegative | Domain::Weight | Domain::SignedWeight | Domain::ClassWeight => 0.1 + unit,
             Domain::Count => (4.0 * unit).floor(),
             _ if input.shape == Shape::Boxes => [0.0, 0.0, 2.0, 2.0][i % 4] + unit,
             _ => 3.0 * (2.0 * unit - 1.0),

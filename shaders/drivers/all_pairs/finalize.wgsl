@@ -54,7 +54,10 @@ fn finalize_batch(thread: Thread) {
     }
     if (thread.lane == 0u) {
         let measured = select(wide_to_float(items), mass, call.weighted != 0u);
-        let divisor = select(call.divisor, measured, call.measured != 0u);
+        var divisor = select(call.divisor, measured, call.measured != 0u);
+        if (call.measured == GIVEN) {
+            divisor = workspace.divisor;
+        }
         workspace.divisor = divisor;
         workspace.items_low = items.x;
         workspace.items_high = items.y;
@@ -70,7 +73,7 @@ fn finalize_batch(thread: Thread) {
         workspace.negative_distance = negative_distance / max(wide_to_float(negatives), 1.0);
         workspace.slope = slope;
         if (REDUCED) {
-            loss[0] = select(total / (divisor * share), 0.0, is_negligible(divisor) && is_finite(total));
+            loss[0] = select(total / (divisor * share), undivided(total), is_no_divisor(divisor));
         }
     }
 }

@@ -54,8 +54,8 @@ struct Call {
     least_norm: f32,
     // What gradients are multiplied with; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 where the divisor is what `finalize_batch` finds, else 0; 1 if that is the anchors' weights, else 0; and the
-    // divisor where it is known.
+    // 1 where the divisor is what `finalize_batch` finds, GIVEN where it is the caller's, else 0; 1 if that is the
+    // anchors' weights, else 0; and the divisor where it is known.
     measured: u32,
     weighted: u32,
     divisor: f32,

@@ -2,9 +2,13 @@
 //
 // Joined to what interface.wgsl lists.
 
-// A sum of losses divided; 0 where there is nothing to divide by, unless a NaN must show.
+// A sum of losses divided; 0 where there is nothing to divide by, unless a NaN or an infinity must show.
 fn divided(sum: f32, divisor: f32) -> f32 {
-    return select(sum / (divisor * mean_share(divisor)), 0.0, is_negligible(divisor) && is_finite(sum));
+    return select(sum / (divisor * mean_share(divisor)), undivided(sum), is_no_divisor(divisor));
+}
+
+fn divisor_of_call() -> f32 {
+    return select(call.divisor, workspace.divisor, call.measured != 0u);
 }
 
 // Of the partials before `end`.
@@ -79,9 +83,8 @@ fn finalize_items(thread: Thread) {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_loss(thread: Thread) {
     let sum = sum_of_losses(thread, call.partials);
-    let divisor = select(call.divisor, workspace.divisor, call.measured != 0u);
     if (thread.lane == 0u) {
-        loss[0] = divided(sum, divisor);
+        loss[0] = divided(sum, divisor_of_call());
     }
     count_items(thread);
 }
@@ -91,7 +94,7 @@ fn finalize_loss(thread: Thread) {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn finalize_terms(thread: Thread) {
     let pixels = call.partials - 1u;
-    let scores = divided(sum_of_losses(thread, pixels), call.divisor);
+    let scores = divided(sum_of_losses(thread, pixels), divisor_of_call());
     if (thread.lane == 0u) {
         let mean = workspace.partials[pixels].loss;
         workspace.first_term = mean;

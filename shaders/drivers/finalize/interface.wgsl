@@ -3,7 +3,7 @@
 struct Call {
     // Partials of all chunks.
     partials: u32,
-    // 1 where `workspace.divisor` holds the divisor, else 0.
+    // 0 where the divisor is known; else `workspace.divisor` holds it.
     measured: u32,
     // The divisor where it is known.
     divisor: f32,

@@ -22,7 +22,7 @@ struct Call {
     first_partial: u32,
     // What products are multiplied with to be entries.
     inverse: f32,
-    // The divisor of the mean; nothing of it is measured.
+    // 0, or GIVEN where the divisor is the caller's; and the divisor where it is known.
     measured: u32,
     divisor: f32,
     // Words of the chunk's features.

@@ -72,7 +72,7 @@ fn project(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
         sums_6 += part_6;
         sums_7 += part_7;
     }
-    let scale = call.scale * load_upstream(0u);
+    let scale = gradient_scale() * load_upstream(0u);
     let first = sample * call.rows + row;
     let there = min(call.rows - row, TILE);
     put_row(first, quad, scale * sums_0);

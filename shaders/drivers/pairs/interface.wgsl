@@ -14,8 +14,8 @@ struct Call {
     first_partial: u32,
     // What gradients are multiplied with besides weight and upstream; to be divided by a measured divisor yet.
     scale: f32,
-    // 1 or 2 where `workspace.divisor` holds the divisor, the items that count or the sum of their weights, else 0; and
-    // the divisor where it is known.
+    // 0 where the divisor is known, and the divisor then; else `workspace.divisor` holds it: 1 for the items that
+    // count, WEIGHTED for the sum of their weights, GIVEN for the caller's.
     measured: u32,
     divisor: f32,
     // From one item's upstream to the next: 0 where all share one.

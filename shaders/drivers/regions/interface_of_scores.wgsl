@@ -26,7 +26,8 @@ struct Call {
     scale: f32,
     term_divisor: f32,
     term_scale: f32,
-    // 1 where the divisor is the sum of the scores' weights, else 0; and the divisor where it is known.
+    // 1 where the divisor is the sum of the scores' weights, GIVEN where it is the caller's, else 0; and the divisor
+    // where it is known.
     measured: u32,
     divisor: f32,
     // From one score's upstream to the next: 0 where all share one.

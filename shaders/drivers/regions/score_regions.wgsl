@@ -33,6 +33,9 @@ fn divisor_of_scores(thread: Thread, workgroup: u32) -> f32 {
     if (call.measured == 0u) {
         return call.divisor;
     }
+    if (call.measured == GIVEN) {
+        return workspace.divisor;
+    }
     var own = 0.0;
     for (var column = first_scored() + thread.lane; column < call.classes; column += WORKGROUP_SIZE) {
         own += weight_of(column);
@@ -49,7 +52,7 @@ fn scale_of_scores(divisor: f32) -> f32 {
     if (call.measured == 0u) {
         return call.scale;
     }
-    return select(call.scale / divisor, 0.0, is_negligible(divisor));
+    return select(call.scale / divisor, 0.0, is_no_divisor(divisor));
 }
 
 // A single class is not the background of others.
@@ -67,12 +70,13 @@ fn evaluate_term(thread: Thread, partial: u32) {
     let loss = reduce_add(thread, own.x);
     let mass = reduce_add(thread, own.y);
     if (thread.lane == 0u) {
-        let divisor = select(call.term_divisor, mass, call.term_divisor == 0.0);
-        let is_empty = is_negligible(divisor);
+        let known = select(call.term_divisor, mass, call.term_divisor == 0.0);
+        let divisor = select(known, workspace.divisor, call.measured == GIVEN);
+        let is_empty = is_no_divisor(divisor);
         // A loss of two terms has one result, and one upstream for it.
         let slope = select(call.term_scale / divisor * load_upstream(0u), 0.0, is_empty);
         records[slopes_of(0u) + call.classes] = Region(vec2<f32>(slope, 0.0), 0.0);
-        let reduced = select(loss / divisor, 0.0, is_empty && is_finite(loss));
+        let reduced = select(loss / divisor, undivided(loss), is_empty);
         workspace.partials[partial] = Partial(reduced, 0u, 0u, NOWHERE, 0u);
     }
 }

@@ -18,7 +18,7 @@ impl Builder<'_> {
         let is_weighted = self.call.options.reduction == Reduction::WeightedMean;
         let words = block! {
             length: rows as u32,
-            measured: self.divisor.is_measured(),
+            measured: self.divisor.word(),
             weighted: is_weighted && self.call.dtype(WEIGHT.name).is_some(),
             divisor: self.divisor.known() as f32,
         };
@@ -28,7 +28,7 @@ impl Builder<'_> {
         }
         let scaled = block! {
             scale: self.call.gradient_scale(self.divisor.known()) as f32,
-            measured: self.divisor.is_measured(),
+            measured: self.divisor.word(),
         };
         if rows > 0 {
             self.finish_rows(&scaled)?;

@@ -345,7 +345,7 @@ impl Kernels<'_> {
             Role::Input(input) => is_taken(input),
             Role::Loss => call.is_per_item(),
             Role::Statistic => true,
-            Role::Overwritten(_) | Role::Gradient(_) => false,
+            Role::Divisor | Role::Overwritten(_) | Role::Gradient(_) => false,
         };
         draft = call.tensors().into_iter().filter(is_bound).fold(draft, Draft::tensor);
         draft = draft.value_scale(comparison).flags(&[("GRADIENTS", call.has_gradients())]);

@@ -14,7 +14,7 @@ mod sorting;
 
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
-use super::{Call, CallTensor, Extent, Need, Role, Room, Statistic, finalize::Divisor};
+use super::{Call, CallTensor, Extent, Need, Role, Room, Statistic, divisor::Divisor};
 use crate::{
     DType, Distance, Error, Reduction, Tuning,
     extra::Extra,
@@ -135,7 +135,8 @@ impl AllPairs {
 /// What a mean divides by: only the device knows which anchors count.
 fn divisor(call: &Call<'_>) -> Divisor {
     match call.options.reduction {
-        Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+        Reduction::None => Divisor::Known(1.0),
+        Reduction::Sum => Divisor::of_sum(call),
         Reduction::BatchMean => Divisor::Known(call.signature.batch as f64),
         Reduction::Mean | Reduction::WeightedMean => Divisor::Measured,
     }
@@ -292,7 +293,7 @@ impl Builder<'_> {
     fn inputs(&self, shape: Shape) -> Vec<CallTensor> {
         let is_one = |tensor: &CallTensor| match tensor.role {
             Role::Input(input) | Role::Overwritten(input) => input.shape == shape,
-            Role::Gradient(_) | Role::Loss | Role::Statistic => false,
+            Role::Divisor | Role::Gradient(_) | Role::Loss | Role::Statistic => false,
         };
         self.call.tensors().into_iter().filter(is_one).collect()
     }

@@ -15,7 +15,8 @@ use crate::{
     extra::Extra,
     program::{Program, workspace::WorkspaceHeader},
     spec::{
-        Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Margin, Rows, Shape, UPSTREAM, Value, Values, WEIGHT,
+        DIVISOR, Driver, ITEM_WEIGHT, Input, Kind, Linear, LossSpec, MASK, Margin, Rows, Shape, UPSTREAM, Value,
+        Values, WEIGHT,
     },
 };
 use layout::Layout;
@@ -160,7 +161,7 @@ impl OfRows {
         let stride = classes.next_multiple_of(layout::QUAD as usize);
         let logits = TensorType::new(DType::F32, [items, classes]).with_row_stride(stride);
         let mut types = Named::new();
-        for input in spec.inputs.iter().chain([&MASK, &UPSTREAM]) {
+        for input in spec.inputs.iter().chain([&MASK, &UPSTREAM, &DIVISOR]) {
             let given = linear.input_of(input).and_then(|name| whole.input(name));
             let ty = match given {
                 _ if linear.panel_inputs().contains(&input.name) => logits.clone(),

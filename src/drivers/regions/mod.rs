@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::trials::{Arrangement, Trials};
 use super::{
     At, Binding, Call, Extent, Need, Role, Room,
-    finalize::{Divisor, Ending},
+    divisor::Divisor,
+    finalize::Ending,
     items::{self, Entry, Items, RECORDS},
     views_of,
 };
@@ -162,7 +163,8 @@ fn divisor(call: &Call<'_>) -> Divisor {
     let is_weighted =
         call.values.word_or("scope", Scope::Class).is_per_class() && call.dtype(CLASS_WEIGHT.name).is_some();
     match call.options.reduction {
-        Reduction::None | Reduction::Sum => Divisor::Known(1.0),
+        Reduction::None => Divisor::Known(1.0),
+        Reduction::Sum => Divisor::of_sum(call),
         Reduction::BatchMean => Divisor::Known(signature.batch as f64),
         Reduction::WeightedMean if is_weighted => Divisor::Measured,
         Reduction::Mean | Reduction::WeightedMean => Divisor::Known(signature.results() as f64),
@@ -300,11 +302,11 @@ impl Form<'_> {
         }
     }
 
-    /// What the pixels' term is divided by; 0 for what it is a mean over, which is on the device.
-    fn term_divisor(&self) -> f32 {
+    /// What the pixels' term is divided by, if it is that of the scores; 0 for what it is a mean over, which is on the
+    /// device.
+    fn term_divisor(&self, divisor: Divisor) -> f32 {
         match self.call.options.reduction {
-            Reduction::Sum => 1.0,
-            Reduction::BatchMean => self.call.signature.batch as f32,
+            Reduction::Sum | Reduction::BatchMean => divisor.known() as f32,
             Reduction::None | Reduction::Mean | Reduction::WeightedMean => 0.0,
         }
     }
@@ -324,9 +326,9 @@ impl Form<'_> {
             per_class: scores.per_class,
             first_slopes: scores.first_slopes(split),
             scale: (score_weight * call.gradient_scale(items.divisor.known())) as f32,
-            term_divisor: self.term_divisor(),
+            term_divisor: self.term_divisor(items.divisor),
             term_scale: (pixel_weight * call.options.gradient_scale()) as f32,
-            measured: items.divisor.is_measured(),
+            measured: items.divisor.word(),
             divisor: items.divisor.known() as f32,
             upstream_stride: call.upstream_stride(),
         }

@@ -1,7 +1,12 @@
 //! Calls of losses that are asked for one by one.
 
 use super::calls::{OwnedCall, broadcast_to, type_of};
-use crate::{DType, Options, Reduction, Signature, gpu::Machine, losses::ALL, spec::Values};
+use crate::{
+    DType, Options, Reduction, Signature,
+    gpu::Machine,
+    losses::ALL,
+    spec::{Input, Values},
+};
 
 /// A call of a loss of the catalogue in f32, every input given, with gradients.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +59,8 @@ impl Plain<'_> {
         let Plain { shape, broadcast, dtype, has_all_inputs, options, roomy } = self;
         let spec = values.spec();
         let shaped = Signature::of_shape(&values, shape).expect("the driver takes its shape");
-        let given = spec.all_inputs().filter(|input| has_all_inputs || !input.optional).enumerate();
+        let is_given = |input: &&Input| !input.optional || has_all_inputs && input.goes_with(options.reduction);
+        let given = spec.all_inputs().filter(is_given).enumerate();
         let inputs = given.map(|(number, input)| {
             let ty = type_of(&shaped, input, dtype, false, options.reduction);
             (input.name.to_string(), broadcast_to(ty, input, broadcast, number))

@@ -1,12 +1,12 @@
 //! Calls of a loss in which every two things that a call may ask for meet.
 
-use super::super::{Call, CallTensor, room};
+use super::super::{Call, CallTensor, program, room};
 use crate::{
     DType, Error, Gradients, Named, Options, Reduce, Reduction, RowKernel, Signature, Statistics, TensorType, Tuning,
     gpu::Machine,
     parity::covering,
     program::Program,
-    spec::{Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values, WEIGHT},
+    spec::{DIVISOR, Driver, Input, Kind, LossSpec, Param, Rule, Shape, UPSTREAM, Value, Values, WEIGHT},
 };
 
 /// A call with all that it refers to.
@@ -30,7 +30,7 @@ impl OwnedCall {
     }
 
     pub fn try_program(&self) -> Result<Program, Error> {
-        let program = room(&self.values.spec().driver).program(&self.call())?;
+        let program = program(&self.call())?;
         Ok(if self.shares_buffers { program.with_shared_buffers() } else { program })
     }
 
@@ -214,7 +214,9 @@ impl Factors {
         let known: Vec<&str> = room.statistics(spec).iter().map(|statistic| statistic.name).collect();
         let statistics = |asked: Vec<&str>| Statistics::of(|name| asked.contains(&name));
         let is_alone = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).count() == 1;
-        let optional: Vec<&str> = spec.all_inputs().filter(|input| input.optional).map(|input| input.name).collect();
+        // A divisor changes no kernel: every sum has it.
+        let is_chosen = |input: &&Input| input.optional && input.name != DIVISOR.name;
+        let optional: Vec<&str> = spec.all_inputs().filter(is_chosen).map(|input| input.name).collect();
         Factors {
             spec,
             // An input alone has nothing to be broadcast to.
@@ -266,7 +268,11 @@ impl Factors {
         let shaped = Signature::of_shape(&values, layout.shape).expect("the driver takes its shapes");
         let mut inputs = Named::new();
         for (number, input) in self.spec.all_inputs().enumerate() {
-            if input.optional && !self.given[given].contains(&input.name) {
+            let is_given = match input.name == DIVISOR.name {
+                true => input.goes_with(options.reduction),
+                false => !input.optional || self.given[given].contains(&input.name),
+            };
+            if !is_given {
                 continue;
             }
             // Each input has a type of its own.

@@ -30,7 +30,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 13] = [
+static INTERFACES: [Interface; 14] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -72,6 +72,7 @@ static INTERFACES: [Interface; 13] = [
         of: "drivers/finalize/finalize.wgsl",
         losses: &[&HUBER, &CE_DICE],
     },
+    Interface { file: shader_file!("drivers/divisor/interface.wgsl"), of: "drivers/divisor/", losses: &[&STYLE] },
     Interface { file: shader_file!("drivers/sum/interface.wgsl"), of: "drivers/sum/combine", losses: &[&PERCEPTUAL] },
     Interface {
         file: shader_file!("drivers/sum/interface_of_spread.wgsl"),

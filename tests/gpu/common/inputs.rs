@@ -67,7 +67,9 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
     match domain {
         Domain::Real => between(-3.0, 3.0),
         Domain::LogRate | Domain::LogScale | Domain::LogVariance => between(-2.0, 2.0),
-        Domain::NonNegative | Domain::Weight | Domain::ClassWeight => between(0.5, 2.0),
+        Domain::NonNegative | Domain::Weight | Domain::SignedWeight | Domain::ClassWeight | Domain::Divisor => {
+            between(0.5, 2.0)
+        }
         Domain::Count => between(0.0, 6.0).floor(),
         Domain::Probability => between(0.05, 0.95),
         Domain::LogProbability => between(-3.0, -0.05),

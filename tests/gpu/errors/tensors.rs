@@ -300,7 +300,7 @@ fn a_missing_input_is_named() {
 fn an_unexpected_or_repeated_input_is_named() {
     for tensor in ["wieght", "variance", "target", ""] {
         let given = [("prediction", DType::F32, &[4][..]), ("target", DType::F32, &[4]), (tensor, DType::F32, &[4])];
-        let known = ["prediction", "target", "weight", "mask", "upstream"].map(str::to_string).to_vec();
+        let known = ["prediction", "target", "weight", "mask", "upstream", "divisor"].map(str::to_string).to_vec();
         let expected = Error::UnexpectedTensor { loss: "mse", tensor: tensor.to_string(), known };
         assert_eq!(refusal(&Mse, &zeros(&given), Reduction::Mean), expected);
     }

@@ -225,7 +225,7 @@ static FADED: Pitfall = Pitfall {
     trap: "What it fades is gone from the mean, so that gradients are several times smaller, and a network that \
            begins at p = ½ for everything drowns its few positives.",
     guard: "Let the last layer's bias begin at −ln(99), for p = 0.01; in detection take `sum` and divide by the \
-            positives, with the option `upstream` for the gradients.",
+            positives, which the option or the input `divisor` does to the loss and its gradients.",
 };
 static ONE_OF_ALL: Pitfall = Pitfall {
     title: "Softmax where labels are independent",
