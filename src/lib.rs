@@ -141,8 +141,8 @@ pub use joint::{BoundJoint, JointPlan, JointStatus};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
-    Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, preferences::*,
-    regression::*, rows::*, segmentation::*, tasks::*,
+    Distance, binary::*, boxes::*, generative::*, metric_learning::*, multiclass::*, pairs::*, policies::*,
+    preferences::*, regression::*, rows::*, segmentation::*, tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;

@@ -354,11 +354,11 @@ fn gradient_view<'a>(views: &'a [TensorView], input: &str) -> Option<&'a TensorV
 }
 
 /// `load_weight`, `load_upstream` and others of the same kind: one value of an optional input, where `index` is in
-/// it; 1 where it is left out.
+/// it; its default where it is left out.
 fn load_optional(glue: &mut Glue, views: &[TensorView], input: &Input, index: &str) {
     let upstream = format!("({index} * call.upstream_stride)");
     let index = if input.name == UPSTREAM.name { &upstream } else { index };
-    glue.load(input.name, "f32", input_view(views, input.name), index, "1.0");
+    glue.load(input.name, "f32", input_view(views, input.name), index, &format!("{:?}", input.absent));
 }
 
 /// `is_kept(index)`: whether an item is not left out by the mask, where `index` is in that.

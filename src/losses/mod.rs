@@ -28,6 +28,7 @@ pub mod linear;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
+pub mod policies;
 pub mod preferences;
 pub mod regression;
 pub mod rows;
@@ -44,6 +45,7 @@ pub use linear::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
+pub use policies::*;
 pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
@@ -133,6 +135,13 @@ pub static ALL: &[&LossSpec] = &[
     &LINEAR_CROSS_ENTROPY_SOFT,
     &LINEAR_DISTILLATION,
     // Policies and preferences
+    &TOKEN_LOG_PROB,
+    &POLICY_CLIP,
+    &POLICY_CLIP_OF_LOGITS,
+    &POLICY_CISPO,
+    &POLICY_CISPO_OF_LOGITS,
+    &POLICY_SAPO,
+    &POLICY_SAPO_OF_LOGITS,
     &PPO_VALUE,
     &PREFERENCE,
     &CPO,

@@ -32,6 +32,7 @@ mod metric_learning;
 mod multiclass;
 mod ops;
 mod pairs;
+mod policies;
 mod preferences;
 mod regions;
 mod regression;
@@ -49,6 +50,7 @@ pub use metric_learning::*;
 pub use multiclass::*;
 pub use ops::*;
 pub use pairs::*;
+pub use policies::*;
 pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
@@ -56,6 +58,8 @@ pub use segmentation::*;
 pub use tasks::*;
 
 pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+#[cfg(feature = "parity")]
+pub(crate) use multiclass::seen;
 pub use softmax::*;
 
 use call::Call;

@@ -55,6 +55,9 @@ pub enum RowHooks {
     Logits,
     /// `class_value`: a value per class, of functions that have one.
     Values,
+    /// `item_outcome` in place of `row_outcome`: it gets the row's index too, by which it loads the inputs of one value
+    /// a row that are the loss's own.
+    OwnValues,
 }
 
 impl Rows {

@@ -77,6 +77,16 @@ impl Item<'_> {
         }
     }
 
+    /// The item's value of an optional input, if that was not left out.
+    ///
+    /// # Panics
+    /// If the loss has no input of that name.
+    #[track_caller]
+    pub fn given(&self, name: &str) -> Option<f64> {
+        let is_given = self.inputs.iter().any(|column| column.name == name && column.is_given);
+        Some(self[name]).filter(|_| is_given)
+    }
+
     /// The class that the item's `target` names.
     ///
     /// # Panics
@@ -97,7 +107,12 @@ impl Item<'_> {
     }
 
     pub(crate) fn any(&self, is: fn(f64) -> bool) -> bool {
-        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
+        self.any_of(|_| is)
+    }
+
+    /// Whether a value is what is asked of those of its input.
+    pub(crate) fn any_of(&self, asked: impl Fn(&Column) -> fn(f64) -> bool) -> bool {
+        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| asked(column)(x)))
     }
 }
 
@@ -107,6 +122,8 @@ impl Item<'_> {
 pub(crate) struct Column {
     pub name: &'static str,
     pub domain: Domain,
+    /// Whether it was not left out.
+    pub is_given: bool,
     pub width: usize,
     pub values: Vec<f64>,
 }

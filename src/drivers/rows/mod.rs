@@ -21,7 +21,7 @@ use crate::{
         chunk::{Chunk, Operand, Split, Start},
         workspace::WorkspaceHeader,
     },
-    spec::{CLASS_WEIGHT, Domain, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
+    spec::{CLASS_WEIGHT, Domain, Input, Kind, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values, shader_file},
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
 
@@ -40,7 +40,19 @@ impl Room for Rows {
             what: "a mean over class weights has class indices `target` and `CLASS_WEIGHT`",
             is_met: |spec| ["target", CLASS_WEIGHT.name].iter().all(|name| spec.input(name).is_some()),
         };
-        if self.mean_over == MeanOver::ClassWeights { vec![of_class_weights] } else { Vec::new() }
+        let of_own_values = Need {
+            what: "inputs of one value a row besides class indices and `weight` go with the hook `item_outcome`, \
+                   `RowHooks::OwnValues`, and where their values are checked with class indices",
+            is_met: |spec| {
+                let own: Vec<&Input> = spec.own_values().collect();
+                let is_checked = own.iter().any(|input| input.domain.is_checked());
+                let has_labels = spec.inputs.iter().any(|input| input.kind == Kind::Index);
+                spec.rows().is_some_and(|rows| rows.has(RowHooks::OwnValues) != own.is_empty())
+                    && (has_labels || !is_checked)
+            },
+        };
+        let is_over_weights = self.mean_over == MeanOver::ClassWeights;
+        is_over_weights.then_some(of_class_weights).into_iter().chain([of_own_values]).collect()
     }
 
     fn takes_row_strides(&self) -> bool {
@@ -195,6 +207,9 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 4] = [
     (RowHooks::Middle, shader_file!("drivers/rows/hooks/middle.wgsl")),
     (RowHooks::Values, shader_file!("drivers/rows/hooks/values.wgsl")),
 ];
+
+/// What finds the index of a row for the hooks of a loss that has values of its own for each.
+pub(super) const OWN_VALUES: ShaderFile = shader_file!("drivers/rows/own_values.wgsl");
 
 /// Whether four elements are loaded and stored at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,6 +371,7 @@ impl Form<'_> {
     fn files(&self) -> Vec<ShaderFile> {
         let absent = HOOKS.into_iter().filter(|(hooks, _)| !self.rows.has(*hooks));
         let mut files: Vec<ShaderFile> = absent.map(|(_, file)| file).collect();
+        files.extend(self.rows.has(RowHooks::OwnValues).then_some(OWN_VALUES));
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {

@@ -28,7 +28,8 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
 fn a_hook_file_has_the_groups_that_its_spec_says_and_no_other() {
     let mut has_both = [false; 2];
     for spec in ALL {
-        let own: Vec<String> = declarations(spec.shader.source).into_iter().map(|own| own.name).collect();
+        let files = spec.shader.with_parts();
+        let own: Vec<String> = files.flat_map(|file| declarations(file.source)).map(|own| own.name).collect();
         for (is_said, file) in groups(spec) {
             has_both[usize::from(is_said)] = true;
             for other in declarations(file.source) {

@@ -17,8 +17,8 @@ use crate::{
     kernel::{Kernel, Text},
     losses::{
         CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LINEAR_CROSS_ENTROPY,
-        LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL,
-        TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
+        LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, POLICY_CLIP_OF_LOGITS, SOFTMAX, STYLE, SUP_CON,
+        TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
 };
@@ -50,7 +50,7 @@ static INTERFACES: [Interface; 13] = [
     Interface {
         file: shader_file!("drivers/rows/interface.wgsl"),
         of: "drivers/rows/rows.wgsl",
-        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX],
+        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX, &POLICY_CLIP_OF_LOGITS],
     },
     Interface {
         file: shader_file!("drivers/regions/interface_of_pixels.wgsl"),
