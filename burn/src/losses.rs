@@ -287,6 +287,29 @@ losses! {
     StyleLossConfig StyleLoss STYLE [features, target_features] {};
     WeightedSumLossConfig WeightedSumLoss WEIGHTED_SUM (losses, weights) {};
     UncertaintyWeightingLossConfig UncertaintyWeightingLoss UNCERTAINTY_WEIGHTING (losses, log_vars) {};
+    TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
+        with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicyClipLossConfig PolicyClipLoss POLICY_CLIP (log_prob, advantage) {
+        with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicyClipOfLogitsLossConfig PolicyClipOfLogitsLoss POLICY_CLIP_OF_LOGITS (logits, target, advantage) {
+        with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
+        with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicyCispoLossConfig PolicyCispoLoss POLICY_CISPO (log_prob, advantage) {
+        with_eps_high: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicyCispoOfLogitsLossConfig PolicyCispoOfLogitsLoss POLICY_CISPO_OF_LOGITS (logits, target, advantage) {
+        with_eps_high: f32, with_kl: f32, with_kl_correction: bool, with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicySapoLossConfig PolicySapoLoss POLICY_SAPO (log_prob, advantage) {
+        with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicySapoOfLogitsLossConfig PolicySapoOfLogitsLoss POLICY_SAPO_OF_LOGITS (logits, target, advantage) {
+        with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
+        with_temperature: f32, with_ignore_index: i32,
+    };
     PpoValueLossConfig PpoValueLoss PPO_VALUE (value, old_value, returns) { with_clip: f32, with_factor: f32 };
     PreferenceLossConfig PreferenceLoss PREFERENCE (chosen, rejected, ref_chosen, ref_rejected) {
         with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,

@@ -1349,8 +1349,88 @@ def preferences():
     yield Cases("reward_pair", reward_pair, margins, [{}, {"center": 0.5}], differentiable=both, label="margin")
 
 
+def policies():
+    """Log-probabilities of tokens and policies, by their formulas."""
+    draws = np.random.default_rng(31)
+    count, classes = 9, 5
+    fifth = exact(0.2).item()
+
+    def values(low, high):
+        return exact(draws.uniform(low, high, size=count))
+
+    def log_probs(logits, target, temperature, ignore_index):
+        kept = target != ignore_index
+        chosen = torch.log_softmax(logits / temperature, 1).gather(1, target.where(kept, 0)[:, None])[:, 0]
+        return chosen, kept
+
+    def over_kept(losses, kept, reduction):
+        losses = torch.where(kept, losses, 0)
+        return losses if reduction == "none" else losses.sum() / (kept.sum() if reduction == "mean" else 1)
+
+    def token_log_prob(logits, target, *, reduction, temperature=1.0, ignore_index=-100):
+        return over_kept(*log_probs(logits, target, temperature, ignore_index), reduction)
+
+    logits = exact(draws.normal(scale=2, size=(count, classes)))
+    target = torch.from_numpy(draws.integers(0, classes, size=count))
+    target[4] = -100
+    tokens = {"logits": logits, "target": target}
+    yield Cases("token_log_prob", token_log_prob, tokens, [{}, {"temperature": 0.5}])
+
+    def clip(log_prob, ratio, advantage, *, eps_low=fifth, eps_high=fifth, delta=0.0):
+        bounded = ratio.clamp(max=delta) if delta else ratio
+        return -torch.min(bounded * advantage, ratio.clamp(1 - eps_low, 1 + eps_high) * advantage)
+
+    def cispo(log_prob, ratio, advantage, *, eps_high=5.0):
+        return -ratio.clamp(max=eps_high).detach() * advantage * log_prob
+
+    def sapo(log_prob, ratio, advantage, *, tau_positive=1.0, tau_negative=exact(1.05).item()):
+        tau = torch.where(advantage > 0, tau_positive, tau_negative)
+        return -4 / tau * torch.sigmoid(tau * (ratio - 1)) * advantage
+
+    def of_tokens(surrogate, log_prob, advantage, old, reference, importance, kl, kl_correction, **params):
+        ratio = torch.exp(log_prob - (log_prob.detach() if old is None else old))
+        lead = (log_prob.detach() if reference is None else reference) - log_prob
+        apart = (torch.exp(lead) - 1 - lead) * (ratio if kl_correction else 1)
+        return importance * surrogate(log_prob, ratio, advantage, **params) + kl * apart
+
+    def policy(surrogate, given):
+        def loss(log_prob, advantage, *others, reduction, kl=0.0, kl_correction=False, **params):
+            named = dict(zip(given, others))
+            args = named.get("old_log_prob"), named.get("ref_log_prob"), named.get("importance", 1)
+            return reduced(of_tokens(surrogate, log_prob, advantage, *args, kl, kl_correction, **params), reduction)
+
+        return loss
+
+    def policy_of_logits(surrogate, given):
+        def loss(logits, target, advantage, *others, reduction, kl=0.0, kl_correction=False, temperature=1.0,
+                 ignore_index=-100, **params):
+            named = dict(zip(given, others))
+            args = named.get("old_log_prob"), named.get("ref_log_prob"), named.get("importance", 1)
+            log_prob, kept = log_probs(logits, target, temperature, ignore_index)
+            return over_kept(of_tokens(surrogate, log_prob, advantage, *args, kl, kl_correction, **params), kept, reduction)
+
+        return loss
+
+    advantage = {"advantage": values(-2, 2)}
+    others = {"old_log_prob": values(-4, -0.1), "ref_log_prob": values(-4, -0.1), "importance": values(0.5, 1.5)}
+    losses = {
+        "policy_clip": (clip, [{"eps_low": 0.5, "eps_high": 3.0, "delta": 4.5}, {"delta": 1.5}]),
+        "policy_cispo": (cispo, [{"eps_high": 1.5}]),
+        "policy_sapo": (sapo, [{"tau_positive": 0.5, "tau_negative": 2.0}]),
+    }
+    kls = [{"kl": 0.25}, {"kl": 0.25, "kl_correction": True}]
+    log_prob = {"log_prob": values(-4, -0.1)}
+    for name, (surrogate, own) in losses.items():
+        for label, given in (("alone", {}), ("old", {"old_log_prob": others["old_log_prob"]}), ("all", others)):
+            settings = [{}, *own, *kls] if given else [{}, *kls]
+            yield Cases(name, policy(surrogate, given), log_prob | advantage | given, settings, label=label)
+            of_logits = policy_of_logits(surrogate, given)
+            settings = [*settings, {"temperature": 2.0}]
+            yield Cases(f"{name}_of_logits", of_logits, tokens | advantage | given, settings, label=label)
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences, policies):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name
