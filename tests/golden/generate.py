@@ -1375,6 +1375,8 @@ def policies():
     target[4] = -100
     tokens = {"logits": logits, "target": target}
     yield Cases("token_log_prob", token_log_prob, tokens, [{}, {"temperature": 0.5}])
+    ignoring = tokens | {"target": target.where(target >= 0, 2)}
+    yield Cases("token_log_prob", token_log_prob, ignoring, [{"ignore_index": 2}], label="ignoring")
 
     def clip(log_prob, ratio, advantage, *, eps_low=fifth, eps_high=fifth, delta=0.0):
         bounded = ratio.clamp(max=delta) if delta else ratio
@@ -1384,7 +1386,7 @@ def policies():
         return -ratio.clamp(max=eps_high).detach() * advantage * log_prob
 
     def sapo(log_prob, ratio, advantage, *, tau_positive=1.0, tau_negative=exact(1.05).item()):
-        tau = torch.where(advantage > 0, tau_positive, tau_negative)
+        tau = torch.where(advantage > 0, tau_positive, tau_negative).double()
         return -4 / tau * torch.sigmoid(tau * (ratio - 1)) * advantage
 
     def of_tokens(surrogate, log_prob, advantage, old, reference, importance, kl, kl_correction, **params):
@@ -1427,6 +1429,8 @@ def policies():
             of_logits = policy_of_logits(surrogate, given)
             settings = [*settings, {"temperature": 2.0}]
             yield Cases(f"{name}_of_logits", of_logits, tokens | advantage | given, settings, label=label)
+        of_logits = policy_of_logits(surrogate, others)
+        yield Cases(f"{name}_of_logits", of_logits, ignoring | advantage | others, [{"ignore_index": 2}], label="ignoring")
 
 
 def main():

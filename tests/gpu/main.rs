@@ -6,6 +6,7 @@ mod all_pairs;
 mod boxes;
 mod elementwise;
 mod pairs;
+mod policies;
 mod regions;
 mod rows;
 

@@ -1,5 +1,5 @@
-// The loss of a token of a policy and its derivative by the token's log-probability: `surrogate` of the ratio to the old
-// policy, which each loss has its own, times the token's importance, and what parts the policy from a reference.
+// The loss of a token of a policy and its derivative by the token's log-probability: `surrogate` of the ratio to the
+// old policy, which each loss has its own, times the token's importance, and what parts the policy from a reference.
 
 struct Token {
     log_prob: f32,

@@ -140,7 +140,7 @@ pub static PREFERENCES: Task = Task {
                     reduction: Reduction::Mean,
                     form: &Form {
                         last_layer: "none: logits `[N, V]` of all tokens of all answers",
-                        targets: "the tokens that were drawn; of each its advantage and its log-probability when it was",
+                        targets: "the tokens that were drawn; of each its advantage and its log-probability then",
                         inputs: &[
                             Sample {
                                 name: "logits",
