@@ -3,8 +3,8 @@
 use burn::{config::Config, module::Module, tensor::Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
-    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, Smoothing,
-    Statistics, Triplets, losses,
+    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, SequenceRatio,
+    Smoothing, Statistics, Triplets, losses,
     spec::{LossSpec, Value},
 };
 
@@ -309,6 +309,9 @@ losses! {
     PolicySapoOfLogitsLossConfig PolicySapoOfLogitsLoss POLICY_SAPO_OF_LOGITS (logits, target, advantage) {
         with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
         with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicySequenceLossConfig PolicySequenceLoss POLICY_SEQUENCE (log_prob, old_log_prob, advantage, offsets) {
+        with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32,
     };
     PpoValueLossConfig PpoValueLoss PPO_VALUE (value, old_value, returns) { with_clip: f32, with_factor: f32 };
     PreferenceLossConfig PreferenceLoss PREFERENCE (chosen, rejected, ref_chosen, ref_rejected) {

@@ -80,9 +80,18 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
         | Domain::Label
         | Domain::Activated
         | Domain::TargetBox
+        | Domain::Offsets
         | Domain::Where(..)
         | Domain::WhereIs(..) => {
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }
     }
+}
+
+/// Where so many sequences of so many tokens begin, some of them without any, and last the number of tokens.
+pub(crate) fn draw_offsets(sequences: usize, tokens: usize, rng: &mut fastrand::Rng) -> Vec<i32> {
+    let mut offsets: Vec<i32> = (1..sequences).map(|_| rng.usize(0..=tokens) as i32).collect();
+    offsets.extend([0, tokens as i32].iter().skip(usize::from(sequences == 0)));
+    offsets.sort_unstable();
+    offsets
 }

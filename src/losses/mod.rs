@@ -20,6 +20,7 @@
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
+pub mod answers;
 pub mod binary;
 pub mod boxes;
 mod declare;
@@ -33,11 +34,13 @@ pub mod preferences;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
+pub mod sequences;
 pub mod tasks;
 
 #[doc(inline)]
 pub use crate::spec::Distance;
 
+pub use answers::*;
 pub use binary::*;
 pub use boxes::*;
 pub use generative::*;
@@ -50,6 +53,9 @@ pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
+pub use sequences::{
+    POLICY_SEQUENCE, POLICY_SEQUENCE_OF_LOGITS, PolicySequence, PolicySequenceOfLogits, SequenceRatio,
+};
 pub use tasks::*;
 
 use crate::{Error, spec::LossSpec, suggest};
@@ -142,6 +148,8 @@ pub static ALL: &[&LossSpec] = &[
     &POLICY_CISPO_OF_LOGITS,
     &POLICY_SAPO,
     &POLICY_SAPO_OF_LOGITS,
+    &POLICY_SEQUENCE,
+    &POLICY_SEQUENCE_OF_LOGITS,
     &PPO_VALUE,
     &PREFERENCE,
     &CPO,
@@ -149,6 +157,11 @@ pub static ALL: &[&LossSpec] = &[
     &ORPO,
     &KTO,
     &REWARD_PAIR,
+    &PREFERENCE_OF_LOGITS,
+    &CPO_OF_LOGITS,
+    &SIMPO_OF_LOGITS,
+    &ORPO_OF_LOGITS,
+    &KTO_OF_LOGITS,
 ];
 
 /// The entry of the loss with this name.

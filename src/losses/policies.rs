@@ -27,8 +27,9 @@ const LOG_PROBS: &[Input] = &[LOG_PROB, ADVANTAGE, OLD, REFERENCE, IMPORTANCE, W
 const TOKENS: &[Input] = &[LOGITS, TARGET, ADVANTAGE, OLD, REFERENCE, IMPORTANCE, WEIGHT];
 
 const LOG_PROB_OF_ROW: ShaderFile = shader_file!("losses/tokens/log_prob.wgsl");
+pub(super) const RATIO: ShaderFile = shader_file!("losses/policies/ratio.wgsl");
 const TOKEN: ShaderFile = shader_file!("losses/policies/token.wgsl");
-const CLIP: ShaderFile = shader_file!("losses/policies/clip.wgsl");
+pub(super) const CLIPPED: ShaderFile = shader_file!("losses/policies/clip.wgsl");
 const CISPO: ShaderFile = shader_file!("losses/policies/cispo.wgsl");
 const SAPO: ShaderFile = shader_file!("losses/policies/sapo.wgsl");
 const OF_LOG_PROBS: ShaderFile = shader_file!("losses/policies/of_log_prob.wgsl");
@@ -125,7 +126,7 @@ loss! {
         source: "Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[CLIP, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, CLIPPED, TOKEN]),
         reference: Reference::Elementwise(reference::policy_clip),
     };
 }
@@ -172,7 +173,7 @@ loss! {
         source: "Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, CLIP, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CLIPPED, TOKEN]),
         reference: Reference::Rows(reference::policy_clip_of_logits),
     };
 }
@@ -211,7 +212,7 @@ loss! {
         source: "MiniMax 2025, arXiv 2506.13585",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[CISPO, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, CISPO, TOKEN]),
         reference: Reference::Elementwise(reference::policy_cispo),
     };
 }
@@ -253,7 +254,7 @@ loss! {
         source: "MiniMax 2025, arXiv 2506.13585",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, CISPO, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CISPO, TOKEN]),
         reference: Reference::Rows(reference::policy_cispo_of_logits),
     };
 }
@@ -294,7 +295,7 @@ loss! {
         source: "Gao et al. 2025, arXiv 2511.20347",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[SAPO, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, SAPO, TOKEN]),
         reference: Reference::Elementwise(reference::policy_sapo),
     };
 }
@@ -338,7 +339,7 @@ loss! {
         source: "Gao et al. 2025, arXiv 2511.20347",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, SAPO, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, SAPO, TOKEN]),
         reference: Reference::Rows(reference::policy_sapo_of_logits),
     };
 }

@@ -3,7 +3,7 @@
 use super::{cases::Case, masked::poisoned, plain, run::GARBAGE, situations::Drawing, stored::of_values};
 use crate::{
     DType, Error, Gpu, Gradients, HostTensor, Named, Signature,
-    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_offsets, draw_pairs},
     reference,
     spec::{Domain, Driver, Input, Kind, LossSpec, Reference, Shape, Value, Values},
 };
@@ -80,7 +80,8 @@ impl Case {
             } else {
                 // What is optional knows nothing of the predictions, but for other policies' log-probabilities.
                 let is_of_policy = input.domain == Domain::LogProbability;
-                let mut drawn = match inputs.get("target").filter(|_| is_of_policy && spec.rows().is_some()) {
+                let has_logits = matches!(spec.inputs[0].shape, Shape::Rows | Shape::TokenRows);
+                let mut drawn = match inputs.get("target").filter(|_| is_of_policy && has_logits) {
                     Some(target) => log_probs(&drawing, target, &values, &mut rng),
                     None => {
                         let knows = is_of_policy || !input.optional;
@@ -122,6 +123,7 @@ impl Case {
             // Only logits are shifted: what comes after them knows nothing of it.
             Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
             // No storage has another policy's log-probability next to one of thousands.
+            Regime::Large if input.shape == Shape::TokenRows => Regime::Medium,
             Regime::Large if values.spec().rows().is_some() && values.spec().own_values().next().is_some() => {
                 Regime::Medium
             }
@@ -140,6 +142,8 @@ impl Case {
             }
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
+            // So that 1 − p of a sure token is a normal number: what adapters make of others is their own.
+            Shape::TokenRows => (0..length).map(|_| 0.4 * draw(domain, regime, None, rng)).collect(),
             _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),
         }
     }
@@ -169,6 +173,9 @@ fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize]
     if input.domain == Domain::Label {
         let labels = rng.usize(2 + length / 16..=2 + length / 4);
         return draw_labels(length, labels, rng);
+    }
+    if input.domain == Domain::Offsets {
+        return draw_offsets(length - 1, signature.tokens as usize, rng);
     }
     let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
     let class = |rng: &mut fastrand::Rng| match ignored {

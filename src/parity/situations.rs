@@ -60,8 +60,8 @@ impl Situation {
             // Their parts are losses by themselves, or squares of squares, which f32 holds neither of tiny nor of huge
             // values.
             (Situation::Near | Situation::NotFinite, Driver::Sum(_)) => false,
-            // Nor do heads leave such values to their logits.
-            (_, Driver::Layers(_) | Driver::Gram | Driver::Linear(_)) => false,
+            // Nor do heads and sequences leave such values to their logits and sums.
+            (_, Driver::Layers(_) | Driver::Gram | Driver::Linear(_) | Driver::Sequences(_)) => false,
             // There, one such value makes all others NaN.
             (Situation::NotFinite, Driver::AllPairs(_)) => false,
             (Situation::NotFinite, _) => true,

@@ -42,7 +42,10 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         | Shape::Hidden
         | Shape::Head(_)
         | Shape::HeadClasses
-        | Shape::HeadRows => false,
+        | Shape::HeadRows
+        | Shape::Tokens
+        | Shape::TokenRows
+        | Shape::Offsets(_) => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
     // Of what is left out a class is any.

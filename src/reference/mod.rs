@@ -38,6 +38,7 @@ mod regions;
 mod regression;
 mod rows;
 mod segmentation;
+mod sequences;
 mod softmax;
 mod sum;
 mod tasks;
@@ -168,6 +169,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         Reference::Layers => sum::evaluate_layers(&call, inputs, options),
         Reference::Gram => gram::evaluate(&call, options),
         Reference::Linear => linear::evaluate(&call, inputs, options),
+        Reference::Sequences => sequences::evaluate(&call, inputs, options),
         Reference::None => Err(Error::NoReference { loss: call.values.spec().name }),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))

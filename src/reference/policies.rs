@@ -45,6 +45,16 @@ pub fn policy_sapo_of_logits(item: &Item<'_>, values: &Values) -> Term {
     of_logits(item, values, sapo)
 }
 
+/// The clipped loss by ln ρ, of which [`PolicySequence`](crate::losses::PolicySequence) has one a sequence.
+pub fn ratio_term(item: &Item<'_>, values: &Values) -> Term {
+    let (log_ratio, advantage) = (item["log_ratio"], item["advantage"]);
+    let at = |log_ratio: f64| clip(Ratio { log_prob: 0.0, ratio: log_ratio.exp(), log_ratio, advantage }, values);
+    let surrogate = at(log_ratio);
+    let is_near = |&kink: &f64| choices::is_either_larger(log_ratio.exp(), kink, log_ratio.exp() + kink);
+    let term = conditioning::of_arguments([log_ratio], |[log_ratio]| [at(log_ratio).loss, at(log_ratio).slope]);
+    if surrogate.kinks.iter().any(is_near) { term.of_doubts([both(log_ratio.exp(), advantage.abs())]) } else { term }
+}
+
 /// The class of a row among the logarithms of all classes' probabilities.
 struct Token {
     ln_p: Vec<f64>,

@@ -27,6 +27,8 @@ pub enum Reference {
     Gram,
     /// That of the logits that heads make.
     Linear,
+    /// That of the loss of items, of what sequences have.
+    Sequences,
     /// Loss and gradients of one element or row, of a loss that is made while the program runs.
     Closure(Closure),
     /// None, of a loss of elements or rows: what is known of its gradients are differences of the loss.

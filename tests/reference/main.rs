@@ -133,6 +133,32 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     ),
     ("policy_sapo", POLICY_SAPO),
     ("policy_sapo_of_logits", POLICY_SAPO_OF_LOGITS),
+    (
+        "policy_sequence",
+        &[&[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3")], &[("eps_high", "3"), ("delta", "1.5")]],
+    ),
+    (
+        "policy_sequence_of_logits",
+        &[
+            &[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3"), ("temperature", "2")],
+            &[("eps_high", "3"), ("delta", "1.5"), ("ignore_index", "2")],
+        ],
+    ),
+    (
+        "preference_of_logits",
+        &[
+            &[("label_smoothing", "0.25"), ("beta", "0.5")],
+            &[("form", "ipo"), ("ignore_index", "2")],
+            &[("form", "discopop"), ("tau", "0.25")],
+        ],
+    ),
+    ("cpo_of_logits", &[&[("beta", "0.5"), ("label_smoothing", "0.25"), ("ignore_index", "2")]]),
+    ("simpo_of_logits", &[&[("beta", "2"), ("gamma", "-0.5"), ("label_smoothing", "0.25"), ("ignore_index", "2")]]),
+    ("orpo_of_logits", &[&[("beta", "0.5"), ("ignore_index", "2")]]),
+    (
+        "kto_of_logits",
+        &[&[("beta", "0.5"), ("desirable_weight", "0.5"), ("undesirable_weight", "2"), ("ignore_index", "2")]],
+    ),
     ("ppo_value", &[&[("clip", "0.5"), ("factor", "1")]]),
     (
         "preference",
@@ -233,6 +259,8 @@ const MATRIX: &[usize] = &[4, CLASSES];
 const VOLUME: &[usize] = &[2, CLASSES, 2];
 const BOXES: &[usize] = &[5, 4];
 const EMBEDDINGS: &[usize] = &[5, 4];
+const TOKENS: &[usize] = &[20];
+const TOKENS_OF_CLASSES: &[usize] = &[20, CLASSES];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
@@ -241,12 +269,19 @@ fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
         Driver::Linear(_) => &[MATRIX, &[2, 2, CLASSES]],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[TOKENS_OF_CLASSES],
+        Driver::Sequences(_) => &[TOKENS],
     }
 }
 
 /// A shape of the first input that holds nothing.
 fn empty(spec: &LossSpec) -> &'static [usize] {
-    if matches!(spec.driver, Driver::Boxes) { &[0, 4] } else { &[0, CLASSES] }
+    match spec.driver {
+        Driver::Boxes => &[0, 4],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[0, CLASSES],
+        Driver::Sequences(_) => &[0],
+        _ => &[0, CLASSES],
+    }
 }
 
 /// How a call's inputs are laid out.
@@ -310,6 +345,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
+        // Of sequences that are as long as each other, but for one without tokens.
+        Domain::Offsets => [0.0, 6.0, 6.0, 20.0, 20.0, 20.0, 20.0][index],
         Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }

@@ -1,26 +1,8 @@
 // The loss of a token of a policy and its derivative by the token's log-probability: `surrogate` of the ratio to the
 // old policy, which each loss has its own, times the token's importance, and what parts the policy from a reference.
 
-struct Token {
-    log_prob: f32,
-    advantage: f32,
-    // The ratio to the old policy, and its logarithm.
-    ratio: f32,
-    log_ratio: f32,
-}
-
 // What stands for a log-probability that was left out: none is above 0.
 const LEFT_OUT: f32 = 1.0;
-
-// a·b, 0 where either is 0, even beside an infinity.
-fn product(a: f32, b: f32) -> f32 {
-    return select(times(a, b), 0.0, b == 0.0);
-}
-
-// exp(x) − 1, infinite where the exponential is.
-fn growth(x: f32) -> f32 {
-    return select(expm1f(min(x, 60.0)), expf(x), x > 60.0);
-}
 
 fn policy_loss(log_prob: f32, advantage: f32, old: f32, reference: f32, importance: f32) -> vec2<f32> {
     // A policy is its own old one and its own reference, which are held.

@@ -18,17 +18,18 @@ fn target_log_prob(row: Row) -> f32 {
     return -distance_of(row.target_logit, row.state.first.maximum) - row.log_norm;
 }
 
+// What a slope of the log-probability is for a logit that has this share in it. An infinite one pulls no logit whose
+// share is 0, or what adapters may take for that; one that is NaN shows in all.
+fn pulled(share: f32, slope: f32) -> f32 {
+    return select(share * slope, 0.0, is_negligible(share) && !is_nan(slope));
+}
+
 // A row's loss by its derivative `slope` with respect to the log-probability, whose derivatives by the logits are
 // [c = y] − p_c: what each probability is multiplied with, and the gradient of the target's own logit.
 fn of_log_prob(loss: f32, slope: f32, log_prob: f32) -> Outcome {
-    return Outcome(loss, vec3<f32>(slope, times(-expm1f(log_prob), slope), 0.0));
+    return Outcome(loss, vec3<f32>(slope, pulled(-expm1f(log_prob), slope), 0.0));
 }
 
-// An infinite slope pulls no class whose probability is 0, or what adapters may take for that; one that is NaN shows in
-// all.
 fn class_gradient(row: Row, cell: Cell) -> f32 {
-    let slope = row.factors.x;
-    let p = probability_of(row, cell);
-    let other = select(-slope * p, 0.0, is_negligible(p) && !is_nan(slope));
-    return select(other, row.factors.y, cell.column == row.label);
+    return select(pulled(-probability_of(row, cell), row.factors.x), row.factors.y, cell.column == row.label);
 }

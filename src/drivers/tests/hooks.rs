@@ -18,9 +18,13 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
         Driver::AllPairs(of) => vec![(of.relation != Relation::Labelled, all_pairs::kernels::LABELLED)],
         // The hooks of its row loss.
         Driver::Linear(of) => groups(of.rows),
-        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => {
-            Vec::new()
-        }
+        Driver::Elementwise
+        | Driver::Boxes
+        | Driver::Pairs
+        | Driver::Sum(_)
+        | Driver::Layers(_)
+        | Driver::Gram
+        | Driver::Sequences(_) => Vec::new(),
     }
 }
 
