@@ -313,6 +313,11 @@ losses! {
     PolicySequenceLossConfig PolicySequenceLoss POLICY_SEQUENCE (log_prob, old_log_prob, advantage, offsets) {
         with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32,
     };
+    PolicySequenceOfLogitsLossConfig PolicySequenceOfLogitsLoss POLICY_SEQUENCE_OF_LOGITS
+        (logits, target, old_log_prob, advantage, offsets) {
+            with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_temperature: f32,
+            with_ignore_index: i32,
+        };
     PpoValueLossConfig PpoValueLoss PPO_VALUE (value, old_value, returns) { with_clip: f32, with_factor: f32 };
     PreferenceLossConfig PreferenceLoss PREFERENCE (chosen, rejected, ref_chosen, ref_rejected) {
         with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
@@ -326,6 +331,23 @@ losses! {
         with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32,
     };
     RewardPairLossConfig RewardPairLoss REWARD_PAIR (chosen, rejected) { with_center: f32 };
+    PreferenceOfLogitsLossConfig PreferenceOfLogitsLoss PREFERENCE_OF_LOGITS
+        (logits, target, ref_chosen, ref_rejected, offsets) {
+            with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
+            with_ignore_index: i32,
+        };
+    CpoOfLogitsLossConfig CpoOfLogitsLoss CPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_label_smoothing: f32, with_ignore_index: i32,
+    };
+    SimpoOfLogitsLossConfig SimpoOfLogitsLoss SIMPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_gamma: f32, with_label_smoothing: f32, with_ignore_index: i32,
+    };
+    OrpoOfLogitsLossConfig OrpoOfLogitsLoss ORPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_ignore_index: i32,
+    };
+    KtoOfLogitsLossConfig KtoOfLogitsLoss KTO_OF_LOGITS (logits, target, ref_log_prob, desirable, kl, offsets) {
+        with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32, with_ignore_index: i32,
+    };
 }
 
 #[cfg(test)]

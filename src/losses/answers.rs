@@ -35,9 +35,10 @@ loss! {
     /// has its own already.
     ///
     /// Inputs `logits` ∂ `[T, V]` and `target` `[T]` i32 of the tokens of all answers, the chosen ones before the
-    /// rejected ones; `ref_chosen` and `ref_rejected` `[B]`, sums of log-probabilities; `offsets` `[2·B + 1]` i32, where
-    /// each answer begins, and last T; optional `weight` `[B]`. Tokens whose target is `ignore_index`, as those of
-    /// prompts, do not count. Source: Rafailov et al. 2023, arXiv 2305.18290, and what TRL's DPO trainer has beside it.
+    /// rejected ones; `ref_chosen` and `ref_rejected` `[B]`, sums of log-probabilities; `offsets` `[2·B + 1]` i32,
+    /// where each answer begins, and last T; optional `weight` `[B]`. Tokens whose target is `ignore_index`, as those
+    /// of prompts, do not count. Source: Rafailov et al. 2023, arXiv 2305.18290, and what TRL's DPO trainer has beside
+    /// it.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, PreferenceOfLogits, Reduction};

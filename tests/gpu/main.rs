@@ -9,6 +9,7 @@ mod pairs;
 mod policies;
 mod regions;
 mod rows;
+mod sequences;
 
 mod bench;
 mod broadcast;
