@@ -141,8 +141,22 @@ pub use joint::{BoundJoint, JointPlan, JointStatus};
 pub use kernel::Reduce;
 pub use loss::{AnyLoss, Loss};
 pub use losses::{
-    Distance, binary::*, boxes::*, divergences::*, generative::*, metric_learning::*, multiclass::*, pairs::*,
-    preferences::*, regression::*, rows::*, segmentation::*, tasks::*,
+    Distance,
+    answers::*,
+    binary::*,
+    boxes::*,
+    divergences::*,
+    generative::*,
+    metric_learning::*,
+    multiclass::*,
+    pairs::*,
+    policies::*,
+    preferences::*,
+    regression::*,
+    rows::*,
+    segmentation::*,
+    sequences::{PolicySequence, PolicySequenceOfLogits},
+    tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};
 pub use out_of_range::Offender;

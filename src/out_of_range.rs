@@ -115,8 +115,14 @@ fn elements(
             let classes = tensor.shape().last().copied().unwrap_or(0);
             part(item * classes, classes, 1)
         }
-        // Values of these are never checked.
-        Shape::LastAxis | Shape::OneOrItems | Shape::Hidden | Shape::Head(_) => part(0, 0, 1),
+        // Values of these are never checked, or are not an item's alone.
+        Shape::LastAxis
+        | Shape::OneOrItems
+        | Shape::Hidden
+        | Shape::Head(_)
+        | Shape::Tokens
+        | Shape::TokenRows
+        | Shape::Offsets(_) => part(0, 0, 1),
     }
 }
 

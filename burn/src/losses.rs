@@ -3,8 +3,8 @@
 use burn::{config::Config, module::Module, tensor::Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
-    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, Smoothing,
-    Statistics, Triplets, losses,
+    Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, SequenceRatio,
+    Smoothing, Statistics, Triplets, losses,
     spec::{LossSpec, Value},
 };
 
@@ -291,6 +291,37 @@ losses! {
     StyleLossConfig StyleLoss STYLE [features, target_features] {};
     WeightedSumLossConfig WeightedSumLoss WEIGHTED_SUM (losses, weights) {};
     UncertaintyWeightingLossConfig UncertaintyWeightingLoss UNCERTAINTY_WEIGHTING (losses, log_vars) {};
+    TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
+        with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicyClipLossConfig PolicyClipLoss POLICY_CLIP (log_prob, advantage) {
+        with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicyClipOfLogitsLossConfig PolicyClipOfLogitsLoss POLICY_CLIP_OF_LOGITS (logits, target, advantage) {
+        with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
+        with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicyCispoLossConfig PolicyCispoLoss POLICY_CISPO (log_prob, advantage) {
+        with_eps_high: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicyCispoOfLogitsLossConfig PolicyCispoOfLogitsLoss POLICY_CISPO_OF_LOGITS (logits, target, advantage) {
+        with_eps_high: f32, with_kl: f32, with_kl_correction: bool, with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicySapoLossConfig PolicySapoLoss POLICY_SAPO (log_prob, advantage) {
+        with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
+    };
+    PolicySapoOfLogitsLossConfig PolicySapoOfLogitsLoss POLICY_SAPO_OF_LOGITS (logits, target, advantage) {
+        with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
+        with_temperature: f32, with_ignore_index: i32,
+    };
+    PolicySequenceLossConfig PolicySequenceLoss POLICY_SEQUENCE (log_prob, old_log_prob, advantage, offsets) {
+        with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32,
+    };
+    PolicySequenceOfLogitsLossConfig PolicySequenceOfLogitsLoss POLICY_SEQUENCE_OF_LOGITS
+        (logits, target, old_log_prob, advantage, offsets) {
+            with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_temperature: f32,
+            with_ignore_index: i32,
+        };
     PpoValueLossConfig PpoValueLoss PPO_VALUE (value, old_value, returns) { with_clip: f32, with_factor: f32 };
     PreferenceLossConfig PreferenceLoss PREFERENCE (chosen, rejected, ref_chosen, ref_rejected) {
         with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
@@ -304,6 +335,23 @@ losses! {
         with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32,
     };
     RewardPairLossConfig RewardPairLoss REWARD_PAIR (chosen, rejected) { with_center: f32 };
+    PreferenceOfLogitsLossConfig PreferenceOfLogitsLoss PREFERENCE_OF_LOGITS
+        (logits, target, ref_chosen, ref_rejected, offsets) {
+            with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
+            with_ignore_index: i32,
+        };
+    CpoOfLogitsLossConfig CpoOfLogitsLoss CPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_label_smoothing: f32, with_ignore_index: i32,
+    };
+    SimpoOfLogitsLossConfig SimpoOfLogitsLoss SIMPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_gamma: f32, with_label_smoothing: f32, with_ignore_index: i32,
+    };
+    OrpoOfLogitsLossConfig OrpoOfLogitsLoss ORPO_OF_LOGITS (logits, target, offsets) {
+        with_beta: f32, with_ignore_index: i32,
+    };
+    KtoOfLogitsLossConfig KtoOfLogitsLoss KTO_OF_LOGITS (logits, target, ref_log_prob, desirable, kl, offsets) {
+        with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32, with_ignore_index: i32,
+    };
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Case {
             (Shape::Boxes, _) => BOXES,
             (Shape::Embeddings, _) | (_, Family::Pairs) => EMBEDDINGS,
             (Shape::Rows, Family::Segmentation) => SEGMENTATION,
-            (Shape::Rows, _) => ROWS,
+            (Shape::Rows | Shape::TokenRows, _) => ROWS,
             _ if loss.spec().inputs[0].per_layer => FEATURES,
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
@@ -134,7 +134,7 @@ impl Case {
             Shape::Embeddings => vec![elements / 128, 128],
             // Images of eight classes.
             Shape::Rows if loss.spec().regions().is_some() => vec![1, 8, elements / 8],
-            Shape::Rows => vec![elements / 1000, 1000],
+            Shape::Rows | Shape::TokenRows => vec![elements / 1000, 1000],
             // An image of 64 channels.
             Shape::OwnRows => vec![1, 64, elements / 64],
             Shape::Hidden => vec![elements / 256, 256, 1000],
@@ -220,6 +220,10 @@ impl Case {
             let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
                 // As many of a label as samplers for metric learning take.
                 bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(8), &mut rng))
+            } else if input.is_some_and(|input| input.domain == Domain::Offsets) {
+                let sequences = ty.elements() as usize - 1;
+                let offset = |place: usize| (self.shape[0] * place).checked_div(sequences).unwrap_or(0) as i32;
+                bytemuck::pod_collect_to_vec(&(0..=sequences).map(offset).collect::<Vec<i32>>())
             } else if ty.dtype == DType::I32 {
                 let classes = self.classes().clamp(1, i32::MAX as usize) as i32;
                 let labels: Vec<i32> = (0..TILE).map(|_| rng.i32(0..classes)).collect();

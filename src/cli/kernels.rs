@@ -26,10 +26,11 @@ enum Kernels {
     Layers,
     Gram,
     Linear,
+    Sequences,
 }
 
 impl Kernels {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Kernels::Elementwise,
         Kernels::RowsOnChip,
         Kernels::RowsBeyond,
@@ -42,6 +43,7 @@ impl Kernels {
         Kernels::Layers,
         Kernels::Gram,
         Kernels::Linear,
+        Kernels::Sequences,
     ];
 
     const fn name(self) -> &'static str {
@@ -58,6 +60,7 @@ impl Kernels {
             Kernels::Layers => "layers",
             Kernels::Gram => "Gram matrices",
             Kernels::Linear => "linear heads",
+            Kernels::Sequences => "sequences",
         }
     }
 
@@ -79,6 +82,7 @@ impl Kernels {
             Driver::Layers(_) => Kernels::Layers,
             Driver::Gram => Kernels::Gram,
             Driver::Linear(_) => Kernels::Linear,
+            Driver::Sequences(_) => Kernels::Sequences,
         })
     }
 }

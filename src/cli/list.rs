@@ -136,7 +136,8 @@ fn symbols(family: Family) -> &'static str {
         Family::Tasks => "L is the loss of a task, w its weight, s the logarithm of its variance",
         Family::Linear => "h is a row of hidden states, W and b the head's weight and bias, x a row of logits",
         Family::Preferences => {
-            "chosen, rejected and log_prob are log-probabilities of whole answers, in `reward_pair` rewards; \
+            "x are a token's logits and y the token; A is the advantage, w the importance; chosen, rejected and \
+             log_prob are log-probabilities, of tokens in policies, else of whole answers, in `reward_pair` rewards; \
              v is a value, R what was returned"
         }
     }

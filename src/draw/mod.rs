@@ -61,7 +61,11 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
             (1, Regime::Large) => 1.0,
             _ => rng.f64(),
         },
-        Domain::LogProbability => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
+        Domain::LogProbability => match (first, first.map_or(0, |_| rng.u8(..8))) {
+            (Some(first), 0) => first,
+            (Some(first), 1..=3) => first * (1.0 + signed(rng, 1e-2)),
+            _ => -rng.f64() * regime.pick([3.0, 20.0, 80.0]),
+        },
         Domain::Sign => f64::from(2 * i8::from(rng.bool()) - 1),
         Domain::Weight | Domain::ClassWeight => {
             if rng.u8(..8) == 0 {
@@ -81,9 +85,18 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
         | Domain::Label
         | Domain::Activated
         | Domain::TargetBox
+        | Domain::Offsets
         | Domain::Where(..)
         | Domain::WhereIs(..) => {
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }
     }
+}
+
+/// Where so many sequences of so many tokens begin, some of them without any, and last the number of tokens.
+pub(crate) fn draw_offsets(sequences: usize, tokens: usize, rng: &mut fastrand::Rng) -> Vec<i32> {
+    let mut offsets: Vec<i32> = (1..sequences).map(|_| rng.usize(0..=tokens) as i32).collect();
+    offsets.extend([0, tokens as i32].iter().skip(usize::from(sequences == 0)));
+    offsets.sort_unstable();
+    offsets
 }

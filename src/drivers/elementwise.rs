@@ -201,8 +201,9 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     glue.function("unsigned_bits(items: Items) -> vec4<u32>", &bits);
 
     let check = |part: &char| {
-        let checks = hooked.iter().zip(&places);
-        let checks = checks.filter_map(|(input, place)| domain_check(input.domain, &format!("items[{place}].{part}")));
+        // What was left out has nothing to check.
+        let given = hooked.iter().zip(&places).filter(|(input, _)| input_view(views, input.name).is_some());
+        let checks = given.filter_map(|(input, place)| domain_check(input.domain, &format!("items[{place}].{part}")));
         checks.collect::<Vec<_>>().join(" && ")
     };
     let is_checked = !check(&'x').is_empty();

@@ -234,6 +234,8 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
         }
         // The call of a sum has parts, which bind its tensors.
         Some(Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_)) => None,
+        // So has one of sequences.
+        Some(Shape::Tokens | Shape::TokenRows | Shape::Offsets(_)) => None,
         Some(Shape::LastAxis | Shape::Classes | Shape::Scalar) => None,
         Some(Shape::Hidden | Shape::Head(_) | Shape::HeadClasses | Shape::HeadRows) => None,
         Some(Shape::OneOrItems) => (tensor.ty.elements() != 1).then_some(results),

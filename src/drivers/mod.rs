@@ -17,6 +17,7 @@ mod pairs;
 pub(crate) mod parts;
 mod regions;
 mod rows;
+pub(crate) mod sequences;
 mod signature;
 pub(crate) mod sum;
 #[cfg(all(test, feature = "parity"))]
@@ -33,7 +34,7 @@ pub use signature::Signature;
 pub(crate) use trials::{Arrangement, TrialShape, Trials};
 
 use crate::{
-    DType, Error, Gradients, Options, Reduction, TensorType,
+    DType, Error, Gradients, Named, Options, Reduction, TensorType,
     extra::Extra,
     gpu::Machine,
     kernel::{Access, Glue, TensorView},
@@ -57,6 +58,11 @@ pub(crate) trait Room {
     /// Whether inputs with one value per item may be smaller: a value then serves several items.
     fn broadcasts(&self) -> bool {
         false
+    }
+
+    /// How many items there are, where another input than the first says so.
+    fn items_of(&self, _given: &Named<TensorType>) -> Option<usize> {
+        None
     }
 
     /// Whether rows of a matrix may have gaps between them.
@@ -149,6 +155,7 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
         Driver::Layers(layers) => layers,
         Driver::Gram => &gram::Gram,
         Driver::Linear(linear) => linear,
+        Driver::Sequences(sequences) => sequences,
     }
 }
 

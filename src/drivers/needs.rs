@@ -28,7 +28,8 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::Sum(_), Reference::Sum)
         | (Driver::Layers(_), Reference::Layers)
         | (Driver::Gram, Reference::Gram)
-        | (Driver::Linear(_), Reference::Linear) => true,
+        | (Driver::Linear(_), Reference::Linear)
+        | (Driver::Sequences(_), Reference::Sequences) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()
         }

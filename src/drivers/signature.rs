@@ -101,6 +101,8 @@ pub struct Signature {
     pub(crate) batch: u64,
     /// Rows of a head that belong to a class.
     pub(crate) centers: u64,
+    /// The length of the first axis of the first input.
+    pub(crate) tokens: u64,
 }
 
 impl Signature {
@@ -125,6 +127,11 @@ impl Signature {
         let shape = given.get(first.name).ok_or_else(|| missing(first))?.shape.clone();
         let shape = if room(&spec.driver).broadcasts() { broadcast::common_shape(spec, given, shape)? } else { shape };
         let mut signature = Signature::of_shape(values, &shape)?;
+        if let Some(items) = room(&spec.driver).items_of(given) {
+            signature.item_shape = vec![items];
+            signature.result_shape = vec![items];
+            (signature.items, signature.batch) = (items as u64, items as u64);
+        }
         for input in spec.inputs_with_layers(layers) {
             match given.get(input.name) {
                 Some(ty) => {
@@ -165,6 +172,7 @@ impl Signature {
             last_axis: shape.last().map_or(1, |&length| length as u64),
             batch: batch.map_or(1, |&length| length as u64),
             centers: if let Driver::Linear(linear) = spec.driver { linear.centers() } else { 1 },
+            tokens: shape.first().map_or(1, |&length| length as u64),
         })
     }
 
@@ -188,6 +196,9 @@ impl Signature {
             Shape::Head(hidden) => vec![(self.head_classes() * self.centers) as usize, self.dimensions(hidden)],
             Shape::HeadClasses => vec![self.head_classes() as usize],
             Shape::HeadRows => [&self.item_shape[..], &[self.head_classes() as usize]].concat(),
+            Shape::Tokens => vec![self.tokens as usize],
+            Shape::TokenRows => vec![self.tokens as usize, self.row as usize],
+            Shape::Offsets(sequences) => vec![usize::from(sequences) * self.items as usize + 1],
         }
     }
 
@@ -459,6 +470,10 @@ impl LossSpec {
             Shape::Head(_) => "[V, G]",
             Shape::HeadClasses => "[V]",
             Shape::HeadRows => "[N, d…, V]",
+            Shape::Tokens => "[T]",
+            Shape::TokenRows => "[T, V]",
+            Shape::Offsets(1) => "[B + 1]",
+            Shape::Offsets(_) => "[2·B + 1]",
         }
     }
 }

@@ -156,9 +156,9 @@ impl Kernel {
         flags.iter().for_each(|&(name, flag)| self.constant(name, flag));
     }
 
-    /// Adds files.
+    /// Adds files, each behind those that it builds upon.
     pub fn join(&mut self, files: impl IntoIterator<Item = ShaderFile>) {
-        self.files.extend(files);
+        self.files.extend(files.into_iter().flat_map(ShaderFile::with_parts));
     }
 
     /// The kernel where its inputs may lie in a buffer that an output lies in too: then they are bound for writing,

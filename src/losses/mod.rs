@@ -20,6 +20,7 @@
 //!
 //! The statics are the same losses as data: what `wgloss list` prints.
 
+pub mod answers;
 pub mod binary;
 pub mod boxes;
 mod declare;
@@ -29,15 +30,18 @@ pub mod linear;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
+pub mod policies;
 pub mod preferences;
 pub mod regression;
 pub mod rows;
 pub mod segmentation;
+pub mod sequences;
 pub mod tasks;
 
 #[doc(inline)]
 pub use crate::spec::Distance;
 
+pub use answers::*;
 pub use binary::*;
 pub use boxes::*;
 pub use divergences::*;
@@ -46,10 +50,14 @@ pub use linear::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
+pub use policies::*;
 pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
 pub use segmentation::*;
+pub use sequences::{
+    POLICY_SEQUENCE, POLICY_SEQUENCE_OF_LOGITS, PolicySequence, PolicySequenceOfLogits, SequenceRatio,
+};
 pub use tasks::*;
 
 use crate::{Error, spec::LossSpec, suggest};
@@ -143,6 +151,15 @@ pub static ALL: &[&LossSpec] = &[
     &SUBCENTER_ARCFACE,
     &PROXY_NCA,
     // Policies and preferences
+    &TOKEN_LOG_PROB,
+    &POLICY_CLIP,
+    &POLICY_CLIP_OF_LOGITS,
+    &POLICY_CISPO,
+    &POLICY_CISPO_OF_LOGITS,
+    &POLICY_SAPO,
+    &POLICY_SAPO_OF_LOGITS,
+    &POLICY_SEQUENCE,
+    &POLICY_SEQUENCE_OF_LOGITS,
     &PPO_VALUE,
     &PREFERENCE,
     &CPO,
@@ -150,6 +167,11 @@ pub static ALL: &[&LossSpec] = &[
     &ORPO,
     &KTO,
     &REWARD_PAIR,
+    &PREFERENCE_OF_LOGITS,
+    &CPO_OF_LOGITS,
+    &SIMPO_OF_LOGITS,
+    &ORPO_OF_LOGITS,
+    &KTO_OF_LOGITS,
 ];
 
 /// The entry of the loss with this name.

@@ -3,7 +3,7 @@
 use super::{cases::Case, masked::poisoned, plain, run::GARBAGE, situations::Drawing, stored::of_values};
 use crate::{
     DType, Error, Gpu, Gradients, HostTensor, Named, Signature,
-    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_pairs},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_offsets, draw_pairs},
     reference,
     spec::{Domain, Driver, Input, Kind, LossSpec, Reference, Shape, Value, Values},
 };
@@ -79,9 +79,17 @@ impl Case {
                 drawing.adapt_labels(input, &mut labels, &mut rng);
                 of_values(&labels.into_iter().map(f64::from).collect::<Vec<_>>(), DType::I32, &shape)?
             } else {
-                // What is optional knows nothing of the predictions.
-                let first = if input.optional { Vec::new() } else { drawing.first() };
-                let mut drawn = self.floats(input, &values, &shape, &first, &mut rng);
+                // What is optional knows nothing of the predictions, but for other policies' log-probabilities.
+                let is_of_policy = input.domain == Domain::LogProbability;
+                let has_logits = matches!(spec.inputs[0].shape, Shape::Rows | Shape::TokenRows);
+                let mut drawn = match inputs.get("target").filter(|_| is_of_policy && has_logits) {
+                    Some(target) => log_probs(&drawing, target, &values, &mut rng),
+                    None => {
+                        let knows = is_of_policy || !input.optional;
+                        let first = if knows { drawing.first() } else { Vec::new() };
+                        self.floats(input, &values, &shape, &first, &mut rng)
+                    }
+                };
                 drawing.adapt(input, &mut drawn, &mut rng);
                 let takes_indices = matches!(input.kind, Kind::Label | Kind::Mask);
                 let dtype = if takes_indices && self.choice.indices { DType::I32 } else { self.choice.dtype };
@@ -115,6 +123,11 @@ impl Case {
             _ if self.situation.is_some() => Regime::Small,
             // Only logits are shifted: what comes after them knows nothing of it.
             Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
+            // No storage has another policy's log-probability next to one of thousands.
+            Regime::Large if input.shape == Shape::TokenRows => Regime::Medium,
+            Regime::Large if values.spec().rows().is_some() && values.spec().own_values().next().is_some() => {
+                Regime::Medium
+            }
             regime => regime,
         };
         match input.shape {
@@ -130,6 +143,8 @@ impl Case {
             }
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
+            // So that 1 − p of a sure token is a normal number: what adapters make of others is their own.
+            Shape::TokenRows => (0..length).map(|_| 0.4 * draw(domain, regime, None, rng)).collect(),
             _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),
         }
     }
@@ -160,12 +175,32 @@ fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize]
         let labels = rng.usize(2 + length / 16..=2 + length / 4);
         return draw_labels(length, labels, rng);
     }
+    if input.domain == Domain::Offsets {
+        return draw_offsets(length - 1, signature.tokens as usize, rng);
+    }
     let ignored = values.iter().find(|(param, _)| param.name == "ignore_index").map(|(_, value)| value);
     let class = |rng: &mut fastrand::Rng| match ignored {
         Some(Value::Integer(index)) if rng.u8(..8) == 0 => index,
         _ => rng.i32(0..signature.classes() as i32),
     };
     (0..length).map(|_| class(rng)).collect()
+}
+
+/// What another policy gives the targets of rows of logits, which are the first input: the same, nearly so, or some
+/// powers of e more or less, so that no ratio of both is beyond f32.
+fn log_probs(drawing: &Drawing<'_>, target: &HostTensor<'_>, values: &Values, rng: &mut fastrand::Rng) -> Vec<f64> {
+    let log_prob = |(item, class): (usize, f64)| {
+        let ln_p = reference::ln_softmax(&reference::seen(&drawing.row(item), values));
+        // Of an ignored row, of a masked class or of one that is NaN it is of no account.
+        let own = ln_p.get(class as usize).copied().filter(|x| x.is_finite()).unwrap_or(-1.0);
+        let noise = 2.0 * rng.f64() - 1.0;
+        match rng.u8(..4) {
+            0 => own,
+            1 => own * (1.0 + 1e-2 * noise),
+            _ => (own + 3.0 * noise).min(0.0),
+        }
+    };
+    target.to_f64().into_iter().enumerate().map(log_prob).collect()
 }
 
 /// Whether a mean distance is but the rounding of the reference, as 1 − cos is of rows that are alike.

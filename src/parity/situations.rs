@@ -60,8 +60,8 @@ impl Situation {
             // Their parts are losses by themselves, or squares of squares, which f32 holds neither of tiny nor of huge
             // values.
             (Situation::Near | Situation::NotFinite, Driver::Sum(_)) => false,
-            // Nor do heads leave such values to their logits.
-            (_, Driver::Layers(_) | Driver::Gram | Driver::Linear(_)) => false,
+            // Nor do heads and sequences leave such values to their logits and sums.
+            (_, Driver::Layers(_) | Driver::Gram | Driver::Linear(_) | Driver::Sequences(_)) => false,
             // There, one such value makes all others NaN.
             (Situation::NotFinite, Driver::AllPairs(_)) => false,
             (Situation::NotFinite, _) => true,
@@ -74,6 +74,10 @@ impl Situation {
             (Situation::Near, Driver::Regions(_)) => false,
             // Distances are next to nothing but `eps` then, and rounding decides on which side of a kink they are.
             (Situation::Tiny, Driver::Pairs) => false,
+            // A ratio of probabilities of which f32 has neither is any number.
+            (Situation::Huge, Driver::Rows(_)) if spec.own_values().any(|own| own.domain == Domain::LogProbability) => {
+                false
+            }
             (Situation::Tiny | Situation::Huge, _) => any(is_unbounded),
         }
     }
@@ -136,7 +140,9 @@ impl<'a> Drawing<'a> {
 
     /// The first input, as it is stored but for the factor of all values; empty before it is drawn.
     pub fn first(&self) -> Vec<f64> {
-        self.first.iter().map(|x| x / self.factor).collect()
+        let domain = self.values.spec().inputs[0].domain.resolve(self.values);
+        let factor = if is_scaled(domain) { self.factor } else { 1.0 };
+        self.first.iter().map(|x| x / factor).collect()
     }
 
     pub fn is_drawn(&mut self, host: &HostTensor<'_>) {
@@ -164,8 +170,7 @@ impl<'a> Drawing<'a> {
             // The logarithm of a scale is no scale.
             Some(Situation::Tiny | Situation::Huge) if input.shape == Shape::Scalar => {}
             Some(Situation::Tiny | Situation::Huge) => {
-                let is_scaled = matches!(domain, Domain::Real | Domain::TargetBox | Domain::NonNegative);
-                drawn.iter_mut().filter(|_| is_scaled).for_each(|x| *x *= self.factor);
+                drawn.iter_mut().filter(|_| is_scaled(domain)).for_each(|x| *x *= self.factor);
             }
         }
     }
@@ -189,7 +194,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// An item's part of the first input.
-    fn row(&self, item: usize) -> Vec<f64> {
+    pub fn row(&self, item: usize) -> Vec<f64> {
         let [classes, _] = self.classes;
         (0..classes).map(|class| self.first[self.place(item, class)]).collect()
     }
@@ -360,6 +365,11 @@ impl<'a> Drawing<'a> {
             }
         }
     }
+}
+
+/// Whether values are made tiny and huge.
+fn is_scaled(domain: Domain) -> bool {
+    matches!(domain, Domain::Real | Domain::TargetBox | Domain::NonNegative)
 }
 
 /// By how much a sure class leads.

@@ -46,11 +46,15 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         | Shape::Hidden
         | Shape::Head(_)
         | Shape::HeadClasses
-        | Shape::HeadRows => false,
+        | Shape::HeadRows
+        | Shape::Tokens
+        | Shape::TokenRows
+        | Shape::Offsets(_) => false,
     };
     let width = if per_class { signature.row as usize } else { 1 };
     // Of what is left out a class is any.
     let absent = if input.kind == Kind::Index { 0.0 } else { input.absent.into() };
+    let is_given = given.is_some();
     let given = given.map_or(vec![absent], HostTensor::to_f64);
     let by_item = |index| given[place(index / width, index % width, width, signature)];
     let is_of_no_row = signature.items == 0 && values.spec().rows().is_some();
@@ -71,7 +75,7 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         _ => x,
     };
     let values = values_by_item.into_iter().map(within).collect();
-    Column { name: input.name, domain, width, values }
+    Column { name: input.name, domain, is_given, width, values }
 }
 
 impl Call {
@@ -135,8 +139,9 @@ impl Call {
             return 1;
         }
         let is_bad = |input: &Column, class: usize| {
-            let is_excused = is_poisoned && input.domain == Domain::LogProbability;
-            input.part(item).get(class).is_some_and(|&x| !is_excused && !input.domain.contains(x, self.signature.row))
+            let is_excused = is_poisoned && input.name == self.inputs[0].name && input.domain == Domain::LogProbability;
+            let is_asked = input.is_given && !is_excused;
+            input.part(item).get(class).is_some_and(|&x| is_asked && !input.domain.contains(x, self.signature.row))
         };
         let is_out = |class: usize| self.inputs.iter().any(|input| is_bad(input, class));
         let names_a_class = || !self.inputs.iter().any(|input| input.domain == Domain::Class && is_bad(input, 0));
@@ -163,7 +168,11 @@ impl Call {
         let term = loss(&item, &self.values);
         let is_lost = match self.values.spec().driver {
             Driver::Elementwise => item.any(f64::is_nan) || term.loss[0].is_nan(),
-            Driver::Rows(_) => item.any(is_poison),
+            // What is infinite of a row itself leaves nothing of it; its own values have limits.
+            Driver::Rows(_) => {
+                let is_own = |column: &Column| self.values.spec().own_values().any(|own| own.name == column.name);
+                item.any_of(|column| if is_own(column) { f64::is_nan } else { is_poison })
+            }
             _ => item.any(|x| !x.is_finite()) || term.loss[0].is_nan(),
         };
         if is_lost { term.map(|_| f64::NAN) } else { term }

@@ -34,11 +34,13 @@ mod metric_learning;
 mod multiclass;
 mod ops;
 mod pairs;
+mod policies;
 mod preferences;
 mod regions;
 mod regression;
 mod rows;
 mod segmentation;
+mod sequences;
 mod softmax;
 mod sum;
 mod tasks;
@@ -52,6 +54,7 @@ pub use metric_learning::*;
 pub use multiclass::*;
 pub use ops::*;
 pub use pairs::*;
+pub use policies::*;
 pub use preferences::*;
 pub use regression::*;
 pub use rows::*;
@@ -59,6 +62,8 @@ pub use segmentation::*;
 pub use tasks::*;
 
 pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+#[cfg(feature = "parity")]
+pub(crate) use multiclass::seen;
 pub use softmax::*;
 
 use call::Call;
@@ -182,6 +187,7 @@ pub fn evaluate(loss: &dyn Loss, inputs: &Named<HostTensor<'_>>, options: &Optio
         Reference::Layers => sum::evaluate_layers(&call, inputs, options),
         Reference::Gram => gram::evaluate(&call, options),
         Reference::Linear => linear::evaluate(&call, inputs, options),
+        Reference::Sequences => sequences::evaluate(&call, inputs, options),
         Reference::None => Err(Error::NoReference { loss: call.values.spec().name }),
     };
     evaluation.map_err(|error| out_of_range::located(error, &call.values, &call.signature, inputs))

@@ -82,7 +82,7 @@ pub fn multilabel_soft_margin(item: &Item<'_>, _: &Values) -> Term {
 
 /// The logits as the loss sees them: bounded by `softcap` or divided by `temperature`, where it has that parameter. A
 /// masked class stays masked.
-pub(super) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
+pub(crate) fn seen(logits: &[f64], values: &Values) -> Vec<f64> {
     let (softcap, temperature) = (values.number_or("softcap", 0.0), values.number_or("temperature", 1.0));
     let capped = |x: f64| if softcap > 0.0 && x != f64::NEG_INFINITY { softcap * (x / softcap).tanh() } else { x };
     logits.iter().map(|&x| capped(x) / temperature).collect()

@@ -26,6 +26,8 @@ pub enum Driver {
     Gram,
     /// One item per row of hidden states, of which a head makes the logits of another loss, never stored whole.
     Linear(Linear),
+    /// One item per sequence of tokens, or per pair of them.
+    Sequences(Sequences),
 }
 
 /// What row losses differ in besides their hooks.
@@ -61,6 +63,9 @@ pub enum RowHooks {
     Excess,
     /// `USES_ENTROPY`: whether the loss reads the row's entropy.
     Entropy,
+    /// `item_outcome` in place of `row_outcome`: it gets the row's index too, by which it loads the inputs of one value
+    /// a row that are the loss's own.
+    OwnValues,
 }
 
 impl Rows {
@@ -251,4 +256,20 @@ impl Part {
     pub(crate) fn weight(&self, values: &Values) -> f64 {
         self.weight.map_or(1.0, |weight| values.number(weight))
     }
+}
+
+/// What losses of sequences of tokens differ in: an elementwise loss of what the log-probabilities of a sequence's
+/// tokens have together.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequences {
+    /// The loss of items under the parameters of the whole. Its other inputs are those of the whole.
+    pub head: fn(&Values) -> Box<dyn Loss>,
+    /// Which of its inputs sequences make: of pairs those of the first half of the sequences, then of the second.
+    pub made: &'static [&'static str],
+    /// Which of its inputs are the numbers of their tokens, in the same order; none, or as many.
+    pub lengths: &'static [&'static str],
+    /// Whether sequences have the mean of their tokens, and not the sum.
+    pub averages: fn(&Values) -> bool,
+    /// Whether the first input is `logits`, of which a `target` has the log-probability, and not `log_prob` itself.
+    pub takes_logits: bool,
 }

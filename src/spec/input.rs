@@ -125,6 +125,14 @@ pub const WEIGHT: Input = Input { domain: Domain::SignedWeight, ..Input::optiona
 /// made of others, whose items are of several kinds.
 pub const MASK: Input = Input { kind: Kind::Mask, domain: Domain::Mask, ..Input::optional("mask", Shape::Items) };
 
+/// Where each sequence of tokens begins, and behind the last one the number of tokens.
+pub const OFFSETS: Input =
+    Input { kind: Kind::Index, ..Input::constant("offsets", Shape::Offsets(1), Domain::Offsets) };
+
+/// Which tokens are there: those whose value is 0 add nothing to their sequence and do not count in its length.
+pub const TOKEN_MASK: Input =
+    Input { kind: Kind::Mask, domain: Domain::Mask, ..Input::optional("token_mask", Shape::Tokens) };
+
 /// One weight per class.
 pub const CLASS_WEIGHT: Input =
     Input { domain: Domain::ClassWeight, ..Input::optional("class_weight", Shape::Classes) };
@@ -197,6 +205,12 @@ pub enum Shape {
     HeadClasses,
     /// `[N, d…, V]`: one per class of the heads and item.
     HeadRows,
+    /// `[T]`: one per token.
+    Tokens,
+    /// `[T, V]`: a row of V classes per token.
+    TokenRows,
+    /// `[S·B + 1]`: where each of the sequences begins, of which an item has so many.
+    Offsets(u8),
 }
 
 /// How far rounding may bring a probability, or its logarithm, beyond the ends of what it may be.
@@ -244,6 +258,8 @@ pub enum Domain {
     Label,
     /// Anything: 0 leaves an item out.
     Mask,
+    /// From 0, not falling, the number of tokens last; checked.
+    Offsets,
     /// Depends on a true-or-false parameter: its name, the domain where it is true, and where it is false.
     Where(&'static str, &'static Domain, &'static Domain),
     /// Depends on a parameter that is a word: its name, the word, the domain where it is that, and where it is another.
@@ -266,6 +282,7 @@ impl Domain {
             | Domain::ClassWeight
             | Domain::TargetBox
             | Domain::Similar
+            | Domain::Offsets
             | Domain::Activated => true,
             Domain::Where(_, on, off) | Domain::WhereIs(_, _, on, off) => on.is_checked() || off.is_checked(),
             _ => false,
@@ -327,6 +344,7 @@ impl fmt::Display for Domain {
             Domain::Similar => "0 or 1",
             Domain::Label => "any label",
             Domain::Mask => "0 leaves the item out",
+            Domain::Offsets => "0 first, not falling, the number of tokens last",
             Domain::WhereIs(param, word, on, off) => return write!(f, "{on} with {param}={word}, else {off}"),
             Domain::Where(flag, on, off) => return write!(f, "{on} with {flag}, else {off}"),
         })

@@ -83,6 +83,13 @@ impl LossSpec {
         self.inputs.iter().skip(1).find(|input| input.shape == Shape::Rows)
     }
 
+    /// The inputs of one value a row that a row loss has besides class indices and [`WEIGHT`].
+    pub(crate) fn own_values(&self) -> impl Iterator<Item = &'static Input> + use<> {
+        let is_own =
+            |input: &&Input| input.shape == Shape::Items && input.kind != Kind::Index && input.name != WEIGHT.name;
+        self.inputs.iter().filter(is_own)
+    }
+
     /// What is particular to a row loss; `None` for others.
     pub fn rows(&self) -> Option<Rows> {
         match self.driver {

@@ -27,6 +27,8 @@ pub enum Reference {
     Gram,
     /// That of the logits that heads make.
     Linear,
+    /// That of the loss of items, of what sequences have.
+    Sequences,
     /// Loss and gradients of one element or row, of a loss that is made while the program runs.
     Closure(Closure),
     /// None, of a loss of elements or rows: what is known of its gradients are differences of the loss.
@@ -84,6 +86,16 @@ impl Item<'_> {
         self.inputs[0].part(self.index)
     }
 
+    /// The item's value of an optional input, if that was not left out.
+    ///
+    /// # Panics
+    /// If the loss has no input of that name.
+    #[track_caller]
+    pub fn given(&self, name: &str) -> Option<f64> {
+        let is_given = self.inputs.iter().any(|column| column.name == name && column.is_given);
+        Some(self[name]).filter(|_| is_given)
+    }
+
     /// The class that the item's `target` names.
     ///
     /// # Panics
@@ -104,7 +116,12 @@ impl Item<'_> {
     }
 
     pub(crate) fn any(&self, is: fn(f64) -> bool) -> bool {
-        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| is(x)))
+        self.any_of(|_| is)
+    }
+
+    /// Whether a value is what is asked of those of its input.
+    pub(crate) fn any_of(&self, asked: impl Fn(&Column) -> fn(f64) -> bool) -> bool {
+        self.inputs.iter().any(|column| column.part(self.index).iter().any(|&x| asked(column)(x)))
     }
 }
 
@@ -114,6 +131,8 @@ impl Item<'_> {
 pub(crate) struct Column {
     pub name: &'static str,
     pub domain: Domain,
+    /// Whether it was not left out.
+    pub is_given: bool,
     pub width: usize,
     pub values: Vec<f64>,
 }

@@ -16,17 +16,29 @@ pub struct ShaderFile {
     /// Its text.
     pub source: &'static str,
     is_built_in: bool,
+    /// Files that it builds upon, which kernels have before it.
+    parts: &'static [ShaderFile],
 }
 
 impl ShaderFile {
     /// A file of a loss that is defined outside the crate.
     pub const fn new(path: &'static str, source: &'static str) -> Self {
-        ShaderFile { path, source, is_built_in: false }
+        ShaderFile { path, source, is_built_in: false, parts: &[] }
     }
 
     /// A file of the crate itself, which [`shader_file!`] includes.
     pub(crate) const fn built_in(path: &'static str, source: &'static str) -> Self {
-        ShaderFile { path, source, is_built_in: true }
+        ShaderFile { path, source, is_built_in: true, parts: &[] }
+    }
+
+    /// The file with others that it builds upon: hooks that several losses share.
+    pub(crate) const fn with(self, parts: &'static [ShaderFile]) -> Self {
+        ShaderFile { parts, ..self }
+    }
+
+    /// The files that it builds upon, and behind these itself.
+    pub(crate) fn with_parts(self) -> impl Iterator<Item = ShaderFile> {
+        self.parts.iter().copied().chain([self])
     }
 
     /// Whether it is one of the crate's own files.

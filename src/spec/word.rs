@@ -294,3 +294,14 @@ words! {
         SigmoidNorm = "sigmoid_norm",
     }
 }
+
+words! {
+    /// What a sequence of tokens has of the logarithms of their ratios.
+    pub enum SequenceRatio {
+        /// Their mean: GSPO.
+        #[default]
+        Mean = "mean",
+        /// Their sum: RLOO.
+        Sum = "sum",
+    }
+}

@@ -1408,8 +1408,206 @@ def preferences():
     yield Cases("reward_pair", reward_pair, margins, [{}, {"center": 0.5}], differentiable=both, label="margin")
 
 
+def policies():
+    """Log-probabilities of tokens and policies, by their formulas."""
+    draws = np.random.default_rng(31)
+    count, classes = 9, 5
+    fifth = exact(0.2).item()
+
+    def values(low, high):
+        return exact(draws.uniform(low, high, size=count))
+
+    def log_probs(logits, target, temperature, ignore_index):
+        kept = target != ignore_index
+        chosen = torch.log_softmax(logits / temperature, 1).gather(1, target.where(kept, 0)[:, None])[:, 0]
+        return chosen, kept
+
+    def over_kept(losses, kept, reduction):
+        losses = torch.where(kept, losses, 0)
+        return losses if reduction == "none" else losses.sum() / (kept.sum() if reduction == "mean" else 1)
+
+    def token_log_prob(logits, target, *, reduction, temperature=1.0, ignore_index=-100):
+        return over_kept(*log_probs(logits, target, temperature, ignore_index), reduction)
+
+    logits = exact(draws.normal(scale=2, size=(count, classes)))
+    target = torch.from_numpy(draws.integers(0, classes, size=count))
+    target[4] = -100
+    tokens = {"logits": logits, "target": target}
+    yield Cases("token_log_prob", token_log_prob, tokens, [{}, {"temperature": 0.5}])
+    ignoring = tokens | {"target": target.where(target >= 0, 2)}
+    yield Cases("token_log_prob", token_log_prob, ignoring, [{"ignore_index": 2}], label="ignoring")
+
+    def clip(log_prob, ratio, advantage, *, eps_low=fifth, eps_high=fifth, delta=0.0):
+        bounded = ratio.clamp(max=delta) if delta else ratio
+        return -torch.min(bounded * advantage, ratio.clamp(1 - eps_low, 1 + eps_high) * advantage)
+
+    def cispo(log_prob, ratio, advantage, *, eps_high=5.0):
+        return -ratio.clamp(max=eps_high).detach() * advantage * log_prob
+
+    def sapo(log_prob, ratio, advantage, *, tau_positive=1.0, tau_negative=exact(1.05).item()):
+        tau = torch.where(advantage > 0, tau_positive, tau_negative).double()
+        return -4 / tau * torch.sigmoid(tau * (ratio - 1)) * advantage
+
+    def of_tokens(surrogate, log_prob, advantage, old, reference, importance, kl, kl_correction, **params):
+        ratio = torch.exp(log_prob - (log_prob.detach() if old is None else old))
+        lead = (log_prob.detach() if reference is None else reference) - log_prob
+        apart = (torch.exp(lead) - 1 - lead) * (ratio if kl_correction else 1)
+        return importance * surrogate(log_prob, ratio, advantage, **params) + kl * apart
+
+    def policy(surrogate, given):
+        def loss(log_prob, advantage, *others, reduction, kl=0.0, kl_correction=False, **params):
+            named = dict(zip(given, others))
+            args = named.get("old_log_prob"), named.get("ref_log_prob"), named.get("importance", 1)
+            return reduced(of_tokens(surrogate, log_prob, advantage, *args, kl, kl_correction, **params), reduction)
+
+        return loss
+
+    def policy_of_logits(surrogate, given):
+        def loss(logits, target, advantage, *others, reduction, kl=0.0, kl_correction=False, temperature=1.0,
+                 ignore_index=-100, **params):
+            named = dict(zip(given, others))
+            args = named.get("old_log_prob"), named.get("ref_log_prob"), named.get("importance", 1)
+            log_prob, kept = log_probs(logits, target, temperature, ignore_index)
+            return over_kept(of_tokens(surrogate, log_prob, advantage, *args, kl, kl_correction, **params), kept, reduction)
+
+        return loss
+
+    advantage = {"advantage": values(-2, 2)}
+    others = {"old_log_prob": values(-4, -0.1), "ref_log_prob": values(-4, -0.1), "importance": values(0.5, 1.5)}
+    losses = {
+        "policy_clip": (clip, [{"eps_low": 0.5, "eps_high": 3.0, "delta": 4.5}, {"delta": 1.5}]),
+        "policy_cispo": (cispo, [{"eps_high": 1.5}]),
+        "policy_sapo": (sapo, [{"tau_positive": 0.5, "tau_negative": 2.0}]),
+    }
+    kls = [{"kl": 0.25}, {"kl": 0.25, "kl_correction": True}]
+    log_prob = {"log_prob": values(-4, -0.1)}
+    for name, (surrogate, own) in losses.items():
+        for label, given in (("alone", {}), ("old", {"old_log_prob": others["old_log_prob"]}), ("all", others)):
+            settings = [{}, *own, *kls] if given else [{}, *kls]
+            yield Cases(name, policy(surrogate, given), log_prob | advantage | given, settings, label=label)
+            of_logits = policy_of_logits(surrogate, given)
+            settings = [*settings, {"temperature": 2.0}]
+            yield Cases(f"{name}_of_logits", of_logits, tokens | advantage | given, settings, label=label)
+        of_logits = policy_of_logits(surrogate, others)
+        yield Cases(f"{name}_of_logits", of_logits, ignoring | advantage | others, [{"ignore_index": 2}], label="ignoring")
+
+
+def sequences():
+    """Losses of answers by their tokens, by their formulas."""
+    draws = np.random.default_rng(33)
+    classes, lengths = 5, [4, 1, 0, 6, 3, 5]
+    count, answers = sum(lengths), len(lengths)
+    offsets = torch.tensor(np.cumsum([0, *lengths]))
+    fifth, tenth, twentieth = (exact(value).item() for value in (0.2, 0.1, 0.05))
+
+    def of_answers(values, kept, averages):
+        answer = torch.repeat_interleave(torch.arange(answers), torch.tensor(lengths))
+        sums = torch.zeros(answers, dtype=values.dtype).index_add(0, answer, torch.where(kept, values, 0))
+        number = torch.zeros(answers, dtype=values.dtype).index_add(0, answer, kept.to(values.dtype))
+        return (sums / number.clamp(min=1) if averages else sums), number
+
+    def log_probs(logits, target, temperature=1.0, ignore_index=-100):
+        kept = target != ignore_index
+        return torch.log_softmax(logits / temperature, 1).gather(1, target.where(kept, 0)[:, None])[:, 0], kept
+
+    def ratio_loss(values, kept, advantage, reduction, ratio, eps_low, eps_high, delta):
+        rho = torch.exp(of_answers(values, kept, ratio == "mean")[0])
+        bounded = rho.clamp(max=delta) if delta else rho
+        return reduced(-torch.min(bounded * advantage, rho.clamp(1 - eps_low, 1 + eps_high) * advantage), reduction)
+
+    def policy_sequence(log_prob, old, advantage, offsets, *, reduction, ratio="mean", eps_low=fifth, eps_high=fifth, delta=0.0):
+        kept = torch.ones(count, dtype=torch.bool)
+        return ratio_loss(log_prob - old, kept, advantage, reduction, ratio, eps_low, eps_high, delta)
+
+    def policy_sequence_of_logits(logits, target, old, advantage, offsets, *, reduction, ratio="mean", eps_low=fifth,
+                                  eps_high=fifth, delta=0.0, temperature=1.0, ignore_index=-100):
+        own, kept = log_probs(logits, target, temperature, ignore_index)
+        return ratio_loss(own - old, kept, advantage, reduction, ratio, eps_low, eps_high, delta)
+
+    def values(low, high, size):
+        return exact(draws.uniform(low, high, size=size))
+
+    tokens = {"log_prob": values(-3, -0.1, count), "old_log_prob": values(-3, -0.1, count)}
+    each = {"advantage": values(-2, 2, answers), "offsets": offsets}
+    settings = [{}, {"ratio": "sum"}, {"eps_low": 0.5, "eps_high": 0.75}, {"delta": 1.5}]
+    yield Cases("policy_sequence", policy_sequence, tokens | each, settings)
+    target = torch.from_numpy(draws.integers(0, classes, size=count))
+    ignoring = {"target": target}
+    padded = {"target": target.where(torch.arange(count) % 5 != 2, -100)}
+    logits = {"logits": exact(draws.normal(scale=2, size=(count, classes)))}
+    old = {"old_log_prob": tokens["old_log_prob"]}
+    settings = [*settings, {"temperature": 2.0}]
+    yield Cases("policy_sequence_of_logits", policy_sequence_of_logits, logits | padded | old | each, settings)
+    ignored = [{"ignore_index": 2}]
+    of_logits = logits | ignoring | old | each
+    yield Cases("policy_sequence_of_logits", policy_sequence_of_logits, of_logits, ignored, label="ignoring")
+
+    def pairs(loss, averages):
+        def of_tokens(logits, target, *others, reduction, ignore_index=-100, **params):
+            own, number = of_answers(*log_probs(logits, target, 1.0, ignore_index), averages)
+            half = answers // 2
+            return reduced(loss(own[:half], own[half:], number[:half], number[half:], *others[:-1], **params), reduction)
+
+        return of_tokens
+
+    def sided(x, smoothing):
+        return -(1 - smoothing) * F.logsigmoid(x) - smoothing * F.logsigmoid(-x)
+
+    def preference(chosen, rejected, n, m, ref_chosen, ref_rejected, *, form="sigmoid", beta=tenth, label_smoothing=0.0,
+                   tau=twentieth):
+        a, c = chosen - ref_chosen, rejected - ref_rejected
+        x = beta * (a - c)
+        if form == "ipo":
+            return (a / n.clamp(min=1) - c / m.clamp(min=1) - 1 / (2 * beta)) ** 2
+        if form == "discopop":
+            gate = torch.sigmoid(x / tau)
+            return -F.logsigmoid(x) * (1 - gate) + torch.exp(-x) * gate
+        return sided(x, label_smoothing)
+
+    def cpo(chosen, rejected, n, m, *, beta=tenth, label_smoothing=0.0):
+        return sided(beta * (chosen - rejected), label_smoothing)
+
+    def simpo(chosen, rejected, n, m, *, beta=tenth, gamma=0.5, label_smoothing=0.0):
+        return sided(beta * (chosen - rejected) - gamma, label_smoothing)
+
+    def orpo(chosen, rejected, n, m, *, beta=tenth):
+        odds = [x - torch.log(-torch.expm1(x)) for x in (chosen, rejected)]
+        return -beta * F.logsigmoid(odds[0] - odds[1])
+
+    half = answers // 2
+    references = {name: values(-12, -2, half) for name in ("ref_chosen", "ref_rejected")}
+    smoothed = {"beta": 0.5, "label_smoothing": 0.25}
+    forms = [{}, smoothed, {"form": "ipo"}, {"form": "discopop", "tau": 0.5}]
+    for name, loss, averages, others, settings in (
+        ("preference", preference, False, references, forms),
+        ("cpo", cpo, False, {}, [{}, smoothed]),
+        ("simpo", simpo, True, {}, [{}, smoothed | {"gamma": 1.5}]),
+    ):
+        function = pairs(loss, averages)
+        yield Cases(f"{name}_of_logits", function, logits | padded | others | {"offsets": offsets}, settings)
+        whole = logits | ignoring | others | {"offsets": offsets}
+        yield Cases(f"{name}_of_logits", function, whole, ignored, label="ignoring")
+    # An answer without tokens is sure, which the odds of a rejected one have no number for.
+    full = torch.tensor([0, 3, 4, 9, 11, 14, 19])
+    lengths = [3, 1, 5, 2, 3, 5]
+    for label, target, settings in (("", padded, [{}, {"beta": 0.5}]), ("ignoring", ignoring, ignored)):
+        yield Cases("orpo_of_logits", pairs(orpo, True), logits | target | {"offsets": full}, settings, label=label)
+
+    def kto(logits, target, ref_log_prob, desirable, kl, offsets, *, reduction, beta=tenth, desirable_weight=1.0,
+            undesirable_weight=1.0, ignore_index=-100):
+        own, _ = of_answers(*log_probs(logits, target, 1.0, ignore_index), False)
+        gain = beta * (own - ref_log_prob - kl.clamp(min=0))
+        desired, other = desirable_weight * torch.sigmoid(-gain), undesirable_weight * torch.sigmoid(gain)
+        return reduced(torch.where(desirable == 1, desired, other), reduction)
+
+    each = {"ref_log_prob": values(-12, -2, answers), "desirable": torch.arange(answers) % 2, "kl": exact(0.5)}
+    weighed = {"beta": 0.3, "desirable_weight": 0.5, "undesirable_weight": 2.0}
+    for label, target, settings in (("", padded, [{}, weighed]), ("ignoring", ignoring, ignored)):
+        yield Cases("kto_of_logits", kto, logits | target | each | {"offsets": full}, settings, label=label)
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences):
+    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences, policies, sequences):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

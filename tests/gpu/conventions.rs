@@ -25,6 +25,8 @@ fn every_loss() -> impl Iterator<Item = AnyLoss> {
 fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise | Driver::Sum(_) => vec![items],
+        Driver::Sequences(sequences) if sequences.takes_logits => vec![8 * items, 5],
+        Driver::Sequences(_) => vec![8 * items],
         Driver::Rows(_) | Driver::Regions(_) | Driver::Layers(_) | Driver::Gram | Driver::Linear(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
@@ -52,6 +54,8 @@ fn nothing_in_gives_nothing_out() {
             let shapes: &[&[usize]] = match loss.spec().driver {
                 _ if loss.spec().inputs[0].needs_values => &[],
                 Driver::Elementwise | Driver::Sum(_) => &[&[0], &[0, 5], &[3, 0]],
+                Driver::Sequences(sequences) if sequences.takes_logits => &[&[0, 4]],
+                Driver::Sequences(_) => &[&[0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
                 Driver::Boxes | Driver::Linear(_) => &[&[0, 4], &[2, 0, 4]],
                 Driver::Pairs | Driver::AllPairs(_) => &[&[0, 4]],

@@ -273,8 +273,13 @@ impl Call {
             Driver::Rows(_) | Driver::Regions(_) => labels([&shape[..1], &shape[2..]].concat(), shape[1]),
             Driver::Boxes => floats(&corners(elements)),
             Driver::Layers(_) => floats(&values(elements, 1.0).iter().map(|x| x + 0.5).collect::<Vec<_>>()),
-            Driver::Pairs | Driver::AllPairs(_) | Driver::Sum(_) | Driver::Gram | Driver::Linear(_) => {
-                unreachable!("pairs and heads have three inputs, whole batches are not split, sums have parts")
+            Driver::Pairs
+            | Driver::AllPairs(_)
+            | Driver::Sum(_)
+            | Driver::Gram
+            | Driver::Linear(_)
+            | Driver::Sequences(_) => {
+                unreachable!("others have three inputs, whole batches are not split, sums have parts")
             }
         };
         let output = loss.run(gpu, &first, &upload(second), self.options);

@@ -6,8 +6,10 @@ mod all_pairs;
 mod boxes;
 mod elementwise;
 mod pairs;
+mod policies;
 mod regions;
 mod rows;
+mod sequences;
 
 mod bench;
 mod broadcast;

@@ -24,6 +24,8 @@ fn is_kept(item: usize) -> bool {
 fn shape_of(loss: &AnyLoss, items: usize) -> Vec<usize> {
     match loss.spec().driver {
         Driver::Elementwise => vec![items, 1],
+        Driver::Sequences(sequences) if sequences.takes_logits => vec![8 * items, 5],
+        Driver::Sequences(_) => vec![8 * items],
         Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => unreachable!("sums have no items of one kind"),
         Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],

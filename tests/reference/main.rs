@@ -6,6 +6,7 @@ mod divergences;
 mod divisors;
 mod generative;
 mod pairs;
+mod policies;
 mod preferences;
 mod regions;
 mod rows;
@@ -133,6 +134,45 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     ("giou", &[&[("eps", "0.5")]]),
     ("diou", &[&[("eps", "0.5")]]),
     ("ciou", &[&[("eps", "0.5")]]),
+    ("token_log_prob", &[&[("temperature", "0.5"), ("ignore_index", "2")]]),
+    ("policy_clip", POLICY_CLIP),
+    ("policy_clip_of_logits", POLICY_CLIP_OF_LOGITS),
+    ("policy_cispo", &[&[("eps_high", "0.5")], &[("kl", "0.5")], &[("kl", "0.5"), ("kl_correction", "true")]]),
+    (
+        "policy_cispo_of_logits",
+        &[
+            &[("eps_high", "0.5"), ("temperature", "2")],
+            &[("kl", "0.5"), ("kl_correction", "true"), ("ignore_index", "2")],
+        ],
+    ),
+    ("policy_sapo", POLICY_SAPO),
+    ("policy_sapo_of_logits", POLICY_SAPO_OF_LOGITS),
+    (
+        "policy_sequence",
+        &[&[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3")], &[("eps_high", "3"), ("delta", "1.5")]],
+    ),
+    (
+        "policy_sequence_of_logits",
+        &[
+            &[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3"), ("temperature", "2")],
+            &[("eps_high", "3"), ("delta", "1.5"), ("ignore_index", "2")],
+        ],
+    ),
+    (
+        "preference_of_logits",
+        &[
+            &[("label_smoothing", "0.25"), ("beta", "0.5")],
+            &[("form", "ipo"), ("ignore_index", "2")],
+            &[("form", "discopop"), ("tau", "0.25")],
+        ],
+    ),
+    ("cpo_of_logits", &[&[("beta", "0.5"), ("label_smoothing", "0.25"), ("ignore_index", "2")]]),
+    ("simpo_of_logits", &[&[("beta", "2"), ("gamma", "-0.5"), ("label_smoothing", "0.25"), ("ignore_index", "2")]]),
+    ("orpo_of_logits", &[&[("beta", "0.5"), ("ignore_index", "2")]]),
+    (
+        "kto_of_logits",
+        &[&[("beta", "0.5"), ("desirable_weight", "0.5"), ("undesirable_weight", "2"), ("ignore_index", "2")]],
+    ),
     ("ppo_value", &[&[("clip", "0.5"), ("factor", "1")]]),
     (
         "preference",
@@ -158,6 +198,32 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     ("kto", &[&[("beta", "0.5"), ("desirable_weight", "0.5"), ("undesirable_weight", "2")]]),
     ("reward_pair", &[&[("center", "0.125")]]),
 ];
+
+const POLICY_CLIP: &[Settings] = &[
+    &[("eps_low", "0.5"), ("eps_high", "3"), ("delta", "8")],
+    &[("delta", "1.5"), ("kl", "0.5")],
+    &[("kl", "0.25"), ("kl_correction", "true")],
+];
+const POLICY_CLIP_OF_LOGITS: &[Settings] = &[
+    &[("eps_low", "0.5"), ("eps_high", "3"), ("delta", "8"), ("temperature", "2")],
+    &[("kl", "0.25"), ("kl_correction", "true"), ("ignore_index", "2")],
+];
+const POLICY_SAPO: &[Settings] = &[
+    &[("tau_positive", "0.5"), ("tau_negative", "2")],
+    &[("kl", "0.5")],
+    &[("kl", "0.25"), ("kl_correction", "true")],
+];
+const POLICY_SAPO_OF_LOGITS: &[Settings] = &[
+    &[("tau_positive", "0.5"), ("tau_negative", "2"), ("temperature", "2")],
+    &[("kl", "0.25"), ("kl_correction", "true"), ("ignore_index", "2")],
+];
+
+/// Whether a factor of a loss is constant in its gradient, which then is not the loss's slope: that of `ciou`, the
+/// weights of `policy_cispo`, and the old policies that stand where none are given.
+fn holds_a_factor(spec: &LossSpec, optional: bool) -> bool {
+    let is_of = |names: &[&str]| names.iter().any(|name| spec.name.starts_with(name));
+    is_of(&["ciou", "policy_cispo"]) || !optional && spec.input("old_log_prob").is_some_and(|old| old.optional)
+}
 
 /// Every loss with its defaults and with each of its other settings.
 fn every_setting() -> impl Iterator<Item = AnyLoss> {
@@ -207,6 +273,8 @@ const MATRIX: &[usize] = &[4, CLASSES];
 const VOLUME: &[usize] = &[2, CLASSES, 2];
 const BOXES: &[usize] = &[5, 4];
 const EMBEDDINGS: &[usize] = &[5, 4];
+const TOKENS: &[usize] = &[20];
+const TOKENS_OF_CLASSES: &[usize] = &[20, CLASSES];
 
 fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
@@ -215,12 +283,19 @@ fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
         Driver::Linear(_) => &[MATRIX, &[2, 2, CLASSES]],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[TOKENS_OF_CLASSES],
+        Driver::Sequences(_) => &[TOKENS],
     }
 }
 
 /// A shape of the first input that holds nothing.
 fn empty(spec: &LossSpec) -> &'static [usize] {
-    if matches!(spec.driver, Driver::Boxes) { &[0, 4] } else { &[0, CLASSES] }
+    match spec.driver {
+        Driver::Boxes => &[0, 4],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[0, CLASSES],
+        Driver::Sequences(_) => &[0],
+        _ => &[0, CLASSES],
+    }
 }
 
 /// How a call's inputs are laid out.
@@ -285,6 +360,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
+        // Of sequences that are as long as each other, but for one without tokens.
+        Domain::Offsets => [0.0, 6.0, 6.0, 20.0, 20.0, 20.0, 20.0][index],
         Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }
@@ -398,15 +475,14 @@ fn every_parameter_has_settings() {
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
-    // That of `ciou` is not: a factor of its loss is constant in it.
-    for loss in every_setting().filter(|loss| loss.spec().name != "ciou") {
+    for loss in every_setting() {
         let spec = loss.spec();
         // Whatever other losses there are.
         let seed = described(&loss).bytes().map(u64::from).sum();
         for (layout, reduction) in
             layouts(spec).into_iter().flat_map(|layout| spec.reductions().map(move |r| (layout, r)))
         {
-            for optional in [false, true] {
+            for optional in [false, true].into_iter().filter(|&optional| !holds_a_factor(spec, optional)) {
                 let options = match optional {
                     false => Options::new(reduction),
                     true => {

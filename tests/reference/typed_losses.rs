@@ -155,6 +155,48 @@ fn every_loss() -> Vec<Typed> {
         GaussianKl {},
         WeightedSum {},
         UncertaintyWeighting {},
+        TokenLogProb { temperature: 0.5, ignore_index: -1 },
+        PolicyClip { eps_low: 0.125, eps_high: 0.25, delta: 2.0, kl: 0.5, kl_correction: true },
+        PolicyClipOfLogits {
+            eps_low: 0.125,
+            eps_high: 0.25,
+            delta: 2.0,
+            kl: 0.5,
+            kl_correction: true,
+            temperature: 0.5,
+            ignore_index: -1
+        },
+        PolicyCispo { eps_high: 2.0, kl: 0.5, kl_correction: true },
+        PolicyCispoOfLogits { eps_high: 2.0, kl: 0.5, kl_correction: true, temperature: 0.5, ignore_index: -1 },
+        PolicySapo { tau_positive: 2.0, tau_negative: 0.5, kl: 0.25, kl_correction: true },
+        PolicySapoOfLogits {
+            tau_positive: 2.0,
+            tau_negative: 0.5,
+            kl: 0.25,
+            kl_correction: true,
+            temperature: 0.5,
+            ignore_index: -1
+        },
+        PolicySequenceOfLogits {
+            ratio: SequenceRatio::Sum,
+            eps_low: 0.125,
+            eps_high: 0.25,
+            delta: 2.0,
+            temperature: 0.5,
+            ignore_index: -1
+        },
+        PreferenceOfLogits {
+            form: PreferenceForm::Nca,
+            beta: 0.25,
+            label_smoothing: 0.125,
+            tau: 0.25,
+            ignore_index: -1
+        },
+        CpoOfLogits { beta: 0.25, label_smoothing: 0.125, ignore_index: -1 },
+        SimpoOfLogits { beta: 0.25, gamma: 0.25, label_smoothing: 0.125, ignore_index: -1 },
+        OrpoOfLogits { beta: 0.25, ignore_index: -1 },
+        KtoOfLogits { beta: 0.25, desirable_weight: 0.5, undesirable_weight: 0.25, ignore_index: -1 },
+        PolicySequence { ratio: SequenceRatio::Sum, eps_low: 0.125, eps_high: 0.25, delta: 2.0 },
         PpoValue { clip: 0.125, factor: 1.0 },
         Preference { form: PreferenceForm::Nca, beta: 0.25, label_smoothing: 0.125, tau: 0.25 },
         Cpo { beta: 0.25, label_smoothing: 0.125 },

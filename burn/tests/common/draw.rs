@@ -36,7 +36,13 @@ fn shape(spec: &LossSpec, input: &Input, drawn: &Named<HostTensor<'static>>) -> 
         Shape::Like(other) => drawn.get(other).expect("it comes before").shape().to_vec(),
         Shape::Classes => vec![CLASSES],
         Shape::LastAxis => vec![5],
+        Shape::Tokens => vec![12],
+        Shape::TokenRows => vec![12, CLASSES],
+        Shape::Offsets(sequences) => vec![2 * usize::from(sequences) + 1],
         Shape::Items | Shape::OneOrItems | Shape::Layers => {
+            if spec.inputs.iter().any(|input| matches!(input.shape, Shape::Offsets(_))) {
+                return vec![2];
+            }
             let is_of_rows = matches!(spec.inputs[0].shape, Shape::Rows | Shape::Boxes | Shape::Embeddings);
             if is_of_rows { vec![6] } else { vec![6, 5] }
         }
@@ -47,7 +53,11 @@ fn tensor(input: &Input, values: &Values, dtype: DType, shape: &[usize], rng: &m
     let elements: usize = shape.iter().product();
     let domain = input.domain.resolve(values);
     if input.kind == Kind::Index {
-        let drawn: Vec<i32> = (0..elements as i32).map(|i| i % 3).collect();
+        let sequences = elements as i32 - 1;
+        let drawn: Vec<i32> = match input.shape {
+            Shape::Offsets(_) => (0..=sequences).map(|i| 12 * i / sequences).collect(),
+            _ => (0..elements as i32).map(|i| i % 3).collect(),
+        };
         let bytes = drawn.iter().flat_map(|i| i.to_ne_bytes()).collect::<Vec<u8>>();
         return HostTensor::from_bytes(DType::I32, shape, bytes).expect("the shape fits");
     }

@@ -100,6 +100,11 @@ const ROW_CACHE: u32 = 1024u;
 // A record for each row and one for each of its parts, where several workgroups take a row.
 @group(0) @binding(16) var<storage, read_write> rows: array<Row>;
 @group(0) @binding(17) var<storage, read_write> workspace: Workspace;
+// Values of a row that are a loss's own, a policy's among others.
+@group(0) @binding(18) var<storage, read> input_advantage: array<f32>;
+@group(0) @binding(19) var<storage, read> input_old_log_prob: array<f32>;
+@group(0) @binding(20) var<storage, read> input_ref_log_prob: array<f32>;
+@group(0) @binding(21) var<storage, read> input_importance: array<f32>;
 
 // An element of the first input.
 fn load_first(index: u32) -> f32 {
@@ -138,6 +143,29 @@ fn load_class_offset(index: u32) -> f32 {
 // The class index of a row; 0 where rows have none.
 fn load_target(index: u32) -> i32 {
     return input_target[call.item_base + index];
+}
+
+// Of losses with `RowHooks::OwnValues`: each of their values of a row, its default where it is left out, and whether
+// one of them is NaN. Where one is out of range, the class index is none.
+fn load_advantage(index: u32) -> f32 {
+    return input_advantage[call.item_base + index];
+}
+
+fn load_old_log_prob(index: u32) -> f32 {
+    return input_old_log_prob[call.item_base + index];
+}
+
+fn load_ref_log_prob(index: u32) -> f32 {
+    return input_ref_log_prob[call.item_base + index];
+}
+
+fn load_importance(index: u32) -> f32 {
+    return input_importance[call.item_base + index];
+}
+
+fn has_nan(index: u32) -> bool {
+    return is_nan(load_advantage(index)) || is_nan(load_old_log_prob(index)) || is_nan(load_ref_log_prob(index))
+        || is_nan(load_importance(index));
 }
 
 // The weight of a row; 1 where it is left out.

@@ -1,9 +1,11 @@
 //! What `shaders/drivers/rows/interface.wgsl` lists: functions that load and store the tensors of rows.
 
-use super::super::{Call, gradient_view, input_view, is_ignored, is_kept, load_optional, view};
+use super::super::{
+    Call, elementwise::domain_check, gradient_view, input_view, is_ignored, is_kept, load_optional, view,
+};
 use crate::{
     kernel::{Glue, TensorView, list},
-    spec::{CLASS_OFFSET, CLASS_WEIGHT, Input, Kind, Rows, UPSTREAM, WEIGHT},
+    spec::{CLASS_OFFSET, CLASS_WEIGHT, Input, Kind, LossSpec, Rows, UPSTREAM, WEIGHT},
 };
 
 /// Where the value of a row is in what binds one a row.
@@ -29,7 +31,19 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     if of(Some(&CLASS_OFFSET)).is_some() {
         load_optional(&mut glue, views, &CLASS_OFFSET, "index");
     }
-    glue.load("target", "i32", of(labels), ITEM, "0");
+    let labels = of(labels).map_or_else(|| "0".to_string(), |labels| labels.element(ITEM));
+    match own_values(&mut glue, spec, views) {
+        // A row with a value out of range names no class; one that `ignore_index` leaves out is not asked.
+        Some(check) => {
+            let ignored = "select(-1, -2, is_ignored(-1))";
+            let body = format!(
+                "let label = i32({labels});\n    \
+                return select({ignored}, label, is_ignored(label) || ({check}));"
+            );
+            glue.procedure("load_target(index: u32) -> i32", &body);
+        }
+        None => glue.function("load_target(index: u32) -> i32", &format!("i32({labels})")),
+    }
     load_optional(&mut glue, views, &WEIGHT, ITEM);
     load_optional(&mut glue, views, &UPSTREAM, if rows.per_class { "index" } else { ITEM });
     is_kept(&mut glue, views, ITEM);
@@ -50,6 +64,23 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     glue.put_gradients(gradient.filter(stores_elements), call.adds());
     glue.put_quad("put_gradient_quad", gradient.filter(|_| quads), call.adds());
     glue
+}
+
+/// `load_<name>(index)` for the values of a row that are the loss's own, and `has_nan(index)`: whether one of them is
+/// NaN. What tells whether those that are checked are in range, if there are such.
+fn own_values(glue: &mut Glue, spec: &LossSpec, views: &[TensorView]) -> Option<String> {
+    let own: Vec<&Input> = spec.own_values().collect();
+    for input in &own {
+        load_optional(glue, views, input, ITEM);
+    }
+    let given: Vec<&Input> = own.iter().copied().filter(|input| input_view(views, input.name).is_some()).collect();
+    let value = |input: &&Input| format!("load_{}(index)", input.name);
+    if !own.is_empty() {
+        let nan = given.iter().map(|input| format!("is_nan({})", value(input))).collect::<Vec<_>>().join(" || ");
+        glue.function("has_nan(index: u32) -> bool", if nan.is_empty() { "false" } else { &nan });
+    }
+    let checks: Vec<String> = given.iter().filter_map(|input| domain_check(input.domain, &value(input))).collect();
+    (!checks.is_empty()).then(|| checks.join(" && "))
 }
 
 /// Four elements of a quad that is whole.

@@ -22,7 +22,7 @@ use crate::{
         workspace::WorkspaceHeader,
     },
     spec::{
-        CLASS_OFFSET, CLASS_WEIGHT, Domain, Kind, LossSpec, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values,
+        CLASS_OFFSET, CLASS_WEIGHT, Domain, Input, Kind, LossSpec, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values,
         shader_file,
     },
 };
@@ -46,7 +46,19 @@ impl Room for Rows {
             what: "a mean over class weights has class indices `target` and `CLASS_WEIGHT`",
             is_met: |spec| ["target", CLASS_WEIGHT.name].iter().all(|name| spec.input(name).is_some()),
         };
-        if self.mean_over == MeanOver::ClassWeights { vec![of_class_weights] } else { Vec::new() }
+        let of_own_values = Need {
+            what: "inputs of one value a row besides class indices and `weight` go with the hook `item_outcome`, \
+                   `RowHooks::OwnValues`, and where their values are checked with class indices",
+            is_met: |spec| {
+                let own: Vec<&Input> = spec.own_values().collect();
+                let is_checked = own.iter().any(|input| input.domain.is_checked());
+                let has_labels = spec.inputs.iter().any(|input| input.kind == Kind::Index);
+                spec.rows().is_some_and(|rows| rows.has(RowHooks::OwnValues) != own.is_empty())
+                    && (has_labels || !is_checked)
+            },
+        };
+        let is_over_weights = self.mean_over == MeanOver::ClassWeights;
+        is_over_weights.then_some(of_class_weights).into_iter().chain([of_own_values]).collect()
     }
 
     fn takes_row_strides(&self) -> bool {
@@ -209,6 +221,9 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 6] = [
     (RowHooks::Excess, shader_file!("drivers/rows/hooks/excess.wgsl")),
     (RowHooks::Entropy, shader_file!("drivers/rows/hooks/entropy.wgsl")),
 ];
+
+/// What finds the index of a row for the hooks of a loss that has values of its own for each.
+pub(super) const OWN_VALUES: ShaderFile = shader_file!("drivers/rows/own_values.wgsl");
 
 /// Whether four elements are loaded and stored at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,6 +407,7 @@ impl Form<'_> {
             false => shader_file!("drivers/rows/no_offsets.wgsl"),
         });
         files.push(shader_file!("drivers/rows/state.wgsl"));
+        files.extend(self.rows.has(RowHooks::OwnValues).then_some(OWN_VALUES));
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {

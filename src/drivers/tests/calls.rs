@@ -136,6 +136,8 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
         // Of each part its own.
         Driver::Sum(_) => vec![Layout::of(&[3, 5])],
         // Rows of whole quads, of whole pairs and others.
+        Driver::Sequences(sequences) if sequences.takes_logits => vec![Layout::of(&[37, 5]), Layout::of(&[40, 8])],
+        Driver::Sequences(_) => vec![Layout::of(&[37]), Layout::of(&[4096])],
         Driver::Layers(_) | Driver::Gram => {
             vec![Layout::of(&[3, 5, 8]), Layout::of(&[3, 5, 6]), Layout::of(&[3, 9, 3])]
         }

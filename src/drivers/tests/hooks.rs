@@ -18,9 +18,13 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
         Driver::AllPairs(of) => vec![(of.relation != Relation::Labelled, all_pairs::kernels::LABELLED)],
         // The hooks of its row loss.
         Driver::Linear(of) => groups(of.rows),
-        Driver::Elementwise | Driver::Boxes | Driver::Pairs | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => {
-            Vec::new()
-        }
+        Driver::Elementwise
+        | Driver::Boxes
+        | Driver::Pairs
+        | Driver::Sum(_)
+        | Driver::Layers(_)
+        | Driver::Gram
+        | Driver::Sequences(_) => Vec::new(),
     }
 }
 
@@ -29,7 +33,7 @@ fn a_hook_file_has_the_groups_that_its_spec_says_and_no_other() {
     let mut has_both = [false; 2];
     for spec in ALL {
         let shared = spec.rows().map_or(&[][..], |rows| rows.shared);
-        let files = std::iter::once(&spec.shader).chain(shared);
+        let files = spec.shader.with_parts().chain(shared.iter().copied());
         let own: Vec<String> = files.flat_map(|file| declarations(file.source)).map(|own| own.name).collect();
         for (is_said, file) in groups(spec) {
             has_both[usize::from(is_said)] = true;

@@ -17,7 +17,8 @@ use crate::{
     kernel::{Kernel, Text},
     losses::{
         CE_DICE, CLIP, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU, LINEAR_CROSS_ENTROPY,
-        LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL,
+        LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, POLICY_CLIP_OF_LOGITS, POLICY_SEQUENCE,
+        POLICY_SEQUENCE_OF_LOGITS, PREFERENCE_OF_LOGITS, SOFTMAX, STYLE, SUP_CON, TRIPLET_BATCH_ALL,
         TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
@@ -30,7 +31,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 14] = [
+static INTERFACES: [Interface; 15] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -50,7 +51,7 @@ static INTERFACES: [Interface; 14] = [
     Interface {
         file: shader_file!("drivers/rows/interface.wgsl"),
         of: "drivers/rows/rows.wgsl",
-        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX],
+        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX, &POLICY_CLIP_OF_LOGITS],
     },
     Interface {
         file: shader_file!("drivers/regions/interface_of_pixels.wgsl"),
@@ -84,6 +85,11 @@ static INTERFACES: [Interface; 14] = [
         file: shader_file!("drivers/linear/interface.wgsl"),
         of: "drivers/linear/",
         losses: &[&LINEAR_CROSS_ENTROPY, &LINEAR_DISTILLATION],
+    },
+    Interface {
+        file: shader_file!("drivers/sequences/interface.wgsl"),
+        of: "drivers/sequences/",
+        losses: &[&POLICY_SEQUENCE, &POLICY_SEQUENCE_OF_LOGITS, &PREFERENCE_OF_LOGITS],
     },
 ];
 

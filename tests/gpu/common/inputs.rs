@@ -19,18 +19,22 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let mut rng = Rng::with_seed(7);
     let spec = loss.spec();
     let signature = Signature::of_shape(&Values::new(spec, loss.values()).unwrap(), shape).unwrap();
+    let first = shape.first().copied().unwrap_or(1);
     let classes = match spec.driver {
         Driver::Elementwise | Driver::Boxes | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => 1,
         Driver::Rows(_) | Driver::Regions(_) => shape[1],
         Driver::Linear(_) => *shape.last().unwrap(),
         Driver::Pairs | Driver::AllPairs(_) => 3,
+        Driver::Sequences(_) => shape.get(1).copied().unwrap_or(1),
     };
     let given = spec.inputs.iter().filter(|input| optional || !input.optional);
     given
         .map(|input| {
             let shape = signature.shape_of(input);
             let domain = domain(loss, input);
+            let sequences = shape.iter().product::<usize>().saturating_sub(1).max(1);
             let value = |index: usize| match input.shape {
+                Shape::Offsets(_) => (first * index / sequences) as f64,
                 Shape::Boxes => corner(index, &mut rng),
                 _ => draw(domain, classes, &mut rng),
             };
@@ -76,7 +80,7 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::Sign => between(-1.0, 1.0).signum(),
         Domain::Class | Domain::Label => between(0.0, classes as f64).floor(),
         Domain::Similar | Domain::Mask => between(0.0, 2.0).floor(),
-        Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
+        Domain::TargetBox | Domain::Offsets | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }
     }

@@ -119,6 +119,42 @@ pub static PREFERENCES: Task = Task {
                 }]),
             ),
             (
+                &REWARDED,
+                Step::Take(&[Pick {
+                    choice: choice!(PolicyClipOfLogits { .. }),
+                    why: "raises the tokens that were better than expected, as far as the policy that drew them allows",
+                    advice: &[
+                        ("eps_low", "0.2"),
+                        ("eps_high", "0.2; 0.28 lets unlikely tokens gain more"),
+                        ("delta", "0; 4 where single tokens of bad answers break training"),
+                        ("kl", "0; 0.04 stays near a reference, whose `ref_log_prob` is given then"),
+                        ("kl_correction", "false"),
+                        ("temperature", "the one that answers were drawn with"),
+                        ("ignore_index", "the target of prompts and padding"),
+                        ("ref_log_prob", "log-probabilities by the reference"),
+                        (
+                            "importance",
+                            "ratios of the trainer's log-probabilities to the sampler's, where those differ",
+                        ),
+                    ],
+                    reduction: Reduction::Mean,
+                    form: &Form {
+                        last_layer: "none: logits `[N, V]` of all tokens of all answers",
+                        targets: "the tokens that were drawn; of each its advantage and its log-probability then",
+                        inputs: &[
+                            Sample {
+                                name: "logits",
+                                numbers: Numbers::Floats(&[1.0, 0.5, -0.5, 0.25, 2.0, -1.0]),
+                                shape: &[2, 3],
+                            },
+                            Sample { name: "target", numbers: Numbers::Indices(&[0, 1]), shape: &[2] },
+                            sums("advantage", &[1.5, -0.5]),
+                            sums("old_log_prob", &[-1.0, -0.25]),
+                        ],
+                    },
+                }]),
+            ),
+            (
                 &RETURNS,
                 Step::Take(&[Pick {
                     choice: choice!(PpoValue { .. }),
@@ -141,7 +177,7 @@ pub static PREFERENCES: Task = Task {
             ),
         ],
     }),
-    pitfalls: &[&MEANS_OR_SUMS, &REFERENCE, &SUMS, &NAN],
+    pitfalls: &[&MEANS_OR_SUMS, &REFERENCE, &DRAWN_BY_ANOTHER, &SUMS, &NAN],
 };
 
 static NO_REFERENCE: Situation =
@@ -154,6 +190,8 @@ static UNPAIRED: Situation =
     Situation { name: "unpaired", text: "of each answer whether it is desirable, without another to compare it with" };
 static REWARD: Situation =
     Situation { name: "reward", text: "of each pair which one is preferred, for a reward model" };
+static REWARDED: Situation =
+    Situation { name: "rewarded", text: "of each that the policy drew a reward, or how much better than others it is" };
 static RETURNS: Situation = Situation { name: "returns", text: "what they returned, for the critic of PPO" };
 
 const fn sums(name: &'static str, values: &'static [f32]) -> Sample {
@@ -182,4 +220,11 @@ static REFERENCE: Pitfall = Pitfall {
            has to do with.",
     guard: "Before the first step policy and reference are the same: `preference` of the usual `form` is ln 2 then. \
             Look at it once.",
+};
+static DRAWN_BY_ANOTHER: Pitfall = Pitfall {
+    title: "Log-probabilities of a sampler",
+    trap: "A fast sampler rounds otherwise than the trainer, cuts the tail of the softmax or divides by another \
+           temperature. Its log-probabilities as the old ones make ratios that no step of training has made.",
+    guard: "`old_log_prob` from the trainer, with the `temperature` of the sampler; left out where there is one step \
+            for each draw. What sampler and trainer differ in is `importance`.",
 };

@@ -117,6 +117,9 @@ const CALLS: &[Tried] = &[
     of("distillation", &[5, 1_100]).by(Workgroup, 1_100).cached().in_place(DType::F16).roomy(),
     of("softmax", &[7, 1_101]).by(Workgroup, 1).in_place(DType::F16).reduced(Reduction::None),
     of("multi_margin", &[701, 15]).by(Lane, 15).in_place(DType::F16),
+    // With values of their own for each row.
+    of("policy_clip_of_logits", &[7, 1_101]).by(Workgroup, 1_101),
+    of("policy_clip_of_logits", &[3, 15, 71]).by(Parts, 15).in_place(DType::F16),
     of("cross_entropy", &[3, 15, 71]).by(Lane, 15).in_place(DType::F16),
     of("distillation", &[3, 9_001]).by(Parts, 9_001).in_place(DType::F16),
     of("distillation", &[3, 9_001]).by(Parts, 9_001).roomy(),

@@ -1,0 +1,26 @@
+// Which items there are: those that the mask keeps, and whose sequences are all as they should be. How many are not,
+// and the first of these.
+//
+// Joined to what interface.wgsl lists.
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn judge(thread: Thread) {
+    var offending = 0u;
+    var first = NOWHERE;
+    for (var item = thread.lane; item < call.items; item += WORKGROUP_SIZE) {
+        let other = (call.slots - 1u) * call.stride + item;
+        let fits = standing[item] != 0u && standing[other] != 0u;
+        let is_there = is_kept(item);
+        kept[item] = select(0, 1, is_there && fits);
+        if (is_there && !fits) {
+            offending += 1u;
+            first = min(first, item);
+        }
+    }
+    offending = reduce_add_u32(thread, offending);
+    first = reduce_min_u32(thread, first);
+    if (thread.lane == 0u) {
+        judged[0] = offending;
+        judged[1] = first;
+    }
+}

@@ -1,0 +1,14 @@
+// Adds the items that are out of range by their tokens to those that the loss of items has found to be so.
+//
+// Joined to what interface.wgsl lists.
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn tell(thread: Thread) {
+    if (thread.lane == 0u && judged[0] > 0u) {
+        let low = workspace.invalid_low + judged[0];
+        workspace.invalid_high += select(0u, 1u, low < judged[0]);
+        workspace.invalid_low = low;
+        workspace.invalid_partial = 0u;
+        workspace.invalid_item = judged[1];
+    }
+}

@@ -1,0 +1,458 @@
+//! Losses of sequences of tokens: what the log-probabilities of a sequence's tokens have together is an input of an
+//! elementwise loss, whose gradient goes back to each token. The log-probabilities are given, or those of the targets
+//! of logits, which a row loss makes before and differentiates behind.
+
+use std::{ops::Range, sync::Arc};
+
+#[cfg(feature = "parity")]
+use super::trials::{Arrangement, Trials};
+use super::{Call, Extent, Room, gradient_name, gradient_view, input_view, is_ignored, is_kept, needs::Need, room};
+use crate::{
+    DType, Error, Gradients, Loss, Named, Options, Reduction, Signature, Statistics, TensorType, Tuning,
+    gpu::Loops,
+    kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block},
+    losses::TokenLogProb,
+    program::{Place, Program, Scratch, Step, WORKSPACE},
+    spec::{Driver, MASK, OFFSETS, Sequences, ShaderFile, TOKEN_MASK, UPSTREAM, Values, shader_file},
+};
+
+/// The first input where log-probabilities are given, and the one that is subtracted from them.
+const LOG_PROB: &str = "log_prob";
+const OLD_LOG_PROB: &str = "old_log_prob";
+
+/// Pairs of tokens that a lane takes at least.
+const LEAST_OF_LANE: u64 = 8;
+
+impl Room for Sequences {
+    fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {
+        match *shape {
+            [tokens] if !self.takes_logits => Ok(Extent::of_items(vec![usual_items(tokens)], 1)),
+            [tokens, classes] if self.takes_logits && classes > 0 => {
+                Ok(Extent::of_items(vec![usual_items(tokens)], classes))
+            }
+            _ if self.takes_logits => Err("[T, V] with V ≥ 1".to_string()),
+            _ => Err("[T]".to_string()),
+        }
+    }
+
+    fn symbols(&self) -> [&'static str; 2] {
+        ["[B]", "[1] or [B]"]
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let what = "`driver` is of inputs that the loss of items has, first of `logits`, with a `target`, or of \
+            `log_prob`, and `inputs` has `OFFSETS`";
+        vec![Need {
+            what,
+            is_met: |spec| match spec.driver {
+                Driver::Sequences(sequences) => {
+                    let first = if sequences.takes_logits { "logits" } else { LOG_PROB };
+                    spec.inputs[0].name == first
+                        && spec.input(OFFSETS.name).is_some()
+                        && (spec.input("target").is_some() == sequences.takes_logits)
+                        && matches!(sequences.made.len(), 1 | 2)
+                }
+                _ => false,
+            },
+        }]
+    }
+
+    fn items_of(&self, given: &Named<TensorType>) -> Option<usize> {
+        let offsets = given.get(OFFSETS.name)?;
+        Some((offsets.elements() as usize).saturating_sub(1) / self.made.len())
+    }
+
+    fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
+        Builder::new(call, self)?.program()
+    }
+
+    #[cfg(feature = "parity")]
+    fn trials(&self, trials: &Trials) -> Vec<Arrangement> {
+        let w = trials.lanes;
+        let all: Vec<Vec<usize>> = [1, 2, 3, 5, w - 1, w + 1, 4 * w + 3, 70 * w + 1].map(|tokens| vec![tokens]).into();
+        let of = |shape: &[usize]| if self.takes_logits { [shape, &[7]].concat() } else { shape.to_vec() };
+        let shapes: Vec<Vec<usize>> = all.iter().map(|shape| of(shape)).collect();
+        let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+        vec![trials.arrangement(&of(&[37]), &shapes, &[&of(&[100_003])])]
+    }
+}
+
+/// How many items so many tokens are taken for where nothing else is said.
+fn usual_items(tokens: usize) -> usize {
+    tokens.div_ceil(8)
+}
+
+/// The program of a call while it is built.
+struct Builder<'a> {
+    call: &'a Call<'a>,
+    of: &'a Sequences,
+    tuning: Tuning,
+    tokens: u64,
+    items: u64,
+    /// From the values of one slot to those of the next, in elements.
+    stride: u64,
+    program: Program,
+    at: Places,
+}
+
+/// Scratch by its number in the program.
+#[derive(Clone, Copy, Default)]
+struct Places {
+    /// Of each sequence: what its tokens have together, how many there are, how it stands, and its gradient.
+    values: usize,
+    lengths: usize,
+    standing: usize,
+    slopes: usize,
+    /// Of each item whether it is there; and how many are not as they should be.
+    kept: usize,
+    judged: usize,
+    /// Of each token of logits: its log-probability, and what that is multiplied with in the gradients.
+    log_probs: usize,
+    upstreams: usize,
+}
+
+/// A tensor that a kernel binds, and where it lies.
+type Bound = (TensorView, Place);
+
+impl<'a> Builder<'a> {
+    fn new(call: &'a Call<'a>, of: &'a Sequences) -> Result<Self, Error> {
+        let tokens = call.signature.inputs[0].1.shape[0] as u64;
+        let items = call.signature.items;
+        if items == 0 && tokens > 0 {
+            let expected = format!("[{}·B + 1] with B ≥ 1 for {tokens} tokens", of.made.len());
+            let found = call.signature.input(OFFSETS.name).map_or_else(Vec::new, |ty| ty.shape.clone());
+            return Err(Error::Shape { loss: call.loss(), tensor: OFFSETS.name, expected, found });
+        }
+        let stride = items.next_multiple_of(call.machine.aligned_elements()).max(1);
+        let tuning = call.machine.tuning;
+        Ok(Builder {
+            call,
+            of,
+            tuning,
+            tokens,
+            items,
+            stride,
+            program: Program::new(Vec::new()),
+            at: Places::default(),
+        })
+    }
+
+    fn program(mut self) -> Result<Program, Error> {
+        let (head, mut of_items) = self.head()?;
+        self.program.report = std::mem::take(&mut of_items.report);
+        self.program.scratch = std::mem::take(&mut of_items.scratch);
+        let slots = DType::F32.buffer_size(self.stride * self.of.made.len() as u64);
+        let of_tokens = DType::F32.size_in_quads(self.tokens.max(1));
+        let [items, logits] = [DType::F32.size_in_quads(self.items.max(1)), self.of.takes_logits.into()];
+        self.at = Places {
+            values: self.scratch("what sequences have", slots),
+            lengths: self.scratch("the lengths of sequences", slots),
+            standing: self.scratch("how sequences stand", slots),
+            slopes: self.scratch("the gradients of sequences", slots),
+            kept: self.scratch("which items are there", items),
+            judged: self.scratch("the items out of range", 2 * DType::F32.size() as u64),
+            log_probs: self.scratch("the log-probabilities of tokens", of_tokens * logits),
+            upstreams: self.scratch("the upstreams of tokens", of_tokens * logits),
+        };
+        if self.items == 0 {
+            self.add(&head, of_items, false);
+            return Ok(self.program);
+        }
+        let token_log_prob = self.of.takes_logits.then(|| self.token_log_prob()).transpose()?;
+        if let Some(row) = &token_log_prob {
+            let program = row.program(self.call, Gradients::Skip, false)?;
+            self.add(row, program, true);
+        }
+        self.sum_tokens()?;
+        self.judge()?;
+        self.add(&head, of_items, false);
+        self.tell();
+        if self.call.has_gradients() {
+            self.spread()?;
+            if let Some(row) = &token_log_prob {
+                let gradients = match self.call.options.gradients {
+                    // Its weight is in the upstreams.
+                    Gradients::Add { .. } => Gradients::Add { weight: 1.0 },
+                    gradients => gradients,
+                };
+                let program = row.program(self.call, gradients, true)?;
+                self.add(row, program, true);
+            }
+        }
+        Ok(self.program)
+    }
+
+    fn scratch(&mut self, label: &'static str, size: u64) -> usize {
+        // What has no use is of one value.
+        self.program.scratch.push(Scratch { label, size: size.max(4) });
+        self.program.scratch.len() - 1
+    }
+
+    /// The loss of items, and its program.
+    fn head(&self) -> Result<(Inner, Program), Error> {
+        let (whole, options) = (self.call.signature, self.call.options);
+        let loss = (self.of.head)(self.call.values);
+        let gradients = if self.call.has_gradients() { Gradients::Write } else { Gradients::Skip };
+        let upstream = options.gradient_scale() as f32;
+        let options = Options { gradients, upstream, statistics: Statistics::default(), ..*options };
+        let own = |dtype| TensorType::new(dtype, [self.items as usize]);
+        let inputs = loss.spec().inputs.iter().chain([&MASK, &UPSTREAM]);
+        let types = inputs.filter_map(|input| {
+            let is_own = self.of.made.contains(&input.name) || self.of.lengths.contains(&input.name);
+            let ty = match input.name {
+                name if name == MASK.name => Some(own(DType::I32)),
+                _ if is_own => Some(own(DType::F32)),
+                name => whole.input(name).cloned(),
+            };
+            Some((input.name.to_string(), ty?))
+        });
+        let inner = Inner::new(&*loss, types.collect(), options)?;
+        let program = inner.run(self.call)?;
+        Ok((inner, program))
+    }
+
+    /// The row loss that gives the log-probabilities of tokens by their logits.
+    fn token_log_prob(&self) -> Result<Inner, Error> {
+        let values = self.call.values;
+        let loss = TokenLogProb {
+            temperature: values.number_or("temperature", 1.0) as f32,
+            ignore_index: if values.has("ignore_index") { values.integer("ignore_index") } else { -100 },
+        };
+        let types = ["logits", "target"].into_iter();
+        let types = types.filter_map(|name| Some((name.to_string(), self.call.signature.input(name)?.clone())));
+        Inner::new(&loss, types.collect(), Options { ..Options::new(Reduction::None) })
+    }
+
+    /// Adds the steps of an inner loss, of tokens or of items, with its tensors where they lie.
+    fn add(&mut self, inner: &Inner, program: Program, is_of_tokens: bool) {
+        let first = self.program.scratch.len();
+        self.program.scratch.extend(program.scratch);
+        let at = self.at;
+        let slot = |name: &str, names: &[&str]| names.iter().position(|known| *known == name);
+        let size = DType::F32.buffer_size(self.stride);
+        let in_slot = |scratch: usize, slot: usize, range: Range<u64>| {
+            Place::Scratch(scratch, range.start + size * slot as u64..range.end + size * slot as u64)
+        };
+        let moved = |place: Place| match place {
+            // The workspace of items is that of the whole.
+            Place::Scratch(index, range) => Place::Scratch(if is_of_tokens { first + index } else { index }, range),
+            Place::Tensor(name, range) if is_of_tokens => match &*name {
+                "loss" => Place::Scratch(at.log_probs, range),
+                name if name == UPSTREAM.name => Place::Scratch(at.upstreams, range),
+                _ => Place::Tensor(name, range),
+            },
+            Place::Tensor(name, range) => {
+                let made = slot(&name, self.of.made).map(|slot| (at.values, slot));
+                let gradient = name.strip_prefix("grad.").and_then(|name| slot(name, self.of.made));
+                let length = slot(&name, self.of.lengths).map(|slot| (at.lengths, slot));
+                match made.or(gradient.map(|slot| (at.slopes, slot))).or(length) {
+                    Some((scratch, slot)) => in_slot(scratch, slot, range),
+                    None if name == MASK.name => Place::Scratch(at.kept, range),
+                    None => Place::Tensor(name, range),
+                }
+            }
+        };
+        let steps = program.steps.into_iter().map(|step| {
+            let params = step.params.unwrap_or_else(|| step.kernel.bytes_of_params(&inner.values));
+            Step { bound: step.bound.into_iter().map(moved).collect(), params: Some(params), ..step }
+        });
+        self.program.steps.extend(steps.collect::<Vec<_>>());
+    }
+
+    fn sequences(&self) -> u64 {
+        self.items * self.of.made.len() as u64
+    }
+
+    fn words(&self) -> Block {
+        block! {
+            tokens: self.tokens as u32,
+            sequences: self.sequences() as u32,
+            items: self.items as u32,
+            slots: self.of.made.len() as u32,
+            stride: self.stride as u32,
+            averages: (self.of.averages)(self.call.values),
+        }
+    }
+
+    /// A scratch of values of a WGSL type.
+    fn memory(&self, name: &str, scratch: usize, ty: &'static str) -> Bound {
+        let place = Place::Scratch(scratch, 0..self.program.scratch[scratch].size);
+        (TensorView::new(name, Holds::Values(ty), Access::Write), place)
+    }
+
+    /// An input of the call, if it is given, by the name that kernels have for it.
+    fn input(&self, name: &str, view: &str) -> Option<Bound> {
+        let ty = self.call.signature.input(name)?;
+        let place = Place::Tensor(name.to_string(), 0..ty.buffer_size());
+        Some((TensorView::read(format!("input_{view}"), ty.dtype), place))
+    }
+
+    fn offsets(&self) -> Option<Bound> {
+        let (view, place) = self.input(OFFSETS.name, OFFSETS.name)?;
+        Some((TensorView { name: OFFSETS.name.to_string(), ..view }, place))
+    }
+
+    /// What tells which tokens count: `is_kept`, `is_ignored` and `load_target`.
+    fn counting(&self, glue: &mut Glue, views: &[TensorView]) {
+        is_kept(glue, views, "index");
+        is_ignored(glue, self.call.spec());
+        glue.load("target", "i32", input_view(views, "target"), "index", "0");
+    }
+
+    fn step(
+        &self,
+        (entry, files): (&'static str, &[ShaderFile]),
+        tuning: Tuning,
+        words: Block,
+        tensors: Vec<Bound>,
+        glue: Glue,
+        loops: Loops,
+    ) -> Step {
+        let mut kernel = Kernel::new(tuning.workgroup_size, tuning.reduce).with_call(&words);
+        if self.call.values.has("ignore_index") {
+            kernel = kernel.with_some_params(self.call.values, &["ignore_index"]);
+        }
+        kernel.flags(&[("HAS_TARGET", self.of.takes_logits)]);
+        let (views, bound) = tensors.into_iter().unzip();
+        kernel.tensors = views;
+        kernel.glue = glue.0;
+        kernel.join(files.iter().copied());
+        Step { kernel: Arc::new(kernel), entry, call: words, params: None, bound, workgroups: [1, 1, 1], loops }
+    }
+
+    /// What the tokens of each sequence have together.
+    fn sum_tokens(&mut self) -> Result<(), Error> {
+        let what = format!("{}: a sequence of {} tokens", self.call.loss(), self.tokens);
+        let loops = |tuning: Tuning| {
+            Loops::blocks(self.tokens, tuning.workgroup_size.into(), Loops::NONE) + Loops::reduce(tuning) * 3
+        };
+        let tuning = self.call.machine.fitting(&what, self.tuning, loops)?;
+        let most = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
+        let across = self.sequences().min(most);
+        let words = self.words().and(block! { classes: self.call.signature.row as u32, across: across as u32 });
+        let log_prob = match self.of.takes_logits {
+            true => Some(self.memory("input_log_prob", self.at.log_probs, "f32")),
+            false => self.input(LOG_PROB, LOG_PROB),
+        };
+        let tensors = [self.offsets(), log_prob, self.input(OLD_LOG_PROB, OLD_LOG_PROB)].into_iter();
+        let tensors = tensors.chain([self.input("target", "target"), self.input(TOKEN_MASK.name, MASK.name)]);
+        let left = [
+            self.memory("values", self.at.values, "f32"),
+            self.memory("lengths", self.at.lengths, "f32"),
+            self.memory("standing", self.at.standing, "u32"),
+        ];
+        let tensors: Vec<Bound> = tensors.flatten().chain(left).collect();
+        let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
+        let mut glue = Glue::default();
+        self.counting(&mut glue, &views);
+        let log_prob = input_view(&views, LOG_PROB);
+        let element = log_prob.map_or_else(|| "0.0".to_string(), |view| view.element("index"));
+        glue.function("load_log_prob(index: u32) -> f32", &element);
+        glue.load(OLD_LOG_PROB, "f32", input_view(&views, OLD_LOG_PROB), "index", "0.0");
+        let files = [
+            shader_file!("lib/domain.wgsl"),
+            shader_file!("drivers/sequences/tokens.wgsl"),
+            shader_file!("drivers/sequences/sum_tokens.wgsl"),
+        ];
+        let step = self.step(("sum_tokens", &files), tuning, words, tensors, glue, loops(tuning));
+        let workgroups = [across as u32, self.sequences().div_ceil(across) as u32, 1];
+        self.program.steps.push(Step { workgroups, ..step });
+        Ok(())
+    }
+
+    /// Which items there are.
+    fn judge(&mut self) -> Result<(), Error> {
+        let what = format!("{}: {} items", self.call.loss(), self.items);
+        let loops = |tuning: Tuning| Loops::walk(self.items, tuning.workgroup_size.into()) + Loops::reduce(tuning) * 2;
+        let tuning = self.call.machine.fitting(&what, self.tuning, loops)?;
+        let left = [
+            self.memory("standing", self.at.standing, "u32"),
+            self.memory("kept", self.at.kept, "i32"),
+            self.memory("judged", self.at.judged, "u32"),
+        ];
+        let tensors: Vec<Bound> = self.input(MASK.name, MASK.name).into_iter().chain(left).collect();
+        let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
+        let mut glue = Glue::default();
+        is_kept(&mut glue, &views, "index");
+        let files = [shader_file!("drivers/sequences/judge.wgsl")];
+        let step = self.step(("judge", &files), tuning, self.words(), tensors, glue, loops(tuning));
+        self.program.steps.push(step);
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        let workspace = Place::Scratch(WORKSPACE, 0..self.program.scratch[WORKSPACE].size);
+        let tensors =
+            vec![self.memory("judged", self.at.judged, "u32"), (TensorView::workspace(Access::Write), workspace)];
+        let files = [shader_file!("drivers/sequences/tell.wgsl")];
+        let step = self.step(("tell", &files), self.tuning, Block::default(), tensors, Glue::default(), Loops::NONE);
+        self.program.steps.push(step);
+    }
+
+    /// What each token's log-probability is multiplied with: its gradient, or the upstream of its logits'.
+    fn spread(&mut self) -> Result<(), Error> {
+        let (machine, tuning) = (self.call.machine, self.tuning);
+        let lanes = u64::from(tuning.workgroup_size);
+        let pairs = self.tokens.div_ceil(2);
+        let most = u64::from(machine.limits.max_compute_workgroups_per_dimension);
+        let span = pairs.div_ceil(most).max(LEAST_OF_LANE * lanes);
+        let loops = Loops::each(span.div_ceil(lanes), Loops::search(self.sequences()) * 2);
+        let words = self.words().and(block! { span: span as u32 });
+        let gradient = match self.of.takes_logits {
+            true => self.memory("grad_log_prob", self.at.upstreams, "f32"),
+            false => self.gradient_of_tokens(),
+        };
+        let tensors = [self.offsets(), self.input("target", "target"), self.input(TOKEN_MASK.name, MASK.name)];
+        let left =
+            [self.memory("slopes", self.at.slopes, "f32"), self.memory("lengths", self.at.lengths, "f32"), gradient];
+        let tensors: Vec<Bound> = tensors.into_iter().flatten().chain(left).collect();
+        let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
+        let mut glue = Glue::default();
+        self.counting(&mut glue, &views);
+        let adds = self.call.adds() && !self.of.takes_logits;
+        let put = gradient_view(&views, LOG_PROB).map_or_else(String::new, |view| view.put("index", "value", adds));
+        glue.procedure("put_slope(index: u32, value: f32)", &put);
+        let files = [shader_file!("drivers/sequences/tokens.wgsl"), shader_file!("drivers/sequences/spread.wgsl")];
+        let step = self.step(("spread", &files), tuning, words, tensors, glue, loops);
+        self.program.steps.push(Step { workgroups: [pairs.div_ceil(span) as u32, 1, 1], ..step });
+        Ok(())
+    }
+
+    /// The gradient of the log-probabilities, in a tensor of its own or in theirs.
+    fn gradient_of_tokens(&self) -> Bound {
+        let ty = self.call.signature.inputs[0].1.clone();
+        let name = if self.call.is_in_place() { LOG_PROB.to_string() } else { gradient_name(LOG_PROB) };
+        let place = Place::Tensor(name, 0..ty.buffer_size());
+        (TensorView::write(format!("grad_{LOG_PROB}"), ty.dtype), place)
+    }
+}
+
+/// A loss that a loss of sequences is made of, as it is called there.
+struct Inner {
+    values: Values,
+    types: Named<TensorType>,
+    options: Options,
+}
+
+impl Inner {
+    fn new(loss: &dyn Loss, types: Named<TensorType>, options: Options) -> Result<Self, Error> {
+        Ok(Inner { values: Values::new(loss.spec(), loss.values())?, types, options })
+    }
+
+    /// Its program in a call.
+    fn run(&self, call: &Call<'_>) -> Result<Program, Error> {
+        let spec = self.values.spec();
+        let signature = Signature::new(spec, &self.values, &self.types, &self.options)?;
+        let call = Call { values: &self.values, signature: &signature, options: &self.options, ..*call };
+        room(&spec.driver).program(&call)
+    }
+
+    /// The same with these gradients, of what an upstream for each result is multiplied with or not.
+    fn program(&self, call: &Call<'_>, gradients: Gradients, has_upstream: bool) -> Result<Program, Error> {
+        let tokens = self.types.iter().next().map_or(0, |(_, ty)| ty.shape[0]);
+        let types = self.types.clone();
+        let types = if has_upstream { types.with(UPSTREAM.name, TensorType::new(DType::F32, [tokens])) } else { types };
+        let options = Options { gradients, ..self.options };
+        Inner { values: self.values.clone(), types, options }.run(call)
+    }
+}
