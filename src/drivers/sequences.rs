@@ -11,9 +11,9 @@ use crate::{
     DType, Error, Gradients, Loss, Named, Options, Reduction, Signature, Statistics, TensorType, Tuning,
     gpu::Loops,
     kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block},
-    losses::TokenLogProb,
+    losses::{LinearTokenLogProb, TokenLogProb},
     program::{Place, Program, Scratch, Step, WORKSPACE},
-    spec::{Driver, MASK, OFFSETS, Sequences, ShaderFile, TOKEN_MASK, UPSTREAM, Values, shader_file},
+    spec::{DIVISOR, Driver, MASK, OFFSETS, Sequences, ShaderFile, TOKEN_MASK, UPSTREAM, Values, WEIGHT, shader_file},
 };
 
 /// The first input where log-probabilities are given, and the one that is subtracted from them.
@@ -46,7 +46,11 @@ impl Room for Sequences {
             what,
             is_met: |spec| match spec.driver {
                 Driver::Sequences(sequences) => {
-                    let first = if sequences.takes_logits { "logits" } else { LOG_PROB };
+                    let first = match (sequences.takes_hidden, sequences.takes_logits) {
+                        (true, _) => "hidden",
+                        (false, true) => "logits",
+                        (false, false) => LOG_PROB,
+                    };
                     spec.inputs[0].name == first
                         && spec.input(OFFSETS.name).is_some()
                         && (spec.input("target").is_some() == sequences.takes_logits)
@@ -55,6 +59,10 @@ impl Room for Sequences {
                 _ => false,
             },
         }]
+    }
+
+    fn freezes(&self) -> bool {
+        self.takes_hidden
     }
 
     fn items_of(&self, given: &Named<TensorType>) -> Option<usize> {
@@ -194,14 +202,15 @@ impl<'a> Builder<'a> {
         let loss = (self.of.head)(self.call.values);
         let gradients = if self.call.has_gradients() { Gradients::Write } else { Gradients::Skip };
         let upstream = options.gradient_scale() as f32;
-        let options = Options { gradients, upstream, statistics: Statistics::default(), ..*options };
+        let options = Options { gradients, upstream, statistics: Statistics::default(), frozen: &[], ..*options };
         let own = |dtype| TensorType::new(dtype, [self.items as usize]);
-        let inputs = loss.spec().inputs.iter().chain([&MASK, &UPSTREAM]);
+        let inputs = loss.spec().inputs.iter().chain([&MASK, &UPSTREAM, &DIVISOR]);
         let types = inputs.filter_map(|input| {
             let is_own = self.of.made.contains(&input.name) || self.of.lengths.contains(&input.name);
             let ty = match input.name {
                 name if name == MASK.name => Some(own(DType::I32)),
                 _ if is_own => Some(own(DType::F32)),
+                name if name == WEIGHT.name => whole.input(self.call.spec().item_weight()).cloned(),
                 name => whole.input(name).cloned(),
             };
             Some((input.name.to_string(), ty?))
@@ -214,13 +223,20 @@ impl<'a> Builder<'a> {
     /// The row loss that gives the log-probabilities of tokens by their logits.
     fn token_log_prob(&self) -> Result<Inner, Error> {
         let values = self.call.values;
-        let loss = TokenLogProb {
-            temperature: values.number_or("temperature", 1.0) as f32,
-            ignore_index: if values.has("ignore_index") { values.integer("ignore_index") } else { -100 },
+        let temperature = values.number_or("temperature", 1.0) as f32;
+        let ignore_index = if values.has("ignore_index") { values.integer("ignore_index") } else { -100 };
+        let Options { panel_bytes, frozen, .. } = *self.call.options;
+        let options = Options { panel_bytes, frozen, ..Options::new(Reduction::None) };
+        let types = |names: &[&'static str]| {
+            let of = |name: &&'static str| Some((name.to_string(), self.call.signature.input(name)?.clone()));
+            names.iter().filter_map(of).collect::<Named<TensorType>>()
         };
-        let types = ["logits", "target"].into_iter();
-        let types = types.filter_map(|name| Some((name.to_string(), self.call.signature.input(name)?.clone())));
-        Inner::new(&loss, types.collect(), Options { ..Options::new(Reduction::None) })
+        if self.of.takes_hidden {
+            let logit_scale = values.number_or("logit_scale", 1.0) as f32;
+            let loss = LinearTokenLogProb { temperature, ignore_index, logit_scale, shift: 0 };
+            return Inner::new(&loss, types(&["hidden", "weight", "bias", "target"]), options);
+        }
+        Inner::new(&TokenLogProb { temperature, ignore_index }, types(&["logits", "target"]), options)
     }
 
     /// Adds the steps of an inner loss, of tokens or of items, with its tensors where they lie.
@@ -248,6 +264,8 @@ impl<'a> Builder<'a> {
                 match made.or(gradient.map(|slot| (at.slopes, slot))).or(length) {
                     Some((scratch, slot)) => in_slot(scratch, slot, range),
                     None if name == MASK.name => Place::Scratch(at.kept, range),
+                    // A head has the name that weights of items have elsewhere.
+                    None if name == WEIGHT.name => Place::Tensor(self.call.spec().item_weight().to_string(), range),
                     None => Place::Tensor(name, range),
                 }
             }
@@ -329,7 +347,7 @@ impl<'a> Builder<'a> {
         let tuning = self.call.machine.fitting(&what, self.tuning, loops)?;
         let most = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
         let across = self.sequences().min(most);
-        let words = self.words().and(block! { classes: self.call.signature.row as u32, across: across as u32 });
+        let words = self.words().and(block! { classes: self.call.signature.classes() as u32, across: across as u32 });
         let log_prob = match self.of.takes_logits {
             true => Some(self.memory("input_log_prob", self.at.log_probs, "f32")),
             false => self.input(LOG_PROB, LOG_PROB),

@@ -18,12 +18,19 @@ const fn of_pairs(
     lengths: &'static [&'static str],
     averages: fn(&Values) -> bool,
 ) -> Driver {
-    Driver::Sequences(Sequences { head, made: &["chosen", "rejected"], lengths, averages, takes_logits: true })
+    Driver::Sequences(Sequences {
+        head,
+        made: &["chosen", "rejected"],
+        lengths,
+        averages,
+        takes_logits: true,
+        takes_hidden: false,
+    })
 }
 
 const PAIRS: &[Input] = &[LOGITS, TARGET, OFFSETS_OF_PAIRS, WEIGHT];
 
-fn preference(values: &Values) -> Box<dyn Loss> {
+pub(super) fn preference(values: &Values) -> Box<dyn Loss> {
     let [beta, label_smoothing, tau] = ["beta", "label_smoothing", "tau"].map(|name| number(values, name));
     Box::new(Preference { form: values.word("form"), beta, label_smoothing, tau })
 }
@@ -80,7 +87,7 @@ loss! {
     };
 }
 
-fn cpo(values: &Values) -> Box<dyn Loss> {
+pub(super) fn cpo(values: &Values) -> Box<dyn Loss> {
     let [beta, label_smoothing] = ["beta", "label_smoothing"].map(|name| number(values, name));
     Box::new(Cpo { beta, label_smoothing })
 }
@@ -123,7 +130,7 @@ loss! {
     };
 }
 
-fn simpo(values: &Values) -> Box<dyn Loss> {
+pub(super) fn simpo(values: &Values) -> Box<dyn Loss> {
     let [beta, gamma, label_smoothing] = ["beta", "gamma", "label_smoothing"].map(|name| number(values, name));
     Box::new(Simpo { beta, gamma, label_smoothing })
 }
@@ -169,7 +176,7 @@ loss! {
     };
 }
 
-fn orpo(values: &Values) -> Box<dyn Loss> {
+pub(super) fn orpo(values: &Values) -> Box<dyn Loss> {
     Box::new(Orpo { beta: number(values, "beta") })
 }
 
@@ -209,7 +216,7 @@ loss! {
     };
 }
 
-fn kto(values: &Values) -> Box<dyn Loss> {
+pub(super) fn kto(values: &Values) -> Box<dyn Loss> {
     let [beta, desirable_weight, undesirable_weight] =
         ["beta", "desirable_weight", "undesirable_weight"].map(|name| number(values, name));
     Box::new(Kto { beta, desirable_weight, undesirable_weight })
@@ -259,6 +266,7 @@ loss! {
             lengths: &[],
             averages: |_| false,
             takes_logits: true,
+            takes_hidden: false,
         }),
         inputs: &[
             LOGITS,

@@ -9,9 +9,9 @@ use crate::{
     },
 };
 
-const HIDDEN: Input = Input::differentiable("hidden", Shape::Hidden, Domain::Real);
-const HEAD: Input = Input::differentiable("weight", Shape::Head("hidden"), Domain::Real);
-const BIAS: Input =
+pub(super) const HIDDEN: Input = Input::differentiable("hidden", Shape::Hidden, Domain::Real);
+pub(super) const HEAD: Input = Input::differentiable("weight", Shape::Head("hidden"), Domain::Real);
+pub(super) const BIAS: Input =
     Input { optional: true, absent: 0.0, ..Input::differentiable("bias", Shape::HeadClasses, Domain::Real) };
 const TARGET: Input = Input::classes("target", Shape::Items);
 

@@ -27,6 +27,7 @@ mod declare;
 pub mod divergences;
 pub mod generative;
 pub mod linear;
+pub mod linear_tokens;
 pub mod metric_learning;
 pub mod multiclass;
 pub mod pairs;
@@ -47,6 +48,7 @@ pub use boxes::*;
 pub use divergences::*;
 pub use generative::*;
 pub use linear::*;
+pub use linear_tokens::*;
 pub use metric_learning::*;
 pub use multiclass::*;
 pub use pairs::*;
@@ -150,6 +152,16 @@ pub static ALL: &[&LossSpec] = &[
     &ARCFACE,
     &SUBCENTER_ARCFACE,
     &PROXY_NCA,
+    &LINEAR_TOKEN_LOG_PROB,
+    &LINEAR_POLICY_CLIP,
+    &LINEAR_POLICY_CISPO,
+    &LINEAR_POLICY_SAPO,
+    &LINEAR_POLICY_SEQUENCE,
+    &LINEAR_PREFERENCE,
+    &LINEAR_CPO,
+    &LINEAR_SIMPO,
+    &LINEAR_ORPO,
+    &LINEAR_KTO,
     // Policies and preferences
     &TOKEN_LOG_PROB,
     &POLICY_CLIP,

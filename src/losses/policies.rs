@@ -13,10 +13,10 @@ const OF_TOKENS: Rows = Rows { hooks: &[RowHooks::Logits, RowHooks::OwnValues], 
 const LOGITS: Input = Input::differentiable("logits", Shape::Rows, Domain::Real);
 const TARGET: Input = Input::classes("target", Shape::Items);
 const LOG_PROB: Input = Input::differentiable("log_prob", Shape::Items, Domain::LogProbability);
-const ADVANTAGE: Input = Input::constant("advantage", Shape::Items, Domain::Real);
-const OLD: Input = held("old_log_prob");
-const REFERENCE: Input = held("ref_log_prob");
-const IMPORTANCE: Input = Input::optional("importance", Shape::Items);
+pub(super) const ADVANTAGE: Input = Input::constant("advantage", Shape::Items, Domain::Real);
+pub(super) const OLD: Input = held("old_log_prob");
+pub(super) const REFERENCE: Input = held("ref_log_prob");
+pub(super) const IMPORTANCE: Input = Input::optional("importance", Shape::Items);
 
 /// The log-probability of another policy. What kernels have where it was left out is none: 1.
 const fn held(name: &'static str) -> Input {

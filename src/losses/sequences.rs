@@ -40,12 +40,12 @@ loss! {
     };
 }
 
-fn ratio_term(values: &Values) -> Box<dyn Loss> {
+pub(super) fn ratio_term(values: &Values) -> Box<dyn Loss> {
     let [eps_low, eps_high, delta] = ["eps_low", "eps_high", "delta"].map(|name| number(values, name));
     Box::new(RatioTerm { eps_low, eps_high, delta })
 }
 
-fn averages_ratios(values: &Values) -> bool {
+pub(super) fn averages_ratios(values: &Values) -> bool {
     values.word_or("ratio", SequenceRatio::Mean) == SequenceRatio::Mean
 }
 
@@ -110,6 +110,7 @@ loss! {
             lengths: &[],
             averages: averages_ratios,
             takes_logits: false,
+            takes_hidden: false,
         }),
         inputs: &[
             Input::differentiable("log_prob", Shape::Tokens, Domain::LogProbability),
@@ -172,6 +173,7 @@ loss! {
             lengths: &[],
             averages: averages_ratios,
             takes_logits: true,
+            takes_hidden: false,
         }),
         inputs: &[
             LOGITS,

@@ -223,7 +223,7 @@ impl Case {
             statistics: Statistics::of(|name| choice.statistics.contains(&name)),
             // All rows at a time, some, and one by one if there are not many.
             panel_bytes: match (spec.driver, turn % 3) {
-                (Driver::Linear(_), 1) => 3000,
+                (Driver::Linear(_) | Driver::Sequences(_), 1) => 3000,
                 (Driver::Linear(_), 2) if layout.shape[0] < 40 => 1,
                 _ => 0,
             },

@@ -65,10 +65,13 @@ impl Case {
                     [batch, &rest.iter().map(|length| length + 1).collect::<Vec<_>>()].concat()
                 }
                 Shape::Head(_) if signature.inputs.is_empty() => {
-                    let Driver::Linear(linear) = spec.driver else { unreachable!("heads are of linear losses") };
+                    let (least, centers) = match spec.driver {
+                        Driver::Linear(linear) => (linear.least_classes(&values), linear.centers() as usize),
+                        _ => (1, 1),
+                    };
                     // One class, few, and as many as two workgroups may have.
-                    let classes = [7, linear.least_classes(&values), 130, 33][signature.items as usize % 4];
-                    vec![classes * linear.centers() as usize, signature.row as usize]
+                    let classes = [7, least, 130, 33][signature.items as usize % 4];
+                    vec![classes * centers, signature.row as usize]
                 }
                 Shape::Hidden if number > 0 => [&signature.item_shape[..], &[signature.row as usize + number]].concat(),
                 Shape::Like(other) => inputs.get(other).map_or_else(Vec::new, |other| other.shape().to_vec()),
@@ -80,7 +83,8 @@ impl Case {
                 of_values(&labels.into_iter().map(f64::from).collect::<Vec<_>>(), DType::I32, &shape)?
             } else {
                 // What is optional knows nothing of the predictions, but for other policies' log-probabilities.
-                let is_of_policy = input.domain == Domain::LogProbability;
+                // Those of a head's logits are not known here.
+                let is_of_policy = input.domain == Domain::LogProbability && !spec.has_head();
                 let has_logits = matches!(spec.inputs[0].shape, Shape::Rows | Shape::TokenRows);
                 let mut drawn = match inputs.get("target").filter(|_| is_of_policy && has_logits) {
                     Some(target) => log_probs(&drawing, target, &values, &mut rng),
@@ -124,6 +128,7 @@ impl Case {
             // Only logits are shifted: what comes after them knows nothing of it.
             Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
             // No storage has another policy's log-probability next to one of thousands.
+            _ if values.spec().has_head() && values.spec().inputs.iter().any(is_log_probability) => Regime::Small,
             Regime::Large if input.shape == Shape::TokenRows => Regime::Medium,
             Regime::Large if values.spec().rows().is_some() && values.spec().own_values().next().is_some() => {
                 Regime::Medium
@@ -166,6 +171,10 @@ impl Case {
         }
         Ok(expected)
     }
+}
+
+fn is_log_probability(input: &Input) -> bool {
+    input.domain == Domain::LogProbability
 }
 
 /// Classes, some of them the ignored one, or the labels of a batch.

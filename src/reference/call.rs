@@ -11,8 +11,8 @@ use crate::{
     options::check_divisor,
     out_of_range,
     spec::{
-        Column, DIVISOR, Domain, Driver, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape, Term,
-        UPSTREAM, Values, WEIGHT,
+        Column, DIVISOR, Domain, Driver, ITEM_WEIGHT, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape,
+        Term, UPSTREAM, Values, WEIGHT,
     },
 };
 
@@ -93,7 +93,8 @@ impl Call {
             column(input, tensor, &values, &signature)
         };
         let inputs = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).map(column_of).collect();
-        let (weight, mask, upstream) = (column_of(&WEIGHT), column_of(&MASK), column_of(&UPSTREAM));
+        let weight = column_of(if spec.has_head() { &ITEM_WEIGHT } else { &WEIGHT });
+        let (mask, upstream) = (column_of(&MASK), column_of(&UPSTREAM));
         let own = given.get(DIVISOR.name);
         let divisor = f64::from(options.divisor.unwrap_or(1.0)) * own.map_or(1.0, HostTensor::item);
         own.map_or(Ok(()), |_| check_divisor(spec, divisor as f32))?;
@@ -119,7 +120,7 @@ impl Call {
     }
 
     pub fn is_weighted(&self) -> bool {
-        self.signature.input(WEIGHT.name).is_some()
+        self.signature.input(self.values.spec().item_weight()).is_some()
     }
 
     pub fn is_kept(&self, item: usize) -> bool {

@@ -1,8 +1,8 @@
 //! Losses of sequences of tokens.
 
-use super::{Call, Evaluation, largest_finite, ln_softmax, multiclass::seen, reciprocal, weighed};
+use super::{Call, Divisor, Evaluation, largest_finite, ln_softmax, multiclass::seen, weighed};
 use crate::{
-    Error, HostTensor, Loss, Named, Options, Reduction, out_of_range,
+    Error, Gradients, HostTensor, Loss, Named, Options, Reduction, out_of_range,
     spec::{Column, Domain, Driver, Item, OFFSETS, Reference, Sequences, TOKEN_MASK, Term, Values, WEIGHT},
 };
 
@@ -37,16 +37,22 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     if let Some(&first) = bad.first() {
         return Err(out_of_range::error(&call.values, &call.signature, bad.len() as u64, first as u64));
     }
-    let scale = reciprocal(match options.reduction {
-        Reduction::None | Reduction::Sum => 1.0,
-        Reduction::Mean => kept.len() as f64,
-        Reduction::WeightedMean => kept.iter().map(|&item| call.weight.at(item)).sum(),
-        Reduction::BatchMean => call.signature.batch as f64,
-    });
+    let divisor = match options.reduction {
+        Reduction::None => Divisor::of(1.0),
+        Reduction::Sum => Divisor::of(call.divisor),
+        Reduction::Mean => Divisor::of(kept.len() as f64),
+        Reduction::WeightedMean => Divisor::sum(kept.iter().map(|&item| call.weight.at(item))),
+        Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
+    };
+    let scale = divisor.reciprocal();
     let mut whole = Evaluation { items: kept.len() as u64, ..Evaluation::nothing() };
     (whole.gradients, whole.loss_magnitudes) = (call.no_gradients(options), vec![0.0; items]);
     whole.gradient_magnitudes = whole.gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
     let mut losses = vec![0.0; items];
+    let has_gradients = options.gradients != Gradients::Skip;
+    // By the log-probabilities, or by the logits.
+    let values = tokens.values.len() * tokens.ln_p.first().map_or(1, Vec::len);
+    let (mut gradient, mut magnitudes) = (vec![0.0; values], vec![0.0; values]);
     for &item in &kept {
         let sizes: Vec<f64> = of_item(item).map(|sequence| sequences[sequence].size).collect();
         let term = term(&columns, &of, call, item, &sizes, |item| loss_of_item(item, &head_values));
@@ -59,16 +65,89 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
             let sequence = &sequences[sequence];
             let slope = term.gradients[slot] / sequence.parts;
             let size = largest_finite([slope, term.gradient_magnitudes[slot] / sequence.parts].into_iter());
-            if let Some((_, gradient)) = whole.gradients.first_mut() {
-                tokens.pull(&sequence.tokens, slope, size, gradient, &mut whole.gradient_magnitudes[0]);
+            if has_gradients {
+                tokens.pull(&sequence.tokens, slope, size, &mut gradient, &mut magnitudes);
             }
+        }
+    }
+    match &tokens.head {
+        _ if !has_gradients => {}
+        Some(head) => {
+            whole.condition = head.condition(&call.values) / tokens.temperature;
+            for ((name, own), own_sizes) in whole.gradients.iter_mut().zip(&mut whole.gradient_magnitudes) {
+                head.pull(name, &call.values, [&gradient, &magnitudes], [own, own_sizes]);
+            }
+        }
+        None => {
+            whole.gradients[0].1 = gradient;
+            whole.gradient_magnitudes[0] = magnitudes;
         }
     }
     let reduced = scale * losses.iter().sum::<f64>();
     whole.magnitude *= scale.abs();
     whole.shape = call.signature.loss_type(options.reduction).shape;
     whole.loss = if options.reduction == Reduction::None { losses } else { vec![reduced] };
-    Ok(whole)
+    Ok(divisor.of_evaluation(whole, call, options))
+}
+
+/// A head over hidden states.
+struct Head {
+    hidden: Vec<f64>,
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+    dimensions: usize,
+}
+
+impl Head {
+    fn of(given: &Named<HostTensor<'_>>) -> Self {
+        let of = |name: &str| given.get(name).map_or_else(Vec::new, HostTensor::to_f64);
+        let shape = given.get("weight").map_or(&[1, 1][..], HostTensor::shape);
+        let bias = given.get("bias").map_or_else(|| vec![0.0; shape[0]], HostTensor::to_f64);
+        Head { hidden: of("hidden"), weight: of("weight"), bias, dimensions: shape[1] }
+    }
+
+    /// scale·(h·W + b), with magnitudes or as it is.
+    fn products(&self, values: &Values, size: fn(f64) -> f64) -> Vec<f64> {
+        let scale = values.number_or("logit_scale", 1.0);
+        let rows = self.hidden.chunks(self.dimensions);
+        let of_row = |h: &[f64]| -> Vec<f64> {
+            let classes = self.weight.chunks(self.dimensions).zip(&self.bias);
+            let product = |w: &[f64]| h.iter().zip(w).map(|(h, w)| size(h * w)).sum::<f64>();
+            classes.map(|(w, b)| scale * (product(w) + size(*b))).collect()
+        };
+        rows.flat_map(of_row).collect()
+    }
+
+    fn logits(&self, values: &Values) -> Vec<f64> {
+        self.products(values, |x| x)
+    }
+
+    /// What is exponentiated is rounded as its terms are.
+    fn condition(&self, values: &Values) -> f64 {
+        largest_finite(self.products(values, f64::abs).into_iter())
+    }
+
+    /// The gradient of an input by that of the logits.
+    fn pull(&self, name: &str, values: &Values, [of_logits, sizes]: [&[f64]; 2], own: [&mut Vec<f64>; 2]) {
+        let (scale, classes, dimensions) = (values.number_or("logit_scale", 1.0), self.bias.len(), self.dimensions);
+        let [gradient, magnitudes] = own;
+        for (place, (&slope, &size)) in of_logits.iter().zip(sizes).enumerate() {
+            let (row, class) = (place / classes, place % classes);
+            let mut add = |at: usize, factor: f64| {
+                gradient[at] += scale * slope * factor;
+                magnitudes[at] += scale * (slope.abs() + size.abs() / (classes as f64).sqrt()) * factor.abs();
+            };
+            match name {
+                "hidden" => {
+                    (0..dimensions).for_each(|d| add(row * dimensions + d, self.weight[class * dimensions + d]))
+                }
+                "weight" => {
+                    (0..dimensions).for_each(|d| add(class * dimensions + d, self.hidden[row * dimensions + d]))
+                }
+                _ => add(class, 1.0),
+            }
+        }
+    }
 }
 
 /// The tokens of a call.
@@ -83,6 +162,8 @@ struct Tokens {
     counts: Vec<bool>,
     is_fine: Vec<bool>,
     temperature: f64,
+    /// What makes the logits, where they are not given.
+    head: Option<Head>,
 }
 
 impl Tokens {
@@ -91,13 +172,17 @@ impl Tokens {
         let of = |name: &str| given.get(name).map(HostTensor::to_f64);
         let count = call.signature.tokens as usize;
         let target = of("target").unwrap_or_else(|| vec![0.0; count]);
-        let classes = call.signature.row as usize;
+        let classes = call.signature.classes() as usize;
+        let head = given.get("hidden").map(|_| Head::of(given));
         let is_ignored = |y: f64| values.has("ignore_index") && y == f64::from(values.integer("ignore_index"));
         let mask = of(TOKEN_MASK.name).unwrap_or_else(|| vec![1.0; count]);
         let counts: Vec<bool> = (0..count).map(|token| mask[token] != 0.0 && !is_ignored(target[token])).collect();
         let ln_p: Vec<Vec<f64>> = match of("logits") {
             Some(logits) => logits.chunks(classes).map(|row| ln_softmax(&seen(row, values))).collect(),
-            None => Vec::new(),
+            None => match &head {
+                Some(head) => head.logits(values).chunks(classes).map(|row| ln_softmax(&seen(row, values))).collect(),
+                None => Vec::new(),
+            },
         };
         let of_target = |token: usize| ln_p[token].get(target[token] as usize).copied().unwrap_or(0.0);
         let log_prob = of("log_prob").unwrap_or_else(|| (0..count).map(of_target).collect());
@@ -111,6 +196,7 @@ impl Tokens {
                 .map(|t| is_class(target[t]) && is_log_prob(log_prob[t]) && is_log_prob(old[t]))
                 .collect(),
             temperature: values.number_or("temperature", 1.0),
+            head,
             ln_p,
             target,
             counts,

@@ -272,4 +272,6 @@ pub struct Sequences {
     pub averages: fn(&Values) -> bool,
     /// Whether the first input is `logits`, of which a `target` has the log-probability, and not `log_prob` itself.
     pub takes_logits: bool,
+    /// Whether these logits are those of a head: the first inputs are `hidden` and `weight` then.
+    pub takes_hidden: bool,
 }

@@ -70,7 +70,12 @@ impl LossSpec {
 
     /// The name of the input that has a weight for each item, if there is one: `weight`, unless that is a head's.
     pub(crate) fn item_weight(&self) -> &'static str {
-        if matches!(self.driver, Driver::Linear(_)) { ITEM_WEIGHT.name } else { WEIGHT.name }
+        if self.has_head() { ITEM_WEIGHT.name } else { WEIGHT.name }
+    }
+
+    /// Whether a head makes logits of hidden states.
+    pub(crate) fn has_head(&self) -> bool {
+        self.inputs.iter().any(|input| matches!(input.shape, Shape::Head(_)))
     }
 
     /// The inputs that have a gradient.
