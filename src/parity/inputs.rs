@@ -89,7 +89,7 @@ impl Case {
                 let mut drawn = match inputs.get("target").filter(|_| is_of_policy && has_logits) {
                     Some(target) => log_probs(&drawing, target, &values, &mut rng),
                     None => {
-                        let knows = is_of_policy || !input.optional;
+                        let knows = is_of_policy || !input.optional && !spec.has_head();
                         let first = if knows { drawing.first() } else { Vec::new() };
                         self.floats(input, &values, &shape, &first, &mut rng)
                     }
