@@ -846,12 +846,18 @@ proptest! {
             if loss.spec().all_pairs().is_some() && !all_pairs::counts(&loss, &inputs, item) {
                 continue;
             }
-            let class = inputs.get("target").map(|target| target.to_f64()[item]);
+            // Of a linear loss its row loss says what a mean is over.
+            let (of_rows, target) = match loss.spec().driver {
+                Driver::Linear(linear) => (linear.rows, linear.target),
+                _ => (loss.spec(), "target"),
+            };
+            let class = inputs.get(target).map(|target| target.to_f64()[item]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
-                let by_class = loss.spec().rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
+                let by_class = of_rows.rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
                 let mass = if by_class { value("class_weight", class.unwrap() as usize) } else { 1.0 };
                 divisors[0] += mass;
-                divisors[1] += mass * value("weight", item);
+                let weight = loss.spec().inputs.iter().find(|input| input.domain == Domain::SignedWeight);
+                divisors[1] += mass * weight.map_or(1.0, |weight| value(weight.name, item));
             }
         }
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
