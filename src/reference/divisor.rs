@@ -17,6 +17,18 @@ impl Divisor {
         Divisor { sum: number, magnitude: number.abs() }
     }
 
+    /// That of a call of which these items count.
+    pub fn of_items(call: &Call, counted: &[usize], options: &Options) -> Self {
+        let masses = || counted.iter().map(|&item| (call.mass(item), call.weight.at(item)));
+        match options.reduction {
+            Reduction::None => Divisor::of(1.0),
+            Reduction::Sum => Divisor::of(call.divisor),
+            Reduction::Mean => Divisor::sum(masses().map(|(mass, _)| mass)),
+            Reduction::WeightedMean => Divisor::sum(masses().map(|(mass, weight)| mass * weight)),
+            Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
+        }
+    }
+
     /// The sum of terms that may have either sign.
     pub fn sum(terms: impl Iterator<Item = f64>) -> Self {
         let add = |Divisor { sum, magnitude }: Self, x: f64| Divisor { sum: sum + x, magnitude: magnitude + x.abs() };

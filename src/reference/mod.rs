@@ -210,13 +210,7 @@ pub(crate) fn evaluate_terms(
 /// Loss and gradients where every item has a term of its own.
 fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Options) -> Result<Evaluation, Error> {
     let counted = call.counted()?;
-    let divisor = match options.reduction {
-        Reduction::None => Divisor::of(1.0),
-        Reduction::Sum => Divisor::of(call.divisor),
-        Reduction::Mean => Divisor::sum(counted.iter().map(|&item| call.mass(item))),
-        Reduction::WeightedMean => Divisor::sum(counted.iter().map(|&item| call.mass(item) * call.weight.at(item))),
-        Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
-    };
+    let divisor = Divisor::of_items(call, &counted, options);
     let scale = divisor.reciprocal();
 
     let mut losses = vec![0.0; call.signature.result_shape.iter().product()];

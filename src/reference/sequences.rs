@@ -37,13 +37,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     if let Some(&first) = bad.first() {
         return Err(out_of_range::error(&call.values, &call.signature, bad.len() as u64, first as u64));
     }
-    let divisor = match options.reduction {
-        Reduction::None => Divisor::of(1.0),
-        Reduction::Sum => Divisor::of(call.divisor),
-        Reduction::Mean => Divisor::of(kept.len() as f64),
-        Reduction::WeightedMean => Divisor::sum(kept.iter().map(|&item| call.weight.at(item))),
-        Reduction::BatchMean => Divisor::of(call.signature.batch as f64),
-    };
+    let divisor = Divisor::of_items(call, &kept, options);
     let scale = divisor.reciprocal();
     let mut whole = Evaluation { items: kept.len() as u64, ..Evaluation::nothing() };
     (whole.gradients, whole.loss_magnitudes) = (call.no_gradients(options), vec![0.0; items]);

@@ -16,7 +16,7 @@ use crate::common::{
 const ITEMS: usize = 17;
 
 /// One loss of each driver.
-const OF_EACH_DRIVER: [&str; 12] = [
+const OF_EACH_DRIVER: [&str; 13] = [
     "mse",
     "cross_entropy",
     "giou",
@@ -29,6 +29,7 @@ const OF_EACH_DRIVER: [&str; 12] = [
     "perceptual",
     "style",
     "linear_cross_entropy",
+    "policy_sequence",
 ];
 
 fn loss(name: &str) -> AnyLoss {
@@ -45,6 +46,8 @@ fn inputs(loss: &AnyLoss, dtype: DType) -> Inputs {
     let shape: &[usize] = match loss.spec().driver {
         Driver::Elementwise => &[ITEMS, 3],
         Driver::Sum(_) => &[ITEMS],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[8 * ITEMS, 5],
+        Driver::Sequences(_) => &[8 * ITEMS],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
         _ => &[ITEMS, 5],
     };

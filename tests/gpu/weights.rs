@@ -14,7 +14,7 @@ use crate::common::{
 };
 
 /// One loss of each driver with weights, and of each way in which it finds a divisor.
-const OF_EACH_DRIVER: [&str; 9] = [
+const OF_EACH_DRIVER: [&str; 10] = [
     "mse",
     "cross_entropy",
     "multi_margin",
@@ -24,6 +24,7 @@ const OF_EACH_DRIVER: [&str; 9] = [
     "triplet_batch_hard",
     "nt_xent",
     "linear_cross_entropy",
+    "policy_sequence",
 ];
 
 fn loss(name: &str) -> AnyLoss {
@@ -42,6 +43,8 @@ fn weighted_losses() -> impl Iterator<Item = AnyLoss> {
 fn shape_of(loss: &AnyLoss) -> &'static [usize] {
     match loss.spec().driver {
         Driver::Elementwise => &[17],
+        Driver::Sequences(sequences) if sequences.takes_logits => &[8 * 17, 5],
+        Driver::Sequences(_) => &[8 * 17],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[17, 4],
         _ => &[17, 5],
     }

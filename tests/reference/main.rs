@@ -846,12 +846,19 @@ proptest! {
             if loss.spec().all_pairs().is_some() && !all_pairs::counts(&loss, &inputs, item) {
                 continue;
             }
-            let class = inputs.get("target").map(|target| target.to_f64()[item]);
+            // Of a linear loss its row loss says what a mean is over; targets of tokens are none of a sequence.
+            let (of_rows, target) = match loss.spec().driver {
+                Driver::Linear(linear) => (linear.rows, inputs.get(linear.target)),
+                Driver::Sequences(_) => (loss.spec(), None),
+                _ => (loss.spec(), inputs.get("target")),
+            };
+            let class = target.map(|target| target.to_f64()[item]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
-                let by_class = loss.spec().rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
+                let by_class = of_rows.rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
                 let mass = if by_class { value("class_weight", class.unwrap() as usize) } else { 1.0 };
                 divisors[0] += mass;
-                divisors[1] += mass * value("weight", item);
+                let weight = loss.spec().inputs.iter().find(|input| input.domain == Domain::SignedWeight);
+                divisors[1] += mass * weight.map_or(1.0, |weight| value(weight.name, item));
             }
         }
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);
@@ -861,7 +868,10 @@ proptest! {
         prop_assert_eq!(&none.gradients, &sum.gradients);
         // In a gradient of a whole batch what many pairs add may nearly cancel.
         let rounding = if loss.spec().all_pairs().is_some() { 1e-12 } else { 1e-14 };
-        let first_axis = layout.shape[0] as f64;
+        let first_axis = match loss.spec().driver {
+            Driver::Sequences(_) => none.loss.len() as f64,
+            _ => layout.shape[0] as f64,
+        };
         for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, first_axis)] {
             prop_assert_eq!(reduced.items, sum.items);
             // Every output, with what its rounding error is relative to.
