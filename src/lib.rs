@@ -147,6 +147,7 @@ pub use losses::{
     boxes::*,
     divergences::*,
     generative::*,
+    linear::*,
     metric_learning::*,
     multiclass::*,
     pairs::*,

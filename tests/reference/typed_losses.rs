@@ -1,9 +1,8 @@
-//! The struct of a loss and its entry in the catalogue, which name the same parameters.
+//! The struct of a loss, which the crate's root exports, and its entry in the catalogue, which name the same parameters.
 
 use wgloss::{
-    Loss,
-    losses::{self, *},
     spec::{LossSpec, Value, Values},
+    *,
 };
 
 /// A typed loss with what its fields do.
@@ -62,6 +61,19 @@ fn every_loss() -> Vec<Typed> {
         Distillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3 },
         JensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3 },
         TotalVariation { temperature: 0.125 },
+        LinearCrossEntropy {
+            label_smoothing: 0.125,
+            smoothing: Smoothing::Others,
+            ignore_index: 3,
+            z_loss: 0.125,
+            softcap: 0.125,
+            logit_scale: 0.125,
+            temperature: 0.125,
+            shift: 3
+        },
+        LinearFocal { alpha: 0.125, gamma: 0.125, ignore_index: 3, logit_scale: 0.125, temperature: 0.125, shift: 3 },
+        LinearCrossEntropySoft { label_smoothing: 0.125, logit_scale: 0.125, temperature: 0.125 },
+        LinearDistillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3, logit_scale: 0.125 },
         MultiMargin { margin: 0.125, p: 2, ignore_index: 3 },
         MultilabelSoftMargin {},
         LogSumExp {},
