@@ -1,4 +1,5 @@
-//! The struct of a loss, which the crate's root exports, and its entry in the catalogue, which name the same parameters.
+//! The struct of a loss, which the crate's root exports, and its entry in the catalogue: both name the same
+//! parameters.
 
 use wgloss::{
     spec::{LossSpec, Value, Values},
