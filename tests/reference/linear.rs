@@ -3,10 +3,18 @@
 use wgloss::{
     CrossEntropy, CrossEntropySoft, Distillation, Focal, HostTensor, LinearCrossEntropy, LinearCrossEntropySoft,
     LinearDistillation, LinearFocal, Loss, Named, Options, Reduction, Statistics,
-    spec::{Driver, Value},
+    spec::{Driver, LossSpec, Value},
 };
 
 use super::{assert_all_close, assert_close, classes, evaluate, tensor, values_of};
+
+/// The input that has the class of each item.
+pub fn target(spec: &LossSpec) -> &'static str {
+    match spec.driver {
+        Driver::Linear(linear) => linear.target,
+        _ => "target",
+    }
+}
 
 /// The item whose target a row is held to: `shift` places behind it, in the same sequence. Losses without a shift, and
 /// those of other drivers, take each item's own.

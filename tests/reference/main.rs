@@ -101,6 +101,7 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         ],
     ),
     ("total_variation", &[&[("temperature", "0.5")]]),
+    (
         "linear_cross_entropy",
         &[
             &[("ignore_index", "2"), ("shift", "1")],
@@ -108,6 +109,7 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("z_loss", "0.25"), ("logit_scale", "0.125")],
             &[("softcap", "2"), ("logit_scale", "0.125"), ("temperature", "0.5")],
             &[("label_smoothing", "0.2"), ("z_loss", "0.125"), ("softcap", "5"), ("shift", "1")],
+            &[("entropy_bonus", "0.25"), ("temperature", "0.5")],
         ],
     ),
     (
@@ -129,6 +131,18 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("divergence", "jensen_shannon"), ("temperature", "1.5"), ("ignore_index", "2")],
         ],
     ),
+    (
+        "linear_jensen_shannon",
+        &[
+            &[("beta", "0.25"), ("temperature", "4"), ("logit_scale", "0.5")],
+            &[("scale_by_t2", "true"), ("temperature", "2"), ("ignore_index", "2")],
+        ],
+    ),
+    ("normalized_softmax", &[&[("scale", "4"), ("ignore_index", "2")]]),
+    ("cosface", &[&[("scale", "4"), ("margin", "0.125"), ("ignore_index", "2")]]),
+    ("arcface", &[&[("scale", "4"), ("margin", "2"), ("ignore_index", "2")]]),
+    ("subcenter_arcface", &[&[("scale", "4"), ("margin", "0.25"), ("ignore_index", "2")]]),
+    ("proxy_nca", &[&[("scale", "4"), ("ignore_index", "2")]]),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),
@@ -884,7 +898,7 @@ proptest! {
                 continue;
             }
             let Some(place) = linear::place_of_target(&loss, layout.shape, item) else { continue };
-            let class = inputs.get("target").map(|target| target.to_f64()[place]);
+            let class = inputs.get(linear::target(loss.spec())).map(|target| target.to_f64()[place]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
                 let by_class = of_rows(loss.spec()).is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
                 let mass = if by_class { value("class_weight", class.unwrap() as usize) } else { 1.0 };
