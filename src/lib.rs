@@ -147,6 +147,7 @@ pub use losses::{
     boxes::*,
     divergences::*,
     generative::*,
+    linear::*,
     metric_learning::*,
     multiclass::*,
     pairs::*,
@@ -155,7 +156,7 @@ pub use losses::{
     regression::*,
     rows::*,
     segmentation::*,
-    sequences::{PolicySequence, PolicySequenceOfLogits},
+    sequences::{PolicySequence, PolicySequenceOfLogits, SequenceRatio},
     tasks::*,
 };
 pub use options::{Gradients, Options, Statistics};

@@ -291,6 +291,44 @@ losses! {
     StyleLossConfig StyleLoss STYLE [features, target_features] {};
     WeightedSumLossConfig WeightedSumLoss WEIGHTED_SUM (losses, weights) {};
     UncertaintyWeightingLossConfig UncertaintyWeightingLoss UNCERTAINTY_WEIGHTING (losses, log_vars) {};
+    LinearCrossEntropyLossConfig LinearCrossEntropyLoss LINEAR_CROSS_ENTROPY (hidden, weight, target) {
+        with_label_smoothing: f32, with_smoothing: Smoothing, with_ignore_index: i32, with_z_loss: f32,
+        with_softcap: f32, with_entropy_bonus: f32, with_logit_scale: f32, with_temperature: f32, with_shift: i32,
+    };
+    LinearFocalLossConfig LinearFocalLoss LINEAR_FOCAL (hidden, weight, target) {
+        with_alpha: f32, with_gamma: f32, with_ignore_index: i32, with_logit_scale: f32, with_temperature: f32,
+        with_shift: i32,
+    };
+    LinearCrossEntropySoftLossConfig LinearCrossEntropySoftLoss LINEAR_CROSS_ENTROPY_SOFT (
+        hidden, weight, target_probabilities
+    ) {
+        with_label_smoothing: f32, with_logit_scale: f32, with_temperature: f32,
+    };
+    LinearDistillationLossConfig LinearDistillationLoss LINEAR_DISTILLATION (
+        hidden, weight, teacher_hidden, teacher_weight
+    ) {
+        with_temperature: f32, with_divergence: Divergence, with_ignore_index: i32, with_logit_scale: f32,
+    };
+    LinearJensenShannonLossConfig LinearJensenShannonLoss LINEAR_JENSEN_SHANNON (
+        hidden, weight, teacher_hidden, teacher_weight
+    ) {
+        with_beta: f32, with_temperature: f32, with_scale_by_t2: bool, with_ignore_index: i32, with_logit_scale: f32,
+    };
+    NormalizedSoftmaxLossConfig NormalizedSoftmaxLoss NORMALIZED_SOFTMAX (embeddings, weight, target) {
+        with_scale: f32, with_ignore_index: i32,
+    };
+    CosfaceLossConfig CosfaceLoss COSFACE (embeddings, weight, target) {
+        with_scale: f32, with_margin: f32, with_ignore_index: i32,
+    };
+    ArcfaceLossConfig ArcfaceLoss ARCFACE (embeddings, weight, target) {
+        with_scale: f32, with_margin: f32, with_ignore_index: i32,
+    };
+    SubcenterArcfaceLossConfig SubcenterArcfaceLoss SUBCENTER_ARCFACE (embeddings, weight, target) {
+        with_scale: f32, with_margin: f32, with_ignore_index: i32,
+    };
+    ProxyNcaLossConfig ProxyNcaLoss PROXY_NCA (embeddings, weight, labels) {
+        with_scale: f32, with_ignore_index: i32,
+    };
     TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
         with_temperature: f32, with_ignore_index: i32,
     };

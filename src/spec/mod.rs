@@ -69,7 +69,7 @@ impl LossSpec {
     }
 
     /// The name of the input that has a weight for each item, if there is one: `weight`, unless that is a head's.
-    pub(crate) fn item_weight(&self) -> &'static str {
+    pub fn item_weight(&self) -> &'static str {
         if self.has_head() { ITEM_WEIGHT.name } else { WEIGHT.name }
     }
 

@@ -39,7 +39,7 @@ PLAIN = NONE | {"sum": "sum", "mean": "mean"}
 WEIGHTED = PLAIN | {"weighted_mean": "weighted_mean"}
 BATCHED = PLAIN | {"batch_mean": "batch_mean"}
 # Inputs that are given by name and are part of a case's name.
-BY_NAME = ("class_weight", "class_offset", "weight")
+BY_NAME = ("bias", "class_weight", "class_offset", "item_weight", "weight")
 
 rng = np.random.default_rng(20)
 
@@ -1606,8 +1606,180 @@ def sequences():
         yield Cases("kto_of_logits", kto, logits | target | each | {"offsets": full}, settings, label=label)
 
 
+def linear():
+    """Losses of rows of the logits that a head makes of hidden states."""
+    draws = np.random.default_rng(25)
+    size, teacher_size = 3, 4
+
+    def drawn(*shape, scale=1.0):
+        return exact(draws.normal(scale=scale, size=shape))
+
+    def logits_of(hidden, weight, bias, *, logit_scale=1.0, softcap=0.0, temperature=1.0):
+        logits = logit_scale * F.linear(hidden.flatten(0, -2), weight, bias)
+        return (softcap * torch.tanh(logits / softcap) if softcap > 0 else logits) / temperature
+
+    def held_to(target, shift, ignore_index):
+        """The target of each row, `shift` places behind it in its sequence."""
+        moved = torch.full_like(target, ignore_index)
+        if shift < target.shape[-1]:
+            moved[..., : target.shape[-1] - shift] = target[..., shift:]
+        return moved.flatten()
+
+    def of_rows(row_loss, hidden, item_weight, reduction):
+        """What a loss of rows gives, in the shape of the items."""
+        weight = None if item_weight is None else item_weight.flatten()
+        if reduction == "batch_mean":
+            return row_loss(weight=weight, reduction="sum") / len(hidden)
+        loss = row_loss(weight=weight, reduction=reduction)
+        return loss.unflatten(0, hidden.shape[:-1]) if reduction == "none" else loss
+
+    def of_classes(row_loss):
+        def function(
+            hidden, target, *, weight, bias=None, class_weight=None, class_offset=None, item_weight=None, reduction,
+            ignore_index=-100, shift=0, logit_scale=1.0, softcap=0.0, temperature=1.0, **options,
+        ):
+            logits = logits_of(hidden, weight, bias, logit_scale=logit_scale, softcap=softcap, temperature=temperature)
+            options |= {"class_weight": class_weight, "ignore_index": ignore_index}
+            options |= {} if class_offset is None else {"class_offset": class_offset}
+            loss = partial(row_loss, logits, held_to(target, shift, ignore_index), **options)
+            return of_rows(loss, hidden, item_weight, reduction)
+
+        return function
+
+    def of_probabilities(
+        hidden, target, *, weight, bias=None, class_weight=None, item_weight=None, reduction, label_smoothing=0.0, **head
+    ):
+        options = {"class_weight": class_weight, "label_smoothing": label_smoothing}
+        loss = partial(cross_entropy_soft, logits_of(hidden, weight, bias, **head), target.flatten(0, -2), **options)
+        return of_rows(loss, hidden, item_weight, reduction)
+
+    def of_teacher(
+        row_loss, hidden, teacher_hidden, teacher_weight, teacher_bias=None, target=None,
+        *, weight, bias=None, item_weight=None, reduction, logit_scale=1.0, **options,
+    ):
+        logits = logits_of(hidden, weight, bias, logit_scale=logit_scale)
+        teacher = logits_of(teacher_hidden, teacher_weight, teacher_bias, logit_scale=logit_scale)
+        loss = partial(row_loss, logits, teacher, None if target is None else target.flatten(), **options)
+        return of_rows(loss, hidden, item_weight, reduction)
+
+    def cases(loss, function, settings, given, label=""):
+        names = tuple(name for name in ("hidden", "weight", "bias") if name in given)
+        reductions = WEIGHTED | BATCHED if "item_weight" in given else BATCHED
+        return Cases(loss, function, given, settings, reductions, differentiable=names, label=label)
+
+    weight, bias = {"weight": drawn(CLASSES, size)}, {"bias": drawn(CLASSES)}
+    class_weight = {"class_weight": exact(draws.uniform(0.25, 2, size=CLASSES))}
+    rows = {"hidden": drawn(ROWS, size), "target": torch.tensor([2, -100, 0, 4, 3, 1])}
+    item_weight = {"item_weight": exact(draws.uniform(0.25, 2, size=ROWS))}
+    sequences = {"hidden": drawn(2, 4, size), "target": torch.tensor([[1, 0, -100, 3], [4, 4, 2, 0]])}
+    item_weights = {"item_weight": exact(draws.uniform(0.25, 2, size=(2, 4)))}
+    second_ignored = {**rows, "target": torch.tensor([2, 2, 0, 4, 3, 1])}
+
+    head = {"logit_scale": 2.0, "temperature": 0.5}
+    smoothed = {"label_smoothing": 0.1}
+    others = {"label_smoothing": 0.3, "smoothing": "others"}
+    bounded = {"z_loss": 0.01, "softcap": 2.5}
+    everything = [{}, smoothed | head, others | bounded | head]
+    cross = of_classes(cross_entropy)
+    name = "linear_cross_entropy"
+    yield cases(name, cross, [{}, smoothed, others, {"z_loss": 0.01}, {"softcap": 2.5}, head], rows | weight)
+    yield cases(name, cross, everything, rows | weight | bias)
+    yield cases(name, cross, everything, rows | weight | bias | class_weight | item_weight)
+    yield cases(name, cross, [{"ignore_index": 2} | head], second_ignored | weight | class_weight)
+    shifts = [{"shift": 1}, {"shift": 3} | smoothed | bounded | head, {"shift": 2}]
+    yield cases(name, cross, [{}, *shifts], sequences | weight | bias, "sequences")
+    yield cases(name, cross, shifts, sequences | weight | class_weight | item_weights, "sequences")
+    upstream = {"upstream": drawn(ROWS)}
+    given = rows | weight | bias | item_weight | upstream
+    yield Cases(name, cross, given, [{}, head], NONE, differentiable=("hidden", "weight", "bias"))
+
+    name, focused = "linear_focal", {"gamma": 0.5, "alpha": 1.0}
+    yield cases(name, of_classes(focal), [{}, focused, head], rows | weight | bias)
+    yield cases(name, of_classes(focal), [{}, focused | head], rows | weight | class_weight | item_weight)
+    yield cases(name, of_classes(focal), [{"ignore_index": 2}], second_ignored | weight | bias)
+    yield cases(name, of_classes(focal), shifts[:1], sequences | weight | bias | item_weights, "sequences")
+
+    def probabilities(*shape):
+        return torch.softmax(drawn(*shape, CLASSES, scale=2.0), -1).float().double()
+
+    name, settings = "linear_cross_entropy_soft", [{}, smoothed | head]
+    soft = {"hidden": rows["hidden"], "target_probabilities": probabilities(ROWS)}
+    yield cases(name, of_probabilities, settings, soft | weight | bias)
+    yield cases(name, of_probabilities, settings, soft | weight | class_weight | item_weight)
+    soft = {"hidden": sequences["hidden"], "target_probabilities": probabilities(2, 4)}
+    yield cases(name, of_probabilities, settings, soft | weight | bias | item_weights, "sequences")
+
+    teacher = {"teacher_weight": drawn(CLASSES, teacher_size), "teacher_bias": drawn(CLASSES)}
+    pair = {"hidden": rows["hidden"], "teacher_hidden": drawn(ROWS, teacher_size), **teacher}
+    pairs = {"hidden": sequences["hidden"], "teacher_hidden": drawn(2, 4, teacher_size), **teacher}
+    divergences = [{"divergence": divergence, "temperature": 2.5} for divergence in ("reverse", "jensen_shannon")]
+    shares = [{"beta": 0.0}, {"beta": 0.25, "temperature": 2.5}, {"beta": 1.0, "scale_by_t2": True, "temperature": 2.0}]
+    for name, row_loss, settings in (
+        ("linear_distillation", distillation, divergences),
+        ("linear_jensen_shannon", jensen_shannon, shares),
+    ):
+        function = partial(of_teacher, row_loss)
+        settings = [{}, {"temperature": 2.5, "logit_scale": 0.5}, *settings]
+        yield cases(name, function, settings, pair | weight | bias)
+        ignored = pair | {"target": second_ignored["target"]}
+        yield cases(name, function, [{"ignore_index": 2}], ignored | weight | item_weight)
+        yield cases(name, function, [{}], pairs | {"target": sequences["target"]} | weight | bias, "sequences")
+
+    offset = {"class_offset": drawn(CLASSES)}
+    name, bonus = "linear_cross_entropy", {"entropy_bonus": 0.25}
+    yield cases(name, cross, [{}, bonus | smoothed | bounded | head], rows | weight | bias | class_weight | offset)
+    yield cases(name, cross, [bonus], rows | weight | item_weight)
+
+    def of_cosines(psi=lambda c: c, centers=1, factor=1.0, scale=64.0):
+        default = scale
+
+        def function(
+            embeddings, target, *, weight, class_weight=None, item_weight=None, reduction, scale=default, margin=None,
+            ignore_index=-100,
+        ):
+            cosines = F.linear(F.normalize(embeddings.flatten(0, -2), dim=1), F.normalize(weight, dim=1))
+            cosines = cosines.unflatten(1, (-1, centers)).amax(2)
+            target = target.flatten()
+            is_target = F.one_hot(torch.where(target == ignore_index, 0, target), cosines.shape[1]).bool()
+            logits = scale * factor * torch.where(is_target, psi(cosines) if margin is None else psi(cosines, margin), cosines)
+            options = {"class_weight": class_weight, "ignore_index": ignore_index}
+            return of_rows(partial(cross_entropy, logits, target, **options), embeddings, item_weight, reduction)
+
+        return function
+
+    def less(c, margin=exact(0.35).item()):
+        return c - margin
+
+    def turned(c, margin=0.5):
+        angle = torch.acos(c)
+        return torch.where(angle <= math.pi - margin, torch.cos(angle + margin), c - margin * math.sin(margin))
+
+    heads = {
+        "normalized_softmax": (of_cosines(scale=20.0), {}, 1),
+        "cosface": (of_cosines(less), {"margin": 0.5}, 1),
+        "arcface": (of_cosines(turned), {"margin": 2.0}, 1),
+        "subcenter_arcface": (of_cosines(turned, centers=3), {"margin": 0.25}, 3),
+        "proxy_nca": (of_cosines(factor=2.0, scale=1.0), {}, 1),
+    }
+    both = ("embeddings", "weight")
+    for name, (function, margin, centers) in heads.items():
+        labels = "labels" if name == "proxy_nca" else "target"
+
+        def of(given):
+            return {"embeddings": given["hidden"], labels: given["target"], "weight": drawn(centers * CLASSES, size)}
+
+        settings = [{"scale": 4.0}, margin | {"scale": 8.0}]
+        yield Cases(name, function, of(rows), [{}, *settings], BATCHED, differentiable=both)
+        weighted = of(rows) | class_weight | item_weight
+        yield Cases(name, function, weighted, settings[1:], WEIGHTED | BATCHED, differentiable=both)
+        ignored = [{"ignore_index": 2, "scale": 4.0}]
+        yield Cases(name, function, of(second_ignored), ignored, BATCHED, differentiable=both)
+        yield Cases(name, function, of(sequences), settings[:1], BATCHED, differentiable=both, label="sequences")
+
+
 def main():
-    for family in (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences, policies, sequences):
+    families = (regression, binary, multiclass, rows, pairs, batch, segmentation, boxes, generative, tasks, preferences)
+    for family in (*families, policies, sequences, linear):
         cases, tensors = {}, {}
         for name, metadata, case in (case for loss in family() for case in loss):
             assert name not in cases, name

@@ -5,6 +5,7 @@ mod common;
 mod all_pairs;
 mod boxes;
 mod elementwise;
+mod linear;
 mod pairs;
 mod policies;
 mod regions;

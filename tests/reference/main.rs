@@ -5,6 +5,7 @@ mod boxes;
 mod divergences;
 mod divisors;
 mod generative;
+mod linear;
 mod pairs;
 mod policies;
 mod preferences;
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use wgloss::{
     AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, Reduction, Signature, Statistics, losses,
     reference::{self, Evaluation},
-    spec::{Domain, Driver, Input, Kind, LossSpec, MeanOver, Shape, Value, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, MeanOver, Rows, Shape, Value, Values},
 };
 
 type Settings = &'static [(&'static str, &'static str)];
@@ -100,6 +101,48 @@ const SETTINGS: &[(&str, &[Settings])] = &[
         ],
     ),
     ("total_variation", &[&[("temperature", "0.5")]]),
+    (
+        "linear_cross_entropy",
+        &[
+            &[("ignore_index", "2"), ("shift", "1")],
+            &[("label_smoothing", "0.3"), ("smoothing", "others"), ("temperature", "0.5")],
+            &[("z_loss", "0.25"), ("logit_scale", "0.125")],
+            &[("softcap", "2"), ("logit_scale", "0.125"), ("temperature", "0.5")],
+            &[("label_smoothing", "0.2"), ("z_loss", "0.125"), ("softcap", "5"), ("shift", "1")],
+            &[("entropy_bonus", "0.25"), ("temperature", "0.5")],
+        ],
+    ),
+    (
+        "linear_focal",
+        &[
+            &[("gamma", "0"), ("alpha", "1"), ("logit_scale", "0.25")],
+            &[("gamma", "3.5"), ("ignore_index", "1"), ("temperature", "4"), ("shift", "1")],
+        ],
+    ),
+    (
+        "linear_cross_entropy_soft",
+        &[&[("label_smoothing", "0.1"), ("temperature", "2")], &[("logit_scale", "0.25"), ("temperature", "0.5")]],
+    ),
+    (
+        "linear_distillation",
+        &[
+            &[("temperature", "4"), ("logit_scale", "0.5")],
+            &[("divergence", "reverse"), ("logit_scale", "0.125")],
+            &[("divergence", "jensen_shannon"), ("temperature", "1.5"), ("ignore_index", "2")],
+        ],
+    ),
+    (
+        "linear_jensen_shannon",
+        &[
+            &[("beta", "0.25"), ("temperature", "4"), ("logit_scale", "0.5")],
+            &[("scale_by_t2", "true"), ("temperature", "2"), ("ignore_index", "2")],
+        ],
+    ),
+    ("normalized_softmax", &[&[("scale", "4"), ("ignore_index", "2")]]),
+    ("cosface", &[&[("scale", "4"), ("margin", "0.125"), ("ignore_index", "2")]]),
+    ("arcface", &[&[("scale", "4"), ("margin", "2"), ("ignore_index", "2")]]),
+    ("subcenter_arcface", &[&[("scale", "4"), ("margin", "0.25"), ("ignore_index", "2")]]),
+    ("proxy_nca", &[&[("scale", "4"), ("ignore_index", "2")]]),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),
@@ -317,6 +360,14 @@ fn layouts(spec: &LossSpec) -> Vec<Layout> {
     let may_be_indices = spec.inputs.iter().any(|input| input.as_indices.is_some());
     let forms = if may_be_indices { &[false, true][..] } else { &[false] };
     shapes(spec).iter().flat_map(|shape| forms.iter().map(move |&indices| Layout { shape, indices })).collect()
+}
+
+/// What is particular to a row loss, or to that of the logits which a head makes.
+fn of_rows(spec: &LossSpec) -> Option<Rows> {
+    match spec.driver {
+        Driver::Linear(linear) => linear.rows.rows(),
+        _ => spec.rows(),
+    }
 }
 
 /// Whether the loss is a sum of means.
@@ -846,19 +897,16 @@ proptest! {
             if loss.spec().all_pairs().is_some() && !all_pairs::counts(&loss, &inputs, item) {
                 continue;
             }
-            // Of a linear loss its row loss says what a mean is over; targets of tokens are none of a sequence.
-            let (of_rows, target) = match loss.spec().driver {
-                Driver::Linear(linear) => (linear.rows, inputs.get(linear.target)),
-                Driver::Sequences(_) => (loss.spec(), None),
-                _ => (loss.spec(), inputs.get("target")),
-            };
-            let class = target.map(|target| target.to_f64()[item]);
+            let Some(place) = linear::place_of_target(&loss, layout.shape, item) else { continue };
+            // Targets of tokens are none of a sequence.
+            let is_of_tokens = matches!(loss.spec().driver, Driver::Sequences(_));
+            let target = inputs.get(linear::target(loss.spec())).filter(|_| !is_of_tokens);
+            let class = target.map(|target| target.to_f64()[place]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
-                let by_class = of_rows.rows().is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
+                let by_class = of_rows(loss.spec()).is_some_and(|rows| rows.mean_over == MeanOver::ClassWeights);
                 let mass = if by_class { value("class_weight", class.unwrap() as usize) } else { 1.0 };
                 divisors[0] += mass;
-                let weight = loss.spec().inputs.iter().find(|input| input.domain == Domain::SignedWeight);
-                divisors[1] += mass * weight.map_or(1.0, |weight| value(weight.name, item));
+                divisors[1] += mass * value(loss.spec().item_weight(), item);
             }
         }
         prop_assert_eq!(none.loss.iter().sum::<f64>(), sum.loss[0]);

@@ -1,9 +1,9 @@
-//! The struct of a loss and its entry in the catalogue, which name the same parameters.
+//! The struct of a loss, which the crate's root exports, and its entry in the catalogue: both name the same
+//! parameters.
 
 use wgloss::{
-    Loss,
-    losses::{self, *},
     spec::{LossSpec, Value, Values},
+    *,
 };
 
 /// A typed loss with what its fields do.
@@ -62,6 +62,26 @@ fn every_loss() -> Vec<Typed> {
         Distillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3 },
         JensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3 },
         TotalVariation { temperature: 0.125 },
+        LinearCrossEntropy {
+            label_smoothing: 0.125,
+            smoothing: Smoothing::Others,
+            ignore_index: 3,
+            z_loss: 0.125,
+            softcap: 0.125,
+            entropy_bonus: 0.125,
+            logit_scale: 0.125,
+            temperature: 0.125,
+            shift: 3
+        },
+        LinearFocal { alpha: 0.125, gamma: 0.125, ignore_index: 3, logit_scale: 0.125, temperature: 0.125, shift: 3 },
+        LinearCrossEntropySoft { label_smoothing: 0.125, logit_scale: 0.125, temperature: 0.125 },
+        LinearDistillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3, logit_scale: 0.125 },
+        LinearJensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3, logit_scale: 0.125 },
+        NormalizedSoftmax { scale: 0.125, ignore_index: 3 },
+        Cosface { scale: 0.125, margin: 0.125, ignore_index: 3 },
+        Arcface { scale: 0.125, margin: 0.125, ignore_index: 3 },
+        SubcenterArcface { scale: 0.125, margin: 0.125, ignore_index: 3 },
+        ProxyNca { scale: 0.125, ignore_index: 3 },
         MultiMargin { margin: 0.125, p: 2, ignore_index: 3 },
         MultilabelSoftMargin {},
         LogSumExp {},

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use wgloss::{
     DType, HostTensor, Named,
-    spec::{Domain, Input, Kind, LossSpec, Shape, Values},
+    spec::{Domain, Driver, Input, Kind, LossSpec, Shape, Values},
 };
 
 /// Classes of rows.
@@ -39,13 +39,26 @@ fn shape(spec: &LossSpec, input: &Input, drawn: &Named<HostTensor<'static>>) -> 
         Shape::Tokens => vec![12],
         Shape::TokenRows => vec![12, CLASSES],
         Shape::Offsets(sequences) => vec![2 * usize::from(sequences) + 1],
+        Shape::Hidden => vec![6, 4],
+        Shape::Head(_) => vec![centers(spec) * CLASSES, 4],
+        Shape::HeadClasses => vec![CLASSES],
+        Shape::HeadRows => vec![6, CLASSES],
         Shape::Items | Shape::OneOrItems | Shape::Layers => {
             if spec.inputs.iter().any(|input| matches!(input.shape, Shape::Offsets(_))) {
                 return vec![2];
             }
-            let is_of_rows = matches!(spec.inputs[0].shape, Shape::Rows | Shape::Boxes | Shape::Embeddings);
+            use Shape::{Boxes, Embeddings, Hidden, Rows};
+            let is_of_rows = matches!(spec.inputs[0].shape, Rows | Boxes | Embeddings | Hidden);
             if is_of_rows { vec![6] } else { vec![6, 5] }
         }
+    }
+}
+
+/// Rows of a head that belong to a class.
+fn centers(spec: &LossSpec) -> usize {
+    match spec.driver {
+        Driver::Linear(linear) => linear.cosine.map_or(1, |cosine| cosine.centers as usize),
+        _ => 1,
     }
 }
 

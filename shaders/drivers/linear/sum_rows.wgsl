@@ -8,9 +8,9 @@ fn sum_rows(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let end = min(first + call.span, call.length);
     for (var i = first + thread.lane; i < end; i += WORKGROUP_SIZE) {
         var sum = vec4<f32>();
-        for (var block = 0u; block < call.rows; block += BLOCK) {
+        for (var block = call.first_depth; block < call.end_depth; block += BLOCK) {
             var part = vec4<f32>();
-            for (var row = block; row < min(block + BLOCK, call.rows); row++) {
+            for (var row = block; row < min(block + BLOCK, call.end_depth); row++) {
                 part += logits[row * call.length + i];
             }
             sum += part;

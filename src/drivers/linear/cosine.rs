@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{layout::QUAD, steps::Builder};
 use crate::{
+    Error,
     gpu::Loops,
     kernel::{Access, Block, Glue, TensorView, block},
     program::{Place, chunk::Chunk},
@@ -19,25 +20,26 @@ const OF_HEAD: usize = 1;
 
 impl Builder<'_> {
     /// The inverse lengths of the head's rows.
-    pub(super) fn measure_head(&mut self) {
+    pub(super) fn measure_head(&mut self) -> Result<(), Error> {
         if self.linear.cosine.is_none() {
-            return;
+            return Ok(());
         }
         let head = self.layout.heads[0];
         for slice in head.slices(self.layout.head_rows).collect::<Vec<_>>() {
             let weight = self.rows_of(head.head.weight, &slice, head.dimensions);
-            self.measure(weight, slice);
+            self.measure(weight, slice)?;
         }
+        Ok(())
     }
 
     /// The rows of a panel brought to unit length.
-    pub(super) fn normalize_rows(&mut self, chunk: &Chunk) {
+    pub(super) fn normalize_rows(&mut self, chunk: &Chunk) -> Result<(), Error> {
         if self.linear.cosine.is_none() {
-            return;
+            return Ok(());
         }
         let head = self.layout.heads[0];
         let rows = self.memory("rows", self.at.rows[0], "vec4<f32>", Access::Read);
-        self.measure(rows, 0..chunk.items.into());
+        self.measure(rows, 0..chunk.items.into())?;
         let tensors = vec![
             self.memory("lengths", self.at.lengths[OF_ROWS], "f32", Access::Read),
             self.memory("rows", self.at.rows[0], "vec4<f32>", Access::Write),
@@ -45,11 +47,11 @@ impl Builder<'_> {
         let words = block! { quads: head.quads as u32 };
         let files = [shader_file!("drivers/linear/normalize_rows.wgsl")];
         let length = u64::from(chunk.items) * head.quads;
-        self.moves("normalize_rows", length, words, tensors, Glue::default(), &files);
+        self.moves("normalize_rows", length, words, tensors, Glue::default(), &files)
     }
 
     /// The inverse lengths of rows: of the head's, if these are a tensor of the caller's.
-    fn measure(&mut self, rows: (TensorView, Place), range: Range<u64>) {
+    fn measure(&mut self, rows: (TensorView, Place), range: Range<u64>) -> Result<(), Error> {
         let head = self.layout.heads[0];
         let is_head = matches!(rows.1, Place::Tensor(..));
         let mut glue = Glue::default();
@@ -64,7 +66,7 @@ impl Builder<'_> {
         let words = self.shape_of_rows().and(block! { first_class: range.start as u32 });
         let files = [shader_file!("drivers/linear/measure_lengths.wgsl")];
         let loops = Loops::plain(head.quads) + Loops::blocks(head.quads, 1, Loops::NONE);
-        self.moves_each("measure_lengths", range.end - range.start, words, tensors, glue, &files, loops);
+        self.moves_each("measure_lengths", range.end - range.start, words, tensors, glue, &files, loops)
     }
 
     /// `inverse_length_of(class)`: 1 where logits are no cosines.
@@ -77,10 +79,10 @@ impl Builder<'_> {
     }
 
     /// A step of margins, where there are some.
-    pub(super) fn margin(&mut self, entry: &'static str, chunk: &Chunk) {
-        let Some(Cosine { margin, .. }) = self.linear.cosine else { return };
+    pub(super) fn margin(&mut self, entry: &'static str, chunk: &Chunk) -> Result<(), Error> {
+        let Some(Cosine { margin, .. }) = self.linear.cosine else { return Ok(()) };
         let file = match margin {
-            Margin::None => return,
+            Margin::None => return Ok(()),
             Margin::OfCosine => shader_file!("drivers/linear/margin_of_cosine.wgsl"),
             Margin::OfAngle => shader_file!("drivers/linear/margin_of_angle.wgsl"),
         };
@@ -105,14 +107,14 @@ impl Builder<'_> {
             self.memory("slopes", self.at.slopes, "f32", Access::Write),
         ]);
         let files = [file, shader_file!("drivers/linear/margin.wgsl")];
-        self.moves(entry, chunk.items.into(), words, tensors, glue, &files);
+        self.moves(entry, chunk.items.into(), words, tensors, glue, &files)
     }
 
     /// A step of classes with several centres, where there are such.
-    pub(super) fn centers(&mut self, entry: &'static str, chunk: &Chunk) {
+    pub(super) fn centers(&mut self, entry: &'static str, chunk: &Chunk) -> Result<(), Error> {
         let centers = self.linear.centers();
         if centers == 1 {
-            return;
+            return Ok(());
         }
         let words = block! {
             centers: centers as u32,
@@ -127,26 +129,26 @@ impl Builder<'_> {
         let files = [shader_file!("drivers/linear/centers.wgsl")];
         let length = u64::from(chunk.items) * self.layout.logit_stride / QUAD;
         let loops = Loops::each(QUAD, Loops::plain(centers) * 2);
-        self.moves_each(entry, length, words, tensors, Glue::default(), &files, loops);
+        self.moves_each(entry, length, words, tensors, Glue::default(), &files, loops)
     }
 
     /// The gradients of a panel's rows, through their unit length.
-    pub(super) fn project_rows(&mut self, rows: u64) {
+    pub(super) fn project_rows(&mut self, rows: u64) -> Result<(), Error> {
         let mut glue = Glue::default();
         glue.function("direction_of(row: u32, quad: u32) -> vec4<f32>", "rows[row * call.quads + quad]");
         let directions = self.memory("rows", self.at.rows[0], "vec4<f32>", Access::Read);
-        self.project((OF_ROWS, 0..rows), self.at.gradient, directions, glue);
+        self.project((OF_ROWS, 0..rows), self.at.gradient, directions, glue)
     }
 
     /// The gradients of a slice of the head's rows, through their unit length.
-    pub(super) fn project_head(&mut self, slice: &Range<u64>, sums: usize) {
+    pub(super) fn project_head(&mut self, slice: &Range<u64>, sums: usize) -> Result<(), Error> {
         let head = self.layout.heads[0];
         let weight = self.rows_of(head.head.weight, slice, head.dimensions);
         let mut glue = Glue::default();
         super::steps::load_row_quad(&mut glue, "load_head", &weight.0);
         let direction = "lengths[call.first_class + row] * load_head(row, quad)";
         glue.function("direction_of(row: u32, quad: u32) -> vec4<f32>", direction);
-        self.project((OF_HEAD, slice.clone()), sums, weight, glue);
+        self.project((OF_HEAD, slice.clone()), sums, weight, glue)
     }
 
     fn project(
@@ -155,9 +157,9 @@ impl Builder<'_> {
         gradients: usize,
         directions: (TensorView, Place),
         glue: Glue,
-    ) {
+    ) -> Result<(), Error> {
         if self.linear.cosine.is_none() {
-            return;
+            return Ok(());
         }
         let head = self.layout.heads[0];
         let words = self.shape_of_rows().and(block! { first_class: range.start as u32 });
@@ -168,7 +170,7 @@ impl Builder<'_> {
         ];
         let files = [shader_file!("drivers/linear/project_rows.wgsl")];
         let loops = Loops::blocks(head.quads, 1, Loops::NONE) + Loops::plain(head.quads);
-        self.moves_each("project_rows", range.end - range.start, words, tensors, glue, &files, loops);
+        self.moves_each("project_rows", range.end - range.start, words, tensors, glue, &files, loops)
     }
 
     fn shape_of_rows(&self) -> Block {

@@ -14,6 +14,9 @@ const ALIGNED_ROWS: u64 = 128;
 /// What the logits of a panel take at least by default: fewer rows would not pay for a pass over the head.
 const LEAST_BUDGET: u64 = 128 << 20;
 
+/// What the hidden states of a panel take at most, in f32.
+const MOST_OF_HIDDEN: u64 = 128 << 20;
+
 /// The rows of a panel are a multiple of this, where there are as many.
 const ROWS_AT_ONCE: u64 = 16;
 
@@ -55,10 +58,11 @@ impl Layout {
         let dtype = |name: &str| call.dtype(name).unwrap_or(DType::F32).size() as u64;
         let dimensions = |name: &str| signature.input(name).and_then(|ty| ty.shape.last()).map_or(1, |&n| n as u64);
 
-        let hidden =
-            heads.iter().map(|head| rows * dimensions(head.hidden) * DType::F32.size() as u64).max().unwrap_or(0);
+        // In f32, in whole quads.
+        let quads = heads.iter().map(|head| dimensions(head.hidden).div_ceil(QUAD)).max().unwrap_or(1);
+        let hidden = quads * QUAD * DType::F32.size() as u64;
         let budget = match call.options.panel_bytes {
-            0 => hidden.max(LEAST_BUDGET),
+            0 => (rows * hidden).max(LEAST_BUDGET),
             bytes => bytes,
         };
         let row = head_stride * DType::F32.size() as u64;
@@ -68,7 +72,9 @@ impl Layout {
             row,
             binding,
         )?;
-        let most = (budget.min(binding) / row).max(1);
+        // Products have a workgroup for so many rows, or classes, at least.
+        let dispatched = ROWS_AT_ONCE * u64::from(limits.max_compute_workgroups_per_dimension);
+        let most = (budget.min(binding) / row).min(MOST_OF_HIDDEN.min(binding) / hidden).min(dispatched).max(1);
         let even = rows.div_ceil(rows.div_ceil(most).max(1)).max(1);
         let whole = even.next_multiple_of(ROWS_AT_ONCE);
         let panel_rows = if whole <= most { whole } else { even };
@@ -78,16 +84,18 @@ impl Layout {
         let (panel_rows, segment_rows) = if rows * hidden_row <= binding {
             (panel_rows, rows.max(1))
         } else {
-            let panel_rows = 1 << panel_rows.ilog2();
+            let held = binding / hidden_row;
+            let panel_rows = 1 << panel_rows.min(held).max(1).ilog2();
             let step = panel_rows.max(ALIGNED_ROWS);
-            (panel_rows, (binding / hidden_row / step * step).max(step))
+            (panel_rows, (held / step * step).max(step))
         };
         let heads = heads.iter().map(|head| {
             let dimensions = dimensions(head.hidden);
             let quads = dimensions.div_ceil(QUAD);
             // The sums of a head's gradient are f32, of whole quads.
             let largest = quads * QUAD * DType::F32.size() as u64;
-            let slice = (binding / largest / ALIGNED_ROWS * ALIGNED_ROWS).max(ALIGNED_ROWS);
+            let slice = (binding / largest).min(dispatched) / ALIGNED_ROWS * ALIGNED_ROWS;
+            let slice = slice.max(ALIGNED_ROWS);
             HeadLayout { head, dimensions, quads, slice }
         });
         let heads = heads.collect();

@@ -17,7 +17,7 @@ const STEPS: u32 = 2;
 const STRIP_ROWS: u64 = 16;
 
 /// Places of the depth that are added up in one go at most: sums of more lose digits.
-const MOST_DEPTH: u64 = 8192;
+pub(super) const MOST_DEPTH: u64 = 8192;
 
 /// Which product of a panel it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

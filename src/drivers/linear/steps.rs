@@ -9,7 +9,7 @@ use super::{
         rows::{InPanels, LOG_PROB},
     },
     layout::{HeadLayout, Layout, QUAD},
-    product::{Sharing, Which},
+    product::{MOST_DEPTH, Sharing, Which},
 };
 use crate::{
     DType, Error, Gradients, Tuning,
@@ -141,11 +141,11 @@ impl<'a> Builder<'a> {
         let Some(InPanels { first, panels, rest }) = self.in_panels.take() else { return Ok(self.program) };
         self.list()?;
         for (name, scratch) in self.at.items.clone() {
-            self.pick_input(name, scratch);
+            self.pick_input(name, scratch)?;
         }
         self.of_rows(first);
-        self.clear_rows();
-        self.measure_head();
+        self.clear_rows()?;
+        self.measure_head()?;
         let partials = panels.first().map_or(1, |(chunk, _)| chunk.partials);
         for (number, (chunk, steps)) in panels.into_iter().enumerate() {
             self.panel(&chunk, steps, number > 0)?;
@@ -154,10 +154,10 @@ impl<'a> Builder<'a> {
             let nothing = Chunk { first: 0, items: 0, workgroups: 0, partials: 0, first_partial: 0, first_record: 0 };
             self.gradients_of_head(&nothing, false)?;
         }
-        self.finish_head();
+        self.finish_head()?;
         self.of_rows(rest.steps);
         for (tensor, scratch) in self.at.results.clone() {
-            self.pick_result(&tensor, scratch);
+            self.pick_result(&tensor, scratch)?;
         }
         self.name_invalid(partials);
         // The first row out of range is named by its own number.
@@ -246,10 +246,10 @@ impl<'a> Builder<'a> {
     }
 
     /// The values of an input of items in the order of the rows that count.
-    fn pick_input(&mut self, name: &'static str, scratch: usize) {
+    fn pick_input(&mut self, name: &'static str, scratch: usize) -> Result<(), Error> {
         let input = self.of_rows.signature.inputs.iter().map(|(input, _)| *input).find(|input| input.name == name);
-        let Some(of_whole) = input.and_then(|input| self.linear.input_of(input)) else { return };
-        let Some(ty) = self.call.signature.input(of_whole) else { return };
+        let Some(of_whole) = input.and_then(|input| self.linear.input_of(input)) else { return Ok(()) };
+        let Some(ty) = self.call.signature.input(of_whole) else { return Ok(()) };
         let source = TensorView::read("source", ty.dtype);
         let value = source.element("index");
         let bits = if ty.dtype == DType::I32 {
@@ -260,12 +260,12 @@ impl<'a> Builder<'a> {
         let is_target = input.is_some_and(|input| input.kind == Kind::Index);
         let shift = if is_target { self.shift() } else { 0 };
         let source = (source, Place::Tensor(of_whole.to_string(), 0..ty.buffer_size()));
-        self.pick((self.at.order, source, bits), scratch_place(&self.program, scratch), (0, shift));
+        self.pick((self.at.order, source, bits), scratch_place(&self.program, scratch), (0, shift))
     }
 
     /// What the row loss left of each place, for each row. A row that does not count has no loss, no log-probability of
     /// a target, and no other statistics.
-    fn pick_result(&mut self, tensor: &CallTensor, scratch: usize) {
+    fn pick_result(&mut self, tensor: &CallTensor, scratch: usize) -> Result<(), Error> {
         let absent = match (tensor.role, tensor.ty.dtype) {
             (Role::Loss, _) => 0,
             (Role::Statistic, _) if tensor.name == LOG_PROB => 0,
@@ -276,7 +276,7 @@ impl<'a> Builder<'a> {
             (TensorView::new("source", Holds::Values("u32"), Access::Read), scratch_place(&self.program, scratch));
         let ty = DType::F32.buffer_size(self.layout.rows);
         let to = Place::Tensor(tensor.name.clone(), 0..ty);
-        self.pick((self.at.places, source, "source[index]".to_string()), to, (absent, 0));
+        self.pick((self.at.places, source, "source[index]".to_string()), to, (absent, 0))
     }
 
     fn pick(
@@ -284,7 +284,7 @@ impl<'a> Builder<'a> {
         (indices, source, bits): (usize, (TensorView, Place), String),
         to: Place,
         (absent, shift): (u32, u32),
-    ) {
+    ) -> Result<(), Error> {
         let mut glue = Glue::default();
         glue.function("load_bits(index: u32) -> u32", &bits);
         let tensors = vec![
@@ -293,22 +293,22 @@ impl<'a> Builder<'a> {
             (TensorView::new("picked", Holds::Values("u32"), Access::Write), to),
         ];
         let words = block! { absent, shift };
-        self.moves("pick", self.layout.rows, words, tensors, glue, &[shader_file!("drivers/linear/pick.wgsl")]);
+        self.moves("pick", self.layout.rows, words, tensors, glue, &[shader_file!("drivers/linear/pick.wgsl")])
     }
 
     /// A panel: its logits, what the row loss makes of them, and the gradients.
     fn panel(&mut self, chunk: &Chunk, steps: Vec<Step>, is_later: bool) -> Result<(), Error> {
         for head in 0..self.layout.heads.len() {
-            self.take_rows(chunk, head);
-            self.normalize_rows(chunk);
+            self.take_rows(chunk, head)?;
+            self.normalize_rows(chunk)?;
             self.logits(chunk, head)?;
         }
-        self.centers("merge_centers", chunk);
-        self.margin("add_margin", chunk);
+        self.centers("merge_centers", chunk)?;
+        self.margin("add_margin", chunk)?;
         self.of_rows(steps);
         if self.call.has_gradients() {
-            self.margin("follow_margin", chunk);
-            self.centers("spread_centers", chunk);
+            self.margin("follow_margin", chunk)?;
+            self.centers("spread_centers", chunk)?;
             self.gradients_of_rows(chunk)?;
             self.gradients_of_head(chunk, is_later)?;
         }
@@ -316,7 +316,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The rows of a panel, as quads of f32.
-    fn take_rows(&mut self, chunk: &Chunk, number: usize) {
+    fn take_rows(&mut self, chunk: &Chunk, number: usize) -> Result<(), Error> {
         let head = self.layout.heads[number];
         let segment = self.layout.segment_of(chunk.first);
         let words = block! {
@@ -335,7 +335,7 @@ impl<'a> Builder<'a> {
             self.memory("rows", self.at.rows[number], "vec4<f32>", Access::Write),
         ];
         let length = u64::from(chunk.items) * head.quads;
-        self.moves("take_rows", length, words, tensors, glue, &[shader_file!("drivers/linear/take_rows.wgsl")]);
+        self.moves("take_rows", length, words, tensors, glue, &[shader_file!("drivers/linear/take_rows.wgsl")])
     }
 
     /// The logits of a panel, slice by slice of the classes.
@@ -394,14 +394,13 @@ impl<'a> Builder<'a> {
             tensors.push(self.memory("products", self.at.gradient, "vec4<f32>", Access::Write));
             self.product(Which::GradientOfRows, size, 0..classes, words, tensors, glue, number > 0)?;
         }
-        self.project_rows(chunk.items.into());
+        self.project_rows(chunk.items.into())?;
         let segment = self.layout.segment_of(chunk.first);
         let words = block! { first_place: chunk.first as u32, first_row: segment.start as u32 };
         let order = self.memory("order", self.at.order, "u32", Access::Read);
         let row = "order[call.first_place + index]";
         let sums = self.memory("rows", self.at.gradient, "vec4<f32>", Access::Read);
-        self.put_rows((head.head.hidden, &head), &segment, u64::from(chunk.items), words, vec![sums, order], row);
-        Ok(())
+        self.put_rows((head.head.hidden, &head), &segment, u64::from(chunk.items), words, vec![sums, order], row)
     }
 
     /// What a panel adds to the head's gradients.
@@ -433,15 +432,31 @@ impl<'a> Builder<'a> {
             }
         }
         if head.head.bias.is_some_and(|bias| self.call.trains(bias)) {
-            let words = block! { rows: chunk.items, adds: is_later, factor: self.factor() };
+            self.sum_rows(depth, is_later)?;
+        }
+        Ok(())
+    }
+
+    /// What a panel of so many rows adds to the biases' gradient, in as many steps as loops and digits ask for.
+    fn sum_rows(&mut self, rows: u64, is_later: bool) -> Result<(), Error> {
+        let of_each = |rows| Loops::blocks(rows, 1, Loops::NONE);
+        let most = self.call.machine.most(self.call.loss(), MOST_DEPTH, of_each)?;
+        for part in 0..rows.div_ceil(most).max(1) {
+            let (first, end) = (part * most, (part * most + most).min(rows));
+            let words = block! {
+                first_depth: first as u32,
+                end_depth: end as u32,
+                adds: is_later || part > 0,
+                factor: self.factor(),
+            };
             let tensors = vec![
                 self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Read),
                 self.memory("sums", self.at.bias, "vec4<f32>", Access::Write),
             ];
             let length = self.layout.logit_stride / QUAD;
             let files = [shader_file!("drivers/linear/sum_rows.wgsl")];
-            let loops = Loops::blocks(self.layout.panel_rows, 1, Loops::NONE);
-            self.moves_each("sum_rows", length, words, tensors, Glue::default(), &files, loops);
+            let loops = of_each(end - first);
+            self.moves_each("sum_rows", length, words, tensors, Glue::default(), &files, loops)?;
         }
         Ok(())
     }
@@ -460,24 +475,25 @@ impl<'a> Builder<'a> {
     }
 
     /// The head's gradients in their storage type.
-    fn finish_head(&mut self) {
+    fn finish_head(&mut self) -> Result<(), Error> {
         let head = self.layout.heads[0];
         if !self.call.has_gradients() {
-            return;
+            return Ok(());
         }
         let slices = head.slices(self.layout.head_rows).collect::<Vec<_>>();
         for (slice, scratch) in slices.into_iter().zip(self.at.weight.clone()) {
-            self.project_head(&slice, scratch);
+            self.project_head(&slice, scratch)?;
             let sums = self.memory("rows", scratch, "vec4<f32>", Access::Read);
             let rows = slice.end - slice.start;
-            self.put_rows((head.head.weight, &head), &slice, rows, block! { first_row: 0 }, vec![sums], "index");
+            self.put_rows((head.head.weight, &head), &slice, rows, block! { first_row: 0 }, vec![sums], "index")?;
         }
         if let Some(bias) = head.head.bias.filter(|bias| self.call.trains(bias)) {
             // One row, of a value for each class.
             let row = HeadLayout { dimensions: self.layout.classes, quads: self.layout.logit_stride / QUAD, ..head };
             let sums = self.memory("rows", self.at.bias, "vec4<f32>", Access::Read);
-            self.put_rows((bias, &row), &(0..1), 1, block! { first_row: 0 }, vec![sums], "index");
+            self.put_rows((bias, &row), &(0..1), 1, block! { first_row: 0 }, vec![sums], "index")?;
         }
+        Ok(())
     }
 
     /// Rows of gradients in their storage type: of so many, `row_of(index)` says which each is.
@@ -489,21 +505,21 @@ impl<'a> Builder<'a> {
         words: Block,
         mut tensors: Vec<(TensorView, Place)>,
         row_of: &str,
-    ) {
+    ) -> Result<(), Error> {
         let mut glue = Glue::default();
         glue.function("row_of(index: u32) -> u32", row_of);
         self.store_quads(&mut glue, &mut tensors, input, bound, shape);
         let words = words.and(block! { quads: shape.quads as u32, columns: shape.dimensions as u32 });
         let files = [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/put_rows.wgsl")];
-        self.moves("put_rows", rows * shape.quads, words, tensors, glue, &files);
+        self.moves("put_rows", rows * shape.quads, words, tensors, glue, &files)
     }
 
     /// The gradients of the rows that do not count: 0.
-    fn clear_rows(&mut self) {
+    fn clear_rows(&mut self) -> Result<(), Error> {
         let head = self.layout.heads[0];
         let is_cleared = self.call.has_gradients() && !self.call.adds() && self.call.trains(head.head.hidden);
         if !is_cleared || !self.linear.compacts(self.call.signature) {
-            return;
+            return Ok(());
         }
         for segment in self.layout.segments().collect::<Vec<_>>() {
             let mut glue = Glue::default();
@@ -517,8 +533,9 @@ impl<'a> Builder<'a> {
             let files =
                 [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/clear_rows.wgsl")];
             let length = (segment.end - segment.start) * head.quads;
-            self.moves("clear_rows", length, words, tensors, glue, &files);
+            self.moves("clear_rows", length, words, tensors, glue, &files)?;
         }
+        Ok(())
     }
 
     /// Binds the gradient of an input, and gives functions that store its elements or the words of two halves, and
@@ -627,8 +644,8 @@ impl<'a> Builder<'a> {
         tensors: Vec<(TensorView, Place)>,
         glue: Glue,
         files: &[ShaderFile],
-    ) {
-        self.moves_each(entry, length, words, tensors, glue, files, Loops::NONE);
+    ) -> Result<(), Error> {
+        self.moves_each(entry, length, words, tensors, glue, files, Loops::NONE)
     }
 
     /// A step that takes so many values, quads or rows, with these loops for each.
@@ -642,21 +659,25 @@ impl<'a> Builder<'a> {
         glue: Glue,
         files: &[ShaderFile],
         inner: Loops,
-    ) {
+    ) -> Result<(), Error> {
         if length == 0 {
-            return;
+            return Ok(());
         }
-        let tuning = self.call.machine.tuning;
+        let (machine, tuning) = (self.call.machine, self.call.machine.tuning);
         let lanes = u64::from(tuning.workgroup_size);
-        let span = length.div_ceil(tuning.workgroups.into()).next_multiple_of(lanes);
-        let span = if inner == Loops::NONE { span.max(LEAST_OF_LANE * lanes) } else { span };
+        let share = length.div_ceil(lanes * u64::from(tuning.workgroups));
+        let share = if inner == Loops::NONE { share.max(LEAST_OF_LANE) } else { share };
+        let loops = |share: u64| Loops::each(share, inner);
+        let share = machine.most(self.call.loss(), share, loops)?;
+        let span = share * lanes;
         let workgroups = length.div_ceil(span);
-        let most = u64::from(self.call.machine.limits.max_compute_workgroups_per_dimension);
+        let most = u64::from(machine.limits.max_compute_workgroups_per_dimension);
         let across = workgroups.clamp(1, most);
         let words = words.and(block! { across: across as u32, span: span as u32, length: length as u32 });
         let kernel = self.kernel(tuning, &words, &tensors, glue, files);
         let workgroups = [across as u32, workgroups.div_ceil(across) as u32, 1];
-        self.push(entry, kernel, words, tensors, workgroups, Loops::each(span.div_ceil(lanes), inner), None);
+        self.push(entry, kernel, words, tensors, workgroups, loops(share), None);
+        Ok(())
     }
 
     fn kernel(

@@ -6,7 +6,7 @@ use super::{
     IMBALANCED, LOGIT_VALUES, LOGITS_OF_ROWS, MARGIN, NOISY_LABELS, PROBABILITIES,
     pitfalls::{IMBALANCE, LOGITS, MASKS, NAN, NOTHING, REDUCTION, SUMS, TARGETS, WEIGHTS},
 };
-use crate::choose::tree::{Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
+use crate::choose::tree::{Advised, Form, Numbers, Pick, Pitfall, Question, Sample, Situation, Step, Task, choice};
 
 pub static MULTI_CLASS: Task = Task {
     name: "multi-class",
@@ -102,28 +102,63 @@ pub static MULTI_CLASS: Task = Task {
             ),
             (
                 &TOKENS,
-                Step::Take(&[Pick {
-                    choice: choice!(CrossEntropy { z_loss: 1e-4, .. }),
-                    why: "leaves padding out by its index, and keeps the logits of a large vocabulary from drifting",
-                    advice: &[
-                        ("z_loss", "1e-4; 0 where logits stay small by themselves"),
-                        ("ignore_index", "the target of tokens that do not count"),
-                        ("softcap", "30 where the network was trained so; else 0"),
-                    ],
-                    reduction: Reduction::Mean,
-                    form: &Form {
-                        last_layer: "none: logits, `[tokens, vocabulary]`",
-                        targets: "token indices `[tokens]`, i32, −100 for those that do not count",
-                        inputs: &[
-                            Sample {
-                                name: "logits",
-                                numbers: Numbers::Floats(&[2.0, 0.5, -1.0, 0.1, 1.5, 0.3, 0.0, 0.0, 0.0]),
-                                shape: &[3, 3],
+                Step::Ask(&Question {
+                    text: "What does the network give?",
+                    usual: "logits for each token",
+                    step: Step::Take(&[Pick {
+                        choice: choice!(CrossEntropy { z_loss: 1e-4, .. }),
+                        why: "leaves padding out by its index, and keeps the logits of a large vocabulary from \
+                              drifting",
+                        advice: &[Z_LOSS, TOKENS_IGNORED, SOFTCAP],
+                        reduction: Reduction::Mean,
+                        form: &Form {
+                            last_layer: "none: logits, `[tokens, vocabulary]`",
+                            targets: "token indices `[tokens]`, i32, −100 for those that do not count",
+                            inputs: &[
+                                Sample {
+                                    name: "logits",
+                                    numbers: Numbers::Floats(&[2.0, 0.5, -1.0, 0.1, 1.5, 0.3, 0.0, 0.0, 0.0]),
+                                    shape: &[3, 3],
+                                },
+                                Sample { name: "target", numbers: Numbers::Indices(&[0, 1, -100]), shape: &[3] },
+                            ],
+                        },
+                    }]),
+                    others: &[(
+                        &HEAD,
+                        Step::Take(&[Pick {
+                            choice: choice!(LinearCrossEntropy { z_loss: 1e-4, shift: 1, .. }),
+                            why: "is the same loss of hidden states and the head's weight: the logits are made for a \
+                                  panel of tokens at a time and never stored whole",
+                            advice: &[
+                                Z_LOSS,
+                                TOKENS_IGNORED,
+                                SOFTCAP,
+                                (
+                                    "shift",
+                                    "1 where the target is the sequence itself, of which each token is held to \
+                                           the next one; else 0",
+                                ),
+                                ("bias", "the optional input `[vocabulary]`, where the head has one"),
+                            ],
+                            reduction: Reduction::Mean,
+                            form: &Form {
+                                last_layer: "the one before the head: hidden states, `[sequences, tokens, H]`; the \
+                                             head's weight is an input, with a gradient",
+                                targets: "token indices `[sequences, tokens]`, i32, −100 for those that do not count",
+                                inputs: &[
+                                    Sample {
+                                        name: "hidden",
+                                        numbers: Numbers::Floats(&[0.5, -1.0, 2.0, 0.25, -0.75, 1.5]),
+                                        shape: &[1, 3, 2],
+                                    },
+                                    HEAD_WEIGHT,
+                                    Sample { name: "target", numbers: Numbers::Indices(&[0, 2, 3]), shape: &[1, 3] },
+                                ],
                             },
-                            Sample { name: "target", numbers: Numbers::Indices(&[0, 1, -100]), shape: &[3] },
-                        ],
-                    },
-                }]),
+                        }]),
+                    )],
+                }),
             ),
             (
                 &MARGIN,
@@ -166,6 +201,35 @@ pub static DISTILLATION: Task = Task {
             form: &TEACHER_FORM,
         }]),
         others: &[
+            (
+                &HEAD,
+                Step::Take(&[Pick {
+                    choice: choice!(LinearDistillation { temperature: 2.0, .. }),
+                    why: "is `distillation` of hidden states and the weights of both heads, whose logits are never \
+                          stored whole",
+                    advice: &[("temperature", "2 to 4"), ("divergence", "forward, reverse or jensen_shannon")],
+                    reduction: Reduction::Mean,
+                    form: &Form {
+                        last_layer: "the one before the head: hidden states, `[N, H]`; the head's weight is an input, \
+                                     with a gradient",
+                        targets: "the teacher's hidden states `[N, G]` and its head's weight",
+                        inputs: &[
+                            Sample {
+                                name: "hidden",
+                                numbers: Numbers::Floats(&[0.5, -1.0, 2.0, 0.25]),
+                                shape: &[2, 2],
+                            },
+                            HEAD_WEIGHT,
+                            Sample { name: "teacher_hidden", numbers: Numbers::Floats(&[1.5, -0.5]), shape: &[2, 1] },
+                            Sample {
+                                name: "teacher_weight",
+                                numbers: Numbers::Floats(&[1.0, 0.5, -0.5, 2.0]),
+                                shape: &[4, 1],
+                            },
+                        ],
+                    },
+                }]),
+            ),
             (
                 &OWN_SAMPLES,
                 Step::Take(&[
@@ -236,9 +300,18 @@ static OWN_SAMPLES: Situation = Situation {
     name: "own-samples",
     text: "its logits for each token of text that the student wrote itself, much of which the teacher never would",
 };
+static HEAD: Situation = Situation {
+    name: "head",
+    text: "hidden states and the head's weight: logits would take more memory than all else",
+};
 static DISTRIBUTIONS: Situation =
     Situation { name: "distributions", text: "probabilities alone, without logits: a distribution for each sample" };
 
+const Z_LOSS: Advised = ("z_loss", "1e-4; 0 where logits stay small by themselves");
+const TOKENS_IGNORED: Advised = ("ignore_index", "the target of tokens that do not count");
+const SOFTCAP: Advised = ("softcap", "30 where the network was trained so; else 0");
+const HEAD_WEIGHT: Sample =
+    Sample { name: "weight", numbers: Numbers::Floats(&[1.0, 0.5, -0.5, 2.0, 0.25, -1.5, 1.5, 1.0]), shape: &[4, 2] };
 const CLASS_INDICES: &str = "class indices `[N]` from 0, i32";
 const DISTRIBUTION_VALUES: Numbers = Numbers::Floats(&[0.7, 0.25, 0.05, 0.1, 0.8, 0.1]);
 const TARGET: Sample = Sample { name: "target", numbers: Numbers::Indices(&[0, 1]), shape: &[2] };
