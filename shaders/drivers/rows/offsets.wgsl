@@ -1,6 +1,9 @@
 // An offset of each class, which is added to its logit as the loss sees it. The sum is never formed but to be shown:
 // what two sums differ by is formed from what the logits and what the offsets differ by, so that large ones cost no
 // digits.
+//
+// What is chosen is chosen by one condition after the other: of several that are joined, for each class of a quad,
+// SwiftShader's compiler comes to no end.
 
 const OFFSETS: bool = true;
 
@@ -21,12 +24,12 @@ fn offset_of(row: Row, column: u32) -> f32 {
 // A class with its offset. One of −∞ masks the class, and one that is NaN or +∞ spoils the row, as such a logit does.
 // Masked classes have none: no one is above another.
 fn with_offset(row: Row, cell: Cell) -> Cell {
-    var moved = cell;
     let offset = stored_offset(row, cell.column);
     let infinite = select(bitcast<f32>(bitcast<u32>(offset) & 0x7f800000u), offset, is_masked(offset));
-    let is_logit_fine = is_finite(cell.logit) || is_masked(cell.logit);
-    moved.logit = select(cell.logit, infinite, is_logit_fine && !is_finite(offset));
-    moved.offset = select(0.0, offset, is_finite(offset) && !is_masked(cell.logit));
+    let spoilt = select(infinite, cell.logit, bitcast<u32>(cell.logit) == 0x7f800000u);
+    var moved = cell;
+    moved.logit = select(spoilt, cell.logit, is_finite(offset));
+    moved.offset = select(select(0.0, offset, is_finite(offset)), 0.0, is_masked(cell.logit));
     return moved;
 }
 
@@ -49,10 +52,9 @@ fn rise(x: f32, x_offset: f32, y: f32, y_offset: f32) -> f32 {
 
 // A logit that spoils its row is above all others.
 fn is_lower(a: State, b: State) -> bool {
-    let x = a.first.maximum;
-    let y = b.first.maximum;
-    let are_finite = is_finite(x) && is_finite(y);
-    return select(y > x, rise(x, a.offset, y, b.offset) > 0.0, are_finite);
+    let between = rise(a.first.maximum, a.offset, b.first.maximum, b.offset);
+    let spoilt = select(between, 1.0, !is_finite(b.first.maximum));
+    return select(spoilt, -1.0, !is_finite(a.first.maximum)) > 0.0;
 }
 
 fn gap_between(a: State, b: State) -> f32 {
@@ -80,8 +82,9 @@ fn largest_by(thread: Thread, own: State, key: f32) -> State {
 // what rises above the one found so.
 fn reduce_largest(thread: Thread, own: State) -> State {
     let maximum = own.first.maximum;
-    let is_logit = is_finite(maximum) && maximum > LOWEST;
-    let near = largest_by(thread, own, select(maximum, seen_logit(maximum) + own.offset, is_logit));
+    let seen = select(seen_logit(maximum) + own.offset, maximum, maximum <= LOWEST);
+    let near = largest_by(thread, own, select(maximum, seen, is_finite(maximum)));
     let above = rise(near.first.maximum, near.offset, maximum, own.offset);
-    return largest_by(thread, own, select(maximum, above, is_finite(maximum) && is_finite(near.first.maximum)));
+    let key = select(maximum, above, is_finite(near.first.maximum));
+    return largest_by(thread, own, select(maximum, key, is_finite(maximum)));
 }

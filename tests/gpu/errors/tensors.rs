@@ -181,13 +181,14 @@ fn a_sum_of_terms_has_no_list_of_items_and_no_weights() {
 fn a_statistic_that_the_loss_does_not_have_is_refused() {
     for spec in losses::ALL {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
-        let rows = match spec.driver {
-            Driver::Linear(linear) => linear.rows.rows(),
-            _ => spec.rows(),
+        // Of a linear loss, those of the row loss that it has.
+        let of_rows = match spec.driver {
+            Driver::Linear(linear) => linear.rows,
+            _ => spec,
         };
+        let rows = of_rows.rows();
         let softmax = rows.is_some_and(|rows| !rows.softmax_of.is_empty());
-        let of_target =
-            softmax && spec.input("target").is_some_and(|input| !input.optional && input.kind == Kind::Index);
+        let of_target = softmax && of_rows.inputs.iter().any(|input| !input.optional && input.kind == Kind::Index);
         for (statistic, has_it, statistics) in [
             ("log_sum_exp", softmax, Statistics { log_sum_exp: true, ..Statistics::default() }),
             ("argmax", rows.is_some(), Statistics { argmax: true, ..Statistics::default() }),
