@@ -17,7 +17,7 @@ mod pairs;
 pub(crate) mod parts;
 mod regions;
 mod rows;
-pub(crate) mod sequences;
+mod sequences;
 mod signature;
 pub(crate) mod sum;
 #[cfg(all(test, feature = "parity"))]

@@ -411,8 +411,9 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
             (Some(ignored), 0) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
-        // Of sequences that are as long as each other, but for one without tokens.
-        Domain::Offsets => [0.0, 6.0, 6.0, 20.0, 20.0, 20.0, 20.0][index],
+        // Of three sequences, one of them without tokens, or of three pairs.
+        Domain::Offsets if input.shape == Shape::Offsets(1) => [0.0, 6.0, 6.0, 20.0][index],
+        Domain::Offsets => [0.0, 6.0, 7.0, 12.0, 14.0, 17.0, 20.0][index],
         Domain::TargetBox | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }
@@ -885,6 +886,8 @@ proptest! {
         let [none, sum, mean, weighted_mean, batch_mean] =
             Reduction::ALL.map(|reduction| evaluate(&loss, &inputs, reduction));
 
+        // Targets of tokens are not those of their sequences, which are the items and what a batch has.
+        let is_of_tokens = matches!(loss.spec().driver, Driver::Sequences(_));
         let mut divisors = [0.0, 0.0];
         for item in 0..none.loss.len() {
             let value = |name: &str, index: usize| inputs.get(name).map_or(1.0, |tensor| tensor.to_f64()[index]);
@@ -898,8 +901,6 @@ proptest! {
                 continue;
             }
             let Some(place) = linear::place_of_target(&loss, layout.shape, item) else { continue };
-            // Targets of tokens are none of a sequence.
-            let is_of_tokens = matches!(loss.spec().driver, Driver::Sequences(_));
             let target = inputs.get(linear::target(loss.spec())).filter(|_| !is_of_tokens);
             let class = target.map(|target| target.to_f64()[place]);
             if class.is_none() || class != ignore_index(&loss).map(f64::from) {
@@ -916,10 +917,7 @@ proptest! {
         prop_assert_eq!(&none.gradients, &sum.gradients);
         // In a gradient of a whole batch what many pairs add may nearly cancel.
         let rounding = if loss.spec().all_pairs().is_some() { 1e-12 } else { 1e-14 };
-        let first_axis = match loss.spec().driver {
-            Driver::Sequences(_) => none.loss.len() as f64,
-            _ => layout.shape[0] as f64,
-        };
+        let first_axis = if is_of_tokens { none.loss.len() } else { layout.shape[0] } as f64;
         for (reduced, divisor) in [(mean, divisors[0]), (weighted_mean, divisors[1]), (batch_mean, first_axis)] {
             prop_assert_eq!(reduced.items, sum.items);
             // Every output, with what its rounding error is relative to.

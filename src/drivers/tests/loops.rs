@@ -23,6 +23,8 @@ const CALLS: &[Asked] = &[
     Asked::of("cosine_embedding", &[], &[31, 2049], Reduction::Mean),
     Asked::of("cross_entropy", &[], &[2001, 16], Reduction::Mean),
     Asked::of("softmax", &[], &[300, 101], Reduction::None),
+    Asked::of("policy_sequence", &[], &[20_001], Reduction::Mean),
+    Asked::of("cpo_of_logits", &[], &[901, 37], Reduction::Mean),
     Asked::of("distillation", &[], &[40, 1003], Reduction::Mean),
     Asked::of("distillation", &[("divergence", "reverse")], &[70, 7, 33], Reduction::Mean),
     Asked::of("cross_entropy", &[], &[3, 9001], Reduction::WeightedMean),

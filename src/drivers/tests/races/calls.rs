@@ -154,6 +154,9 @@ const CALLS: &[Tried] = &[
     Tried { labels: 36, binding: Some(1 << 14), ..of("linear_focal", &[70, 36]).roomy() },
     Tried { labels: 40, ..of("linear_distillation", &[30, 40]).in_place(DType::BF16) },
     of("vae", &[30, 50]).reduced(Reduction::Sum),
+    // Tokens of sequences.
+    of("policy_sequence", &[701]),
+    of("cpo_of_logits", &[130, 37]).in_place(DType::F16),
 ];
 
 /// Reductions that an adapter has for so many lanes.
@@ -206,7 +209,7 @@ pub(super) fn trials(gpu: &Gpu, lanes: u32, reduce: Reduce) -> Vec<Trial> {
 }
 
 /// Values of a tensor: indices below `labels`, floats from 0 to 1, or of several axes to `scale`; none is like its
-/// neighbours, or those of another tensor.
+/// neighbours, or those of another tensor. Log-probabilities are below 0, and offsets rise to the number of tokens.
 pub(super) fn contents(trial: &Trial, name: &str, ty: &TensorType) -> Vec<u8> {
     let seed = name.bytes().fold(1, |seed: u32, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let hash = |index: usize| {
@@ -214,11 +217,15 @@ pub(super) fn contents(trial: &Trial, name: &str, ty: &TensorType) -> Vec<u8> {
         (mixed ^ mixed >> 7).wrapping_mul(0x85eb_ca6b) >> 8
     };
     let scale = if ty.shape.len() > 1 { trial.scale } else { 1.0 };
+    let scale = if name.ends_with("log_prob") { -scale } else { scale };
     let float = |index: usize| hash(index) as f32 / (1 << 24) as f32 * scale;
+    let tokens = trial.tensors[0].1.shape.first().copied().unwrap_or(1);
+    let last = ty.elements().saturating_sub(1).max(1) as usize;
     let bytes = |index: usize| match ty.dtype {
         DType::F32 => float(index).to_le_bytes().to_vec(),
         DType::F16 => half::f16::from_f32(float(index)).to_le_bytes().to_vec(),
         DType::BF16 => half::bf16::from_f32(float(index)).to_le_bytes().to_vec(),
+        DType::I32 if name == "offsets" => ((tokens * index / last) as i32).to_le_bytes().to_vec(),
         DType::I32 => (hash(index) as i32 % trial.labels).to_le_bytes().to_vec(),
     };
     (0..ty.extent() as usize + 4).flat_map(bytes).collect()
