@@ -60,11 +60,10 @@ loss! {
         driver: Driver::Rows(Rows {
             softmax_of: &["logits", "teacher_logits"],
             hooks: &[RowHooks::Middle, RowHooks::Logits],
-            shared: DIVERGENCES,
             ..Rows::SOFTMAX
         }),
         inputs: &[LOGITS, TEACHER, LEFT_OUT, WEIGHT],
-        shader: shader_file!("losses/multiclass/distillation.wgsl"),
+        shader: shader_file!("losses/multiclass/distillation.wgsl").with(DIVERGENCES),
         reference: Reference::Rows(reference::distillation),
     };
 }
@@ -115,11 +114,10 @@ loss! {
         driver: Driver::Rows(Rows {
             softmax_of: &["logits", "teacher_logits"],
             hooks: &[RowHooks::Middle, RowHooks::Logits],
-            shared: DIVERGENCES,
             ..Rows::SOFTMAX
         }),
         inputs: &[LOGITS, TEACHER, LEFT_OUT, WEIGHT],
-        shader: shader_file!("losses/multiclass/jensen_shannon.wgsl"),
+        shader: shader_file!("losses/multiclass/jensen_shannon.wgsl").with(DIVERGENCES),
         reference: Reference::Rows(reference::jensen_shannon),
     };
 }
@@ -159,11 +157,10 @@ loss! {
         driver: Driver::Rows(Rows {
             softmax_of: &["logits", "teacher_logits"],
             hooks: &[RowHooks::Middle, RowHooks::Logits, RowHooks::Excess],
-            shared: &[PAIRS],
             ..Rows::SOFTMAX
         }),
         inputs: &[LOGITS, TEACHER, WEIGHT],
-        shader: shader_file!("losses/multiclass/total_variation.wgsl"),
+        shader: shader_file!("losses/multiclass/total_variation.wgsl").with(&[PAIRS]),
         reference: Reference::Rows(reference::total_variation),
     };
 }

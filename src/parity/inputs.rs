@@ -123,6 +123,9 @@ impl Case {
     ) -> Vec<f64> {
         let length: usize = shape.iter().product();
         let domain = input.domain.resolve(values);
+        let is_of_policies = input.shape == Shape::Rows && values.spec().own_values().next().is_some();
+        // Nor next to what a low temperature makes of one.
+        let seen = values.number_or("temperature", 1.0).min(1.0);
         let regime = match self.regime {
             _ if self.situation.is_some() => Regime::Small,
             // Only logits are shifted: what comes after them knows nothing of it.
@@ -130,9 +133,7 @@ impl Case {
             // No storage has another policy's log-probability next to one of thousands.
             _ if values.spec().has_head() && values.spec().inputs.iter().any(is_log_probability) => Regime::Small,
             Regime::Large if input.shape == Shape::TokenRows => Regime::Medium,
-            Regime::Large if values.spec().rows().is_some() && values.spec().own_values().next().is_some() => {
-                Regime::Medium
-            }
+            Regime::Large if is_of_policies => Regime::Medium,
             regime => regime,
         };
         match input.shape {
@@ -149,7 +150,8 @@ impl Case {
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
             // So that 1 − p of a sure token is a normal number: what adapters make of others is their own.
-            Shape::TokenRows => (0..length).map(|_| 0.4 * draw(domain, regime, None, rng)).collect(),
+            Shape::TokenRows => (0..length).map(|_| 0.4 * seen * draw(domain, regime, None, rng)).collect(),
+            Shape::Rows if is_of_policies => (0..length).map(|_| seen * draw(domain, regime, None, rng)).collect(),
             _ => (0..length).map(|i| draw(domain, regime, first.get(i).copied(), rng)).collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! The drivers: the entry points that losses share, and what their losses differ in.
 
-use super::{Activation, FocalForm, LossSpec, ShaderFile, Values};
+use super::{Activation, FocalForm, LossSpec, Values};
 use crate::{Loss, Reduction};
 
 /// The shared entry points (a file in `shaders/drivers/`) that a loss's hooks are joined to.
@@ -43,8 +43,6 @@ pub struct Rows {
     pub least_classes: fn(&Values) -> usize,
     /// The groups of functions that its hook file has besides the two that every loss has.
     pub hooks: &'static [RowHooks],
-    /// Files that its hook file shares with those of other losses: some of these functions, and what they need.
-    pub shared: &'static [ShaderFile],
 }
 
 /// A group of functions that the hook file of a row loss may have. One that it has not comes from
@@ -70,14 +68,8 @@ pub enum RowHooks {
 
 impl Rows {
     /// A loss that needs the softmax of `logits`; a mean divides by the rows that count.
-    pub const SOFTMAX: Self = Rows {
-        softmax_of: &["logits"],
-        mean_over: MeanOver::Rows,
-        per_class: false,
-        least_classes: |_| 1,
-        hooks: &[],
-        shared: &[],
-    };
+    pub const SOFTMAX: Self =
+        Rows { softmax_of: &["logits"], mean_over: MeanOver::Rows, per_class: false, least_classes: |_| 1, hooks: &[] };
 
     /// Whether the hook file has these functions.
     pub(crate) fn has(self, hooks: RowHooks) -> bool {

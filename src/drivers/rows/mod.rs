@@ -393,7 +393,6 @@ impl Form<'_> {
             shader_file!("lib/share.wgsl"),
             spec.shader,
         ]);
-        kernel.join(rows.shared.iter().copied());
         kernel.join(self.files());
         kernel
     }

@@ -32,8 +32,7 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
 fn a_hook_file_has_the_groups_that_its_spec_says_and_no_other() {
     let mut has_both = [false; 2];
     for spec in ALL {
-        let shared = spec.rows().map_or(&[][..], |rows| rows.shared);
-        let files = spec.shader.with_parts().chain(shared.iter().copied());
+        let files = spec.shader.with_parts();
         let own: Vec<String> = files.flat_map(|file| declarations(file.source)).map(|own| own.name).collect();
         for (is_said, file) in groups(spec) {
             has_both[usize::from(is_said)] = true;
