@@ -148,6 +148,7 @@ pub use losses::{
     divergences::*,
     generative::*,
     linear::*,
+    linear_tokens::*,
     metric_learning::*,
     multiclass::*,
     pairs::*,

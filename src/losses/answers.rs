@@ -36,7 +36,7 @@ pub(super) fn preference(values: &Values) -> Box<dyn Loss> {
 }
 
 loss! {
-    /// [`Preference`](crate::Preference) of answers by the logits of their tokens: DPO and its relatives.
+    /// [`Preference`] of answers by the logits of their tokens: DPO and its relatives.
     ///
     /// The sums of the log-probabilities of the answers' tokens, and the numbers of these, are made here; the reference
     /// has its own already.
@@ -93,7 +93,7 @@ pub(super) fn cpo(values: &Values) -> Box<dyn Loss> {
 }
 
 loss! {
-    /// [`Cpo`](crate::Cpo) of answers by the logits of their tokens.
+    /// [`Cpo`] of answers by the logits of their tokens.
     ///
     /// Inputs as [`PreferenceOfLogits`], without a reference.
     ///
@@ -136,7 +136,7 @@ pub(super) fn simpo(values: &Values) -> Box<dyn Loss> {
 }
 
 loss! {
-    /// [`Simpo`](crate::Simpo) of answers by the logits of their tokens, whose log-probabilities it has the means of.
+    /// [`Simpo`] of answers by the logits of their tokens, whose log-probabilities it has the means of.
     ///
     /// Inputs as [`PreferenceOfLogits`], without a reference.
     ///
@@ -181,7 +181,7 @@ pub(super) fn orpo(values: &Values) -> Box<dyn Loss> {
 }
 
 loss! {
-    /// [`Orpo`](crate::Orpo) of answers by the logits of their tokens, whose log-probabilities it has the means of.
+    /// [`Orpo`] of answers by the logits of their tokens, whose log-probabilities it has the means of.
     ///
     /// Inputs as [`PreferenceOfLogits`], without a reference.
     ///
@@ -223,7 +223,7 @@ pub(super) fn kto(values: &Values) -> Box<dyn Loss> {
 }
 
 loss! {
-    /// [`Kto`](crate::Kto) of answers by the logits of their tokens.
+    /// [`Kto`] of answers by the logits of their tokens.
     ///
     /// Inputs `logits` ∂ `[T, V]` and `target` `[T]` i32 of the tokens of all answers; `ref_log_prob` `[B]`, sums of
     /// log-probabilities; `desirable` `[B]`, checked to be 0 or 1; `kl`, one value; `offsets` `[B + 1]` i32, where each

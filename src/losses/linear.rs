@@ -30,8 +30,9 @@ loss! {
     ///
     /// Inputs `hidden` h ∂ `[N, d…, H]`, `weight` W ∂ `[V, H]`, optional `bias` b ∂ `[V]`, `target` y `[N, d…]`, i32,
     /// checked to be `ignore_index` or from 0 to V − 1, optional `class_weight` `[V]`, checked to be at least 0,
-    /// optional `class_offset` `[V]`, which is added to x, optional `item_weight` `[N, d…]`. Statistics of rows that do not count are NaN, −1 as a class and 0 as a
-    /// log-probability. Source: PyTorch linear_cross_entropy; Liger Kernel; Wijmans et al. 2024, arXiv 2411.09009.
+    /// optional `class_offset` `[V]`, which is added to x, optional `item_weight` `[N, d…]`. Statistics of rows that do
+    /// not count are NaN, −1 as a class and 0 as a log-probability. Source: PyTorch linear_cross_entropy; Liger Kernel;
+    /// Wijmans et al. 2024, arXiv 2411.09009.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, LinearCrossEntropy, Loss, Named, Reduction};
@@ -354,8 +355,8 @@ loss! {
 loss! {
     /// CosFace: cross-entropy of cosines, of which the target's is less by a margin.
     ///
-    /// `cross_entropy` of the logits `scale·cos(x, W_c)`, the target's `scale·(cos(x, W_y) − margin)`. Predicted classes
-    /// are told by these logits too.
+    /// `cross_entropy` of the logits `scale·cos(x, W_c)`, the target's `scale·(cos(x, W_y) − margin)`. Predicted
+    /// classes are told by these logits too.
     ///
     /// Inputs `embeddings` x ∂ `[N, d…, D]`, `weight` W ∂ `[C, D]`, `target` `[N, d…]`, i32, checked to be
     /// `ignore_index` or from 0 to C − 1, optional `class_weight` `[C]`, checked to be at least 0, optional
@@ -398,9 +399,9 @@ loss! {
 loss! {
     /// ArcFace: cross-entropy of cosines, of which the target's is that of an angle larger by a margin.
     ///
-    /// `cross_entropy` of the logits `scale·cos θ_c` with θ_c the angle between x and W_c, the target's `scale·cos(θ_y +
-    /// margin)`, or beyond π − margin, where that would fall with the angle no more, `scale·(cos θ_y −
-    /// margin·sin margin)`. Predicted classes are told by these logits too.
+    /// `cross_entropy` of the logits `scale·cos θ_c` with θ_c the angle between x and W_c, the target's `scale·cos(θ_y
+    /// + margin)`, or beyond π − margin, where that would fall with the angle no more, `scale·(cos θ_y − margin·sin
+    /// margin)`. Predicted classes are told by these logits too.
     ///
     /// Inputs `embeddings` x ∂ `[N, d…, D]`, `weight` W ∂ `[C, D]`, `target` `[N, d…]`, i32, checked to be
     /// `ignore_index` or from 0 to C − 1, optional `class_weight` `[C]`, checked to be at least 0, optional
@@ -447,10 +448,10 @@ loss! {
     /// As [`Arcface`], of cosines that are the largest of a class's three, of equal ones the first, which alone gets a
     /// gradient: identities whose pictures are of several kinds, or partly of somebody else.
     ///
-    /// Inputs `embeddings` x ∂ `[N, d…, D]`, `weight` W ∂ `[3·C, D]`, of which the rows 3·c to 3·c + 2 are the centres of
-    /// class c, `target` `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1, optional `class_weight` `[C]`,
-    /// checked to be at least 0, optional `item_weight` `[N, d…]`. Source: Deng et al. 2020, "Sub-center ArcFace";
-    /// pytorch-metric-learning SubCenterArcFaceLoss.
+    /// Inputs `embeddings` x ∂ `[N, d…, D]`, `weight` W ∂ `[3·C, D]`, of which the rows 3·c to 3·c + 2 are the centres
+    /// of class c, `target` `[N, d…]`, i32, checked to be `ignore_index` or from 0 to C − 1, optional `class_weight`
+    /// `[C]`, checked to be at least 0, optional `item_weight` `[N, d…]`. Source: Deng et al. 2020, "Sub-center
+    /// ArcFace"; pytorch-metric-learning SubCenterArcFaceLoss.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, Reduction, SubcenterArcface};

@@ -41,14 +41,14 @@ const fn of_answers(
 const BOTH: &[&str] = &["chosen", "rejected"];
 
 loss! {
-    /// The log-probability that a row of logits gives its target.
+    /// [`TokenLogProb`](crate::TokenLogProb) of the logits that a head makes of hidden states, which are never stored
+    /// whole.
     ///
-    /// `x_y/T − log Σ_c exp(x_c/T)`, at most 0, exact also where the target is nearly certain; gradient
-    /// `([c = y] − p_c)/T` with p = softmax(x/T). It is no loss: it is what losses of answers are made of.
+    /// As [`LinearCrossEntropy`](crate::LinearCrossEntropy), with the parameters of the row loss.
     ///
-    /// Inputs `logits` x ∂ `[N, V, d…]`, `target` y `[N, d…]` i32, optional `weight` `[N, d…]`. The value is `[N, d…]`
-    /// with [`Reduction::None`](crate::Reduction::None), and the gradient then its product with an `upstream` of that
-    /// shape. A row whose target is `ignore_index` has the value 0 and no gradient. Source: TRL selective_log_softmax.
+    /// Inputs `hidden` ∂ `[N, d…, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` `[N, d…]` in place of `weight`, the others `[N, d…]` as there. Source: TRL selective_log_softmax;
+    /// Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, Reduction, LinearTokenLogProb};
@@ -87,9 +87,14 @@ loss! {
 }
 
 loss! {
-    /// [`PolicyClip`] of tokens by their logits.
+    /// [`PolicyClipOfLogits`](crate::PolicyClipOfLogits) of the logits that a head makes of hidden states, which are
+    /// never stored whole.
     ///
-    /// Inputs `logits` ∂ `[N, V, d…]` and `target` `[N, d…]` i32 in place of `log_prob`, the others `[N, d…]`.
+    /// As [`LinearCrossEntropy`](crate::LinearCrossEntropy), with the parameters of the row loss.
+    ///
+    /// Inputs `hidden` ∂ `[N, d…, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` `[N, d…]` in place of `weight`, the others `[N, d…]` as there. Source: Schulman et al. 2017, arXiv
+    /// 1707.06347; Shao et al. 2024, arXiv 2402.03300; Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearPolicyClip, Reduction};
@@ -139,9 +144,14 @@ loss! {
 }
 
 loss! {
-    /// [`PolicyCispo`] of tokens by their logits.
+    /// [`PolicyCispoOfLogits`](crate::PolicyCispoOfLogits) of the logits that a head makes of hidden states, which are
+    /// never stored whole.
     ///
-    /// Inputs as [`PolicyClipOfLogits`].
+    /// As [`LinearCrossEntropy`](crate::LinearCrossEntropy), with the parameters of the row loss.
+    ///
+    /// Inputs `hidden` ∂ `[N, d…, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` `[N, d…]` in place of `weight`, the others `[N, d…]` as there. Source: MiniMax 2025, arXiv
+    /// 2506.13585; Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearPolicyCispo, Reduction};
@@ -186,9 +196,14 @@ loss! {
 }
 
 loss! {
-    /// [`PolicySapo`] of tokens by their logits.
+    /// [`PolicySapoOfLogits`](crate::PolicySapoOfLogits) of the logits that a head makes of hidden states, which are
+    /// never stored whole.
     ///
-    /// Inputs as [`PolicyClipOfLogits`].
+    /// As [`LinearCrossEntropy`](crate::LinearCrossEntropy), with the parameters of the row loss.
+    ///
+    /// Inputs `hidden` ∂ `[N, d…, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` `[N, d…]` in place of `weight`, the others `[N, d…]` as there. Source: Gao et al. 2025, arXiv
+    /// 2511.20347; Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearPolicySapo, Reduction};
@@ -235,10 +250,16 @@ loss! {
 }
 
 loss! {
-    /// [`PolicySequence`] of tokens by their logits.
+    /// [`PolicySequenceOfLogits`](crate::PolicySequenceOfLogits) with the hidden states of tokens before a head in
+    /// place of their logits, which are never stored whole.
     ///
-    /// Inputs `logits` ∂ `[T, V]` and `target` `[T]` i32 in place of `log_prob`. Tokens whose target is `ignore_index`
-    /// do not count, as those that `token_mask` leaves out.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
+    ///
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Zheng et al. 2025, arXiv 2507.18071; Liger
+    /// Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearPolicySequence, Reduction};
@@ -297,16 +318,16 @@ loss! {
 }
 
 loss! {
-    /// [`Preference`](crate::Preference) of answers by the logits of their tokens: DPO and its relatives.
+    /// [`PreferenceOfLogits`](crate::PreferenceOfLogits) with the hidden states of tokens before a head in place of
+    /// their logits, which are never stored whole.
     ///
-    /// The sums of the log-probabilities of the answers' tokens, and the numbers of these, are made here; the reference
-    /// has its own already.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
     ///
-    /// Inputs `logits` ∂ `[T, V]` and `target` `[T]` i32 of the tokens of all answers, the chosen ones before the
-    /// rejected ones; `ref_chosen` and `ref_rejected` `[B]`, sums of log-probabilities; `offsets` `[2·B + 1]` i32,
-    /// where each answer begins, and last T; optional `weight` `[B]`. Tokens whose target is `ignore_index`, as those
-    /// of prompts, do not count. Source: Rafailov et al. 2023, arXiv 2305.18290, and what TRL's DPO trainer has beside
-    /// it.
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Rafailov et al. 2023, arXiv 2305.18290; TRL;
+    /// Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearPreference, Reduction};
@@ -361,9 +382,15 @@ loss! {
 }
 
 loss! {
-    /// [`Cpo`](crate::Cpo) of answers by the logits of their tokens.
+    /// [`CpoOfLogits`](crate::CpoOfLogits) with the hidden states of tokens before a head in place of their logits,
+    /// which are never stored whole.
     ///
-    /// Inputs as [`PreferenceOfLogits`], without a reference.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
+    ///
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Xu et al. 2024, arXiv 2401.08417; Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{LinearCpo, Gpu, HostTensor, Loss, Named, Reduction};
@@ -402,9 +429,16 @@ loss! {
 }
 
 loss! {
-    /// [`Simpo`](crate::Simpo) of answers by the logits of their tokens, whose log-probabilities it has the means of.
+    /// [`SimpoOfLogits`](crate::SimpoOfLogits) with the hidden states of tokens before a head in place of their logits,
+    /// which are never stored whole.
     ///
-    /// Inputs as [`PreferenceOfLogits`], without a reference.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
+    ///
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Meng et al. 2024, arXiv 2405.14734; Liger
+    /// Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, Reduction, LinearSimpo};
@@ -446,9 +480,16 @@ loss! {
 }
 
 loss! {
-    /// [`Orpo`](crate::Orpo) of answers by the logits of their tokens, whose log-probabilities it has the means of.
+    /// [`OrpoOfLogits`](crate::OrpoOfLogits) with the hidden states of tokens before a head in place of their logits,
+    /// which are never stored whole.
     ///
-    /// Inputs as [`PreferenceOfLogits`], without a reference.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
+    ///
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Hong, Lee and Thorne 2024, arXiv 2403.07691;
+    /// Liger Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, LinearOrpo, Reduction};
@@ -485,11 +526,16 @@ loss! {
 }
 
 loss! {
-    /// [`Kto`](crate::Kto) of answers by the logits of their tokens.
+    /// [`KtoOfLogits`](crate::KtoOfLogits) with the hidden states of tokens before a head in place of their logits,
+    /// which are never stored whole.
     ///
-    /// Inputs `logits` ∂ `[T, V]` and `target` `[T]` i32 of the tokens of all answers; `ref_log_prob` `[B]`, sums of
-    /// log-probabilities; `desirable` `[B]`, checked to be 0 or 1; `kl`, one value; `offsets` `[B + 1]` i32, where each
-    /// answer begins, and last T; optional `weight` `[B]`. Tokens whose target is `ignore_index` do not count.
+    /// The log-probabilities of all tokens are made first, panel by panel of logits; once the loss of the answers is
+    /// known, the logits are made again, for the gradients. See [`LinearCrossEntropy`](crate::LinearCrossEntropy) for
+    /// panels, sums and what may be frozen.
+    ///
+    /// Inputs `hidden` ∂ `[T, H]`, `weight` ∂ `[V, H]` and optional `bias` ∂ `[V]` in place of `logits`, optional
+    /// `item_weight` in place of `weight`, the others as there. Source: Ethayarajh et al. 2024, arXiv 2402.01306; Liger
+    /// Kernel.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, LinearKto, Loss, Named, Reduction};
