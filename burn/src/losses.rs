@@ -133,6 +133,7 @@ macro_rules! losses {
         /// # Panics
         /// With the text of the error that `try_forward` gives.
         #[track_caller]
+        #[allow(clippy::too_many_arguments)]
         pub fn forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Tensor<1> {
             granted(self.try_forward($($name,)+ reduction))
         }
@@ -141,6 +142,7 @@ macro_rules! losses {
         ///
         /// # Errors
         /// Those of [`try_evaluate`].
+        #[allow(clippy::too_many_arguments)]
         pub fn try_forward(&self, $($input: $ty,)+ reduction: impl IntoReduction) -> Result<Tensor<1>, Error> {
             try_evaluate(&self.own, $inputs, reduction, Statistics::default())?.try_loss()
         }
@@ -332,6 +334,53 @@ losses! {
     TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
         with_temperature: f32, with_ignore_index: i32,
     };
+    LinearTokenLogProbLossConfig LinearTokenLogProbLoss LINEAR_TOKEN_LOG_PROB
+        (hidden, weight, target) {
+            with_temperature: f32, with_ignore_index: i32, with_logit_scale: f32, with_shift: i32,
+        };
+    LinearPolicyClipLossConfig LinearPolicyClipLoss LINEAR_POLICY_CLIP
+        (hidden, weight, target, advantage) {
+            with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
+            with_temperature: f32, with_ignore_index: i32, with_logit_scale: f32, with_shift: i32,
+        };
+    LinearPolicyCispoLossConfig LinearPolicyCispoLoss LINEAR_POLICY_CISPO
+        (hidden, weight, target, advantage) {
+            with_eps_high: f32, with_kl: f32, with_kl_correction: bool, with_temperature: f32,
+            with_ignore_index: i32, with_logit_scale: f32, with_shift: i32,
+        };
+    LinearPolicySapoLossConfig LinearPolicySapoLoss LINEAR_POLICY_SAPO
+        (hidden, weight, target, advantage) {
+            with_tau_positive: f32, with_tau_negative: f32, with_kl: f32, with_kl_correction: bool,
+            with_temperature: f32, with_ignore_index: i32, with_logit_scale: f32, with_shift: i32,
+        };
+    LinearPolicySequenceLossConfig LinearPolicySequenceLoss LINEAR_POLICY_SEQUENCE
+        (hidden, weight, target, old_log_prob, advantage, offsets) {
+            with_ratio: SequenceRatio, with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_temperature: f32,
+            with_ignore_index: i32, with_logit_scale: f32,
+        };
+    LinearPreferenceLossConfig LinearPreferenceLoss LINEAR_PREFERENCE
+        (hidden, weight, target, ref_chosen, ref_rejected, offsets) {
+            with_form: PreferenceForm, with_beta: f32, with_label_smoothing: f32, with_tau: f32,
+            with_ignore_index: i32, with_logit_scale: f32,
+        };
+    LinearCpoLossConfig LinearCpoLoss LINEAR_CPO
+        (hidden, weight, target, offsets) {
+            with_beta: f32, with_label_smoothing: f32, with_ignore_index: i32, with_logit_scale: f32,
+        };
+    LinearSimpoLossConfig LinearSimpoLoss LINEAR_SIMPO
+        (hidden, weight, target, offsets) {
+            with_beta: f32, with_gamma: f32, with_label_smoothing: f32, with_ignore_index: i32,
+            with_logit_scale: f32,
+        };
+    LinearOrpoLossConfig LinearOrpoLoss LINEAR_ORPO
+        (hidden, weight, target, offsets) {
+            with_beta: f32, with_ignore_index: i32, with_logit_scale: f32,
+        };
+    LinearKtoLossConfig LinearKtoLoss LINEAR_KTO
+        (hidden, weight, target, ref_log_prob, desirable, kl, offsets) {
+            with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32, with_ignore_index: i32,
+            with_logit_scale: f32,
+        };
     PolicyClipLossConfig PolicyClipLoss POLICY_CLIP (log_prob, advantage) {
         with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
     };

@@ -37,7 +37,10 @@ fn shape(spec: &LossSpec, input: &Input, drawn: &Named<HostTensor<'static>>) -> 
         Shape::Classes => vec![CLASSES],
         Shape::LastAxis => vec![5],
         Shape::Tokens => vec![12],
-        Shape::TokenRows => vec![12, CLASSES],
+        Shape::TokenRows => {
+            let has_head = spec.inputs.iter().any(|input| matches!(input.shape, Shape::Head(_)));
+            vec![12, if has_head { 4 } else { CLASSES }]
+        }
         Shape::Offsets(sequences) => vec![2 * usize::from(sequences) + 1],
         Shape::Hidden => vec![6, 4],
         Shape::Head(_) => vec![centers(spec) * CLASSES, 4],
