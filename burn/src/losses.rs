@@ -152,6 +152,7 @@ macro_rules! losses {
         /// # Panics
         /// With the text of the error that `try_forward_no_reduction` gives.
         #[track_caller]
+        #[allow(clippy::too_many_arguments)]
         pub fn forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Tensor<D> {
             granted(self.try_forward_no_reduction($($name),+))
         }
@@ -160,6 +161,7 @@ macro_rules! losses {
         ///
         /// # Errors
         /// Those of [`try_evaluate`], and [`Error::Rank`] for a loss of another rank.
+        #[allow(clippy::too_many_arguments)]
         pub fn try_forward_no_reduction<const D: usize>(&self, $($input: $ty),+) -> Result<Tensor<D>, Error> {
             try_evaluate(&self.own, $inputs, Reduction::None, Statistics::default())?.try_loss()
         }
