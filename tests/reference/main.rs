@@ -143,6 +143,53 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     ("arcface", &[&[("scale", "4"), ("margin", "2"), ("ignore_index", "2")]]),
     ("subcenter_arcface", &[&[("scale", "4"), ("margin", "0.25"), ("ignore_index", "2")]]),
     ("proxy_nca", &[&[("scale", "4"), ("ignore_index", "2")]]),
+    ("linear_token_log_prob", OF_HEADS),
+    ("linear_policy_clip", POLICY_CLIP_OF_LOGITS),
+    ("linear_policy_clip", OF_HEADS),
+    (
+        "linear_policy_cispo",
+        &[&[("eps_high", "0.5"), ("temperature", "2")], &[("kl", "0.5"), ("kl_correction", "true")]],
+    ),
+    ("linear_policy_cispo", OF_HEADS),
+    ("linear_policy_sapo", POLICY_SAPO_OF_LOGITS),
+    ("linear_policy_sapo", OF_HEADS),
+    (
+        "linear_policy_sequence",
+        &[
+            &[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3"), ("temperature", "2"), ("logit_scale", "0.125")],
+            &[("eps_high", "3"), ("delta", "1.5"), ("ignore_index", "2"), ("logit_scale", "0.125")],
+        ],
+    ),
+    (
+        "linear_preference",
+        &[
+            &[("label_smoothing", "0.25"), ("beta", "0.5"), ("logit_scale", "0.125")],
+            &[("form", "ipo"), ("ignore_index", "2"), ("logit_scale", "0.125")],
+            &[("form", "discopop"), ("tau", "0.25"), ("logit_scale", "0.125")],
+        ],
+    ),
+    ("linear_cpo", &[&[("beta", "0.5"), ("label_smoothing", "0.25"), ("ignore_index", "2"), ("logit_scale", "0.125")]]),
+    (
+        "linear_simpo",
+        &[&[
+            ("beta", "2"),
+            ("gamma", "-0.5"),
+            ("label_smoothing", "0.25"),
+            ("ignore_index", "2"),
+            ("logit_scale", "0.125"),
+        ]],
+    ),
+    ("linear_orpo", &[&[("beta", "0.5"), ("ignore_index", "2"), ("logit_scale", "0.125")]]),
+    (
+        "linear_kto",
+        &[&[
+            ("beta", "0.5"),
+            ("desirable_weight", "0.5"),
+            ("undesirable_weight", "2"),
+            ("ignore_index", "2"),
+            ("logit_scale", "0.125"),
+        ]],
+    ),
     ("multi_margin", &[&[("margin", "0.25")], &[("p", "2"), ("ignore_index", "1")], &[("margin", "-0.5"), ("p", "2")]]),
     ("contrastive", &[&[("margin", "9")], &[("margin", "6"), ("factor", "1.25"), ("eps", "0.25")]]),
     ("cosine_embedding", &[&[("margin", "-0.75")], &[("margin", "0.25")]]),
@@ -267,6 +314,10 @@ fn holds_a_factor(spec: &LossSpec, optional: bool) -> bool {
     let is_of = |names: &[&str]| names.iter().any(|name| spec.name.starts_with(name));
     is_of(&["ciou", "policy_cispo"]) || !optional && spec.input("old_log_prob").is_some_and(|old| old.optional)
 }
+
+/// What heads of tokens have besides.
+const OF_HEADS: &[Settings] =
+    &[&[("logit_scale", "0.125"), ("shift", "1"), ("temperature", "0.5"), ("ignore_index", "2")]];
 
 /// Every loss with its defaults and with each of its other settings.
 fn every_setting() -> impl Iterator<Item = AnyLoss> {

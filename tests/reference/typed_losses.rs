@@ -82,6 +82,58 @@ fn every_loss() -> Vec<Typed> {
         Arcface { scale: 0.125, margin: 0.125, ignore_index: 3 },
         SubcenterArcface { scale: 0.125, margin: 0.125, ignore_index: 3 },
         ProxyNca { scale: 0.125, ignore_index: 3 },
+        LinearTokenLogProb { temperature: 0.125, ignore_index: 3, logit_scale: 0.125, shift: 3 },
+        LinearPolicyClip {
+            eps_low: 0.125,
+            eps_high: 0.25,
+            delta: 2.0,
+            kl: 0.125,
+            kl_correction: true,
+            temperature: 0.125,
+            ignore_index: 3,
+            logit_scale: 0.125,
+            shift: 3
+        },
+        LinearPolicyCispo {
+            eps_high: 0.25,
+            kl: 0.125,
+            kl_correction: true,
+            temperature: 0.125,
+            ignore_index: 3,
+            logit_scale: 0.125,
+            shift: 3
+        },
+        LinearPolicySapo {
+            tau_positive: 0.125,
+            tau_negative: 0.25,
+            kl: 0.125,
+            kl_correction: true,
+            temperature: 0.125,
+            ignore_index: 3,
+            logit_scale: 0.125,
+            shift: 3
+        },
+        LinearPolicySequence {
+            ratio: SequenceRatio::Sum,
+            eps_low: 0.125,
+            eps_high: 0.25,
+            delta: 2.0,
+            temperature: 0.125,
+            ignore_index: 3,
+            logit_scale: 0.125
+        },
+        LinearPreference {
+            form: PreferenceForm::Nca,
+            beta: 0.25,
+            label_smoothing: 0.125,
+            tau: 0.25,
+            ignore_index: 3,
+            logit_scale: 0.125
+        },
+        LinearCpo { beta: 0.25, label_smoothing: 0.125, ignore_index: 3, logit_scale: 0.125 },
+        LinearSimpo { beta: 0.25, gamma: 0.25, label_smoothing: 0.125, ignore_index: 3, logit_scale: 0.125 },
+        LinearOrpo { beta: 0.25, ignore_index: 3, logit_scale: 0.125 },
+        LinearKto { beta: 0.25, desirable_weight: 0.5, undesirable_weight: 0.25, ignore_index: 3, logit_scale: 0.125 },
         MultiMargin { margin: 0.125, p: 2, ignore_index: 3 },
         MultilabelSoftMargin {},
         LogSumExp {},

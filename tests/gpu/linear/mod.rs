@@ -9,7 +9,10 @@ mod size;
 mod slices;
 mod values;
 
-use wgloss::{AnyLoss, DType, Evaluation, Gpu, HostTensor, Loss, Named, Options, losses, spec::Driver};
+use wgloss::{
+    AnyLoss, DType, Evaluation, Gpu, HostTensor, Loss, Named, Options, losses,
+    spec::{Driver, Linear},
+};
 
 use crate::common::{
     adapters,
@@ -66,6 +69,14 @@ fn gradient<'a>(found: &'a Evaluation, input: &str) -> &'a HostTensor<'static> {
 fn every_loss() -> Vec<AnyLoss> {
     let linear = losses::ALL.iter().filter(|spec| matches!(spec.driver, Driver::Linear(_)));
     linear.map(|spec| AnyLoss::new(spec.name, &[]).unwrap()).collect()
+}
+
+/// What is particular to a loss of a head.
+fn linear(loss: &impl Loss) -> Linear {
+    match loss.spec().driver {
+        Driver::Linear(linear) => linear,
+        other => panic!("{other:?} has no head"),
+    }
 }
 
 /// So many bytes that a panel has this many rows.

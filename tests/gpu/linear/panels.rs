@@ -2,7 +2,10 @@
 
 use wgloss::{DType, LinearCrossEntropy, Options, Reduction, Statistics, parity, reference};
 
-use super::{Size, adapters, bytes_of, effort, evaluated, every_loss, gradient, head, run, sample, tensor, without};
+use super::{
+    Size, adapters, agreement::is_beyond_bindings, bytes_of, effort, evaluated, every_loss, gradient, head, run,
+    sample, tensor, without,
+};
 
 /// Panels of one row, of a few, which do not divide the rows, of all but one, and of more than there are.
 #[test]
@@ -13,9 +16,10 @@ fn panels_of_any_size_agree_with_the_reference() {
         let inputs = sample(loss, &shape, DType::FLOATS[turn % 3], true);
         let classes = inputs.get("weight").unwrap().shape()[0];
         for panel in [1, 7, 16, 86, 87, 200] {
-            for gpu in adapters::all() {
-                let panel_bytes = bytes_of(panel, classes);
-                evaluated(gpu, loss, &inputs, Options { panel_bytes, statistics, ..Options::new(Reduction::Mean) });
+            let panel_bytes = bytes_of(panel, classes);
+            let options = Options { panel_bytes, statistics, ..Options::new(Reduction::Mean) };
+            for gpu in adapters::all().iter().filter(|gpu| !is_beyond_bindings(gpu, loss, &inputs, options)) {
+                evaluated(gpu, loss, &inputs, options);
             }
         }
     }
