@@ -64,10 +64,10 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
             }
         }
     }
+    whole.condition = tokens.head.as_ref().map_or(0.0, |head| head.condition(&call.values) / tokens.temperature);
     match &tokens.head {
         _ if !has_gradients => {}
         Some(head) => {
-            whole.condition = head.condition(&call.values) / tokens.temperature;
             for ((name, own), own_sizes) in whole.gradients.iter_mut().zip(&mut whole.gradient_magnitudes) {
                 head.pull(name, &call.values, [&gradient, &magnitudes], [own, own_sizes]);
             }

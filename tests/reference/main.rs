@@ -156,7 +156,14 @@ const SETTINGS: &[(&str, &[Settings])] = &[
     (
         "linear_policy_sequence",
         &[
-            &[("ratio", "sum"), ("eps_low", "0.5"), ("eps_high", "3"), ("temperature", "2"), ("logit_scale", "0.125")],
+            &[
+                ("ratio", "sum"),
+                ("eps_low", "0.5"),
+                ("eps_high", "3"),
+                ("delta", "8"),
+                ("temperature", "2"),
+                ("logit_scale", "0.125"),
+            ],
             &[("eps_high", "3"), ("delta", "1.5"), ("ignore_index", "2"), ("logit_scale", "0.125")],
         ],
     ),
@@ -312,7 +319,8 @@ const POLICY_SAPO_OF_LOGITS: &[Settings] = &[
 /// weights of `policy_cispo`, and the old policies that stand where none are given.
 fn holds_a_factor(spec: &LossSpec, optional: bool) -> bool {
     let is_of = |names: &[&str]| names.iter().any(|name| spec.name.starts_with(name));
-    is_of(&["ciou", "policy_cispo"]) || !optional && spec.input("old_log_prob").is_some_and(|old| old.optional)
+    is_of(&["ciou", "policy_cispo", "linear_policy_cispo"])
+        || !optional && spec.input("old_log_prob").is_some_and(|old| old.optional)
 }
 
 /// What heads of tokens have besides.
@@ -459,7 +467,8 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Mask => 1.0,
         Domain::Label => f64::from(rng.i32(0..2)),
         Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
-            (Some(ignored), 0) => f64::from(ignored),
+            // Of every answer some token counts.
+            (Some(ignored), 0) if input.shape != Shape::Tokens || index % 3 != 0 => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
         // Of three sequences, one of them without tokens, or of three pairs.
