@@ -37,6 +37,15 @@ struct Call {
     logit_stride: u32,
     first_class: u32,
     last_quad: u32,
+    // Of cosines the least length of a row, and the margin with its cosine and its sine.
+    least_length: f32,
+    margin: f32,
+    cos_margin: f32,
+    sin_margin: f32,
+    // Classes, rows of the head of each, and from one row of the logits that these make to the next.
+    classes: u32,
+    centers: u32,
+    center_stride: u32,
     // Partials and rows of a panel.
     partials_of_panel: u32,
     panel_rows: u32,
@@ -74,10 +83,17 @@ const RIGHT_ALONG: bool = true;
 @group(0) @binding(16) var<storage, read_write> picked: array<u32>;
 // The rows of a panel, or of gradients; its logits, which become their gradients; a product; and sums over its rows.
 @group(0) @binding(17) var<storage, read_write> rows: array<vec4<f32>>;
-@group(0) @binding(18) var<storage, read> logits: array<vec4<f32>>;
+@group(0) @binding(18) var<storage, read_write> logits: array<vec4<f32>>;
 @group(0) @binding(19) var<storage, read_write> products: array<vec4<f32>>;
 @group(0) @binding(20) var<storage, read_write> sums: array<vec4<f32>>;
 @group(0) @binding(21) var<storage, read_write> workspace: Workspace;
+// Of cosines the rows, what rows are multiplied with to have unit length, what margins make of the slopes, the targets
+// of a panel's places, and the logits of a class's several rows of the head.
+@group(0) @binding(22) var<storage, read> input_embeddings: array<f32>;
+@group(0) @binding(23) var<storage, read_write> lengths: array<f32>;
+@group(0) @binding(24) var<storage, read_write> slopes: array<f32>;
+@group(0) @binding(25) var<storage, read> targets: array<i32>;
+@group(0) @binding(26) var<storage, read_write> center_logits: array<vec4<f32>>;
 
 // The class index of a row; 0 where rows have none.
 fn load_target(index: u32) -> i32 {
@@ -106,6 +122,20 @@ fn load_quad(row: u32, place: u32) -> vec4<f32> {
 
 fn load_head(row: u32, place: u32) -> vec4<f32> {
     return vec4<f32>(input_weight[row * call.dimensions + 4u * place]);
+}
+
+// Four values of a row that is measured, and of one of unit length, by the place of their quad.
+fn load_row(row: u32, place: u32) -> vec4<f32> {
+    return rows[row * call.quads + place];
+}
+
+fn direction_of(row: u32, quad: u32) -> vec4<f32> {
+    return rows[row * call.quads + quad];
+}
+
+// What a row of the head is multiplied with; 1 where logits are no cosines.
+fn inverse_length_of(index: u32) -> f32 {
+    return lengths[index];
 }
 
 // The bias of a class.

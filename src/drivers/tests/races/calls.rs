@@ -152,6 +152,9 @@ const CALLS: &[Tried] = &[
     Tried { labels: 37, ..of("linear_cross_entropy", &[70, 37]) },
     Tried { labels: 37, ..of("linear_cross_entropy", &[70, 37]).in_place(DType::F16) },
     Tried { labels: 36, binding: Some(1 << 14), ..of("linear_focal", &[70, 36]).roomy() },
+    Tried { labels: 37, ..of("arcface", &[70, 37]) },
+    Tried { labels: 37, ..of("cosface", &[70, 37]).in_place(DType::F16) },
+    Tried { labels: 13, ..of("subcenter_arcface", &[70, 13]) },
     Tried { labels: 40, ..of("linear_distillation", &[30, 40]).in_place(DType::BF16) },
     of("vae", &[30, 50]).reduced(Reduction::Sum),
     // Tokens of sequences.
