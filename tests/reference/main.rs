@@ -468,7 +468,7 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Label => f64::from(rng.i32(0..2)),
         Domain::Class => match (ignore_index(loss), rng.u8(0..4)) {
             // Of every answer some token counts.
-            (Some(ignored), 0) if input.shape != Shape::Tokens || index % 3 != 0 => f64::from(ignored),
+            (Some(ignored), 0) if input.shape != Shape::Tokens || !index.is_multiple_of(3) => f64::from(ignored),
             _ => f64::from(rng.i32(0..CLASSES as i32)),
         },
         // Of three sequences, one of them without tokens, or of three pairs.
