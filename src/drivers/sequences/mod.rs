@@ -158,11 +158,16 @@ impl<'a> Builder<'a> {
             log_probs: self.scratch("the log-probabilities of tokens", of_tokens * logits),
             upstreams: self.scratch("the upstreams of tokens", of_tokens * logits),
         };
+        let token_log_prob = self.of.takes_logits.then(|| self.token_log_prob()).transpose()?;
         if self.items == 0 {
             self.add(&head, of_items, false);
+            // What no token leads to has a gradient of 0 all the same.
+            if let Some(row) = token_log_prob.filter(|_| self.of.takes_hidden && self.call.has_gradients()) {
+                let program = row.program(self.call, self.call.options.gradients, true)?;
+                self.add(&row, program, true);
+            }
             return Ok(self.program);
         }
-        let token_log_prob = self.of.takes_logits.then(|| self.token_log_prob()).transpose()?;
         if let Some(row) = &token_log_prob {
             let program = row.program(self.call, Gradients::Skip, false)?;
             self.add(row, program, true);
