@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::{
-    broadcast, is_poison, multiclass,
+    broadcast,
+    choices::ROUNDING,
+    is_poison, multiclass,
     softmax::{self, argmax},
 };
 use crate::{
@@ -263,6 +265,24 @@ impl Call {
         };
         let largest = (0..seen.len()).reduce(|best, class| if is_above(class, best) { class } else { best });
         largest.filter(|_| !is_poisoned)
+    }
+
+    /// The items whose predicted class rounding decides: where a softcap has left next to nothing between the largest
+    /// logits, to which offsets are added.
+    pub fn doubtful_predictions(&self) -> Vec<usize> {
+        let softcap = self.values.number_or("softcap", 0.0);
+        if softcap == 0.0 || self.signature.input("class_offset").is_none() {
+            return Vec::new();
+        }
+        let is_doubtful = |item: &usize| {
+            let Some(best) = self.predicted(*item) else { return false };
+            let item = self.item(*item);
+            let (seen, offsets) = (multiclass::seen_with_offset(&item, &self.values), item.row("class_offset"));
+            let magnitude = |class: usize| softcap + offsets[class].abs();
+            let is_near = |class: usize| seen[best] - seen[class] <= ROUNDING * (magnitude(best) + magnitude(class));
+            (0..seen.len()).any(|class| class != best && seen[class].is_finite() && is_near(class))
+        };
+        self.items().filter(is_doubtful).collect()
     }
 
     pub fn correct(&self, counted: &[usize]) -> Option<u64> {

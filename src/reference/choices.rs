@@ -9,8 +9,8 @@ use super::{
 };
 use crate::spec::{Anchor, AnchorTerm, Average, Doubt, Fallback, Triplets, Values};
 
-/// By what part of its size a distance in f32 may be off: as much as a loss may be.
-const ROUNDING: f64 = 1e-6;
+/// By what part of its size a distance, or a logit, in f32 may be off: as much as a loss may be.
+pub(super) const ROUNDING: f64 = 1e-6;
 
 /// Whether rounding decides if a hinge has a loss: of a violation that is a sum and difference of terms of this
 /// magnitude, each as exact as inputs are. One of exactly 0 is 0 in f32 too.

@@ -1,6 +1,6 @@
 //! Losses of rows whose logits heads make of hidden states.
 
-use super::{Call, Doubts, Evaluation, argmax, largest_finite, of_items};
+use super::{Call, Doubts, Evaluation, argmax, choices::ROUNDING, largest_finite, of_items};
 use std::f64::consts::PI;
 
 use crate::{
@@ -24,9 +24,6 @@ struct Logits {
     /// What the rounding of each is relative to, where it is exponentiated: the magnitudes of what it is the sum of.
     sizes: Vec<f64>,
 }
-
-/// What the rounding of a logit is at most, relative to the magnitudes of what it is the sum of.
-const ROUNDING: f64 = 1e-6;
 
 /// A head's inputs.
 struct Given {

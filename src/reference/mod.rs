@@ -262,7 +262,7 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         log_prob: of_each(statistics.log_prob, &|item| call.log_prob(item)),
         argmax: if statistics.argmax { call.items().map(|item| call.argmax(item)).collect() } else { Vec::new() },
         correct: call.correct(&counted),
-        doubts: Doubts { gradients: doubts, ..Doubts::default() },
+        doubts: Doubts { gradients: doubts, predicted: call.doubtful_predictions(), ..Doubts::default() },
         ..Evaluation::nothing()
     };
     Ok(divisor.of_evaluation(evaluation, call, options))
