@@ -47,7 +47,23 @@ fn divergence(item: &Item<'_>, values: &Values, beta: f64, factor: f64) -> Term 
     // A divergence is of the order of the squared differences of probabilities, and these are known to 1e-8.
     let size = loss.abs().max(1e-16) * roundings(&shares, |share| share.divergence() + share.swapped().divergence());
     let slope = factor / values.number("temperature");
-    Term::new(factor * loss, gradients.iter().map(|g| slope * g).collect::<Vec<_>>()).of_magnitude(factor * size)
+    let gradients: Vec<f64> = gradients.iter().map(|g| slope * g).collect();
+    let doubts = doubts_of_lost(&shares, &gradients);
+    Term::new(factor * loss, gradients).of_magnitude(factor * size).of_doubts(doubts)
+}
+
+/// What gradients owe to classes of which the student has less than f32 holds, which may be nothing there: in a row
+/// that has no others besides a certain one it is all there is. Empty where it is next to nothing.
+fn doubts_of_lost(shares: &[Share], gradients: &[f64]) -> Vec<f64> {
+    let is_lost = |share: &Share| share.q < 2.0 * f64::from(f32::MIN_POSITIVE);
+    let of_lost = shares.iter().zip(gradients).filter(|(share, _)| is_lost(share));
+    let lost: f64 = of_lost.map(|(_, gradient)| gradient.abs()).filter(|gradient| gradient.is_finite()).sum();
+    let largest = gradients.iter().fold(0.0, |largest: f64, gradient| largest.max(gradient.abs()));
+    if lost <= choices::ROUNDING * largest {
+        return Vec::new();
+    }
+    let doubt = |(share, gradient): (&Share, &f64)| if is_lost(share) { gradient.abs() } else { share.q * lost };
+    shares.iter().zip(gradients).map(doubt).collect()
 }
 
 /// [`TotalVariation`](crate::losses::TotalVariation).
