@@ -15,7 +15,7 @@ const OFFSETS_OF_PAIRS: Input = Input { shape: Shape::Offsets(2), ..OFFSETS };
 /// A loss of pairs of answers by the logits of their tokens.
 const fn of_pairs(
     head: fn(&Values) -> Box<dyn Loss>,
-    lengths: &'static [&'static str],
+    lengths: fn(&Values) -> &'static [&'static str],
     averages: fn(&Values) -> bool,
 ) -> Driver {
     Driver::Sequences(Sequences {
@@ -29,6 +29,14 @@ const fn of_pairs(
 }
 
 const PAIRS: &[Input] = &[LOGITS, TARGET, OFFSETS_OF_PAIRS, WEIGHT];
+
+/// The forms that divide by the lengths of answers.
+pub(super) fn preference_lengths(values: &Values) -> &'static [&'static str] {
+    match values.word("form") {
+        PreferenceForm::Ipo | PreferenceForm::SigmoidNorm => &["chosen_length", "rejected_length"],
+        _ => &[],
+    }
+}
 
 pub(super) fn preference(values: &Values) -> Box<dyn Loss> {
     let [beta, label_smoothing, tau] = ["beta", "label_smoothing", "tau"].map(|name| number(values, name));
@@ -80,7 +88,7 @@ loss! {
         formula: "preference of chosen and rejected = Σ_t x_y − log Σ_c exp(x_c)",
         notes: "Σ_t over the tokens of an answer",
         source: "Rafailov et al. 2023, arXiv 2305.18290; TRL",
-        driver: of_pairs(preference, &["chosen_length", "rejected_length"], |_| false),
+        driver: of_pairs(preference, preference_lengths, |_| false),
         inputs: &[LOGITS, TARGET, held("ref_chosen"), held("ref_rejected"), OFFSETS_OF_PAIRS, WEIGHT],
         shader: PREFERENCE.shader,
         reference: Reference::Sequences,
@@ -123,7 +131,7 @@ loss! {
         formula: "cpo of chosen and rejected = Σ_t x_y − log Σ_c exp(x_c)",
         notes: "Σ_t over the tokens of an answer",
         source: "Xu et al. 2024, arXiv 2401.08417",
-        driver: of_pairs(cpo, &[], |_| false),
+        driver: of_pairs(cpo, |_| &[], |_| false),
         inputs: PAIRS,
         shader: CPO.shader,
         reference: Reference::Sequences,
@@ -169,7 +177,7 @@ loss! {
         formula: "simpo of chosen and rejected = mean_t of x_y − log Σ_c exp(x_c)",
         notes: "mean_t over the tokens of an answer",
         source: "Meng et al. 2024, arXiv 2405.14734",
-        driver: of_pairs(simpo, &[], |_| true),
+        driver: of_pairs(simpo, |_| &[], |_| true),
         inputs: PAIRS,
         shader: SIMPO.shader,
         reference: Reference::Sequences,
@@ -209,7 +217,7 @@ loss! {
         formula: "orpo of chosen and rejected = mean_t of x_y − log Σ_c exp(x_c)",
         notes: "mean_t over the tokens of an answer",
         source: "Hong, Lee and Thorne 2024, arXiv 2403.07691",
-        driver: of_pairs(orpo, &[], |_| true),
+        driver: of_pairs(orpo, |_| &[], |_| true),
         inputs: PAIRS,
         shader: ORPO.shader,
         reference: Reference::Sequences,
@@ -263,7 +271,7 @@ loss! {
         driver: Driver::Sequences(Sequences {
             head: kto,
             made: &["log_prob"],
-            lengths: &[],
+            lengths: |_| &[],
             averages: |_| false,
             takes_logits: true,
             takes_hidden: false,

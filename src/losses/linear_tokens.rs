@@ -1,7 +1,7 @@
 //! Losses of tokens and of whole answers together with the head before them, whose logits are never stored whole.
 
 use super::{
-    answers::{cpo, kto, orpo, preference, simpo},
+    answers::{cpo, kto, orpo, preference, preference_lengths, simpo},
     linear::{BIAS, HEAD, HIDDEN},
     policies::{ADVANTAGE, IMPORTANCE, OLD, REFERENCE},
     sequences::{averages_ratios, held, ratio_term},
@@ -32,7 +32,7 @@ const PAIRS: &[Input] = &[HIDDEN_OF_TOKENS, HEAD, BIAS, TARGET_OF_TOKENS, OFFSET
 const fn of_answers(
     head: fn(&Values) -> Box<dyn Loss>,
     made: &'static [&'static str],
-    lengths: &'static [&'static str],
+    lengths: fn(&Values) -> &'static [&'static str],
     averages: fn(&Values) -> bool,
 ) -> Driver {
     Driver::Sequences(Sequences { head, made, lengths, averages, takes_logits: true, takes_hidden: true })
@@ -300,7 +300,7 @@ loss! {
         formula: "policy_sequence of x = logit_scale·(W·h + b)",
         notes: "",
         source: "Zheng et al. 2025, arXiv 2507.18071",
-        driver: of_answers(ratio_term, &["log_ratio"], &[], averages_ratios),
+        driver: of_answers(ratio_term, &["log_ratio"], |_| &[], averages_ratios),
         inputs: &[
             HIDDEN_OF_TOKENS,
             HEAD,
@@ -365,7 +365,7 @@ loss! {
         formula: "preference of x = logit_scale·(W·h + b)",
         notes: "Σ_t over the tokens of an answer",
         source: "Rafailov et al. 2023, arXiv 2305.18290; TRL",
-        driver: of_answers(preference, BOTH, &["chosen_length", "rejected_length"], |_| false),
+        driver: of_answers(preference, BOTH, preference_lengths, |_| false),
         inputs: &[
             HIDDEN_OF_TOKENS,
             HEAD,
@@ -421,7 +421,7 @@ loss! {
         formula: "cpo of x = logit_scale·(W·h + b)",
         notes: "Σ_t over the tokens of an answer",
         source: "Xu et al. 2024, arXiv 2401.08417",
-        driver: of_answers(cpo, BOTH, &[], |_| false),
+        driver: of_answers(cpo, BOTH, |_| &[], |_| false),
         inputs: PAIRS,
         shader: CPO.shader,
         reference: Reference::Sequences,
@@ -472,7 +472,7 @@ loss! {
         formula: "simpo of x = logit_scale·(W·h + b)",
         notes: "mean_t over the tokens of an answer",
         source: "Meng et al. 2024, arXiv 2405.14734",
-        driver: of_answers(simpo, BOTH, &[], |_| true),
+        driver: of_answers(simpo, BOTH, |_| &[], |_| true),
         inputs: PAIRS,
         shader: SIMPO.shader,
         reference: Reference::Sequences,
@@ -518,7 +518,7 @@ loss! {
         formula: "orpo of x = logit_scale·(W·h + b)",
         notes: "mean_t over the tokens of an answer",
         source: "Hong, Lee and Thorne 2024, arXiv 2403.07691",
-        driver: of_answers(orpo, BOTH, &[], |_| true),
+        driver: of_answers(orpo, BOTH, |_| &[], |_| true),
         inputs: PAIRS,
         shader: ORPO.shader,
         reference: Reference::Sequences,
@@ -571,7 +571,7 @@ loss! {
         formula: "kto of x = logit_scale·(W·h + b)",
         notes: "Σ_t over the tokens of an answer",
         source: "Ethayarajh et al. 2024, arXiv 2402.01306",
-        driver: of_answers(kto, &["log_prob"], &[], |_| false),
+        driver: of_answers(kto, &["log_prob"], |_| &[], |_| false),
         inputs: &[
             HIDDEN_OF_TOKENS,
             HEAD,

@@ -107,7 +107,7 @@ loss! {
         driver: Driver::Sequences(Sequences {
             head: ratio_term,
             made: &["log_ratio"],
-            lengths: &[],
+            lengths: |_| &[],
             averages: averages_ratios,
             takes_logits: false,
             takes_hidden: false,
@@ -170,7 +170,7 @@ loss! {
         driver: Driver::Sequences(Sequences {
             head: ratio_term,
             made: &["log_ratio"],
-            lengths: &[],
+            lengths: |_| &[],
             averages: averages_ratios,
             takes_logits: true,
             takes_hidden: false,

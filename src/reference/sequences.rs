@@ -271,7 +271,7 @@ fn column(
         Some(sequences.iter().skip(slot * items).take(items).map(value).collect::<Vec<f64>>())
     };
     let values = made(of.made, &|sequence| sequence.value)
-        .or_else(|| made(of.lengths, &|sequence| sequence.tokens.len() as f64));
+        .or_else(|| made((of.lengths)(&call.values), &|sequence| sequence.tokens.len() as f64));
     let given = call.inputs.iter().find(|column| column.name == name);
     let is_given = values.is_some() || given.is_some_and(|column| column.is_given);
     let values = values.or_else(|| given.map(|column| column.values.clone())).unwrap_or_else(|| vec![absent.into()]);

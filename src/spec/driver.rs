@@ -258,8 +258,9 @@ pub struct Sequences {
     pub head: fn(&Values) -> Box<dyn Loss>,
     /// Which of its inputs sequences make: of pairs those of the first half of the sequences, then of the second.
     pub made: &'static [&'static str],
-    /// Which of its inputs are the numbers of their tokens, in the same order; none, or as many.
-    pub lengths: &'static [&'static str],
+    /// Which of its inputs are the numbers of their tokens, in the same order: as many, or none where those are of no
+    /// use under the parameters.
+    pub lengths: fn(&Values) -> &'static [&'static str],
     /// Whether sequences have the mean of their tokens, and not the sum.
     pub averages: fn(&Values) -> bool,
     /// Whether the first input is `logits`, of which a `target` has the log-probability, and not `log_prob` itself.

@@ -143,7 +143,8 @@ fn tokens_out_of_range_leave_out_their_item() {
     let offsets = [0, 4, 9, 11, 12, 17, 24];
     // Of the second pair's rejected answer, of an ignored one, and of the third pair, which is masked.
     let inputs = changed(&pairs(&offsets), "target", &[(13, 5.0), (2, -100.0), (20, -1.0)]);
-    let inputs = inputs.with("mask", floats(&[1.0, 1.0, 0.0], &[3]));
+    // Nothing of it reaches the others, a NaN neither.
+    let inputs = changed(&inputs, "logits", &[(21 * 5, f64::NAN)]).with("mask", floats(&[1.0, 1.0, 0.0], &[3]));
     for gpu in adapters::all() {
         let error = CpoOfLogits::default().eval_with(gpu, &inputs, Reduction::Sum).unwrap_err();
         assert_eq!(out_of_range(&error), ("cpo_of_logits", 1, 1), "{gpu:?}");

@@ -40,6 +40,8 @@ const HAS_TARGET: bool = true;
 @group(0) @binding(12) var<storage, read_write> kept: array<i32>;
 @group(0) @binding(13) var<storage, read_write> judged: array<u32>;
 @group(0) @binding(14) var<storage, read_write> workspace: Workspace;
+// Whether a token counts.
+@group(0) @binding(15) var<storage, read_write> token_counts: array<i32>;
 
 // The log-probability of a token, and by the old policy; 0 without one.
 fn load_log_prob(index: u32) -> f32 {
@@ -68,4 +70,9 @@ fn is_kept(index: u32) -> bool {
 // Stores what a token's log-probability is multiplied with, or adds it to what is there.
 fn put_slope(index: u32, value: f32) {
     grad_log_prob[index] = value;
+}
+
+// Stores whether a token of logits counts.
+fn put_counts(index: u32, value: i32) {
+    token_counts[index] = value;
 }

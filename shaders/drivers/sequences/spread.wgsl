@@ -1,4 +1,5 @@
-// What each token's log-probability is multiplied with in the gradients: its share of what its sequence is.
+// What each token's log-probability is multiplied with in the gradients: its share of what its sequence is. And which
+// tokens of logits count: nothing of others, a NaN neither, is to reach their gradients.
 //
 // Joined to what interface.wgsl lists.
 
@@ -15,15 +16,28 @@ fn sequence_of(token: u32) -> u32 {
     return low;
 }
 
-// 0 for a token of no sequence, and for one that does not count.
-fn slope_of(token: u32) -> f32 {
+struct Share {
+    slope: f32,
+    // Whether the token counts, and its item is there.
+    counts: bool,
+}
+
+// Nothing for a token of no sequence, and for one that does not count.
+fn share_of(token: u32) -> Share {
     let sequence = sequence_of(token);
     let extent = extent_of(sequence);
-    if (!extent.fits || token < extent.first || token >= extent.end || !counts(token)) {
-        return 0.0;
+    let is_there = extent.fits && token >= extent.first && token < extent.end && counts(token);
+    if (!is_there || kept[sequence % call.items] == 0) {
+        return Share(0.0, false);
     }
     let place = place_of(sequence);
-    return slopes[place] / parts_of(lengths[place]);
+    return Share(slopes[place] / parts_of(lengths[place]), true);
+}
+
+fn put(token: u32) {
+    let share = share_of(token);
+    put_slope(token, share.slope);
+    put_counts(token, select(0, 1, share.counts));
 }
 
 // A lane takes two tokens at a time, which may share a word.
@@ -32,9 +46,9 @@ fn spread(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let first = workgroup.x * call.span;
     let end = min(first + call.span, (call.tokens + 1u) / 2u);
     for (var pair = first + thread.lane; pair < end; pair += WORKGROUP_SIZE) {
-        put_slope(2u * pair, slope_of(2u * pair));
+        put(2u * pair);
         if (2u * pair + 1u < call.tokens) {
-            put_slope(2u * pair + 1u, slope_of(2u * pair + 1u));
+            put(2u * pair + 1u);
         }
     }
 }

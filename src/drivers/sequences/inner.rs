@@ -4,7 +4,7 @@ use super::super::{Call, room};
 use crate::{
     DType, Error, Gradients, Loss, Named, Options, Signature, TensorType,
     program::Program,
-    spec::{UPSTREAM, Values},
+    spec::{MASK, UPSTREAM, Values},
 };
 
 /// A loss that a loss of sequences is made of, as it is called there.
@@ -27,11 +27,16 @@ impl Inner {
         room(&spec.driver).program(&call)
     }
 
-    /// The same with these gradients, of what an upstream for each result is multiplied with or not.
+    /// The same with these gradients, multiplied with an upstream for each token that a mask keeps, or not.
     pub fn program(&self, call: &Call<'_>, gradients: Gradients, has_upstream: bool) -> Result<Program, Error> {
         let tokens = self.types.iter().next().map_or(0, |(_, ty)| ty.shape[0]);
         let types = self.types.clone();
-        let types = if has_upstream { types.with(UPSTREAM.name, TensorType::new(DType::F32, [tokens])) } else { types };
+        let types = match has_upstream {
+            true => types
+                .with(UPSTREAM.name, TensorType::new(DType::F32, [tokens]))
+                .with(MASK.name, TensorType::new(DType::I32, [tokens])),
+            false => types,
+        };
         let options = Options { gradients, ..self.options };
         Inner { values: self.values.clone(), types, options }.run(call)
     }

@@ -116,6 +116,8 @@ struct Places {
     /// Of each token of logits: its log-probability, and what that is multiplied with in the gradients.
     log_probs: usize,
     upstreams: usize,
+    /// And whether it counts.
+    token_counts: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -157,6 +159,7 @@ impl<'a> Builder<'a> {
             judged: self.scratch("the items out of range", 2 * DType::F32.size() as u64),
             log_probs: self.scratch("the log-probabilities of tokens", of_tokens * logits),
             upstreams: self.scratch("the upstreams of tokens", of_tokens * logits),
+            token_counts: self.scratch("which tokens count", of_tokens * logits),
         };
         let token_log_prob = self.of.takes_logits.then(|| self.token_log_prob()).transpose()?;
         if self.items == 0 {
@@ -205,9 +208,10 @@ impl<'a> Builder<'a> {
         let upstream = options.gradient_scale() as f32;
         let options = Options { gradients, upstream, statistics: Statistics::default(), frozen: &[], ..*options };
         let own = |dtype| TensorType::new(dtype, [self.items as usize]);
+        let lengths = (self.of.lengths)(self.call.values);
         let inputs = loss.spec().inputs.iter().chain([&MASK, &UPSTREAM, &DIVISOR]);
         let types = inputs.filter_map(|input| {
-            let is_own = self.of.made.contains(&input.name) || self.of.lengths.contains(&input.name);
+            let is_own = self.of.made.contains(&input.name) || lengths.contains(&input.name);
             let ty = match input.name {
                 name if name == MASK.name => Some(own(DType::I32)),
                 _ if is_own => Some(own(DType::F32)),
@@ -244,7 +248,7 @@ impl<'a> Builder<'a> {
     fn add(&mut self, inner: &Inner, program: Program, is_of_tokens: bool) {
         let first = self.program.scratch.len();
         self.program.scratch.extend(program.scratch);
-        let at = self.at;
+        let (at, lengths) = (self.at, (self.of.lengths)(self.call.values));
         let slot = |name: &str, names: &[&str]| names.iter().position(|known| *known == name);
         let size = DType::F32.buffer_size(self.stride);
         let in_slot = |scratch: usize, slot: usize, range: Range<u64>| {
@@ -256,12 +260,13 @@ impl<'a> Builder<'a> {
             Place::Tensor(name, range) if is_of_tokens => match &*name {
                 "loss" => Place::Scratch(at.log_probs, range),
                 name if name == UPSTREAM.name => Place::Scratch(at.upstreams, range),
+                name if name == MASK.name => Place::Scratch(at.token_counts, range),
                 _ => Place::Tensor(name, range),
             },
             Place::Tensor(name, range) => {
                 let made = slot(&name, self.of.made).map(|slot| (at.values, slot));
                 let gradient = name.strip_prefix("grad.").and_then(|name| slot(name, self.of.made));
-                let length = slot(&name, self.of.lengths).map(|slot| (at.lengths, slot));
+                let length = slot(&name, lengths).map(|slot| (at.lengths, slot));
                 match made.or(gradient.map(|slot| (at.slopes, slot))).or(length) {
                     Some((scratch, slot)) => in_slot(scratch, slot, range),
                     None if name == MASK.name => Place::Scratch(at.kept, range),

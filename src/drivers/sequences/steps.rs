@@ -170,15 +170,22 @@ impl Builder<'_> {
             false => self.gradient_of_tokens(),
         };
         let tensors = [self.offsets(), self.input("target", "target"), self.input(TOKEN_MASK.name, MASK.name)];
-        let left =
-            [self.memory("slopes", self.at.slopes, "f32"), self.memory("lengths", self.at.lengths, "f32"), gradient];
-        let tensors: Vec<Bound> = tensors.into_iter().flatten().chain(left).collect();
+        let left = [
+            self.memory("slopes", self.at.slopes, "f32"),
+            self.memory("lengths", self.at.lengths, "f32"),
+            self.memory("kept", self.at.kept, "i32"),
+            gradient,
+        ];
+        let counts = self.of.takes_logits.then(|| self.memory("token_counts", self.at.token_counts, "i32"));
+        let tensors: Vec<Bound> = tensors.into_iter().flatten().chain(left).chain(counts).collect();
         let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
         let mut glue = Glue::default();
         self.counting(&mut glue, &views);
         let adds = self.call.adds() && !self.of.takes_logits;
         let put = gradient_view(&views, LOG_PROB).map_or_else(String::new, |view| view.put("index", "value", adds));
         glue.procedure("put_slope(index: u32, value: f32)", &put);
+        let put = if self.of.takes_logits { "token_counts[index] = value;" } else { "" };
+        glue.procedure("put_counts(index: u32, value: i32)", put);
         let files = [shader_file!("drivers/sequences/tokens.wgsl"), shader_file!("drivers/sequences/spread.wgsl")];
         let step = self.step(("spread", &files), tuning, words, tensors, glue, loops);
         self.program.steps.push(Step { workgroups: [pairs.div_ceil(span) as u32, 1, 1], ..step });

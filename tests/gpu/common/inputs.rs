@@ -79,7 +79,9 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::LogProbability => between(-3.0, -0.05),
         Domain::Sign => between(-1.0, 1.0).signum(),
         Domain::Class | Domain::Label => between(0.0, classes as f64).floor(),
-        Domain::Similar | Domain::Mask => between(0.0, 2.0).floor(),
+        Domain::Similar => between(0.0, 2.0).floor(),
+        // What a mask leaves out is a matter of its own.
+        Domain::Mask => 1.0,
         Domain::TargetBox | Domain::Offsets | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }
