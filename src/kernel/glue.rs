@@ -3,7 +3,7 @@
 use super::{TensorView, tensor::PARTS};
 
 /// Functions in WGSL.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Glue(pub String);
 
 impl Glue {

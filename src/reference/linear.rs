@@ -138,7 +138,11 @@ impl Given {
                     |center: usize| units[0][row].direction.iter().zip(&units[1][center].direction).map(|(a, b)| a * b);
                 let cosine = |center: usize| products(center).sum::<f64>();
                 let nearest = (class * centers..(class + 1) * centers)
-                    .reduce(|best, center| if cosine(center) > cosine(best) { center } else { best })
+                    .reduce(|best, center| {
+                        let [own, other] = [cosine(best), cosine(center)];
+                        // Of which it is not known is as near as any.
+                        if !own.is_nan() && (other.is_nan() || other > own) { center } else { best }
+                    })
                     .unwrap_or(0);
                 let own = cosine(nearest);
                 let margin = if *target == Some(class) { of.margin } else { Margin::None };
@@ -230,6 +234,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     if options.gradients == Gradients::Skip {
         return Ok(whole);
     }
+    let centers = linear.centers() as usize;
     let (head, slopes) = (&heads[0], &logits[0].slopes);
     let [(_, of_logits), ..] = &found.gradients[..] else { return Ok(whole) };
     let of_row = &found.gradient_magnitudes[0];
@@ -255,8 +260,14 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
                         true => (&hidden[row], &weight[center], row),
                         false => (&weight[center], &hidden[row], center),
                     };
-                    let pulled = own.pulled(cosine, other).into_iter().enumerate();
-                    pulled.for_each(|(d, factor)| add_sized(at * dimensions + d, factor));
+                    let pulled = own.pulled(cosine, other);
+                    pulled.iter().enumerate().for_each(|(d, &factor)| add_sized(at * dimensions + d, factor));
+                    // A row that is not known is nearest to any centre.
+                    if *name == names.weight && other.direction.iter().any(|x| x.is_nan()) {
+                        let first = center / centers * centers;
+                        let all = first * dimensions..(first + centers) * dimensions;
+                        all.for_each(|place| add_sized(place, (f64::NAN, 0.0)));
+                    }
                     continue;
                 }
                 let mut add = |place: usize, factor: f64| add_sized(place, (factor, factor.abs()));

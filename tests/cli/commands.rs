@@ -586,14 +586,18 @@ fn nothing_is_never_minus_zero() {
             let shape: &[usize] = match input.shape {
                 Shape::Items if spec.regions().is_some() => &[0, 3],
                 Shape::Rows if spec.regions().is_some() => &[0, 2, 3],
-                Shape::Rows | Shape::Embeddings => &[0, 2],
+                Shape::Rows | Shape::Embeddings | Shape::TokenRows | Shape::Hidden | Shape::HeadRows => &[0, 2],
+                Shape::Head(_) => &[2, 2],
+                Shape::HeadClasses => &[2],
+                Shape::Offsets(_) => &[1],
                 _ if spec.inputs[0].per_layer => &[0, 2],
                 Shape::Boxes => &[0, 4],
                 Shape::Scalar => &[],
                 _ => &[0],
             };
             let dtype = if input.kind == Kind::Index { I32 } else { F32 };
-            (input.name, tensor(dtype, shape, &vec![1.0_f32; shape.iter().product()]))
+            let value = if matches!(input.shape, Shape::Offsets(_)) { 0.0_f32 } else { 1.0 };
+            (input.name, tensor(dtype, shape, &vec![value; shape.iter().product()]))
         };
         let files =
             Files::new(&spec.inputs.iter().filter(|input| !input.optional).map(|i| input(&i)).collect::<Vec<_>>());

@@ -1408,6 +1408,21 @@ def preferences():
     yield Cases("reward_pair", reward_pair, margins, [{}, {"center": 0.5}], differentiable=both, label="margin")
 
 
+def head_of(draws, rows, classes, size=3):
+    """Hidden states and the head that makes logits of them."""
+    shapes = {"hidden": (rows, size), "weight": (classes, size), "bias": (classes,)}
+    return {name: exact(draws.normal(size=shape)) for name, shape in shapes.items()}
+
+
+def linear_cases(loss, of_logits, given, settings, label=""):
+    """Cases of a loss of logits by the hidden states before a head."""
+
+    def function(hidden, *others, weight, bias, logit_scale=1.0, **options):
+        return of_logits(logit_scale * F.linear(hidden, weight, bias), *others, **options)
+
+    return Cases(f"linear_{loss}", function, given, settings, differentiable=("hidden", "weight", "bias"), label=label)
+
+
 def policies():
     """Log-probabilities of tokens and policies, by their formulas."""
     draws = np.random.default_rng(31)
@@ -1436,6 +1451,8 @@ def policies():
     yield Cases("token_log_prob", token_log_prob, tokens, [{}, {"temperature": 0.5}])
     ignoring = tokens | {"target": target.where(target >= 0, 2)}
     yield Cases("token_log_prob", token_log_prob, ignoring, [{"ignore_index": 2}], label="ignoring")
+    head, scaled = head_of(np.random.default_rng(37), count, classes), {"logit_scale": 2.0, "temperature": 0.5}
+    yield linear_cases("token_log_prob", token_log_prob, head | {"target": target}, [{}, scaled])
 
     def clip(log_prob, ratio, advantage, *, eps_low=fifth, eps_high=fifth, delta=0.0):
         bounded = ratio.clamp(max=delta) if delta else ratio
@@ -1488,6 +1505,8 @@ def policies():
             of_logits = policy_of_logits(surrogate, given)
             settings = [*settings, {"temperature": 2.0}]
             yield Cases(f"{name}_of_logits", of_logits, tokens | advantage | given, settings, label=label)
+            hidden = head | {"target": target} | advantage | given
+            yield linear_cases(name, of_logits, hidden, [*settings, scaled], label)
         of_logits = policy_of_logits(surrogate, others)
         yield Cases(f"{name}_of_logits", of_logits, ignoring | advantage | others, [{"ignore_index": 2}], label="ignoring")
 
@@ -1538,6 +1557,9 @@ def sequences():
     old = {"old_log_prob": tokens["old_log_prob"]}
     settings = [*settings, {"temperature": 2.0}]
     yield Cases("policy_sequence_of_logits", policy_sequence_of_logits, logits | padded | old | each, settings)
+    head, scaled = head_of(np.random.default_rng(39), count, classes), {"logit_scale": 2.0}
+    of_hidden = head | padded | old | each
+    yield linear_cases("policy_sequence", policy_sequence_of_logits, of_hidden, [*settings, scaled])
     ignored = [{"ignore_index": 2}]
     of_logits = logits | ignoring | old | each
     yield Cases("policy_sequence_of_logits", policy_sequence_of_logits, of_logits, ignored, label="ignoring")
@@ -1585,6 +1607,8 @@ def sequences():
     ):
         function = pairs(loss, averages)
         yield Cases(f"{name}_of_logits", function, logits | padded | others | {"offsets": offsets}, settings)
+        of_hidden = head | padded | others | {"offsets": offsets}
+        yield linear_cases(name, function, of_hidden, [*settings, smoothed | scaled])
         whole = logits | ignoring | others | {"offsets": offsets}
         yield Cases(f"{name}_of_logits", function, whole, ignored, label="ignoring")
     # An answer without tokens is sure, which the odds of a rejected one have no number for.
@@ -1592,6 +1616,8 @@ def sequences():
     lengths = [3, 1, 5, 2, 3, 5]
     for label, target, settings in (("", padded, [{}, {"beta": 0.5}]), ("ignoring", ignoring, ignored)):
         yield Cases("orpo_of_logits", pairs(orpo, True), logits | target | {"offsets": full}, settings, label=label)
+        of_hidden = head | target | {"offsets": full}
+        yield linear_cases("orpo", pairs(orpo, True), of_hidden, [*settings, scaled | settings[-1]], label)
 
     def kto(logits, target, ref_log_prob, desirable, kl, offsets, *, reduction, beta=tenth, desirable_weight=1.0,
             undesirable_weight=1.0, ignore_index=-100):
@@ -1604,6 +1630,8 @@ def sequences():
     weighed = {"beta": 0.3, "desirable_weight": 0.5, "undesirable_weight": 2.0}
     for label, target, settings in (("", padded, [{}, weighed]), ("ignoring", ignoring, ignored)):
         yield Cases("kto_of_logits", kto, logits | target | each | {"offsets": full}, settings, label=label)
+        of_hidden = head | target | each | {"offsets": full}
+        yield linear_cases("kto", kto, of_hidden, [*settings, scaled | settings[-1]], label)
 
 
 def linear():

@@ -585,28 +585,37 @@ fn every_parameter_has_settings() {
     }
 }
 
-#[test]
-fn gradients_are_the_slopes_of_the_loss() {
-    for loss in every_setting() {
-        let spec = loss.spec();
-        // Whatever other losses there are.
-        let seed = described(&loss).bytes().map(u64::from).sum();
-        for (layout, reduction) in
-            layouts(spec).into_iter().flat_map(|layout| spec.reductions().map(move |r| (layout, r)))
-        {
-            for optional in [false, true].into_iter().filter(|&optional| !holds_a_factor(spec, optional)) {
-                let options = match optional {
-                    false => Options::new(reduction),
-                    true => {
-                        let divisor = (reduction == Reduction::Sum).then_some(0.75);
-                        let gradients = Gradients::Add { weight: -0.5 };
-                        Options { upstream: 1.5, divisor, gradients, ..Options::new(reduction) }
-                    }
-                };
-                assert_slopes(&loss, &inputs_for(&loss, layout, reduction, optional, seed), options);
-            }
+/// Holds the gradients of a setting of a loss to difference quotients, in every layout and reduction.
+fn assert_slopes_of(loss: &AnyLoss) {
+    let spec = loss.spec();
+    // Whatever other losses there are.
+    let seed = described(loss).bytes().map(u64::from).sum();
+    for (layout, reduction) in layouts(spec).into_iter().flat_map(|layout| spec.reductions().map(move |r| (layout, r)))
+    {
+        for optional in [false, true].into_iter().filter(|&optional| !holds_a_factor(spec, optional)) {
+            let options = match optional {
+                false => Options::new(reduction),
+                true => {
+                    let divisor = (reduction == Reduction::Sum).then_some(0.75);
+                    let gradients = Gradients::Add { weight: -0.5 };
+                    Options { upstream: 1.5, divisor, gradients, ..Options::new(reduction) }
+                }
+            };
+            assert_slopes(loss, &inputs_for(loss, layout, reduction, optional, seed), options);
         }
     }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    let settings: Vec<AnyLoss> = every_setting().collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let own = settings.iter().skip(thread).step_by(threads);
+            scope.spawn(|| own.for_each(assert_slopes_of));
+        }
+    });
 }
 
 /// A loss by name, with settings.

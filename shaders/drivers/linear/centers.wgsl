@@ -8,11 +8,16 @@ fn logit_of_center(row: u32, center: u32) -> f32 {
     return center_logits[place / 4u][place % 4u];
 }
 
-// The centre of a class that is nearest to a row.
+// The centre of a class that is nearest to a row; the first of which that is not known, where there is such.
 fn nearest(row: u32, label: u32) -> u32 {
     var best = label * call.centers;
+    var largest = logit_of_center(row, best);
     for (var center = best + 1u; center < (label + 1u) * call.centers; center++) {
-        best = select(best, center, logit_of_center(row, center) > logit_of_center(row, best));
+        let value = logit_of_center(row, center);
+        if (!is_nan(largest) && (is_nan(value) || value > largest)) {
+            best = center;
+            largest = value;
+        }
     }
     return best;
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{layout::QUAD, steps::Builder};
+use super::{draft::Draft, layout::QUAD, steps::Builder};
 use crate::{
     Error,
     gpu::Loops,
@@ -45,9 +45,9 @@ impl Builder<'_> {
             self.memory("rows", self.at.rows[0], "vec4<f32>", Access::Write),
         ];
         let words = block! { quads: head.quads as u32 };
-        let files = [shader_file!("drivers/linear/normalize_rows.wgsl")];
+        let files = vec![shader_file!("drivers/linear/normalize_rows.wgsl")];
         let length = u64::from(chunk.items) * head.quads;
-        self.moves("normalize_rows", length, words, tensors, Glue::default(), &files)
+        self.moves("normalize_rows", length, Draft { words, tensors, glue: Glue::default(), files })
     }
 
     /// The inverse lengths of rows: of the head's, if these are a tensor of the caller's.
@@ -64,9 +64,9 @@ impl Builder<'_> {
         let lengths = self.at.lengths[if is_head { OF_HEAD } else { OF_ROWS }];
         let tensors = vec![rows, self.memory("lengths", lengths, "f32", Access::Write)];
         let words = self.shape_of_rows().and(block! { first_class: range.start as u32 });
-        let files = [shader_file!("drivers/linear/measure_lengths.wgsl")];
+        let files = vec![shader_file!("drivers/linear/measure_lengths.wgsl")];
         let loops = Loops::plain(head.quads) + Loops::blocks(head.quads, 1, Loops::NONE);
-        self.moves_each("measure_lengths", range.end - range.start, words, tensors, glue, &files, loops)
+        self.moves_each("measure_lengths", range.end - range.start, Draft { words, tensors, glue, files }, loops)
     }
 
     /// `inverse_length_of(class)`: 1 where logits are no cosines.
@@ -106,8 +106,8 @@ impl Builder<'_> {
             self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Write),
             self.memory("slopes", self.at.slopes, "f32", Access::Write),
         ]);
-        let files = [file, shader_file!("drivers/linear/margin.wgsl")];
-        self.moves(entry, chunk.items.into(), words, tensors, glue, &files)
+        let files = vec![file, shader_file!("drivers/linear/margin.wgsl")];
+        self.moves(entry, chunk.items.into(), Draft { words, tensors, glue, files })
     }
 
     /// A step of classes with several centres, where there are such.
@@ -126,10 +126,10 @@ impl Builder<'_> {
             self.memory("center_logits", self.at.centers, "vec4<f32>", Access::Write),
             self.memory("logits", self.at.logits[0], "vec4<f32>", Access::Write),
         ];
-        let files = [shader_file!("drivers/linear/centers.wgsl")];
+        let files = vec![shader_file!("drivers/linear/centers.wgsl")];
         let length = u64::from(chunk.items) * self.layout.logit_stride / QUAD;
         let loops = Loops::each(QUAD, Loops::plain(centers) * 2);
-        self.moves_each(entry, length, words, tensors, Glue::default(), &files, loops)
+        self.moves_each(entry, length, Draft { words, tensors, glue: Glue::default(), files }, loops)
     }
 
     /// The gradients of a panel's rows, through their unit length.
@@ -168,9 +168,9 @@ impl Builder<'_> {
             self.memory("lengths", self.at.lengths[side], "f32", Access::Read),
             self.memory("products", gradients, "vec4<f32>", Access::Write),
         ];
-        let files = [shader_file!("drivers/linear/project_rows.wgsl")];
+        let files = vec![shader_file!("drivers/linear/project_rows.wgsl")];
         let loops = Loops::blocks(head.quads, 1, Loops::NONE) + Loops::plain(head.quads);
-        self.moves_each("project_rows", range.end - range.start, words, tensors, glue, &files, loops)
+        self.moves_each("project_rows", range.end - range.start, Draft { words, tensors, glue, files }, loops)
     }
 
     fn shape_of_rows(&self) -> Block {

@@ -3,6 +3,7 @@
 //! in place, and those are multiplied back.
 
 mod cosine;
+mod draft;
 mod layout;
 mod product;
 mod steps;

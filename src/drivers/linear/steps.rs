@@ -1,29 +1,27 @@
 //! The steps of a linear loss: which rows count, what they are given, and panel by panel the products around the row
 //! loss's own steps.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use super::{
     super::{
         Call, CallTensor, Role, gradient_name, is_ignored, is_kept,
         rows::{InPanels, LOG_PROB},
     },
+    draft::Draft,
     layout::{HeadLayout, Layout, QUAD},
-    product::{MOST_DEPTH, Sharing, Which},
+    product::{MOST_DEPTH, Which},
 };
 use crate::{
     DType, Error, Gradients, Tuning,
     gpu::Loops,
     kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block, list},
     program::{Place, Program, Report, Scratch, Step, WORKSPACE, chunk::Chunk},
-    spec::{Input, Kind, Linear, MASK, Margin, ShaderFile, Shape, shader_file},
+    spec::{Input, Kind, Linear, MASK, Margin, Shape, shader_file},
 };
 
 /// The parameter by which targets lie behind their rows.
 const SHIFT: &str = "shift";
-
-/// Quads, or values, of a lane at least in kernels that move memory.
-const LEAST_OF_LANE: u64 = 8;
 
 /// Scratch that steps leave for later ones, by its number in the program.
 pub(super) struct Places {
@@ -56,7 +54,7 @@ pub(super) struct Builder<'a> {
     pub layout: Layout,
     of_rows: &'a Call<'a>,
     in_panels: Option<InPanels>,
-    program: Program,
+    pub program: Program,
     pub at: Places,
 }
 
@@ -231,11 +229,13 @@ impl<'a> Builder<'a> {
             };
             let what = format!("{}: a segment of rows", call.loss());
             let tuning = call.machine.fitting(&what, call.machine.tuning, loops)?;
-            let mut kernel = self.kernel(tuning, &words, &tensors, glue, &[shader_file!("drivers/linear/list.wgsl")]);
+            let files = vec![shader_file!("drivers/linear/list.wgsl")];
+            let draft = Draft { words, tensors, glue, files };
+            let mut kernel = draft.kernel(tuning);
             kernel.params = Kernel::new(1, tuning.reduce).with_params(self.of_rows.values).params;
             kernel.flags(&[("COMPACTS", compacts)]);
             let params = kernel.bytes_of_params(self.of_rows.values);
-            self.push("list", kernel, words, tensors, [1, 1, 1], loops(tuning), Some(params));
+            self.push("list", kernel, draft, [1, 1, 1], loops(tuning), Some(params));
         }
         Ok(())
     }
@@ -293,7 +293,8 @@ impl<'a> Builder<'a> {
             (TensorView::new("picked", Holds::Values("u32"), Access::Write), to),
         ];
         let words = block! { absent, shift };
-        self.moves("pick", self.layout.rows, words, tensors, glue, &[shader_file!("drivers/linear/pick.wgsl")])
+        let files = vec![shader_file!("drivers/linear/pick.wgsl")];
+        self.moves("pick", self.layout.rows, Draft { words, tensors, glue, files })
     }
 
     /// A panel: its logits, what the row loss makes of them, and the gradients.
@@ -335,7 +336,8 @@ impl<'a> Builder<'a> {
             self.memory("rows", self.at.rows[number], "vec4<f32>", Access::Write),
         ];
         let length = u64::from(chunk.items) * head.quads;
-        self.moves("take_rows", length, words, tensors, glue, &[shader_file!("drivers/linear/take_rows.wgsl")])
+        let files = vec![shader_file!("drivers/linear/take_rows.wgsl")];
+        self.moves("take_rows", length, Draft { words, tensors, glue, files })
     }
 
     /// The logits of a panel, slice by slice of the classes.
@@ -362,7 +364,8 @@ impl<'a> Builder<'a> {
             tensors.extend(bias);
             self.inverse_length_of(&mut glue, &mut tensors);
             tensors.push(self.memory("products", self.head_logits(number), "vec4<f32>", Access::Write));
-            self.product(Which::Logits, size, 0..head.quads * QUAD, words, tensors, glue, false)?;
+            let draft = Draft { words, tensors, glue, files: Vec::new() };
+            self.product(Which::Logits, size, 0..head.quads * QUAD, draft, false)?;
         }
         Ok(())
     }
@@ -392,7 +395,8 @@ impl<'a> Builder<'a> {
             let mut tensors = vec![self.memory("logits", self.head_logits(0), "vec4<f32>", Access::Read), weight];
             self.inverse_length_of(&mut glue, &mut tensors);
             tensors.push(self.memory("products", self.at.gradient, "vec4<f32>", Access::Write));
-            self.product(Which::GradientOfRows, size, 0..classes, words, tensors, glue, number > 0)?;
+            let draft = Draft { words, tensors, glue, files: Vec::new() };
+            self.product(Which::GradientOfRows, size, 0..classes, draft, number > 0)?;
         }
         self.project_rows(chunk.items.into())?;
         let segment = self.layout.segment_of(chunk.first);
@@ -428,7 +432,8 @@ impl<'a> Builder<'a> {
                     sums,
                 ];
                 let size = (slice.end - slice.start, head.dimensions);
-                self.product(Which::GradientOfHead, size, 0..depth, words, tensors, Glue::default(), adds || is_later)?;
+                let draft = Draft { words, tensors, glue: Glue::default(), files: Vec::new() };
+                self.product(Which::GradientOfHead, size, 0..depth, draft, adds || is_later)?;
             }
         }
         if head.head.bias.is_some_and(|bias| self.call.trains(bias)) {
@@ -454,9 +459,9 @@ impl<'a> Builder<'a> {
                 self.memory("sums", self.at.bias, "vec4<f32>", Access::Write),
             ];
             let length = self.layout.logit_stride / QUAD;
-            let files = [shader_file!("drivers/linear/sum_rows.wgsl")];
-            let loops = of_each(end - first);
-            self.moves_each("sum_rows", length, words, tensors, Glue::default(), &files, loops)?;
+            let files = vec![shader_file!("drivers/linear/sum_rows.wgsl")];
+            let draft = Draft { words, tensors, glue: Glue::default(), files };
+            self.moves_each("sum_rows", length, draft, of_each(end - first))?;
         }
         Ok(())
     }
@@ -510,8 +515,8 @@ impl<'a> Builder<'a> {
         glue.function("row_of(index: u32) -> u32", row_of);
         self.store_quads(&mut glue, &mut tensors, input, bound, shape);
         let words = words.and(block! { quads: shape.quads as u32, columns: shape.dimensions as u32 });
-        let files = [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/put_rows.wgsl")];
-        self.moves("put_rows", rows * shape.quads, words, tensors, glue, &files)
+        let files = vec![shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/put_rows.wgsl")];
+        self.moves("put_rows", rows * shape.quads, Draft { words, tensors, glue, files })
     }
 
     /// The gradients of the rows that do not count: 0.
@@ -531,9 +536,9 @@ impl<'a> Builder<'a> {
                 columns: head.dimensions as u32,
             };
             let files =
-                [shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/clear_rows.wgsl")];
+                vec![shader_file!("drivers/linear/store_quad.wgsl"), shader_file!("drivers/linear/clear_rows.wgsl")];
             let length = (segment.end - segment.start) * head.quads;
-            self.moves("clear_rows", length, words, tensors, glue, &files)?;
+            self.moves("clear_rows", length, Draft { words, tensors, glue, files })?;
         }
         Ok(())
     }
@@ -570,54 +575,10 @@ impl<'a> Builder<'a> {
             self.memory("order", self.at.order, "u32", Access::Read),
             (TensorView::workspace(Access::Write), scratch_place(&self.program, WORKSPACE)),
         ];
-        let tuning = self.call.machine.tuning;
-        let files = [shader_file!("drivers/linear/name_invalid.wgsl")];
-        let kernel = self.kernel(tuning, &words, &tensors, Glue::default(), &files);
-        self.push("name_invalid", kernel, words, tensors, [1, 1, 1], Loops::NONE, None);
-    }
-
-    /// A product, in as many steps over its depth as its loops and its digits ask for. `adds` says whether the first
-    /// adds to what is there.
-    #[allow(clippy::too_many_arguments)]
-    fn product(
-        &mut self,
-        which: Which,
-        size: (u64, u64),
-        depth: Range<u64>,
-        words: Block,
-        tensors: Vec<(TensorView, Place)>,
-        glue: Glue,
-        adds: bool,
-    ) -> Result<(), Error> {
-        let (machine, most) = (self.call.machine, self.layout.panel_rows);
-        // The last panel may have fewer rows, and shares the kernel.
-        let whole = match which {
-            Which::GradientOfHead => size,
-            Which::Logits | Which::GradientOfRows => (most, size.1),
-        };
-        let sharing = Sharing::new(machine.tuning, whole);
-        let step = sharing.depth(machine, self.call.loss())?;
-        let [across, down] = sharing.workgroups(size);
-        let parts = (depth.end - depth.start).div_ceil(step).max(1);
-        for part in 0..parts {
-            let first = depth.start + part * step;
-            let end = (first + step).min(depth.end);
-            let words = words.clone().and(block! {
-                rows: size.0 as u32,
-                columns: size.1 as u32,
-                first_depth: first as u32,
-                end_depth: end as u32,
-                factor: self.factor(),
-                adds: adds || part > 0,
-            });
-            let tuning = sharing.tuning(machine.tuning);
-            let mut kernel = self.kernel(tuning, &words, &tensors, Glue(glue.0.clone()), &[]);
-            sharing.join(&mut kernel, which);
-            kernel.join([which.file(), shader_file!("drivers/linear/product.wgsl")]);
-            let workgroups = [across as u32, down as u32, 1];
-            self.push("multiply_panel", kernel, words, tensors.clone(), workgroups, sharing.loops(end - first), None);
-        }
-        Ok(())
+        let files = vec![shader_file!("drivers/linear/name_invalid.wgsl")];
+        let draft = Draft { words, tensors, glue: Glue::default(), files };
+        let kernel = draft.kernel(self.call.machine.tuning);
+        self.push("name_invalid", kernel, draft, [1, 1, 1], Loops::NONE, None);
     }
 
     /// What products are multiplied with.
@@ -633,81 +594,6 @@ impl<'a> Builder<'a> {
     /// The last quad of a panel's logits.
     fn last_quad(&self) -> u32 {
         (self.layout.panel_rows * self.layout.head_stride / QUAD).saturating_sub(1) as u32
-    }
-
-    /// A step that moves so many values or quads.
-    pub fn moves(
-        &mut self,
-        entry: &'static str,
-        length: u64,
-        words: Block,
-        tensors: Vec<(TensorView, Place)>,
-        glue: Glue,
-        files: &[ShaderFile],
-    ) -> Result<(), Error> {
-        self.moves_each(entry, length, words, tensors, glue, files, Loops::NONE)
-    }
-
-    /// A step that takes so many values, quads or rows, with these loops for each.
-    #[allow(clippy::too_many_arguments)]
-    pub fn moves_each(
-        &mut self,
-        entry: &'static str,
-        length: u64,
-        words: Block,
-        tensors: Vec<(TensorView, Place)>,
-        glue: Glue,
-        files: &[ShaderFile],
-        inner: Loops,
-    ) -> Result<(), Error> {
-        if length == 0 {
-            return Ok(());
-        }
-        let (machine, tuning) = (self.call.machine, self.call.machine.tuning);
-        let lanes = u64::from(tuning.workgroup_size);
-        let share = length.div_ceil(lanes * u64::from(tuning.workgroups));
-        let share = if inner == Loops::NONE { share.max(LEAST_OF_LANE) } else { share };
-        let loops = |share: u64| Loops::each(share, inner);
-        let share = machine.most(self.call.loss(), share, loops)?;
-        let span = share * lanes;
-        let workgroups = length.div_ceil(span);
-        let most = u64::from(machine.limits.max_compute_workgroups_per_dimension);
-        let across = workgroups.clamp(1, most);
-        let words = words.and(block! { across: across as u32, span: span as u32, length: length as u32 });
-        let kernel = self.kernel(tuning, &words, &tensors, glue, files);
-        let workgroups = [across as u32, workgroups.div_ceil(across) as u32, 1];
-        self.push(entry, kernel, words, tensors, workgroups, loops(share), None);
-        Ok(())
-    }
-
-    fn kernel(
-        &self,
-        tuning: Tuning,
-        words: &Block,
-        tensors: &[(TensorView, Place)],
-        glue: Glue,
-        files: &[ShaderFile],
-    ) -> Kernel {
-        let mut kernel = Kernel::new(tuning.workgroup_size, tuning.reduce).with_call(words);
-        kernel.tensors = tensors.iter().map(|(view, _)| view.clone()).collect();
-        kernel.glue = glue.0;
-        kernel.join(files.iter().copied());
-        kernel
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn push(
-        &mut self,
-        entry: &'static str,
-        kernel: Kernel,
-        call: Block,
-        tensors: Vec<(TensorView, Place)>,
-        workgroups: [u32; 3],
-        loops: Loops,
-        params: Option<Vec<u8>>,
-    ) {
-        let bound = tensors.into_iter().map(|(_, place)| place).collect();
-        self.program.steps.push(Step { kernel: Arc::new(kernel), entry, call, params, bound, workgroups, loops });
     }
 
     /// A whole scratch of values of a WGSL type.

@@ -193,32 +193,29 @@ struct Factors {
     spec: &'static LossSpec,
     layouts: Vec<Layout>,
     reductions: Vec<Reduction>,
-    statistics: Vec<Statistics>,
-    /// Which of the optional inputs are given.
-    given: Vec<Vec<&'static str>>,
+    /// Inputs that may be given or not, and statistics that may be asked for: each is a factor.
+    optional: Vec<&'static str>,
+    statistics: Vec<&'static str>,
     /// Whether an input may be given as indices.
     takes_indices: bool,
     params: Vec<Vec<Value>>,
 }
 
-/// The factors besides the parameters, and the places of those that are named.
-const FACTORS: usize = 10;
+/// The factors besides optional inputs, statistics and parameters, and the places of those that are named.
+const FACTORS: usize = 8;
 const DTYPE: usize = 0;
 const GRADIENT: usize = 2;
-const LAYOUT: usize = 7;
-const WORKGROUP: usize = 8;
-const BUFFERS: usize = 9;
+const LAYOUT: usize = 5;
+const WORKGROUP: usize = 6;
+const BUFFERS: usize = 7;
 
 impl Factors {
     fn new(spec: &'static LossSpec) -> Self {
         let room = room(&spec.driver);
         let is_taken = |reduction: &Reduction| room.refuses(spec.name, *reduction).is_none();
-        let known: Vec<&str> = room.statistics(spec).iter().map(|statistic| statistic.name).collect();
-        let statistics = |asked: Vec<&str>| Statistics::of(|name| asked.contains(&name));
         let is_alone = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).count() == 1;
         // A divisor changes no kernel: every sum has it.
         let is_chosen = |input: &&Input| input.optional && input.name != DIVISOR.name;
-        let optional: Vec<&str> = spec.all_inputs().filter(is_chosen).map(|input| input.name).collect();
         Factors {
             spec,
             // An input alone has nothing to be broadcast to.
@@ -227,42 +224,47 @@ impl Factors {
                 .filter(|layout| !is_alone || layout.broadcast.is_empty())
                 .collect(),
             reductions: Reduction::ALL.into_iter().filter(is_taken).collect(),
-            statistics: all_subsets(&known).into_iter().map(statistics).collect(),
-            given: all_subsets(&optional),
+            optional: spec.all_inputs().filter(is_chosen).map(|input| input.name).collect(),
+            statistics: room.statistics(spec).iter().map(|statistic| statistic.name).collect(),
             takes_indices: spec.inputs.iter().any(|input| input.kind == Kind::Label || input.as_indices.is_some()),
             params: spec.params.iter().map(choices).collect(),
         }
     }
 
-    /// How many levels each factor has: those of [`FACTORS`], then those of the parameters.
+    /// How many levels each factor has: those of [`FACTORS`], of optional inputs, of statistics, of the parameters.
     fn levels(&self) -> Vec<usize> {
         let floats = DType::FLOATS.len();
-        let own = [
+        let own: [usize; FACTORS] = [
             floats,
             floats,
             GRADIENTS.len(),
-            self.given.len(),
             self.reductions.len(),
-            self.statistics.len(),
             1 + usize::from(self.takes_indices),
             self.layouts.len(),
             WORKGROUPS.len(),
             // Whether buffers have room for whole quads, and whether inputs share those of outputs.
             4,
         ];
-        own.into_iter().chain(self.params.iter().map(Vec::len)).collect()
+        let chosen = std::iter::repeat_n(2, self.optional.len() + self.statistics.len());
+        own.into_iter().chain(chosen).chain(self.params.iter().map(Vec::len)).collect()
     }
 
     /// The call with these levels.
     fn call(&self, levels: &[usize]) -> OwnedCall {
-        let (own, params) = levels.split_at(FACTORS);
-        let &[dtype, shift, gradients, given, reduction, statistics, indices, layout, workgroup, buffers] = own else {
+        let (own, others) = levels.split_at(FACTORS);
+        let (given, others) = others.split_at(self.optional.len());
+        let (asked, params) = others.split_at(self.statistics.len());
+        let &[dtype, shift, gradients, reduction, indices, layout, workgroup, buffers] = own else {
             unreachable!("{FACTORS} factors");
+        };
+        // The first level of each is that it is there.
+        let is_there = |names: &[&str], levels: &[usize], name: &str| {
+            names.iter().zip(levels).any(|(known, level)| *known == name && *level == 0)
         };
         let layout = self.layouts[layout];
         let options = Options {
             gradients: GRADIENTS[gradients],
-            statistics: self.statistics[statistics],
+            statistics: Statistics::of(|name| is_there(&self.statistics, asked, name)),
             ..Options::new(self.reductions[reduction])
         };
         let values = params.iter().zip(&self.params).map(|(&level, choices)| choices[level]).collect();
@@ -272,7 +274,7 @@ impl Factors {
         for (number, input) in self.spec.all_inputs().enumerate() {
             let is_given = match input.name == DIVISOR.name {
                 true => input.goes_with(options.reduction),
-                false => !input.optional || self.given[given].contains(&input.name),
+                false => !input.optional || is_there(&self.optional, given, input.name),
             };
             if !is_given {
                 continue;
@@ -321,13 +323,6 @@ pub(super) fn choices(param: &Param) -> Vec<Value> {
     }
 }
 
-/// Every subset, of all of them first.
-fn all_subsets<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
-    let positions: Vec<usize> = (0..items.len()).collect();
-    let sets = (0..=items.len()).rev().flat_map(|size| covering::subsets(&positions, size));
-    sets.map(|set| set.into_iter().map(|position| items[position]).collect()).collect()
-}
-
 /// Calls of a loss in which every two levels of two factors meet, and of what stores are made of, of three.
 pub(super) fn calls(spec: &'static LossSpec) -> Vec<OwnedCall> {
     let factors = Factors::new(spec);
@@ -350,7 +345,8 @@ pub(super) fn simplest(spec: &'static LossSpec) -> OwnedCall {
 pub(super) fn forms(spec: &'static LossSpec) -> Vec<OwnedCall> {
     let factors = Factors::new(spec);
     let mut levels = factors.levels();
-    for (factor, levels) in levels[..FACTORS].iter_mut().enumerate() {
+    let of_params = levels.len() - factors.params.len();
+    for (factor, levels) in levels[..of_params].iter_mut().enumerate() {
         *levels = match factor {
             DTYPE | GRADIENT | BUFFERS => 2,
             WORKGROUP => 3,

@@ -3,7 +3,7 @@
 use super::{
     asked::Asked,
     device::{Change, Device},
-    ops,
+    is_long_run, ops,
 };
 use crate::{
     Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, TensorType, Tuning,
@@ -66,8 +66,7 @@ fn tunings(gpu: &Gpu) -> Vec<Tuning> {
 
 /// Of how many combinations an adapter runs one: each, or, where there is no time for all, every 24th.
 fn turns_of_an_adapter() -> usize {
-    let is_full = std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all");
-    if is_full { 1 } else { 24 }
+    if is_long_run() { 1 } else { 24 }
 }
 
 #[test]

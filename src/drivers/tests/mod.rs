@@ -16,3 +16,8 @@ mod sharing;
 mod structs;
 mod validity;
 mod words;
+
+/// Whether this is the long run of the tests, which takes everything; the short one takes one of so many.
+fn is_long_run() -> bool {
+    std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all")
+}

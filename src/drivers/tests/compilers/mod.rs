@@ -17,11 +17,6 @@ use naga::{Module, valid::ModuleInfo};
 
 use crate::kernel::Kernel;
 
-/// Whether this is the long run of the tests, which takes every kernel; the short one takes every 24th.
-fn is_long_run() -> bool {
-    std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all")
-}
-
 /// A kernel as naga's back ends take it.
 fn module_of(kernel: &Kernel) -> (Module, ModuleInfo) {
     kernel.assemble().validated().unwrap_or_else(|fault| panic!("{}: {}", fault.place, fault.message))

@@ -6,7 +6,7 @@ use super::{
     super::{device::Change, kernels::kernels},
     Order,
     calls::{HUGE, Tried, of, of_loss, reductions},
-    difference, is_full, left,
+    difference, is_long_run, left,
 };
 use crate::{Adapter, DType, Reduce, RowKernel::Workgroup, kernel::Kernel, program::Step, spec::ShaderFile};
 
@@ -130,7 +130,7 @@ const BEHIND_A_LOOP: Barrier = Barrier { file: RADIALS, number: 0 };
 
 #[test]
 fn a_barrier_that_is_missing_shows() {
-    for adapter in Adapter::all_blocking().iter().take(if is_full() { usize::MAX } else { 1 }) {
+    for adapter in Adapter::all_blocking().iter().take(if is_long_run() { usize::MAX } else { 1 }) {
         let gpu = adapter.open_blocking().expect("the adapter opens");
         let mut plain: HashMap<String, Vec<(String, Vec<u8>)>> = HashMap::new();
         for needed in NEEDED {

@@ -180,6 +180,14 @@ pub(super) struct Trial {
     pub scale: f32,
 }
 
+impl Trial {
+    /// Whether an adapter binds the tensors of each step.
+    pub(super) fn is_bound_by(&self, gpu: &Gpu) -> bool {
+        let most = gpu.limits().max_storage_buffers_per_shader_stage as usize;
+        self.program.steps.iter().all(|step| step.kernel.tensors.len() <= most)
+    }
+}
+
 /// The program of a call, by so many lanes that reduce like this.
 pub(super) fn of_loss(gpu: &Gpu, lanes: u32, reduce: Reduce, tried: &Tried) -> Trial {
     let spec = ALL.iter().find(|spec| spec.name == tried.loss).expect("the catalogue has it");
