@@ -3,7 +3,7 @@
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
     draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
-    spec::{Domain, Family, Input, Kind, Relation, Shape, Values},
+    spec::{Domain, Driver, Family, Input, Kind, Linear, Relation, Shape, Values},
 };
 
 /// A loss at a shape.
@@ -80,6 +80,12 @@ const LINEAR: &[UsualShape] = &[
     usual(&[4096, 2304, 256_000], "Gemma 2's head, half a sequence of 8,192 tokens"),
 ];
 
+/// Embeddings, and the classes that they are told apart by.
+const IDENTITIES: &[UsualShape] = &[
+    usual(&[512, 512, 50_000], "50,000 identities of faces, batch of 512"),
+    usual(&[512, 512, 85_742], "MS1MV2's identities, batch of 512"),
+];
+
 /// Latent variables of a sample.
 const LATENT: usize = 64;
 
@@ -99,12 +105,13 @@ impl Case {
             (Shape::Boxes, _) => BOXES,
             (Shape::Embeddings, _) | (_, Family::Pairs) => EMBEDDINGS,
             (Shape::Rows, Family::Segmentation) => SEGMENTATION,
+            (Shape::Hidden | Shape::TokenRows, Family::Linear) if is_of_cosines(loss) => IDENTITIES,
+            (Shape::Hidden | Shape::TokenRows, Family::Linear) => LINEAR,
             (Shape::Rows | Shape::TokenRows, _) => ROWS,
             _ if loss.spec().inputs[0].per_layer => FEATURES,
             (_, Family::Binary) => BINARY,
             (_, Family::Generative) => GENERATIVE,
             (_, Family::Tasks) => TASKS,
-            (_, Family::Linear) => LINEAR,
             (_, Family::Preferences) => ANSWERS,
             _ => REGRESSION,
         };
@@ -134,10 +141,10 @@ impl Case {
             Shape::Embeddings => vec![elements / 128, 128],
             // Images of eight classes.
             Shape::Rows if loss.spec().regions().is_some() => vec![1, 8, elements / 8],
+            _ if has_head(loss) => vec![elements / 256, 256, 1000],
             Shape::Rows | Shape::TokenRows => vec![elements / 1000, 1000],
             // An image of 64 channels.
             Shape::OwnRows => vec![1, 64, elements / 64],
-            Shape::Hidden => vec![elements / 256, 256, 1000],
             _ => vec![elements],
         };
         Case { loss: loss.clone(), shape, dtype, origin: String::new() }
@@ -194,7 +201,9 @@ impl Case {
             let dtype = if input.kind == Kind::Index { DType::I32 } else { self.dtype };
             let shape = match input.shape {
                 Shape::OwnOfBatch => vec![self.shape[0], LATENT],
-                Shape::Head(_) => vec![self.classes(), self.shape[self.shape.len() - 2]],
+                Shape::Head(_) => {
+                    vec![self.classes() * signature.centers as usize, self.shape[self.shape.len() - 2]]
+                }
                 Shape::HeadRows => [&signature.item_shape[..], &[self.classes()]].concat(),
                 Shape::Like(other) => types.get(other).map_or_else(Vec::new, |ty| ty.shape.clone()),
                 _ => signature.shape_of(input),
@@ -257,7 +266,12 @@ impl Case {
 
 /// Whether a loss has a head, whose classes are no axis of its first input.
 fn has_head(loss: &AnyLoss) -> bool {
-    first_shape(loss) == Shape::Hidden
+    loss.spec().has_head()
+}
+
+/// Whether a loss has a head whose logits are cosines.
+fn is_of_cosines(loss: &AnyLoss) -> bool {
+    matches!(loss.spec().driver, Driver::Linear(Linear { cosine: Some(_), .. }))
 }
 
 /// The form of the shapes that a loss takes: what its first input is.

@@ -1417,8 +1417,9 @@ def head_of(draws, rows, classes, size=3):
 def linear_cases(loss, of_logits, given, settings, label=""):
     """Cases of a loss of logits by the hidden states before a head."""
 
-    def function(hidden, *others, weight, bias, logit_scale=1.0, **options):
-        return of_logits(logit_scale * F.linear(hidden, weight, bias), *others, **options)
+    def function(hidden, target, *others, weight, bias, logit_scale=1.0, shift=0, **options):
+        moved = torch.cat([target[shift:], torch.full([shift], options.get("ignore_index", -100))])
+        return of_logits(logit_scale * F.linear(hidden, weight, bias), moved, *others, **options)
 
     return Cases(f"linear_{loss}", function, given, settings, differentiable=("hidden", "weight", "bias"), label=label)
 
@@ -1452,7 +1453,10 @@ def policies():
     ignoring = tokens | {"target": target.where(target >= 0, 2)}
     yield Cases("token_log_prob", token_log_prob, ignoring, [{"ignore_index": 2}], label="ignoring")
     head, scaled = head_of(np.random.default_rng(37), count, classes), {"logit_scale": 2.0, "temperature": 0.5}
-    yield linear_cases("token_log_prob", token_log_prob, head | {"target": target}, [{}, scaled])
+    yield linear_cases("token_log_prob", token_log_prob, head | {"target": target}, [{}, scaled | {"shift": 2}])
+    ignored = [{"ignore_index": 2}]
+    hidden = head | {"target": ignoring["target"]}
+    yield linear_cases("token_log_prob", token_log_prob, hidden, ignored, "ignoring")
 
     def clip(log_prob, ratio, advantage, *, eps_low=fifth, eps_high=fifth, delta=0.0):
         bounded = ratio.clamp(max=delta) if delta else ratio
@@ -1506,9 +1510,11 @@ def policies():
             settings = [*settings, {"temperature": 2.0}]
             yield Cases(f"{name}_of_logits", of_logits, tokens | advantage | given, settings, label=label)
             hidden = head | {"target": target} | advantage | given
-            yield linear_cases(name, of_logits, hidden, [*settings, scaled], label)
+            yield linear_cases(name, of_logits, hidden, [*settings, scaled | {"shift": 1}], label)
         of_logits = policy_of_logits(surrogate, others)
-        yield Cases(f"{name}_of_logits", of_logits, ignoring | advantage | others, [{"ignore_index": 2}], label="ignoring")
+        yield Cases(f"{name}_of_logits", of_logits, ignoring | advantage | others, ignored, label="ignoring")
+        hidden = head | {"target": ignoring["target"]} | advantage | others
+        yield linear_cases(name, of_logits, hidden, ignored, "ignoring")
 
 
 def sequences():
@@ -1563,6 +1569,7 @@ def sequences():
     ignored = [{"ignore_index": 2}]
     of_logits = logits | ignoring | old | each
     yield Cases("policy_sequence_of_logits", policy_sequence_of_logits, of_logits, ignored, label="ignoring")
+    yield linear_cases("policy_sequence", policy_sequence_of_logits, head | ignoring | old | each, ignored, "ignoring")
 
     def pairs(loss, averages):
         def of_tokens(logits, target, *others, reduction, ignore_index=-100, **params):
@@ -1611,6 +1618,7 @@ def sequences():
         yield linear_cases(name, function, of_hidden, [*settings, smoothed | scaled])
         whole = logits | ignoring | others | {"offsets": offsets}
         yield Cases(f"{name}_of_logits", function, whole, ignored, label="ignoring")
+        yield linear_cases(name, function, head | ignoring | others | {"offsets": offsets}, ignored, "ignoring")
     # An answer without tokens is sure, which the odds of a rejected one have no number for.
     full = torch.tensor([0, 3, 4, 9, 11, 14, 19])
     lengths = [3, 1, 5, 2, 3, 5]

@@ -90,12 +90,10 @@ fn a_mean_over_nothing_that_counts_is_zero() {
         let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
         found.loss.item() == 0.0 && gradients.into_iter().all(|x| x == 0.0)
     };
-    for gpu in adapters::all() {
-        for loss in every_loss() {
-            let given = sample(&loss, &shape_of(&loss, 7), DType::F32, true);
-            if is_beyond_bindings(gpu, &loss, &given, Reduction::Sum) {
-                continue;
-            }
+    for (turn, loss) in every_loss().enumerate() {
+        let given = sample(&loss, &shape_of(&loss, 7), DType::F32, true);
+        let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &given, Reduction::Sum);
+        for gpu in effort::adapters(turn).filter(can_bind) {
             for (weights, reduction) in
                 [(loss.spec().item_weight(), Reduction::WeightedMean), ("class_weight", Reduction::Mean)]
             {
@@ -105,6 +103,8 @@ fn a_mean_over_nothing_that_counts_is_zero() {
                 assert!(zero(&found), "{loss:?} {weights}: {found:?}");
             }
         }
+    }
+    for gpu in adapters::all() {
         for dtype in DType::FLOATS {
             let ignored = rows(&[1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0, 3.0], dtype, &[-100.0; 3]);
             for reduction in [Reduction::Sum, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean] {
@@ -123,7 +123,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
     // In a whole batch it reaches all items: `all_pairs`. What is a sum of means has none: `sums`.
     let has_items = |loss: &AnyLoss| loss.spec().all_pairs().is_none() && loss.spec().input("mask").is_some();
     for (turn, loss) in every_loss().filter(has_items).enumerate() {
-        for dtype in DType::FLOATS {
+        for &dtype in effort::taking_turns(&DType::FLOATS, turn / 3) {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.
             let upstream = match loss.spec().is_per_class() {
@@ -159,11 +159,11 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
 
 #[test]
 fn a_reduction_hides_no_nan() {
-    for loss in every_loss() {
+    for (turn, loss) in every_loss().enumerate() {
         let good = sample(&loss, &shape_of(&loss, 17), DType::F32, true);
         let bad = changed(&good, loss.spec().inputs[0].name, &[(0, f64::NAN)]);
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &bad, Reduction::Sum);
-        for gpu in adapters::all().iter().filter(can_bind) {
+        for gpu in effort::adapters(turn).filter(can_bind) {
             for reduction in loss.spec().reductions().filter(|&reduction| reduction != Reduction::None) {
                 assert!(evaluated(gpu, &loss, &bad, reduction).loss.item().is_nan(), "{loss:?} {reduction}");
             }
@@ -194,11 +194,11 @@ fn every_run_gives_the_same_bits() {
 
 #[test]
 fn skipped_gradients_change_nothing_else() {
-    for loss in every_loss() {
+    for (turn, loss) in every_loss().enumerate() {
         let inputs = sample(&loss, &shape_of(&loss, 101), DType::F32, true);
         let reduction = loss.spec().reductions().last().unwrap();
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, reduction);
-        for gpu in adapters::all().iter().filter(can_bind) {
+        for gpu in effort::adapters(turn).filter(can_bind) {
             let skip = Options { gradients: Gradients::Skip, ..Options::new(reduction) };
             let found = evaluated(gpu, &loss, &inputs, skip);
             assert_eq!(found.gradients, Named::new());
@@ -326,7 +326,7 @@ fn each_item_has_its_upstream_where_gradients_are_added_up() {
     let all = losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap());
     let has_items = |loss: &AnyLoss| loss.spec().reductions().any(|reduction| reduction == Reduction::None);
     for (turn, loss) in all.filter(has_items).enumerate() {
-        for dtype in DType::FLOATS {
+        for &dtype in effort::taking_turns(&DType::FLOATS, turn / 3) {
             let inputs = sample(&loss, &shape_of(&loss, 17), dtype, true);
             let none = Options { gradients: Gradients::Skip, ..Options::new(Reduction::None) };
             let of_items = reference::evaluate(&loss, &inputs, &none).unwrap().shape;

@@ -9,6 +9,10 @@ fn inverse_length(row: u32) -> f32 {
         let values = abs(load_row(row, quad));
         largest = max(largest, max(max(values.x, values.y), max(values.z, values.w)));
     }
+    // Of an infinite row nothing is left, and no number where it is infinite.
+    if (!is_finite(largest)) {
+        return 0.0;
+    }
     let scale = select(largest, 1.0, largest == 0.0);
     var sum = 0.0;
     for (var block = 0u; block < call.quads; block += BLOCK) {

@@ -55,7 +55,7 @@ fn every_word_of_a_call_is_read_by_a_kernel_of_the_same_files_that_has_it() {
         let is_read = known.entry(files).or_default();
         let words = &used.kernel.call;
         // Kernels of which all words are known to be read are the most.
-        if words.iter().any(|(word, _)| !is_read.get(word.as_str()).copied().unwrap_or_default()) {
+        if words.iter().any(|(word, _)| !is_read.get(&**word).copied().unwrap_or_default()) {
             let read = words_read(used);
             for (place, (word, _)) in (0..).zip(words) {
                 *is_read.entry(word).or_default() |= read.contains(&place);

@@ -1,17 +1,17 @@
 //! Values out of range.
 
 use wgloss::{
-    AnyLoss, BufferSlice, CrossEntropy, DType, Error, Hinge, Loss, Named, Plan, Reduction, Tensor, TensorType, losses,
-    reference,
+    AnyLoss, BufferSlice, CrossEntropy, DType, Error, Evaluation, Hinge, Loss, Named, Plan, Reduction, Tensor,
+    TensorType, losses, reference,
     spec::{Domain, Driver, Input, LossSpec, Shape},
 };
 
 use super::{
     adapters,
-    agreement::out_of_range,
+    agreement::{assert_agree, out_of_range},
     device::{submit, uploaded},
     effort,
-    inputs::{Inputs, changed, domain, sample},
+    inputs::{Inputs, changed, domain, sample, tensor},
 };
 
 /// Values outside a domain that kernels check; none for the others.
@@ -70,6 +70,11 @@ fn offences() -> impl Iterator<Item = Offence> {
     })
 }
 
+/// Whether an input is a part of a head, which all items have in common.
+fn is_of_head(input: &Input) -> bool {
+    matches!(input.shape, Shape::Head(_) | Shape::HeadClasses)
+}
+
 fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Vec<Offence> {
     let outside = outside(domain(loss, input), CLASSES);
     // Storage types go round too.
@@ -81,9 +86,9 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Ve
     };
     match input.shape {
         _ if outside.is_empty() => Vec::new(),
-        Shape::Classes => vec![offence(&[CLASSES - 1, 0], (0..ITEMS).collect())],
+        Shape::Classes | Shape::HeadClasses => vec![offence(&[CLASSES - 1, 0], (0..ITEMS).collect())],
         // One class or several of a row: it counts once.
-        Shape::Rows => {
+        Shape::Rows | Shape::HeadRows => {
             let elements = |row: &usize| [row * CLASSES + row % CLASSES, row * CLASSES + CLASSES - 1];
             OFFENDERS.map(|rows| offence(&rows.iter().flat_map(elements).collect::<Vec<_>>(), rows.to_vec())).into()
         }
@@ -129,8 +134,20 @@ fn an_item_out_of_range_contributes_nothing_and_disturbs_no_other() {
                 assert!(found == expected, "{} on {}", loss.spec().name, gpu.adapter_id());
             };
             check(&without.loss, &with.loss);
-            for (name, gradient) in without.gradients.iter() {
+            let is_of_items = |name: &str| loss.spec().input(name).is_some_and(|input| !is_of_head(input));
+            for (name, gradient) in without.gradients.iter().filter(|(name, _)| is_of_items(name)) {
                 check(gradient, with.gradients.get(name).unwrap());
+            }
+            // What is a sum of all items is that of the others.
+            if loss.spec().inputs.iter().any(is_of_head) {
+                let is_there = |item: usize| f64::from(!offenders.contains(&item));
+                let mask = (0..ITEMS).map(is_there).collect::<Vec<_>>();
+                let others = good.clone().with("mask", tensor(&mask, DType::F32, &[ITEMS]));
+                let expected = reference::evaluate(&loss, &others, &Reduction::None.into()).unwrap();
+                let counted = (ITEMS - offenders.len()) as u64;
+                let mut found = Evaluation::new(with.loss.read_blocking().unwrap(), counted);
+                found.gradients = with.gradients.map(|gradient| gradient.read_blocking().unwrap());
+                assert_agree(&expected, &found, &format!("{} on {}", loss.spec().name, gpu.adapter_id()));
             }
         }
     }

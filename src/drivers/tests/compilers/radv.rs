@@ -11,8 +11,8 @@ use std::{
 use ash::vk;
 
 use super::{
+    super::is_long_run,
     gpu_kernels::{self, GpuKernel, Key},
-    is_long_run,
     null_device::NullDevice,
     spirv,
     table::{Figures, Table},

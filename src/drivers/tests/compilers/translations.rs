@@ -9,8 +9,9 @@ use naga::{
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 use super::{
+    super::is_long_run,
     gpu_kernels::{self, GpuKernel},
-    is_long_run, module_of,
+    module_of,
 };
 
 const CHECKED: BoundsCheckPolicies = BoundsCheckPolicies {
