@@ -12,8 +12,8 @@ pub type Inputs = Named<HostTensor<'static>>;
 /// About so many rows of a batch have the same label.
 const ROWS_A_CLASS: u64 = 8;
 
-/// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`; with a head, the shape has the
-/// classes behind. A function of a value per class gets an upstream gradient besides.
+/// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. The shape of a loss with a
+/// head has the classes behind that. A function of a value per class gets an upstream gradient besides.
 pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Error> {
     let spec = loss.spec();
     let values = Values::new(spec, loss.values())?;
