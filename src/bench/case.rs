@@ -240,6 +240,9 @@ impl Case {
             } else {
                 let (domain, shape) =
                     input.map_or((Domain::Real, Shape::Items), |input| (input.domain.resolve(&values), input.shape));
+                // Log-probabilities are near others, not near logits or hidden states.
+                let is_near = domain != Domain::LogProbability || spec.inputs[0].domain == domain;
+                let near = |i: usize| first.get(i).copied().filter(|_| is_near);
                 let drawn: Vec<f64> = match shape {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
                     Shape::Embeddings if spec.all_pairs().is_some() => {
@@ -247,7 +250,7 @@ impl Case {
                     }
                     // CLIP's first temperature.
                     Shape::Scalar => vec![(1.0_f64 / 0.07).ln()],
-                    _ => (0..TILE).map(|i| draw(domain, Regime::Small, first.get(i).copied(), &mut rng)).collect(),
+                    _ => (0..TILE).map(|i| draw(domain, Regime::Small, near(i), &mut rng)).collect(),
                 };
                 let tile = HostTensor::rounded(&drawn, ty.dtype, [drawn.len()])?.bytes().to_vec();
                 if first.is_empty() {

@@ -4,7 +4,7 @@ use super::{Call, Doubts, Evaluation, argmax, choices::ROUNDING, largest_finite,
 use std::f64::consts::PI;
 
 use crate::{
-    DType, Error, Gradients, HostTensor, Named, Options, Signature,
+    DType, Error, Gradients, HostTensor, Named, Options, Signature, out_of_range,
     spec::{
         Cosine, DIVISOR, Driver, Head, Input, Kind, Linear, MASK, Margin, Reference, Shape, UPSTREAM, Value, Values,
     },
@@ -102,11 +102,21 @@ impl Unit {
         Unit { direction: row.iter().map(|x| x * inverse).collect(), inverse, turns: length > 1e-12 }
     }
 
-    /// What its row gets of the gradient of a cosine with another one, and the magnitude of its terms.
+    /// The gradient of a cosine with another one, and the magnitude of the terms of what its row gets of it.
     fn pulled(&self, cosine: f64, other: &Unit) -> Vec<(f64, f64)> {
-        let along = if self.turns { cosine } else { 0.0 };
         let pairs = other.direction.iter().zip(&self.direction);
-        pairs.map(|(b, a)| (self.inverse * (b - along * a), self.inverse * (b.abs() + (cosine * a).abs()))).collect()
+        pairs.map(|(&b, a)| (b, self.inverse * (b.abs() + (cosine * a).abs()))).collect()
+    }
+
+    /// The gradient of its row by its own: what turns it, (g − (g·u)·u)/|x|.
+    fn project(&self, gradient: &mut [f64]) {
+        // What nothing pulls at stays, whatever it is.
+        if gradient.iter().all(|&slope| slope == 0.0) {
+            return;
+        }
+        let dot: f64 = gradient.iter().zip(&self.direction).map(|(slope, a)| slope * a).sum();
+        let along = if self.turns { dot } else { 0.0 };
+        gradient.iter_mut().zip(&self.direction).for_each(|(slope, a)| *slope = self.inverse * (*slope - along * a));
     }
 }
 
@@ -186,8 +196,13 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let logits: Vec<Logits> = heads.iter().map(logits_of).collect();
     let of_rows = rows(call, linear, given, options, &logits)?;
 
-    let found = of_items(&of_rows, loss, &Options { frozen: &[], ..*options })?;
-    let counted = of_rows.counted()?;
+    // What is out of range is so in the whole.
+    let named = |error: Error| match error {
+        Error::Target { count, first, .. } => out_of_range::error(&call.values, &call.signature, count, first),
+        error => error,
+    };
+    let found = of_items(&of_rows, loss, &Options { frozen: &[], ..*options }).map_err(named)?;
+    let counted = of_rows.counted().map_err(named)?;
     let is_counted = |row: usize| counted.binary_search(&row).is_ok();
     // Rows that do not count have no logits.
     let of_counted = |statistic: Vec<f64>| -> Vec<f64> {
@@ -282,6 +297,10 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
                     add(class, 1.0);
                 }
             }
+        }
+        if let Some([hidden, weight]) = &units {
+            let own = if *name == names.hidden { hidden } else { weight };
+            own.iter().zip(gradient.chunks_mut(head.dimensions)).for_each(|(unit, row)| unit.project(row));
         }
     }
     Ok(whole)
