@@ -38,7 +38,7 @@ impl Kind {
             Driver::Pairs => Kind::Pairs,
             Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
             Driver::AllPairs(_) => Kind::Batch,
-            Driver::Sum(_) | Driver::Sequences(_) => Kind::Sums,
+            Driver::Sum(_) | Driver::Sequences(_) | Driver::TopK(_) => Kind::Sums,
             Driver::Layers(_) | Driver::Gram => Kind::Features,
         }
     }
