@@ -4,7 +4,7 @@ use burn::{config::Config, module::Module, tensor::Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
     Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, SequenceRatio,
-    Smoothing, Statistics, Triplets, losses,
+    Smoothing, Statistics, Tail, Triplets, losses,
     spec::{LossSpec, Value},
 };
 

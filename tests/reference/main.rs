@@ -100,6 +100,17 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("beta", "1"), ("ignore_index", "2")],
         ],
     ),
+    (
+        "jensen_shannon_top_k",
+        &[
+            &[("beta", "0"), ("tail", "bucket"), ("temperature", "0.5")],
+            &[("beta", "0.1"), ("temperature", "0.5")],
+            &[("tail", "bucket"), ("ignore_index", "2")],
+            &[("beta", "0.75"), ("tail", "bucket"), ("scale_by_t2", "true"), ("temperature", "4")],
+            &[("beta", "1"), ("tail", "bucket")],
+            &[("beta", "1"), ("ignore_index", "2")],
+        ],
+    ),
     ("total_variation", &[&[("temperature", "0.5")]]),
     (
         "linear_cross_entropy",

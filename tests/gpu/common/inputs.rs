@@ -36,7 +36,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
             let value = |index: usize| match input.shape {
                 Shape::Offsets(_) => (first * index / sequences) as f64,
                 Shape::Boxes => corner(index, &mut rng),
-                Shape::ItemRows => given(domain, index % shape[1], &mut rng),
+                Shape::ItemRows => of_teacher(domain, index % shape[1], &mut rng),
                 _ => draw(domain, classes, &mut rng),
             };
             let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
@@ -95,7 +95,7 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
 }
 
 /// What a teacher gives a row at a place: the first classes, with less than 1 together.
-fn given(domain: Domain, place: usize, rng: &mut Rng) -> f64 {
+fn of_teacher(domain: Domain, place: usize, rng: &mut Rng) -> f64 {
     if domain == Domain::DistinctClasses { place as f64 } else { -1.0 - 1.5 * (place as f64 + rng.f64()) }
 }
 
