@@ -1,6 +1,9 @@
 //! Divergences of a student from a teacher: worked values, and what they do at the ends of their shares.
 
-use wgloss::{AnyLoss, Error, Named, Reduction, reference::Evaluation};
+use wgloss::{
+    AnyLoss, Error, Named, Reduction,
+    reference::{self, Evaluation},
+};
 
 use super::{assert_all_close, assert_close, classes, evaluate, loss, tensor};
 
@@ -93,7 +96,10 @@ fn what_is_not_given_counts_in_a_bucket_alone() {
         let expected = top_k(&[], &LOGITS, &[2, 0], &HALVES);
         assert_eq!((&found.loss, &found.gradients), (&expected.loss, &expected.gradients), "{other}");
         let found = top_k(&[("tail", "bucket"), ("beta", "0")], &logits, &[2, 0], &HALVES).loss[0];
-        assert!(if other == f64::NEG_INFINITY { found == f64::INFINITY } else { found.is_nan() || found > 1.0 }, "{other}: {found}");
+        assert!(
+            if other == f64::NEG_INFINITY { found == f64::INFINITY } else { found.is_nan() || found > 1.0 },
+            "{other}: {found}"
+        );
     }
     // A class of which the teacher says that it never comes, and a teacher that leaves nothing to others.
     let sure = top_k(&[("tail", "bucket"), ("beta", "0")], &LOGITS, &[2, 0], &[0.0, f64::NEG_INFINITY]);
@@ -190,6 +196,44 @@ fn parameters_keep_their_rules() {
                 assert_eq!((loss, refused, &found[..]), (name, parameter, bad));
             }
             other => panic!("{name} {parameter}={bad}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_given_of_a_teacher_is_of_the_rows_and_of_distinct_classes() {
+    let found = |rows: usize, given: &[i32], ln_p: &[f64]| {
+        let given_of_rows = given.len() / rows;
+        let inputs = Named::new()
+            .with("logits", tensor(&LOGITS, &[1, 4]))
+            .with("teacher_indices", classes(given, &[rows, given_of_rows]))
+            .with("teacher_log_probs", tensor(ln_p, &[1, ln_p.len()]));
+        reference::evaluate(&loss("jensen_shannon_top_k", &[]), &inputs, &Reduction::None.into())
+    };
+    for (rows, given, ln_p, tensor, expected) in [
+        (1, &[][..], &[][..], "teacher_indices", "[1, K] with K from 1 to 4"),
+        (1, &[0, 1, 2, 3, 0], &[-2.0; 5], "teacher_indices", "[1, K] with K from 1 to 4"),
+        (2, &[0, 1], &HALVES, "teacher_indices", "[1, K] with K from 1 to 4"),
+        (1, &[0, 1, 2], &HALVES, "teacher_log_probs", "[1, 3]"),
+    ] {
+        match found(rows, given, ln_p) {
+            Err(Error::Shape { tensor: refused, expected: wanted, .. }) => {
+                assert_eq!((refused, &wanted[..]), (tensor, expected));
+            }
+            other => panic!("{given:?}: {other:?}"),
+        }
+    }
+    for (given, ln_p, tensor, index) in [
+        ([0, 4], HALVES, "teacher_indices", 1),
+        ([-1, 0], HALVES, "teacher_indices", 0),
+        ([2, 2], HALVES, "teacher_indices", 1),
+        ([2, 0], [-1.0, 0.5], "teacher_log_probs", 1),
+    ] {
+        match found(1, &given, &ln_p) {
+            Err(Error::Target { count: 1, first: 0, offender: Some(offender), .. }) => {
+                assert_eq!((offender.tensor, &offender.index[..]), (tensor, &[0, index][..]));
+            }
+            other => panic!("{given:?}: {other:?}"),
         }
     }
 }
