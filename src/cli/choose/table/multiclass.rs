@@ -268,7 +268,7 @@ pub static DISTILLATION: Task = Task {
                             "0 covers all that the teacher says, 1 keeps to its main thing; between them it is bounded",
                         ),
                         ("temperature", "that of the teacher's log-probabilities"),
-                        ("tail", "bucket; renormalize where only the order of the given classes matters"),
+                        ("tail", "bucket; renormalize where the classes that are not given are not to count"),
                     ],
                     reduction: Reduction::Mean,
                     form: &Form {
