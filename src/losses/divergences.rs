@@ -84,9 +84,9 @@ loss! {
     /// With `scale_by_t2` all is multiplied by T², as [`Distillation`] is; its `jensen_shannon` is β = ½ with that.
     /// Between the ends of β the loss is bounded, by `−β·ln β − (1 − β)·ln(1 − β)`, also where one side masks a class
     /// by a logit of −∞; at the ends it is +∞ where the side whose logarithm counts masks what the other has. Exact
-    /// also where student and teacher nearly agree. A teacher of whom the logarithms of all probabilities are known gives
-    /// these as `teacher_logits`, of which P is the softmax; one of whom the likeliest classes are known alone goes to
-    /// [`JensenShannonTopK`].
+    /// also where student and teacher nearly agree. Logarithms of a teacher's probabilities are logits of it too: P is
+    /// what they say, at T = 1, and at another T what the teacher's logits would give. A teacher of whom the likeliest
+    /// classes are known alone goes to [`JensenShannonTopK`].
     ///
     /// Inputs `logits` ∂ `[N, C, d…]`, `teacher_logits` `[N, C, d…]`, optional `target` `[N, d…]`, i32, checked to be
     /// `ignore_index` or from 0 to C − 1, for the rows that it leaves out and the count of right predictions alone,
@@ -138,16 +138,16 @@ loss! {
     /// `β·KL(P ‖ M) + (1 − β)·KL(Q ‖ M)` with M = β·P + (1 − β)·Q, as [`JensenShannon`] has it at each β, over the
     /// outcomes that `tail` leaves:
     ///
-    /// - `renormalize`: the K classes. P is exp(`teacher_log_probs`) and Q softmax(logits/T), each divided by its sum over
-    ///   the K classes. Other logits are not looked at, and their gradients are 0.
+    /// - `renormalize`: the K classes. P is exp(`teacher_log_probs`) and Q softmax(logits/T), each divided by its sum
+    ///   over the K classes. Other logits are not looked at, and their gradients are 0.
     /// - `bucket`: the K classes, and all others as one. P has for these what the K leave of 1, nothing where rounding
     ///   has brought the K above it, and Q the sum over softmax(logits/T), which is not formed by subtracting: it keeps
     ///   its digits, be it next to nothing. Where K is C there are no others.
     ///
     /// The gradient by a logit is that of its outcome, of which a class has the share that it has of the outcome's Q.
-    /// `teacher_log_probs` are those at the temperature T already; the student's logits alone are divided by it. Of what
-    /// the K classes leave of 1 a teacher in f16 or bf16 knows little. A class with the logarithm −∞ is one that the
-    /// teacher never says.
+    /// `teacher_log_probs` are those at the temperature T already; the student's logits alone are divided by it. Of
+    /// what the K classes leave of 1 a teacher in f16 or bf16 knows little. A class with the logarithm −∞ is one that
+    /// the teacher never says.
     ///
     /// Inputs `logits` ∂ `[N, C]`, `teacher_indices` `[N, K]`, i32, checked to be from 0 to C − 1, none twice in a row,
     /// in any order, `teacher_log_probs` `[N, K]`, checked to be at most 0, 1 ≤ K ≤ C, optional `target` `[N]`, i32,

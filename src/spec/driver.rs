@@ -271,7 +271,7 @@ pub struct Sequences {
     pub takes_hidden: bool,
 }
 
-/// A loss of logits beside a teacher's, of which a teacher gives K classes a row, by index, with the logarithms of their
+/// A loss of logits beside a teacher that gives K classes of a row, by index, with the logarithms of their
 /// probabilities: another loss, of these classes and, as the parameter `tail` says, of all others together.
 #[derive(Clone, Copy, Debug)]
 pub struct TopK {

@@ -184,8 +184,8 @@ pub enum Shape {
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
-    /// `[N, K]`: K values per item, at least one and no more than it has classes. All inputs of this shape have the same
-    /// K.
+    /// `[N, K]`: K values per item, at least one and no more than it has classes. All inputs of this shape have the
+    /// same K.
     ItemRows,
     /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
     Boxes,

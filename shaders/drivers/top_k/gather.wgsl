@@ -1,6 +1,6 @@
-// The outcomes of a row, by a workgroup: the classes that the teacher gives, and where there is a bucket, before them all
-// others as one. Of each the logit of the student and of the teacher, which are any of whose softmax the probabilities
-// are. The student's are measured from the largest one that is given: so differences keep their digits.
+// The outcomes of a row, by a workgroup: the classes that the teacher gives, and where there is a bucket, before them
+// all others as one. Of each a logit of the student and one of the teacher, of whose softmax the probabilities are. The
+// student's are measured from the largest one that is given: so differences keep their digits.
 //
 // Joined to outcomes.wgsl.
 

@@ -12,8 +12,8 @@ struct Call {
     given: u32,
     // Words of a bit for each class of a row.
     left_out_words: u32,
-    // Where the chunk begins in its bindings, which begin where that is aligned: its first logit, its first given class,
-    // and its first word.
+    // Where the chunk begins in its bindings, which begin where that is aligned: its first logit, its first given
+    // class, and its first word.
     class_base: u32,
     given_base: u32,
     left_out_base: u32,

@@ -1,5 +1,5 @@
-//! Losses of a student's logits beside a teacher of which some classes of each row are given: a row loss of these, which
-//! are gathered first and whose gradients are scattered behind, and by choice of all others together.
+//! Losses of a student's logits beside a teacher of which some classes of each row are given: a row loss of these,
+//! which are gathered first and whose gradients are scattered behind, and by choice of all others together.
 
 mod steps;
 

@@ -273,8 +273,8 @@ pub static DISTILLATION: Task = Task {
                     reduction: Reduction::Mean,
                     form: &Form {
                         last_layer: "none: logits `[N, C]`",
-                        targets: "the teacher's classes, i32, and their log-probabilities, both `[N, K]`; class indices \
-                                  too where rows are to be left out",
+                        targets: "the teacher's classes, i32, and their log-probabilities, both `[N, K]`; class \
+                                  indices too where rows are to be left out",
                         inputs: &[
                             Sample { name: "logits", numbers: LOGIT_VALUES, shape: &[2, 3] },
                             Sample {
