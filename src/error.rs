@@ -333,7 +333,7 @@ pub enum Error {
         faults: Vec<(String, Error)>,
     },
     /// A statistic was asked for that the loss does not have.
-    #[error("{loss}: it has no `{statistic}` of its rows")]
+    #[error("{loss}: it has no `{statistic}` of its items")]
     Statistic {
         /// The loss.
         loss: &'static str,

@@ -79,6 +79,33 @@ impl Evaluation {
     pub fn hardest(&self) -> Option<Hardest<&HostTensor<'static>>> {
         hardest(&self.statistics)
     }
+
+    /// Where the clip of a policy binds, if [`Statistics::clipped`](crate::Statistics) asks for it.
+    pub fn clipped(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("clipped")
+    }
+
+    /// The divergence of each token from the reference, if [`Statistics::kl`](crate::Statistics) asks for it.
+    pub fn kl(&self) -> Option<&HostTensor<'static>> {
+        self.statistics.get("kl")
+    }
+
+    /// The part of the items that count on which the clip binds, if [`Statistics::clipped`](crate::Statistics) asks for
+    /// it; 0 if none counts.
+    pub fn clip_fraction(&self) -> Option<f64> {
+        self.clipped().map(|clipped| self.mean_of(clipped))
+    }
+
+    /// The mean divergence from the reference of the tokens that count, if [`Statistics::kl`](crate::Statistics) asks
+    /// for it; 0 if none counts.
+    pub fn mean_kl(&self) -> Option<f64> {
+        self.kl().map(|kl| self.mean_of(kl))
+    }
+
+    /// The mean over the items that count of a statistic that is 0 of all others.
+    fn mean_of(&self, statistic: &HostTensor<'_>) -> f64 {
+        statistic.to_f64().iter().sum::<f64>() / self.items.max(1) as f64
+    }
 }
 
 /// The rows mined, among statistics.
@@ -287,6 +314,16 @@ impl Output {
     /// The rows that each anchor has mined, if [`Statistics::hardest`](crate::Statistics) asks for them.
     pub fn hardest(&self) -> Option<Hardest<&Tensor>> {
         hardest(&self.statistics)
+    }
+
+    /// Where the clip of a policy binds, if [`Statistics::clipped`](crate::Statistics) asks for it.
+    pub fn clipped(&self) -> Option<&Tensor> {
+        self.statistics.get("clipped")
+    }
+
+    /// The divergence of each token from the reference, if [`Statistics::kl`](crate::Statistics) asks for it.
+    pub fn kl(&self) -> Option<&Tensor> {
+        self.statistics.get("kl")
     }
 
     fn tensors(&self) -> impl Iterator<Item = &Tensor> {

@@ -37,7 +37,7 @@ pub struct Options {
     pub divisor: Option<f32>,
     /// Whether gradients are written, added, put in place of inputs, or left out.
     pub gradients: Gradients,
-    /// The statistics of each row that are wanted besides.
+    /// The statistics of each item that are wanted besides.
     pub statistics: Statistics,
     /// Bytes that the logits of a panel of rows take, for losses that make them of hidden states: more rows at a time
     /// pass over the head less often. 0 for as many as the hidden states take, and at least 128 MiB; in any case no
@@ -48,7 +48,7 @@ pub struct Options {
     pub frozen: &'static [&'static str],
 }
 
-/// Statistics of each row besides its loss, from the same pass: `[N, d…]`, also for rows that do not count.
+/// Statistics of each item besides its loss, from the same pass: of rows `[N, d…]`, also for those that do not count.
 ///
 /// ```
 /// use wgloss::{CrossEntropy, Gpu, HostTensor, Loss, Named, Options, Reduction, Statistics};
@@ -78,6 +78,14 @@ pub struct Statistics {
     /// The rows that each anchor of `triplet_batch_hard` has mined, i32: its hardest positive and its hardest negative;
     /// −1 for an anchor that does not count.
     pub hardest: bool,
+    /// Of losses of policies that clip, 1 where the clip binds on a token, or on an answer, else 0, f32: see
+    /// [`PolicyClip`](crate::PolicyClip), [`PolicyCispo`](crate::PolicyCispo) and
+    /// [`PolicySequence`](crate::PolicySequence). 0 for one that does not count, NaN for one with NaN.
+    pub clipped: bool,
+    /// Of losses of policies' tokens, the divergence eʳ − 1 − r from the reference with r = ref_log_prob − log_prob,
+    /// f32: whatever the parameter `kl` is, and without its correction. 0 without a reference and for a token that does
+    /// not count, NaN for one with NaN.
+    pub kl: bool,
 }
 
 /// The fate of the gradients.
@@ -99,13 +107,15 @@ pub enum Gradients {
 impl Statistics {
     /// The names of those that are asked for.
     pub(crate) fn asked(self) -> impl Iterator<Item = &'static str> {
-        let Statistics { log_sum_exp, argmax, entropy, log_prob, hardest } = self;
+        let Statistics { log_sum_exp, argmax, entropy, log_prob, hardest, clipped, kl } = self;
         let all = [
             ("log_sum_exp", log_sum_exp),
             ("argmax", argmax),
             ("entropy", entropy),
             ("log_prob", log_prob),
             ("hardest", hardest),
+            ("clipped", clipped),
+            ("kl", kl),
         ];
         all.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name)
     }
@@ -119,6 +129,8 @@ impl Statistics {
             entropy: is_asked("entropy"),
             log_prob: is_asked("log_prob"),
             hardest: is_asked("hardest"),
+            clipped: is_asked("clipped"),
+            kl: is_asked("kl"),
         }
     }
 }
@@ -126,8 +138,15 @@ impl Statistics {
 impl Options {
     /// Options with this reduction, upstream 1, no divisor and gradients written.
     pub const fn new(reduction: Reduction) -> Self {
-        let statistics =
-            Statistics { log_sum_exp: false, argmax: false, entropy: false, log_prob: false, hardest: false };
+        let statistics = Statistics {
+            log_sum_exp: false,
+            argmax: false,
+            entropy: false,
+            log_prob: false,
+            hardest: false,
+            clipped: false,
+            kl: false,
+        };
         Options {
             reduction,
             upstream: 1.0,

@@ -306,6 +306,26 @@ def vae(logits, target, mu, logvar):
     return (fit + divergence(mu, logvar).sum()) / len(mu)
 
 
+# Losses of rows of the logits that a head makes of hidden states: of a shape [N, H, V].
+
+
+def hidden(shape):
+    return real(shape[:2])
+
+
+def head(shape):
+    """The weights as they are before they have learnt."""
+    return torch.randint(-64, 65, (shape[2], shape[1])) / 1024
+
+
+def tokens(shape):
+    return torch.randint(shape[2], shape[:1])
+
+
+def linear_cross_entropy(hidden, weight, target):
+    return F.cross_entropy(hidden @ weight.T, target)
+
+
 def latent(make):
     """64 variables of each sample."""
     return lambda shape: make((shape[0], 64))
@@ -410,6 +430,7 @@ FEATURES = [
     Loss("perceptual", F.mse_loss, (real, real)),
     Loss("style", style, (real, real), prepare=with_gram),
 ]
+HEADS = [Loss("linear_cross_entropy", linear_cross_entropy, (hidden, head, tokens), differentiable=(0, 1))]
 # By kind, as wgloss gives shapes.
 LOSSES = {
     "elementwise": ELEMENTWISE,
@@ -420,6 +441,7 @@ LOSSES = {
     "triplets": TRIPLETS,
     "sums": SUMS,
     "features": FEATURES,
+    "heads": HEADS,
 }
 # What PyTorch leaves to torchvision.
 OF_TORCHVISION = ["sigmoid_focal", "giou", "diou", "ciou"]
@@ -432,6 +454,7 @@ LIGER = {
     "cross_entropy": (liger_cross_entropy, True),
     "cross_entropy label_smoothing=0.1": (lambda *i: liger_cross_entropy(*i, label_smoothing=0.1), True),
     "distillation divergence=jensen_shannon": (liger_jsd, False),
+    "linear_cross_entropy": (lambda *i: liger.liger_fused_linear_cross_entropy(*i), False),
 }
 
 
@@ -447,6 +470,17 @@ def compiled(loss):
         return dataclasses.replace(loss, function=torch.compile(loss.function, dynamic=False), reference=loss.function)
 
 
+def fused(loss):
+    """PyTorch's own function that never stores the logits whole, where its version has one."""
+    if loss.name == "linear_cross_entropy" and hasattr(torch.nn, "LinearCrossEntropyOptions"):
+        options = torch.nn.LinearCrossEntropyOptions()
+        return dataclasses.replace(
+            loss,
+            function=lambda *inputs: F.linear_cross_entropy(*inputs, options=options),
+            reference=loss.function,
+        )
+
+
 def of_liger(loss):
     if loss.name in LIGER:
         function, in_place = LIGER[loss.name]
@@ -458,7 +492,7 @@ def of_liger(loss):
 def peers_of(device):
     """Peers by their names."""
     version = torch.__version__.split("+")[0]
-    peers = {f"pytorch {version} {device}": eager}
+    peers = {f"pytorch {version} {device}": eager, f"pytorch {version} {device} fused": fused}
     if device == "cuda":
         peers[f"pytorch {version} {device} compiled"] = compiled
         if liger:

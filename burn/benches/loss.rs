@@ -15,13 +15,16 @@ use burn::{
 };
 use clap::Parser;
 use serde::Serialize;
-use wgloss_burn::{CrossEntropyLossConfig, Reduction};
+use wgloss_burn::{CrossEntropyLossConfig, LinearCrossEntropyLossConfig, Reduction, memory_cleanup};
 
 use time::{median, time};
 
 /// Logits `[N, C]`: small ones, where it counts how little a call costs; a batch of images; the tokens of a language
 /// model.
-const SHAPES: [[usize; 2]; 4] = [[64, 10], [512, 1000], [4096, 1000], [512, 32_000]];
+const LOGITS: [[usize; 2]; 4] = [[64, 10], [512, 1000], [4096, 1000], [512, 32_000]];
+
+/// Tokens, the length of their hidden states, and the classes of the head: a small model's, and a part of its classes.
+const HEADS: [[usize; 3]; 2] = [[512, 256, 8000], [2048, 256, 32_000]];
 
 /// Times the loss part of a step beside Burn's own.
 #[derive(Parser)]
@@ -41,9 +44,12 @@ struct Args {
 #[derive(Serialize)]
 struct Case {
     loss: &'static str,
-    shape: [usize; 2],
+    shape: Vec<usize>,
     wgloss: Vec<f64>,
     burn: Vec<f64>,
+    /// Bytes that the device has allocated for a step more than before it.
+    wgloss_bytes: u64,
+    burn_bytes: u64,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,12 +57,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = wgloss_burn::device()?.autodiff();
     let adapter = wgloss_burn::gpu(&device)?.adapter_id().to_string();
     println!("{adapter}, {} turns, medians", args.rounds);
-    println!("{:16}{:>14}{:>14}{:>14}{:>10}", "loss", "logits", "wgloss", "Burn", "ratio");
+    println!(
+        "{:22}{:>16}{:>14}{:>14}{:>10}{:>12}{:>12}",
+        "loss", "shape", "wgloss", "Burn", "ratio", "wgloss MiB", "Burn MiB"
+    );
     let mut cases = Vec::new();
-    for shape in SHAPES {
-        let case = run(shape, args.rounds, &device)?;
-        case.print();
-        cases.push(case);
+    for shape in LOGITS {
+        cases.push(cross_entropy(shape, args.rounds, &device)?);
+    }
+    for shape in HEADS {
+        cases.push(linear_cross_entropy(shape, args.rounds, &device)?);
     }
     if let Some(path) = &args.json {
         let json = serde_json::json!({ "adapter": adapter, "cases": cases });
@@ -65,35 +75,91 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn run(shape: [usize; 2], rounds: usize, device: &Device) -> Result<Case, Box<dyn Error>> {
-    let [rows, classes] = shape;
-    let logits = Tensor::<2>::random(shape, Distribution::Normal(0.0, 2.0), &device.clone().inner());
+fn random<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Tensor<D> {
+    Tensor::random(shape, Distribution::Normal(0.0, deviation), &device.clone().inner())
+}
+
+fn targets([rows, classes]: [usize; 2], device: &Device) -> Tensor<1, Int> {
     let targets = (0..rows).map(|row| (row * 7919 % classes) as i32).collect();
-    let targets = Tensor::<1, Int>::from_data(TensorData::new::<i32, _>(targets, [rows]), device);
+    Tensor::from_data(TensorData::new::<i32, _>(targets, [rows]), device)
+}
+
+fn cross_entropy(shape: [usize; 2], rounds: usize, device: &Device) -> Result<Case, Box<dyn Error>> {
+    let (logits, targets) = (random(shape, 2.0, device), targets(shape, device));
     let ours = CrossEntropyLossConfig::new().init();
     let burns = loss::CrossEntropyLossConfig::new().init(device);
     let leaf = || Tensor::from_inner(logits.clone()).require_grad();
     let ours = || drop(ours.forward(leaf(), targets.clone(), Reduction::Mean).backward());
     let burns = || drop(burns.forward(leaf(), targets.clone()).backward());
-    let mut case = Case { loss: "cross_entropy", shape, wgloss: Vec::new(), burn: Vec::new() };
-    for _ in 0..rounds {
-        case.wgloss.push(time(device, &ours)?);
-        case.burn.push(time(device, &burns)?);
-    }
-    Ok(case)
+    Case::run("cross_entropy", &shape, rounds, device, &ours, &burns)
+}
+
+/// Burn makes the logits by a product, and has them and their gradient in memory.
+fn linear_cross_entropy(
+    [rows, dimensions, classes]: [usize; 3],
+    rounds: usize,
+    device: &Device,
+) -> Result<Case, Box<dyn Error>> {
+    let hidden = random([rows, dimensions], 1.0, device);
+    let weight = random([classes, dimensions], 0.05, device);
+    let targets = targets([rows, classes], device);
+    let ours = LinearCrossEntropyLossConfig::new().init();
+    let burns = loss::CrossEntropyLossConfig::new().init(device);
+    let leaf = |of: &Tensor<2>| Tensor::from_inner(of.clone()).require_grad();
+    let ours = || drop(ours.forward(leaf(&hidden), leaf(&weight), targets.clone(), Reduction::Mean).backward());
+    let burns =
+        || drop(burns.forward(leaf(&hidden).matmul(leaf(&weight).transpose()), targets.clone()).backward());
+    Case::run("linear_cross_entropy", &[rows, dimensions, classes], rounds, device, &ours, &burns)
 }
 
 impl Case {
+    fn run(
+        loss: &'static str,
+        shape: &[usize],
+        rounds: usize,
+        device: &Device,
+        ours: &impl Fn(),
+        burns: &impl Fn(),
+    ) -> Result<Case, Box<dyn Error>> {
+        let (wgloss_bytes, burn_bytes) = (allocated(device, ours)?, allocated(device, burns)?);
+        let mut case =
+            Case { loss, shape: shape.to_vec(), wgloss: Vec::new(), burn: Vec::new(), wgloss_bytes, burn_bytes };
+        for _ in 0..rounds {
+            case.wgloss.push(time(device, ours)?);
+            case.burn.push(time(device, burns)?);
+        }
+        case.print();
+        Ok(case)
+    }
+
     fn print(&self) {
         let mut ratios: Vec<f64> = self.burn.iter().zip(&self.wgloss).map(|(burn, wgloss)| burn / wgloss).collect();
-        let [rows, classes] = self.shape;
+        let shape: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         println!(
-            "{:16}{:>14}{:>11.3} ms{:>11.3} ms{:>9.1}×",
+            "{:22}{:>16}{:>11.3} ms{:>11.3} ms{:>9.1}×{:>12.1}{:>12.1}",
             self.loss,
-            format!("{rows}×{classes}"),
+            shape.join("×"),
             1e3 * median(&mut self.wgloss.clone()),
             1e3 * median(&mut self.burn.clone()),
-            median(&mut ratios)
+            median(&mut ratios),
+            mebibytes(self.wgloss_bytes),
+            mebibytes(self.burn_bytes)
         );
     }
+}
+
+/// The bytes that the device allocates for a step.
+fn allocated(device: &Device, run: &impl Fn()) -> Result<u64, Box<dyn Error>> {
+    let total = || -> Result<u64, Box<dyn Error>> {
+        device.sync()?;
+        let report = wgloss_burn::gpu(device)?.device().generate_allocator_report();
+        Ok(report.map_or(0, |report| report.total_allocated_bytes))
+    };
+    memory_cleanup(device)?;
+    let before = total()?;
+    run();
+    let after = total()?;
+    memory_cleanup(device)?;
+    Ok(after.saturating_sub(before))
 }

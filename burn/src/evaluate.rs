@@ -190,6 +190,22 @@ impl Evaluated {
         self.try_indices("argmax")
     }
 
+    /// Where the clip of a policy binds, which [`Statistics`] has to ask for.
+    ///
+    /// # Errors
+    /// [`Error::NoResult`], [`Error::Rank`].
+    pub fn try_clipped<const D: usize>(&self) -> Result<Tensor<D>, Error> {
+        self.try_floats("clipped")
+    }
+
+    /// The divergence of each token from the reference of a policy, which [`Statistics`] has to ask for.
+    ///
+    /// # Errors
+    /// [`Error::NoResult`], [`Error::Rank`].
+    pub fn try_kl<const D: usize>(&self) -> Result<Tensor<D>, Error> {
+        self.try_floats("kl")
+    }
+
     /// The rows that each anchor has mined, which [`Statistics`] has to ask for: the hardest positives, then negatives.
     ///
     /// # Errors

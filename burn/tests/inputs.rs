@@ -5,8 +5,8 @@ mod common;
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
 use wgloss::{CrossEntropy, Gradients, HostTensor, Loss, Mae, Mse, Named, Options};
 use wgloss_burn::{
-    CrossEntropyLossConfig, Error, Inputs, MseLossConfig, PerceptualLossConfig, Reduction, Statistics,
-    TripletBatchHardLossConfig, check, evaluate, gpu, try_check,
+    CrossEntropyLossConfig, Error, Inputs, MseLossConfig, PerceptualLossConfig, PolicyClipLossConfig, Reduction,
+    Statistics, TripletBatchHardLossConfig, check, evaluate, gpu, try_check,
 };
 
 use common::{device, floats};
@@ -158,6 +158,23 @@ fn extras_are_tensors() {
         assert!((found - expected).abs() <= 1e-6 * expected, "{found} for {expected}");
     }
     assert!(evaluated.try_hardest().is_err());
+}
+
+#[test]
+fn what_policies_tell_are_tensors() {
+    let device = device();
+    let row = |values: [f32; 3]| Tensor::<1>::from_floats(values, &device);
+    let inputs = Inputs::new()
+        .with("log_prob", row([-1.0, -1.0, -1.0]))
+        .with("advantage", row([1.0, -1.0, -1.0]))
+        .with("old_log_prob", row([-1.5, -1.5, -0.5]))
+        .with("ref_log_prob", row([-1.0, -1.5, -1.0]));
+    let statistics = Statistics { clipped: true, kl: true, ..Statistics::default() };
+    let evaluated = PolicyClipLossConfig::new().init().forward_with(inputs, Reduction::Mean, statistics);
+    assert_eq!(floats(evaluated.try_clipped::<1>().unwrap()), [1.0, 0.0, 1.0]);
+    for (found, expected) in floats(evaluated.try_kl::<1>().unwrap()).iter().zip([0.0, 0.106_530_66, 0.0]) {
+        assert!((found - expected).abs() <= 1e-6, "{found} for {expected}");
+    }
 }
 
 #[test]

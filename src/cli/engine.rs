@@ -61,14 +61,6 @@ impl Engine {
     }
 }
 
-/// The shape of what there is one of for each row: `[N, d…]`, for rows `[N, C, d…]`.
-fn rows_shape(loss: &AnyLoss, inputs: &Named<HostTensor<'_>>) -> Vec<usize> {
-    match inputs.get(loss.spec().inputs[0].name).map(HostTensor::shape) {
-        Some([samples, _, inner @ ..]) => [&[*samples], inner].concat(),
-        _ => Vec::new(),
-    }
-}
-
 /// The reference's evaluation in the types that a kernel stores.
 fn stored(
     evaluation: &reference::Evaluation,
@@ -76,7 +68,6 @@ fn stored(
     inputs: &Named<HostTensor<'_>>,
     statistics: Statistics,
 ) -> Result<Evaluation, Error> {
-    let rows_shape = rows_shape(loss, inputs);
     let gradient = |(name, values): &(&'static str, Vec<f64>)| {
         let ty = inputs.get(name)?.ty();
         Some(HostTensor::rounded(values, ty.dtype, ty.shape.clone()).map(|gradient| (name.to_string(), gradient)))
@@ -92,14 +83,16 @@ fn stored(
         ("log_sum_exp", statistics.log_sum_exp, &evaluation.log_sum_exp),
         ("entropy", statistics.entropy, &evaluation.entropy),
         ("log_prob", statistics.log_prob, &evaluation.log_prob),
+        ("clipped", statistics.clipped, &evaluation.clipped),
+        ("kl", statistics.kl, &evaluation.kl),
     ] {
         if is_asked {
-            let tensor = HostTensor::rounded(values, DType::F32, rows_shape.clone())?;
+            let tensor = HostTensor::rounded(values, DType::F32, evaluation.item_shape.clone())?;
             found.statistics = found.statistics.with(name, tensor);
         }
     }
     if statistics.argmax {
-        found.statistics = found.statistics.with("argmax", indices(&evaluation.argmax, &rows_shape)?);
+        found.statistics = found.statistics.with("argmax", indices(&evaluation.argmax, &evaluation.item_shape)?);
     }
     if let Some(Hardest { positive, negative }) = &evaluation.hardest {
         for (name, rows) in [("hardest_positive", positive), ("hardest_negative", negative)] {

@@ -64,7 +64,7 @@ pub struct Args {
     /// The safetensors file to write the loss and the gradients to.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Statistics of each row to write to the output file too, separated by commas.
+    /// Statistics of each item to write to the output file too, separated by commas.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "output")]
     statistics: Vec<Statistic>,
     /// Compare with the f64 reference; exit with 1 if an error is above its tolerance, and with 3 where there is no
@@ -75,7 +75,7 @@ pub struct Args {
     pub format: output::Format,
 }
 
-/// What losses of rows give of each row besides its loss.
+/// What losses give of each item besides its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Statistic {
@@ -89,6 +89,10 @@ enum Statistic {
     LogProb,
     /// The rows that each anchor of triplet_batch_hard has mined: hardest_positive and hardest_negative
     Hardest,
+    /// Whether the clip of a policy binds on a token or an answer: 1 or 0
+    Clipped,
+    /// The divergence of a policy's token from the reference
+    Kl,
 }
 
 fn reductions() -> impl TypedValueParser<Value = Reduction> {
@@ -137,6 +141,8 @@ pub fn run(args: &Args, as_json: bool) -> Result<Verdict, CliError> {
         entropy: asks_for(Statistic::Entropy),
         log_prob: asks_for(Statistic::LogProb),
         hardest: asks_for(Statistic::Hardest),
+        clipped: asks_for(Statistic::Clipped),
+        kl: asks_for(Statistic::Kl),
     };
     let Args { upstream, divisor, reduction, .. } = *args;
     let options = Options { upstream, divisor, statistics, ..Options::new(reduction) };

@@ -3,9 +3,9 @@
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Axes, TrialShape, Trials};
 use super::{
-    Binding, Call, CallTensor, Extent, Role, Room, fold, gradient_name, gradient_view, input_view,
+    Binding, Call, CallTensor, Extent, Role, Room, Statistic, fold, gradient_name, gradient_view, input_view,
     items::{self, Items},
-    view, views_of,
+    own_statistics, view, views_of,
 };
 use crate::{
     DType, Error, TensorType,
@@ -15,7 +15,7 @@ use crate::{
         Program, Scratch, WORKSPACE,
         chunk::{MOST_ELEMENTS, Operand, Split, even_span},
     },
-    spec::{Domain, Input, MASK, Shape, UPSTREAM, Values, WEIGHT, shader_file},
+    spec::{Domain, Input, LossSpec, MASK, OwnStatistic, Shape, UPSTREAM, Values, WEIGHT, shader_file},
 };
 
 /// The driver of elementwise losses.
@@ -35,6 +35,10 @@ impl Room for Elementwise {
 
     fn broadcasts(&self) -> bool {
         true
+    }
+
+    fn statistics(&self, spec: &LossSpec) -> Vec<Statistic> {
+        own_statistics(spec).collect()
     }
 
     fn program(&self, call: &Call<'_>) -> Result<Program, Error> {
@@ -100,7 +104,7 @@ impl Room for Elementwise {
 fn is_of_elements(call: &Call<'_>, tensor: &CallTensor) -> bool {
     match tensor.role.input() {
         Some(input) => input.shape == Shape::Items && call.signature.spread(input.name).is_none(),
-        None => tensor.role == Role::Loss && call.is_per_item(),
+        None => tensor.role == Role::Loss && call.is_per_item() || tensor.role == Role::Statistic,
     }
 }
 
@@ -155,8 +159,9 @@ fn kernel(call: &Call<'_>, items: &Items<'_>, bindings: &[Binding]) -> Kernel {
         shader_file!("lib/share.wgsl"),
         shader_file!("lib/logistic.wgsl"),
         spec.shader,
-        shader_file!("drivers/elementwise/evaluate.wgsl"),
     ]);
+    kernel.join(call.own_statistics().map(|own| own.file));
+    kernel.join([shader_file!("drivers/elementwise/evaluate.wgsl")]);
     kernel
 }
 
@@ -167,7 +172,9 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
     // What the hook takes: every input but the weight, which the driver applies.
     let hooked: Vec<&Input> = spec.inputs.iter().filter(|input| input.name != WEIGHT.name).collect();
     let places: Vec<usize> = (0..hooked.len()).collect();
-    let outcomes = spec.differentiable().count() + 1;
+    let own: Vec<&OwnStatistic> = call.own_statistics().collect();
+    let slopes = spec.differentiable().count();
+    let outcomes = 1 + slopes + own.len();
     glue.declare(&format!("alias Items = array<vec4<f32>, {}>;", hooked.len()));
     glue.declare(&format!("alias Outcomes = mat{outcomes}x4<f32>;"));
     glue.declare(&format!("alias Outcome = vec{outcomes}<f32>;"));
@@ -183,14 +190,28 @@ fn glue(call: &Call<'_>, views: &[TensorView]) -> Glue {
         let value = format!("items[{place}].{part}");
         within_domain(hooked[*place].domain, &value).unwrap_or(value)
     };
-    let hook = |part: &char| format!("loss_and_grad({})", list(&places, |place| taken(place, part)));
+    let hook = |part: &char| {
+        let taken = list(&places, |place| taken(place, part));
+        let of_own = |own: &&OwnStatistic| format!(", {}_of({taken})", own.name());
+        let loss = format!("loss_and_grad({taken})");
+        match &own[..] {
+            [] => loss,
+            own => format!("vec{outcomes}<f32>({loss}{})", own.iter().map(of_own).collect::<String>()),
+        }
+    };
     let hooks = format!("transpose(mat4x{outcomes}<f32>({}))", list(&PARTS, hook));
     glue.function("hook(items: Items) -> Outcomes", &hooks);
 
     // No loop over the parts: those cost CPU adapters more than what is in them.
     let given = "inputs: vec4<u32>, offends: vec4<bool>, weight: vec4<f32>, slope: vec4<f32>";
     let part = |part: usize| {
-        format!("finished_part(outcomes[{part}], bits, offends, {})", if part == 0 { "weight" } else { "slope" })
+        let (bits, factor) = match part {
+            0 => ("bits", "weight"),
+            _ if part <= slopes => ("bits", "slope"),
+            // A loss of which nothing is known leaves what else is told of its item.
+            _ => ("inputs", "vec4<f32>(1.0)"),
+        };
+        format!("finished_part(outcomes[{part}], {bits}, offends, {factor})")
     };
     let parts = list(&(0..outcomes).collect::<Vec<_>>(), |&place| part(place));
     let bits = "let bits = max(inputs, unsigned_bits_of(outcomes[0]));";
@@ -257,15 +278,17 @@ fn load_quad_of(glue: &mut Glue, call: &Call<'_>, views: &[TensorView], input: &
 }
 
 /// `store(quad, outcomes)` for a whole quad and `put(index, outcome)` for one item: the losses where each is wanted,
-/// and the gradients.
+/// the gradients, and statistics.
 fn store_outcomes(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
     let loss = view(views, "loss_of_item").map(|tensor| (0, tensor, false));
     let gradients = (1..).zip(call.spec().differentiable());
     // What is added up first has nothing to be added to yet.
     let adds = |input: &Input| call.adds() && call.signature.spread(input.name).is_none();
     let gradients = gradients.filter_map(|(part, input)| Some((part, gradient_view(views, input.name)?, adds(input))));
+    let own = (1 + call.spec().differentiable().count()..).zip(call.own_statistics());
+    let own = own.filter_map(|(part, own)| Some((part, view(views, &format!("{}_of_item", own.name()))?, false)));
     let (mut store, mut put) = (Vec::new(), Vec::new());
-    for (part, tensor, adds) in loss.into_iter().chain(gradients) {
+    for (part, tensor, adds) in loss.into_iter().chain(gradients).chain(own) {
         let function = format!("store_{}", tensor.name);
         glue.put_quad(&function, Some(tensor), adds);
         store.push(format!("{function}(quad, outcomes[{part}]);"));

@@ -42,7 +42,7 @@ use crate::{
     gpu::Machine,
     kernel::{Access, Glue, TensorView},
     program::{Program, chunk::Operand, workspace::WorkspaceHeader},
-    spec::{DIVISOR, Driver, Input, LossSpec, MASK, UPSTREAM, Values},
+    spec::{DIVISOR, Driver, Input, LossSpec, MASK, OwnStatistic, UPSTREAM, Values},
 };
 
 /// What the rest of the crate asks of a driver.
@@ -113,6 +113,13 @@ pub(crate) struct Statistic {
     pub name: &'static str,
     /// The tensors that hold it, a value an item.
     pub tensors: &'static [(&'static str, DType)],
+}
+
+/// Those that a loss has by hooks of its own.
+fn own_statistics(spec: &LossSpec) -> impl Iterator<Item = Statistic> {
+    let of_own =
+        |own: &'static OwnStatistic| Statistic { name: own.name(), tensors: std::slice::from_ref(&own.tensor) };
+    spec.shader.statistics().iter().map(of_own)
 }
 
 /// Whether a loss has what is asked of it.
@@ -272,6 +279,12 @@ impl<'a> Call<'a> {
         tensors
     }
 
+    /// The statistics asked for that the loss has by hooks of its own.
+    pub fn own_statistics(&self) -> impl Iterator<Item = &'static OwnStatistic> {
+        let asked = self.options.statistics;
+        self.spec().shader.statistics().iter().filter(move |own| asked.asked().any(|name| name == own.name()))
+    }
+
     /// The storage type of an input, if it is given.
     pub fn dtype(&self, name: &str) -> Option<DType> {
         self.signature.input(name).map(|ty| ty.dtype)
@@ -364,7 +377,7 @@ fn view_of(tensor: &CallTensor, quads: bool) -> TensorView {
         Role::Divisor => (format!("input_{}", DIVISOR.name), Access::Read),
         Role::Overwritten(input) | Role::Gradient(input) => (format!("grad_{}", input.name), Access::Write),
         Role::Loss => ("loss_of_item".to_string(), Access::Write),
-        Role::Statistic => (format!("{}_of_row", tensor.name), Access::Write),
+        Role::Statistic => (format!("{}_of_item", tensor.name), Access::Write),
     };
     let view = TensorView::read(name, tensor.ty.dtype);
     view.with_access(access).in_quads(quads)

@@ -2,7 +2,10 @@
 
 use crate::{
     loss, reference,
-    spec::{Domain, Driver, Family, Input, Reference, RowHooks, Rows, Rule, ShaderFile, Shape, WEIGHT, shader_file},
+    spec::{
+        Domain, Driver, Family, Input, OwnStatistic, Reference, RowHooks, Rows, Rule, ShaderFile, Shape, WEIGHT,
+        shader_file,
+    },
 };
 
 /// Logits of which the loss knows the target's log-probability alone.
@@ -32,6 +35,12 @@ const TOKEN: ShaderFile = shader_file!("losses/policies/token.wgsl");
 pub(super) const CLIPPED: ShaderFile = shader_file!("losses/policies/clip.wgsl");
 const CISPO: ShaderFile = shader_file!("losses/policies/cispo.wgsl");
 const SAPO: ShaderFile = shader_file!("losses/policies/sapo.wgsl");
+pub(super) const CLIP_BINDS: ShaderFile = shader_file!("losses/policies/clip_binds.wgsl");
+const CISPO_BINDS: ShaderFile = shader_file!("losses/policies/cispo_binds.wgsl");
+const CLIPPED_TOKENS: ShaderFile = shader_file!("losses/policies/clipped.wgsl");
+const KL: OwnStatistic = OwnStatistic::new("kl", shader_file!("losses/policies/kl.wgsl"));
+const OF_CLIP: &[OwnStatistic] = &[OwnStatistic::new("clipped", CLIPPED_TOKENS.with(&[CLIP_BINDS])), KL];
+const OF_CISPO: &[OwnStatistic] = &[OwnStatistic::new("clipped", CLIPPED_TOKENS.with(&[CISPO_BINDS])), KL];
 const OF_LOG_PROBS: ShaderFile = shader_file!("losses/policies/of_log_prob.wgsl");
 const OF_LOGITS: ShaderFile = shader_file!("losses/policies/of_logits.wgsl");
 
@@ -87,20 +96,25 @@ loss! {
     /// Inputs `log_prob` ∂ `[*]`, the log-probabilities of tokens; `advantage` A; optional `old_log_prob`, without
     /// which ρ is 1 and has its gradient all the same; optional `ref_log_prob`, without which r is 0; optional
     /// `importance` w, what the sampler's own probabilities call for; optional `weight`; all `[*]`. Log-probabilities
-    /// are checked to be at most 0. Source: Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300;
-    /// TRL.
+    /// are checked to be at most 0. [`Statistics`](crate::Statistics) of each token are `clipped`, 1 where its gradient
+    /// ends with the ratio, A > 0 and ρ > 1 + eps_high, or A < 0 and either ρ < 1 − eps_low or ρ > delta > 0; and `kl`,
+    /// eʳ − r − 1. Source: Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300; TRL, whose clip
+    /// ratio leaves delta out.
     ///
     /// ```
-    /// # use wgloss::{Gpu, HostTensor, Loss, Named, PolicyClip, Reduction};
+    /// # use wgloss::{Gpu, HostTensor, Loss, Named, Options, PolicyClip, Reduction, Statistics};
     /// # let gpu = Gpu::new_blocking()?;
     /// let inputs = Named::<HostTensor>::new()
     ///     .with("log_prob", &[-1.0_f32, -1.0])
     ///     .with("advantage", &[1.0_f32, 1.0])
     ///     .with("old_log_prob", &[-1.1_f32, -1.5]);
-    /// let result = PolicyClip::default().eval_with(&gpu, &inputs, Reduction::None)?;
+    /// let statistics = Statistics { clipped: true, ..Statistics::default() };
+    /// let options = Options { statistics, ..Options::new(Reduction::None) };
+    /// let result = PolicyClip::default().eval_with(&gpu, &inputs, options)?;
     /// approx::assert_abs_diff_eq!(result.loss.to_f64()[..], [-1.1051709, -1.2], epsilon = 1e-6);
     /// let slopes = result.gradients.get("log_prob").unwrap().to_f64();
     /// approx::assert_abs_diff_eq!(slopes[..], [-1.1051709, 0.0], epsilon = 1e-6);
+    /// assert_eq!(result.clip_fraction(), Some(0.5));
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct PolicyClip {
@@ -126,7 +140,7 @@ loss! {
         source: "Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[RATIO, CLIPPED, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, CLIPPED, TOKEN]).telling(OF_CLIP),
         reference: Reference::Elementwise(reference::policy_clip),
     };
 }
@@ -134,7 +148,8 @@ loss! {
 loss! {
     /// [`PolicyClip`] of tokens by their logits.
     ///
-    /// Inputs `logits` ∂ `[N, V, d…]` and `target` `[N, d…]` i32 in place of `log_prob`, the others `[N, d…]`.
+    /// Inputs `logits` ∂ `[N, V, d…]` and `target` `[N, d…]` i32 in place of `log_prob`, the others and the
+    /// statistics `[N, d…]`.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, PolicyClipOfLogits, Reduction};
@@ -173,7 +188,7 @@ loss! {
         source: "Schulman et al. 2017, arXiv 1707.06347; Shao et al. 2024, arXiv 2402.03300",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CLIPPED, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CLIPPED, TOKEN]).telling(OF_CLIP),
         reference: Reference::Rows(reference::policy_clip_of_logits),
     };
 }
@@ -183,7 +198,9 @@ loss! {
     ///
     /// `−w·min(ρ, eps_high)·A·log_prob + kl·(eʳ − r − 1)`, in which ρ has no gradient: no token loses its own.
     ///
-    /// Inputs as [`PolicyClip`]. Source: MiniMax 2025, arXiv 2506.13585.
+    /// Inputs and statistics as [`PolicyClip`], but `clipped` is 1 where A > 0 and ρ > eps_high: as TRL counts it, of
+    /// tokens that are to be likelier alone, though the weight of all has the bound. Source: MiniMax 2025, arXiv
+    /// 2506.13585.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, PolicyCispo, Reduction};
@@ -212,7 +229,7 @@ loss! {
         source: "MiniMax 2025, arXiv 2506.13585",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[RATIO, CISPO, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, CISPO, TOKEN]).telling(OF_CISPO),
         reference: Reference::Elementwise(reference::policy_cispo),
     };
 }
@@ -254,7 +271,7 @@ loss! {
         source: "MiniMax 2025, arXiv 2506.13585",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CISPO, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, CISPO, TOKEN]).telling(OF_CISPO),
         reference: Reference::Rows(reference::policy_cispo_of_logits),
     };
 }
@@ -264,7 +281,8 @@ loss! {
     ///
     /// `−w·(4/τ)·σ(τ·(ρ − 1))·A + kl·(eʳ − r − 1)` with τ `tau_positive` where A is above 0, else `tau_negative`.
     ///
-    /// Inputs as [`PolicyClip`]. Source: Gao et al. 2025, arXiv 2511.20347.
+    /// Inputs as [`PolicyClip`], of whose statistics it has `kl`: nothing is clipped. Source: Gao et al. 2025, arXiv
+    /// 2511.20347.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, PolicySapo, Reduction};
@@ -295,7 +313,7 @@ loss! {
         source: "Gao et al. 2025, arXiv 2511.20347",
         driver: Driver::Elementwise,
         inputs: LOG_PROBS,
-        shader: OF_LOG_PROBS.with(&[RATIO, SAPO, TOKEN]),
+        shader: OF_LOG_PROBS.with(&[RATIO, SAPO, TOKEN]).telling(&[KL]),
         reference: Reference::Elementwise(reference::policy_sapo),
     };
 }
@@ -339,7 +357,7 @@ loss! {
         source: "Gao et al. 2025, arXiv 2511.20347",
         driver: Driver::Rows(OF_TOKENS),
         inputs: TOKENS,
-        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, SAPO, TOKEN]),
+        shader: OF_LOGITS.with(&[LOG_PROB_OF_ROW, RATIO, SAPO, TOKEN]).telling(&[KL]),
         reference: Reference::Rows(reference::policy_sapo_of_logits),
     };
 }

@@ -1,16 +1,21 @@
 //! Losses of sequences of tokens: of what the log-probabilities of an answer's tokens have together.
 
-use super::policies::{CLIPPED, RATIO};
+use super::policies::{CLIP_BINDS, CLIPPED, RATIO};
 use crate::{
     Loss, loss, reference,
     spec::{
-        Domain, Driver, Family, Input, OFFSETS, Reference, Rule, Sequences, Shape, TOKEN_MASK, Values, WEIGHT,
-        shader_file,
+        Domain, Driver, Family, Input, OFFSETS, OwnStatistic, Reference, Rule, Sequences, ShaderFile, Shape,
+        TOKEN_MASK, Values, WEIGHT, shader_file,
     },
 };
 
 #[doc(inline)]
 pub use crate::spec::SequenceRatio;
+
+const OF_LOG_RATIO: ShaderFile =
+    shader_file!("losses/policies/of_log_ratio.wgsl").with(&[RATIO, CLIPPED]).telling(&[CLIPPED_ANSWERS]);
+const CLIPPED_ANSWERS: OwnStatistic =
+    OwnStatistic::new("clipped", shader_file!("losses/policies/clipped_of_log_ratio.wgsl").with(&[CLIP_BINDS]));
 
 loss! {
     /// The clipped loss of a policy by the logarithm of its ratio to the old one: what a sequence has.
@@ -35,7 +40,7 @@ loss! {
             Input::constant("advantage", Shape::Items, Domain::Real),
             WEIGHT,
         ],
-        shader: shader_file!("losses/policies/of_log_ratio.wgsl").with(&[RATIO, CLIPPED]),
+        shader: OF_LOG_RATIO,
         reference: Reference::Elementwise(reference::ratio_term),
     };
 }
@@ -70,7 +75,8 @@ loss! {
     /// Inputs `log_prob` ∂ `[T]`, the log-probabilities of the tokens of all answers, one answer behind the other, and
     /// `old_log_prob` `[T]`, both checked to be at most 0; optional `token_mask` `[T]`, 0 for tokens that do not count;
     /// `advantage` `[B]`; `offsets` `[B + 1]` i32, where each answer begins, and last T; optional `weight` `[B]`. An
-    /// answer without tokens that count has the ratio 1. Source: Zheng et al. 2025, arXiv 2507.18071.
+    /// answer without tokens that count has the ratio 1. Of `PolicyClip`'s [`Statistics`](crate::Statistics) it has
+    /// `clipped`, `[B]`. Source: Zheng et al. 2025, arXiv 2507.18071.
     ///
     /// ```
     /// # use wgloss::{Gpu, HostTensor, Loss, Named, PolicySequence, Reduction};
@@ -120,7 +126,7 @@ loss! {
             OFFSETS,
             WEIGHT,
         ],
-        shader: shader_file!("losses/policies/of_log_ratio.wgsl").with(&[RATIO, CLIPPED]),
+        shader: OF_LOG_RATIO,
         reference: Reference::Sequences,
     };
 }
@@ -184,7 +190,7 @@ loss! {
             OFFSETS,
             WEIGHT,
         ],
-        shader: shader_file!("losses/policies/of_log_ratio.wgsl").with(&[RATIO, CLIPPED]),
+        shader: OF_LOG_RATIO,
         reference: Reference::Sequences,
     };
 }

@@ -169,6 +169,7 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
         ("log_sum_exp", found.log_sum_exp(), &expected.log_sum_exp, &expected.log_sum_exp),
         ("entropy", found.entropy(), &expected.entropy, &expected.entropy_magnitudes),
         ("log_prob", found.log_prob(), &expected.log_prob, &expected.log_prob),
+        ("kl", found.kl(), &expected.kl, &expected.kl_magnitudes),
     ] {
         if let Some(found) = found {
             let expected = Expected { name, values, magnitudes, doubts: &[] };
@@ -183,6 +184,7 @@ pub(super) fn compare_by(scale: Scale, expected: &reference::Evaluation, found: 
             failures.push("another class is predicted".to_string());
         }
     }
+    failures.extend(found.clipped().and_then(|found| clip_failure(found, expected, roundings)));
     match (found.mining(), expected.mining) {
         (Some(found), Some(expected)) => failures.extend(mining_failures(found, expected, doubts)),
         (None, None) => {}
@@ -202,6 +204,23 @@ fn count_failure(what: &str, found: u64, expected: u64, doubt: u64) -> Option<St
 
 fn presence_failure(what: &str, is_there: bool) -> String {
     format!("{what} is {}", if is_there { "told where nothing is expected" } else { "missing" })
+}
+
+/// How the clip binds where it should not or the other way round, first of the first item where it does. Where a ratio
+/// is so near its bound, rounding decides.
+fn clip_failure(found: &HostTensor<'_>, expected: &reference::Evaluation, roundings: f64) -> Option<String> {
+    let (found, clipped) = (found.to_f64(), &expected.clipped);
+    if found.len() != clipped.len() {
+        return Some(format!("clipped has {} values, expected {}", found.len(), clipped.len()));
+    }
+    let is_clear = |item: usize| expected.clip_margins[item] > TOLERANCE.loss * roundings;
+    let differs = |found: f64, expected: f64| found != expected && !(found.is_nan() && expected.is_nan());
+    // What is in doubt is one or the other all the same.
+    let is_wrong = |item: usize| {
+        differs(found[item], clipped[item]) && (is_clear(item) || differs(found[item], 1.0 - clipped[item]))
+    };
+    let item = (0..found.len()).find(|&item| is_wrong(item))?;
+    Some(format!("clipped[{item}] is {}, expected {}", found[item], clipped[item]))
 }
 
 /// How what was mined is not as it should be: counts exactly but for what rounding decides, and the mean distances

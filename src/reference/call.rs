@@ -14,7 +14,7 @@ use crate::{
     out_of_range,
     spec::{
         Column, DIVISOR, Domain, Driver, ITEM_WEIGHT, Input, Item, Kind, MASK, MeanOver, Reference, Rows, SLACK, Shape,
-        Term, UPSTREAM, Values, WEIGHT,
+        Term, Told, UPSTREAM, Values, WEIGHT,
     },
 };
 
@@ -175,8 +175,8 @@ impl Call {
     pub fn term(&self, loss: impl Fn(&Item<'_>, &Values) -> Term, index: usize) -> Term {
         let item = self.item(index);
         let term = loss(&item, &self.values);
-        let is_lost = match self.values.spec().driver {
-            Driver::Elementwise => item.any(f64::is_nan) || term.loss[0].is_nan(),
+        let is_spoilt = match self.values.spec().driver {
+            Driver::Elementwise => item.any(f64::is_nan),
             // What is infinite of a row itself leaves nothing of it; its own values have limits.
             Driver::Rows(_) => {
                 let is_own = |column: &Column| self.values.spec().own_values().any(|own| own.name == column.name);
@@ -184,8 +184,11 @@ impl Call {
             }
             // Of classes that are not given nothing need be known.
             Driver::TopK(_) => false,
-            _ => item.any(|x| !x.is_finite()) || term.loss[0].is_nan(),
+            _ => item.any(|x| !x.is_finite()),
         };
+        let is_of_rows = matches!(self.values.spec().driver, Driver::Rows(_) | Driver::TopK(_));
+        let is_lost = is_spoilt || !is_of_rows && term.loss[0].is_nan();
+        let term = if is_spoilt { term.telling(Told::UNKNOWN) } else { term };
         if is_lost { term.map(|_| f64::NAN) } else { term }
     }
 

@@ -227,6 +227,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
         correct,
         doubts,
         shape: call.signature.loss_type(options.reduction).shape,
+        item_shape: call.signature.item_shape.clone(),
         condition,
         ..found
     };

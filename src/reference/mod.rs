@@ -61,7 +61,7 @@ pub use rows::*;
 pub use segmentation::*;
 pub use tasks::*;
 
-pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use crate::spec::{Anchor, AnchorTerm, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term, Told};
 #[cfg(feature = "parity")]
 pub(crate) use multiclass::seen;
 pub use softmax::*;
@@ -71,7 +71,9 @@ use divisor::{Divisor, reciprocal};
 
 #[cfg(feature = "parity")]
 use crate::spec::Column;
-use crate::{Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, out_of_range, spec::Values};
+use crate::{
+    Error, Hardest, HostTensor, Loss, Mining, Named, Options, Reduction, Statistics, out_of_range, spec::Values,
+};
 
 /// What [`evaluate`] gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +86,8 @@ pub struct Evaluation {
     pub term_magnitudes: Vec<f64>,
     /// The shape of `loss`; empty for one value.
     pub shape: Vec<usize>,
+    /// The shape of the statistics, which have one value per item.
+    pub item_shape: Vec<usize>,
     /// How many items counted: all but the ignored ones. Of regions the scores, all of which count.
     pub items: u64,
     /// The gradient of every differentiable input, in the order of the spec; empty with
@@ -107,6 +111,14 @@ pub struct Evaluation {
     pub entropy_magnitudes: Vec<f64>,
     /// The log-probability of every item's target, 0 where it does not count; empty unless asked for.
     pub log_prob: Vec<f64>,
+    /// 1 for every item on which the clip of a policy binds, 0 for others; empty unless asked for.
+    pub clipped: Vec<f64>,
+    /// How far the ratio of each is from where that is otherwise, relative to what its rounding error is relative to.
+    pub clip_margins: Vec<f64>,
+    /// The divergence of every token from the reference of a policy, 0 where it does not count; empty unless asked for.
+    pub kl: Vec<f64>,
+    /// What the rounding error of each divergence is relative to.
+    pub kl_magnitudes: Vec<f64>,
     /// The class that every item predicts, −1 for none; empty unless asked for.
     pub argmax: Vec<i32>,
     /// How many items that count predict their target's class; `None` for losses without such a target.
@@ -134,6 +146,7 @@ impl Evaluation {
             terms: Vec::new(),
             term_magnitudes: Vec::new(),
             shape: Vec::new(),
+            item_shape: Vec::new(),
             items: 0,
             gradients: Vec::new(),
             gradient_magnitudes: Vec::new(),
@@ -143,6 +156,10 @@ impl Evaluation {
             entropy: Vec::new(),
             entropy_magnitudes: Vec::new(),
             log_prob: Vec::new(),
+            clipped: Vec::new(),
+            clip_margins: Vec::new(),
+            kl: Vec::new(),
+            kl_magnitudes: Vec::new(),
             argmax: Vec::new(),
             correct: None,
             mining: None,
@@ -151,6 +168,20 @@ impl Evaluation {
             weight_sum: None,
             weight_magnitude: 0.0,
             doubts: Doubts::default(),
+        }
+    }
+
+    /// The evaluation with what is asked for of what is told of each item.
+    fn telling(self, told: &[Told], statistics: Statistics) -> Self {
+        let of_each = |is_asked: bool, of: fn(&Told) -> f64| -> Vec<f64> {
+            if is_asked { told.iter().map(of).collect() } else { Vec::new() }
+        };
+        Evaluation {
+            clipped: of_each(statistics.clipped, |told| told.clipped),
+            clip_margins: of_each(statistics.clipped, |told| told.clip_margin),
+            kl: of_each(statistics.kl, |told| told.kl),
+            kl_magnitudes: of_each(statistics.kl, |told| told.kl_magnitude),
+            ..self
         }
     }
 }
@@ -217,9 +248,11 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
     let (mut sum, mut magnitude, mut loss_magnitudes) = (0.0, 0.0, losses.clone());
     let (names, zeros): (Vec<_>, Vec<_>) = call.no_gradients(options).into_iter().unzip();
     let [mut gradients, mut gradient_magnitudes, mut doubts] = [zeros.clone(), zeros.clone(), zeros];
+    let mut told = vec![Told::NOTHING; call.items().len()];
     let shared = broadcast::shared_axes(&call.signature);
     for &item in &counted {
         let term = call.term(&loss, item).map(|x| call.weight.at(item) * x);
+        told[item] = term.told;
         call.put(&term.loss, item, &mut losses);
         sum += term.loss.iter().sum::<f64>();
         magnitude += term.magnitude.unwrap_or_else(|| term.loss.iter().map(|x| x.abs()).sum());
@@ -251,6 +284,7 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
     let evaluation = Evaluation {
         loss: if options.reduction == Reduction::None { losses } else { vec![scale * sum] },
         shape: call.signature.loss_type(options.reduction).shape,
+        item_shape: call.signature.item_shape.clone(),
         items: counted.len() as u64,
         gradients: names.into_iter().zip(gradients).collect(),
         gradient_magnitudes,
@@ -265,7 +299,7 @@ fn of_items(call: &Call, loss: impl Fn(&Item<'_>, &Values) -> Term, options: &Op
         doubts: Doubts { gradients: doubts, predicted: call.doubtful_predictions(), ..Doubts::default() },
         ..Evaluation::nothing()
     };
-    Ok(divisor.of_evaluation(evaluation, call, options))
+    Ok(divisor.of_evaluation(evaluation.telling(&told, statistics), call, options))
 }
 
 /// Whether a value in a row leaves nothing of it: −∞ only masks a class.

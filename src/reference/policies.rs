@@ -7,7 +7,7 @@ use super::{
     softmax::{ln_softmax, ln_softmax_pullback},
     weighed,
 };
-use crate::spec::{Item, Term, Values};
+use crate::spec::{Item, Term, Told, Values};
 
 /// [`TokenLogProb`](crate::losses::TokenLogProb).
 pub fn token_log_prob(item: &Item<'_>, values: &Values) -> Term {
@@ -17,32 +17,32 @@ pub fn token_log_prob(item: &Item<'_>, values: &Values) -> Term {
 
 /// [`PolicyClip`](crate::losses::PolicyClip).
 pub fn policy_clip(item: &Item<'_>, values: &Values) -> Term {
-    of_log_prob(item, values, clip)
+    of_log_prob(item, values, CLIP)
 }
 
 /// [`PolicyClipOfLogits`](crate::losses::PolicyClipOfLogits).
 pub fn policy_clip_of_logits(item: &Item<'_>, values: &Values) -> Term {
-    of_logits(item, values, clip)
+    of_logits(item, values, CLIP)
 }
 
 /// [`PolicyCispo`](crate::losses::PolicyCispo).
 pub fn policy_cispo(item: &Item<'_>, values: &Values) -> Term {
-    of_log_prob(item, values, cispo)
+    of_log_prob(item, values, CISPO)
 }
 
 /// [`PolicyCispoOfLogits`](crate::losses::PolicyCispoOfLogits).
 pub fn policy_cispo_of_logits(item: &Item<'_>, values: &Values) -> Term {
-    of_logits(item, values, cispo)
+    of_logits(item, values, CISPO)
 }
 
 /// [`PolicySapo`](crate::losses::PolicySapo).
 pub fn policy_sapo(item: &Item<'_>, values: &Values) -> Term {
-    of_log_prob(item, values, sapo)
+    of_log_prob(item, values, SAPO)
 }
 
 /// [`PolicySapoOfLogits`](crate::losses::PolicySapoOfLogits).
 pub fn policy_sapo_of_logits(item: &Item<'_>, values: &Values) -> Term {
-    of_logits(item, values, sapo)
+    of_logits(item, values, SAPO)
 }
 
 /// The clipped loss by ln ρ, of which [`PolicySequence`](crate::losses::PolicySequence) has one a sequence.
@@ -51,7 +51,8 @@ pub fn ratio_term(item: &Item<'_>, values: &Values) -> Term {
     let at = |log_ratio: f64| clip(Ratio { log_prob: 0.0, ratio: log_ratio.exp(), log_ratio, advantage }, values);
     let surrogate = at(log_ratio);
     let is_near = |&kink: &f64| choices::is_either_larger(log_ratio.exp(), kink, log_ratio.exp() + kink);
-    let term = conditioning::of_arguments([log_ratio], |[log_ratio]| [at(log_ratio).loss, at(log_ratio).slope]);
+    let term = conditioning::of_arguments([log_ratio], |[log_ratio]| [at(log_ratio).loss, at(log_ratio).slope])
+        .telling(clipped(log_ratio, bounds_of_clip(advantage, values)));
     if surrogate.kinks.iter().any(is_near) { term.of_doubts([both(log_ratio.exp(), advantage.abs())]) } else { term }
 }
 
@@ -139,28 +140,68 @@ fn sapo(at: Ratio, values: &Values) -> Surrogate {
     }
 }
 
-type OfRatio = fn(Ratio, &Values) -> Surrogate;
+/// What policies differ in.
+#[derive(Clone, Copy)]
+struct Form {
+    surrogate: fn(Ratio, &Values) -> Surrogate,
+    /// The bounds of the ratio beyond which a token of this advantage is clipped.
+    bounds: fn(f64, &Values) -> [f64; 2],
+}
+
+const CLIP: Form = Form { surrogate: clip, bounds: bounds_of_clip };
+const CISPO: Form = Form { surrogate: cispo, bounds: bounds_of_cispo };
+const SAPO: Form = Form { surrogate: sapo, bounds: |_, _| UNBOUNDED };
+
+const UNBOUNDED: [f64; 2] = [f64::NEG_INFINITY, f64::INFINITY];
+
+fn bounds_of_clip(advantage: f64, values: &Values) -> [f64; 2] {
+    let delta = Some(values.number("delta")).filter(|&delta| delta > 0.0);
+    match advantage {
+        a if a > 0.0 => [f64::NEG_INFINITY, 1.0 + values.number("eps_high")],
+        a if a < 0.0 => [1.0 - values.number("eps_low"), delta.unwrap_or(f64::INFINITY)],
+        _ => UNBOUNDED,
+    }
+}
+
+fn bounds_of_cispo(advantage: f64, values: &Values) -> [f64; 2] {
+    if advantage > 0.0 { [f64::NEG_INFINITY, values.number("eps_high")] } else { UNBOUNDED }
+}
+
+/// Whether a ratio is beyond its bounds, and how far it is from them relative to itself.
+fn clipped(log_ratio: f64, bounds: [f64; 2]) -> Told {
+    let (ratio, [low, high]) = (log_ratio.exp(), bounds);
+    let margin = |bound: f64| match bound {
+        _ if !bound.is_finite() || !ratio.is_finite() || ratio == bound => f64::INFINITY,
+        // What f32 has no number for may be 0.
+        _ => ((ratio - bound).abs() - f64::from(f32::MIN_POSITIVE)).max(0.0) / (ratio + bound.abs()),
+    };
+    let is_beyond = f64::from(ratio < low || ratio > high);
+    let clipped = if log_ratio.is_nan() { f64::NAN } else { is_beyond };
+    Told { clipped, clip_margin: margin(low).min(margin(high)), ..Told::NOTHING }
+}
 
 /// The loss of a token whose log-probability is an input.
-fn of_log_prob(item: &Item<'_>, values: &Values, surrogate: OfRatio) -> Term {
-    let token = Policy::of(item, values, surrogate, item["log_prob"]);
+fn of_log_prob(item: &Item<'_>, values: &Values, form: Form) -> Term {
+    let token = Policy::of(item, values, form, item["log_prob"]);
     // The differences are rounded.
     let term = conditioning::of_arguments(token.differences(), |differences| token.loss(differences));
-    token.with_doubts(term)
+    let kl = conditioning::of_arguments(token.differences(), |[_, _, lead, _]| [exponential_excess(lead)]);
+    token.with_doubts(term).telling(token.told(kl))
 }
 
 /// The loss of a token of a row of logits.
-fn of_logits(item: &Item<'_>, values: &Values, surrogate: OfRatio) -> Term {
+fn of_logits(item: &Item<'_>, values: &Values, form: Form) -> Term {
     let token = Token::of(item, values);
-    let policy = Policy::of(item, values, surrogate, token.log_prob());
+    let policy = Policy::of(item, values, form, token.log_prob());
     // So is the log-probability, before them.
     let given = [policy.log_prob, policy.old.unwrap_or(0.0), policy.reference.unwrap_or(0.0)];
-    let term = conditioning::of_arguments(given, |[log_prob, old, reference]| {
+    let moved = |[log_prob, old, reference]: [f64; 3]| {
         let old = policy.old.map(|_| old);
-        let moved = Policy { log_prob, old, reference: policy.reference.map(|_| reference), ..policy };
-        moved.loss(moved.differences())
-    });
-    token.term(policy.with_doubts(term), values)
+        Policy { log_prob, old, reference: policy.reference.map(|_| reference), ..policy }.differences()
+    };
+    let term = conditioning::of_arguments(given, |given| policy.loss(moved(given)));
+    let kl = conditioning::of_arguments(given, |given| [exponential_excess(moved(given)[2])]);
+    token.term(policy.with_doubts(term).telling(policy.told(kl)), values)
 }
 
 /// The policies of a token.
@@ -172,19 +213,19 @@ struct Policy<'a> {
     reference: Option<f64>,
     advantage: f64,
     importance: f64,
-    surrogate: OfRatio,
+    form: Form,
     values: &'a Values,
 }
 
 impl<'a> Policy<'a> {
-    fn of(item: &Item<'_>, values: &'a Values, surrogate: OfRatio, log_prob: f64) -> Self {
+    fn of(item: &Item<'_>, values: &'a Values, form: Form, log_prob: f64) -> Self {
         Policy {
             log_prob,
             old: item.given("old_log_prob"),
             reference: item.given("ref_log_prob"),
             advantage: item["advantage"],
             importance: item["importance"],
-            surrogate,
+            form,
             values,
         }
     }
@@ -202,7 +243,7 @@ impl<'a> Policy<'a> {
 
     fn at(&self, log_prob: f64, log_ratio: f64) -> Surrogate {
         let at = Ratio { log_prob, ratio: log_ratio.exp(), log_ratio, advantage: self.advantage };
-        (self.surrogate)(at, self.values)
+        (self.form.surrogate)(at, self.values)
     }
 
     /// The loss and its derivative by log p.
@@ -229,11 +270,28 @@ impl<'a> Policy<'a> {
     /// The term with what may be otherwise about its gradient, where rounding decides on which side of a bound ρ is.
     fn with_doubts(&self, term: Term) -> Term {
         let [log_prob, log_ratio, ..] = self.differences();
-        let (ratio, magnitude) = (log_ratio.exp(), 1.0 + log_prob.abs() + self.old.unwrap_or(0.0).abs());
+        let (ratio, magnitude) = (log_ratio.exp(), self.ratio_magnitude(log_prob));
         let is_near = |&kink: &f64| choices::is_either_larger(ratio, kink, magnitude * (ratio + kink));
         let is_in_doubt = self.at(log_prob, log_ratio).kinks.iter().any(is_near);
         let jump = both(self.importance, both(ratio, self.advantage.abs()));
         if is_in_doubt { term.of_doubts([jump]) } else { term }
+    }
+
+    /// What the rounding error of the ratio is relative to, beside itself.
+    fn ratio_magnitude(&self, log_prob: f64) -> f64 {
+        1.0 + log_prob.abs() + self.old.unwrap_or(0.0).abs()
+    }
+
+    /// What there is of the token besides its loss: of a divergence with its magnitude.
+    fn told(&self, kl: Term) -> Told {
+        let [log_prob, log_ratio, ..] = self.differences();
+        let clipped = clipped(log_ratio, (self.form.bounds)(self.advantage, self.values));
+        Told {
+            clip_margin: clipped.clip_margin / self.ratio_magnitude(log_prob),
+            kl: kl.loss[0],
+            kl_magnitude: kl.magnitude.unwrap_or(0.0),
+            ..clipped
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Call, Divisor, Evaluation, largest_finite, ln_softmax, multiclass::seen, weighed};
 use crate::{
     Error, Gradients, HostTensor, Loss, Named, Options, Reduction, out_of_range,
-    spec::{Column, Domain, Driver, Item, OFFSETS, Reference, Sequences, TOKEN_MASK, Term, Values, WEIGHT},
+    spec::{Column, Domain, Driver, Item, OFFSETS, Reference, Sequences, TOKEN_MASK, Term, Told, Values, WEIGHT},
 };
 
 /// The loss of items, of the sums or means over the tokens of their sequences, and its gradient by each token.
@@ -42,7 +42,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let mut whole = Evaluation { items: kept.len() as u64, ..Evaluation::nothing() };
     (whole.gradients, whole.loss_magnitudes) = (call.no_gradients(options), vec![0.0; items]);
     whole.gradient_magnitudes = whole.gradients.iter().map(|(_, zeros)| zeros.clone()).collect();
-    let mut losses = vec![0.0; items];
+    let (mut losses, mut told) = (vec![0.0; items], vec![Told::NOTHING; items]);
     let has_gradients = options.gradients != Gradients::Skip;
     // By the log-probabilities, or by the logits.
     let values = tokens.values.len() * tokens.ln_p.first().map_or(1, Vec::len);
@@ -51,7 +51,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
         let sizes: Vec<f64> = of_item(item).map(|sequence| sequences[sequence].size).collect();
         let term = term(&columns, &of, call, item, &sizes, |item| loss_of_item(item, &head_values));
         let term = term.map(|x| call.weight.at(item) * x);
-        losses[item] = term.loss[0];
+        (losses[item], told[item]) = (term.loss[0], term.told);
         whole.magnitude += term.magnitude.unwrap_or(0.0);
         whole.loss_magnitudes[item] = largest_finite(term.loss.iter().copied().chain(term.magnitude));
         let term = term.map(|x| scale * call.upstream(item) * options.gradient_scale() * x);
@@ -80,8 +80,9 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
     let reduced = scale * losses.iter().sum::<f64>();
     whole.magnitude *= scale.abs();
     whole.shape = call.signature.loss_type(options.reduction).shape;
+    whole.item_shape.clone_from(&call.signature.item_shape);
     whole.loss = if options.reduction == Reduction::None { losses } else { vec![reduced] };
-    Ok(divisor.of_evaluation(whole, call, options))
+    Ok(divisor.of_evaluation(whole.telling(&told, options.statistics), call, options))
 }
 
 /// A head over hidden states.
@@ -312,7 +313,11 @@ fn term(
             *size += (moved - at).abs() / STEP;
         }
     }
-    let is_lost = columns.iter().any(|column| column.at(index).is_nan()) || term.loss[0].is_nan();
-    let term = term.of_magnitude(magnitude);
+    // A ratio is rounded as what the tokens have together is.
+    let clip_margin = term.told.clip_margin / (1.0 + sizes[0]);
+    let is_spoilt = columns.iter().any(|column| column.at(index).is_nan());
+    let told = if is_spoilt { Told::UNKNOWN } else { Told { clip_margin, ..term.told } };
+    let is_lost = is_spoilt || term.loss[0].is_nan();
+    let term = term.of_magnitude(magnitude).telling(told);
     if is_lost { term.map(|_| f64::NAN) } else { term }
 }

@@ -16,9 +16,11 @@ pub use driver::*;
 pub use input::*;
 pub use param::*;
 pub(crate) use reference::Column;
-pub use reference::{Anchor, AnchorTerm, Closure, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term};
+pub use reference::{
+    Anchor, AnchorTerm, Closure, Doubt, Item, Pixel, Reference, RegionReference, Score, Sums, Term, Told,
+};
 pub use shader_file::ShaderFile;
-pub(crate) use shader_file::shader_file;
+pub(crate) use shader_file::{OwnStatistic, shader_file};
 pub use values::Values;
 pub use word::*;
 

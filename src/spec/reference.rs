@@ -165,6 +165,28 @@ pub struct Term {
     /// By how much each gradient may be otherwise, because it has a jump so near that rounding decides on which side
     /// the item is; empty where that is clear.
     pub doubts: Vec<f64>,
+    /// What a policy has of the item besides.
+    pub told: Told,
+}
+
+/// What a policy has of a token, or of an answer, besides its loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// 1 where the clip binds, else 0.
+    pub clipped: f64,
+    /// How far the ratio is from where that is otherwise, relative to what its rounding error is relative to.
+    pub clip_margin: f64,
+    /// The divergence from the reference.
+    pub kl: f64,
+    /// What the rounding error of the divergence is relative to.
+    pub kl_magnitude: f64,
+}
+
+impl Told {
+    /// What is told of an item that does not count, and of losses that are no policies.
+    pub const NOTHING: Self = Told { clipped: 0.0, clip_margin: f64::INFINITY, kl: 0.0, kl_magnitude: 0.0 };
+    /// What is told of an item of which nothing is known.
+    pub(crate) const UNKNOWN: Self = Told { clipped: f64::NAN, kl: f64::NAN, ..Told::NOTHING };
 }
 
 impl Term {
@@ -188,9 +210,21 @@ impl Term {
         Term { doubts: doubts.into(), ..self }
     }
 
+    /// The term with what is told besides.
+    pub fn telling(self, told: Told) -> Self {
+        Term { told, ..self }
+    }
+
     /// A function's values, one per class, and their gradients times [`Item::upstream`], summed.
     pub fn per_class(values: Vec<f64>, gradients: Vec<f64>) -> Self {
-        Term { loss: values, gradients, magnitude: None, gradient_magnitudes: Vec::new(), doubts: Vec::new() }
+        Term {
+            loss: values,
+            gradients,
+            magnitude: None,
+            gradient_magnitudes: Vec::new(),
+            doubts: Vec::new(),
+            told: Told::NOTHING,
+        }
     }
 
     /// `f` of the loss, of every gradient and, without their signs, of magnitudes and doubts.

@@ -229,6 +229,32 @@ fn statistics_are_written_to_the_output_file() {
     }
 }
 
+#[test]
+fn what_policies_tell_is_written_in_the_shape_of_the_tokens() {
+    let policies = [
+        ("advantage", tensor(F32, &[2, 2], &[1.0_f32, -1.0, 1.0, 1.0])),
+        ("old_log_prob", tensor(F32, &[2, 2], &[-1.5_f32, -1.5, -1.0, -1.0])),
+    ];
+    let of_log_probs = [&policies[..], &[("log_prob", tensor(F32, &[2, 2], &[-1.0_f32; 4]))]].concat();
+    let hidden = tensor(F32, &[2, 2, 1], &[0.0_f32; 4]);
+    let head = [("hidden", hidden), ("weight", tensor(F32, &[2, 1], &[1.0_f32, -1.0]))];
+    let of_hidden = [&policies[..], &head, &[("target", tensor(I32, &[2, 2], &[0_i32, 0, -100, 1]))]].concat();
+    for (loss, files, expected) in [
+        ("policy_clip", Files::new(&of_log_probs), [1.0, 0.0, 0.0, 0.0]),
+        ("linear_policy_clip", Files::new(&of_hidden), [1.0, 0.0, 0.0, 1.0]),
+    ] {
+        for adapter in adapters() {
+            let written = files.eval_to_file_on(&adapter, &format!("{loss} --reduction mean --statistics clipped,kl"));
+            assert_eq!(written["clipped"].1, [2, 2], "{loss} on {adapter}");
+            assert_eq!(floats(&written["clipped"]), expected, "{loss} on {adapter}");
+            assert_eq!(written["kl"], tensor(F32, &[2, 2], &[0.0_f32; 4]), "{loss} on {adapter}");
+        }
+    }
+    Files::new(&of_log_probs)
+        .eval("policy_sapo --reduction mean --statistics clipped --output x")
+        .refused(2, &["`clipped` of its items"]);
+}
+
 /// Two samples of two classes at two places each, as probabilities, with this target.
 fn overlap(target: Tensor) -> Files {
     let prediction = [0.75_f32, 0.5, 0.25, 0.5, 0.0, 1.0, 1.0, 0.0];

@@ -28,7 +28,7 @@ fn every_loss_gets_inputs_of_its_domains() {
     let bench = Bench::new(gpu(), ROUGH).unwrap();
     for (turn, spec) in losses::ALL.iter().enumerate() {
         for &dtype in effort::taking_turns(&DType::FLOATS, turn) {
-            let (output, _) = bench.prepare(&Case::of_elements(&any(spec.name), dtype, 3000)).unwrap();
+            let (output, _) = bench.prepare(&Case::of_elements(&any(spec.name), dtype, 30_000)).unwrap();
             let mut encoder = gpu().device().create_command_encoder(&Default::default());
             output.record(&mut encoder);
             gpu().queue().submit([encoder.finish()]);

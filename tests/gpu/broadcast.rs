@@ -151,14 +151,14 @@ fn every_elementwise_loss_agrees_with_the_reference_where_inputs_are_broadcast()
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         for shapes in SHAPES {
             turn += 1;
-            for reduction in effort::taking_turns(&reductions, turn).copied() {
+            for (number, &reduction) in effort::taking_turns(&reductions, turn).enumerate() {
                 let (dtype, gradients) = (DType::FLOATS[turn % 3], GRADIENTS[turn / 3 % 4]);
                 let options = Options { gradients, ..Options::new(reduction) };
                 let inputs = broadcast(&loss, shapes, dtype, reduction == Reduction::None && turn % 2 == 0);
                 let what = format!("{} {dtype} {shapes:?} {options:?}", spec.name);
                 let expected = reference::evaluate(&loss, &inputs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
                 let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, options);
-                for gpu in effort::adapters(turn).filter(can_bind) {
+                for gpu in effort::adapter(turn + number).filter(can_bind) {
                     let found = loss.eval_with(gpu, &with_targets(&loss, &inputs, options), options).unwrap();
                     assert_agree(&expected, &found, &format!("{what} on {gpu:?}"));
                 }

@@ -154,7 +154,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
                 let poisons = POISONED.iter().filter(|(_, poison)| is_in_range(*poison));
                 let places: Vec<_> = poisons.map(|&(item, poison)| (item * given / 17, poison)).collect();
                 let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &good, Reduction::None);
-                for gpu in effort::adapters(turn + dtype as usize).filter(can_bind) {
+                for gpu in effort::adapter(turn + dtype as usize).filter(can_bind) {
                     evaluated(gpu, &loss, &changed(&good, input.name, &places), Reduction::None);
                 }
             }
@@ -312,7 +312,7 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
                     .flat_map(|(_, gradient)| gradient)
                     .for_each(|gradient| *gradient += before);
                 // Whatever the length, each kernel on one adapter; any two of type, options and buffers meet.
-                for gpu in effort::adapters(dtype as usize + turn) {
+                for gpu in effort::adapter(dtype as usize + turn) {
                     let buffers = [Buffers::One, Buffers::Roomy, Buffers::Tight];
                     for &buffers in effort::taking_turns(&buffers, dtype as usize + 2 * turn) {
                         let found = evaluated_in_the_callers_buffers(gpu, loss, &inputs, options, buffers, filling);
@@ -340,7 +340,7 @@ fn each_item_has_its_upstream_where_gradients_are_added_up() {
             let options = Options { upstream: 1.5, gradients: Gradients::Add { weight: 0.25 }, ..none };
             let inputs = inputs.with("upstream", upstream);
             let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, options);
-            for gpu in effort::adapters(turn + dtype as usize).filter(can_bind) {
+            for gpu in effort::adapter(turn + dtype as usize).filter(can_bind) {
                 evaluated(gpu, &loss, &inputs, options);
             }
         }

@@ -112,7 +112,7 @@ fn every_treatment_of_gradients_is_divided() {
         for dtype in DType::FLOATS {
             let inputs = inputs(&loss, dtype).with("divisor", scalar(2.5, dtype)).with("upstream", scalar(-3.0, dtype));
             for gradients in [Gradients::Add { weight: 0.5 }, Gradients::InPlace, Gradients::Skip] {
-                for gpu in effort::adapters(turn + dtype as usize) {
+                for gpu in effort::adapter(turn + dtype as usize) {
                     evaluated(gpu, &loss, &inputs, Options { gradients, ..divided_by(3.0) });
                 }
             }

@@ -1,13 +1,13 @@
 //! Policies and the log-probabilities of tokens, on every adapter.
 
 use wgloss::{
-    AnyLoss, DType, Error, Gradients, HostTensor, Loss, Named, Options, PolicyClip, PolicyClipOfLogits, Reduction,
-    TokenLogProb, losses, reference, spec::Driver,
+    AnyLoss, DType, Error, Gradients, HostTensor, LinearPolicyClip, Loss, Named, Options, PolicyCispo, PolicyClip,
+    PolicyClipOfLogits, PolicySapo, Reduction, Statistics, TokenLogProb, losses, parity, reference, spec::Driver,
 };
 
 use crate::common::{
     adapters,
-    agreement::{assert_agree, is_beyond_bindings, out_of_range},
+    agreement::{assert_agree, evaluated, is_beyond_bindings, out_of_range},
     inputs::{changed, tensor},
 };
 
@@ -172,4 +172,146 @@ fn ill_shaped_values_of_rows_are_refused_by_name() {
     assert!(matches!(error, Error::Shape { tensor: "advantage", .. }), "{error}");
     let error = PolicyClipOfLogits::default().eval_with(gpu, &without, options).unwrap_err();
     assert!(matches!(error, Error::MissingTensor { .. }), "{error}");
+}
+
+const CLIPPED_AND_KL: Statistics = Statistics { clipped: true, kl: true, ..Options::new(Reduction::None).statistics };
+
+/// The tokens by their log-probabilities.
+fn by_log_probs(count: usize) -> Named<HostTensor<'static>> {
+    let mut inputs = Named::new().with("log_prob", floats(&vec![-1.0; count], &[count]));
+    for (name, host) in tokens(count, 5, 1).iter().filter(|(name, _)| !["logits", "target"].contains(name)) {
+        inputs = inputs.with(name, host.clone());
+    }
+    inputs
+}
+
+/// The clip and the divergence of each token, of whole quads and what is left of them, in any storage type, and of
+/// advantages that serve several tokens.
+#[test]
+fn tokens_tell_their_clip_and_their_divergence() {
+    for (turn, count) in [1, 3, 64, 257, 20_011].into_iter().enumerate() {
+        let dtype = DType::FLOATS[turn % 3];
+        let inputs: Named<HostTensor<'static>> = by_log_probs(count)
+            .iter()
+            .map(|(name, host)| (name.to_string(), tensor(&host.to_f64(), dtype, &[count])))
+            .collect();
+        let kept: Vec<f64> = (0..count).map(|token| f64::from(u8::from(token % 6 != 4))).collect();
+        let masked = inputs.clone().with("mask", floats(&kept, &[count]));
+        for gpu in adapters::all() {
+            for (inputs, reduction) in [(&inputs, Reduction::None), (&masked, Reduction::Mean)] {
+                let options = Options { statistics: CLIPPED_AND_KL, ..Options::new(reduction) };
+                if is_beyond_bindings(gpu, &PolicyClip::default(), inputs, options) {
+                    continue;
+                }
+                evaluated(gpu, &PolicyClip { delta: 1.5, ..PolicyClip::default() }, inputs, options);
+                evaluated(gpu, &PolicyCispo { eps_high: 1.25, ..PolicyCispo::default() }, inputs, options);
+                let kl = Statistics { clipped: false, ..CLIPPED_AND_KL };
+                evaluated(gpu, &PolicySapo::default(), inputs, Options { statistics: kl, ..options });
+            }
+        }
+    }
+    let inputs = Named::new()
+        .with("log_prob", floats(&[-1.0, -0.5, -1.5, -1.0, -0.5, -1.5], &[2, 3]))
+        .with("old_log_prob", floats(&[-1.0; 3], &[3]))
+        .with("advantage", floats(&[1.0, -1.0], &[2, 1]));
+    let options = Options { statistics: CLIPPED_AND_KL, ..Options::new(Reduction::Mean) };
+    for gpu in adapters::all() {
+        let found = evaluated(gpu, &PolicyClip::default(), &inputs, options);
+        assert_eq!(found.clipped().unwrap().to_vec::<f32>(), Ok(vec![0.0, 1.0, 0.0, 0.0, 0.0, 1.0]), "{gpu:?}");
+        assert_eq!(found.clipped().unwrap().shape(), [2, 3]);
+        assert_eq!((found.clip_fraction(), found.mean_kl()), (Some(1.0 / 3.0), Some(0.0)));
+    }
+}
+
+/// However rows are shared out, and of a head's logits too; what does not count is 0.
+#[test]
+fn rows_tell_the_clip_and_the_divergence_of_their_targets() {
+    let loss = PolicyClipOfLogits { delta: 1.5, ..PolicyClipOfLogits::default() };
+    for (turn, (samples, classes, places)) in
+        [(33, 5, 1), (3, 7, 11), (2, 900, 1), (2, 900, 3), (257, 3, 1)].into_iter().enumerate()
+    {
+        let inputs = tokens(samples, classes, places);
+        let statistics = Statistics { clipped: true, kl: turn % 2 == 0, ..Statistics::default() };
+        let options = Options { statistics, ..Options::new(Reduction::Mean) };
+        for gpu in adapters::all().iter().filter(|gpu| !is_beyond_bindings(gpu, &loss, &inputs, options)) {
+            let found = evaluated(gpu, &loss, &inputs, options);
+            let targets = inputs.get("target").unwrap();
+            let clipped = found.clipped().unwrap();
+            assert_eq!(clipped.shape(), targets.shape());
+            let mut ignored = targets.to_f64().into_iter().zip(clipped.to_f64()).filter(|(target, _)| *target < 0.0);
+            assert!(ignored.all(|(_, clipped)| clipped == 0.0), "{gpu:?}");
+            let fraction = found.clip_fraction().unwrap();
+            let sum: f64 = clipped.to_f64().iter().sum();
+            assert!(fraction > 0.0 && fraction == sum / found.items as f64, "{gpu:?}: {fraction}");
+            assert_eq!(found.mean_kl().is_some(), statistics.kl);
+        }
+    }
+    let of_items = tokens(83, 5, 1);
+    let given = of_items.iter().filter(|(name, _)| *name != "logits");
+    let given = given.map(|(name, host)| (name.to_string(), host.clone())).collect::<Named<HostTensor<'static>>>();
+    let hidden: Vec<f64> = (0..83 * 6).map(|i| (i * 29 % 17) as f64 / 8.0 - 1.0).collect();
+    let weight: Vec<f64> = (0..13 * 6).map(|i| (i * 31 % 19) as f64 / 16.0 - 0.5).collect();
+    let inputs = given.with("hidden", floats(&hidden, &[83, 6])).with("weight", floats(&weight, &[13, 6]));
+    let linear = LinearPolicyClip::default();
+    for panel_bytes in [0, 16 * 13 * 4] {
+        let options = Options { panel_bytes, statistics: CLIPPED_AND_KL, ..Options::new(Reduction::Mean) };
+        for gpu in adapters::all().iter().filter(|gpu| !is_beyond_bindings(gpu, &linear, &inputs, options)) {
+            let found = evaluated(gpu, &linear, &inputs, options);
+            assert!(found.clip_fraction().unwrap() > 0.0 && found.mean_kl().unwrap() > 0.0);
+        }
+    }
+}
+
+/// NaN shows in its own token alone, and of two infinities nothing is known.
+#[test]
+fn nan_shows_in_what_is_told_of_its_token() {
+    let nan = f64::NAN;
+    let inputs = changed(&by_log_probs(9), "advantage", &[(2, nan)]);
+    let inputs = changed(&inputs, "ref_log_prob", &[(4, nan), (6, f64::NEG_INFINITY)]);
+    let inputs = changed(&inputs, "log_prob", &[(5, nan), (7, f64::NEG_INFINITY)]);
+    let inputs = changed(&inputs, "old_log_prob", &[(7, f64::NEG_INFINITY)]);
+    let of_rows = changed(&tokens(9, 5, 1), "advantage", &[(2, nan)]);
+    let of_rows = changed(&of_rows, "logits", &[(5 * 5 + 1, nan), (6 * 5 + 2, f64::INFINITY)]);
+    let of_rows = changed(&of_rows, "ref_log_prob", &[(4, nan)]);
+    let options = Options { statistics: CLIPPED_AND_KL, ..Options::new(Reduction::None) };
+    for gpu in adapters::all() {
+        let found = evaluated(gpu, &PolicyClip::default(), &inputs, options);
+        let is_nan = |host: &HostTensor<'_>| -> Vec<usize> {
+            host.to_f64().iter().enumerate().filter(|(_, x)| x.is_nan()).map(|(place, _)| place).collect()
+        };
+        assert_eq!(is_nan(found.clipped().unwrap()), [2, 4, 5, 7], "{gpu:?}");
+        assert_eq!(is_nan(found.kl().unwrap()), [2, 4, 5], "{gpu:?}");
+        assert_eq!([6, 7].map(|token| found.kl().unwrap().to_f64()[token]), [f64::INFINITY; 2], "{gpu:?}");
+        assert!(found.clip_fraction().unwrap().is_nan() && found.mean_kl().unwrap().is_nan());
+        if is_beyond_bindings(gpu, &PolicyClipOfLogits::default(), &of_rows, options) {
+            continue;
+        }
+        let found = evaluated(gpu, &PolicyClipOfLogits::default(), &of_rows, options);
+        for told in [found.clipped(), found.kl()] {
+            assert_eq!(is_nan(told.unwrap()), [2, 4, 5, 6], "{gpu:?}");
+        }
+    }
+}
+
+/// Rounding of the ratio may put a token on either side of its bound, and nothing else is forgiven.
+#[test]
+fn a_clip_that_rounding_decides_is_in_doubt() {
+    let options = Options { statistics: CLIPPED_AND_KL, ..Options::new(Reduction::None) };
+    let gpu = &adapters::all()[0];
+    let at_bound = -1.0 - f64::from(0.2_f32).ln_1p();
+    let inputs = Named::new()
+        .with("log_prob", floats(&[-1.0; 3], &[3]))
+        .with("old_log_prob", floats(&[at_bound, at_bound - 1e-4, at_bound + 1e-4], &[3]))
+        .with("advantage", floats(&[1.0; 3], &[3]));
+    let expected = reference::evaluate(&PolicyClip::default(), &inputs, &options).unwrap();
+    let found = PolicyClip::default().eval_with(gpu, &inputs, options).unwrap();
+    let clipped = found.clipped().unwrap().to_f64();
+    for (token, is_in_doubt) in [(0, true), (1, false), (2, false)] {
+        let (mut other, mut changed) = (found.clone(), clipped.clone());
+        changed[token] = 1.0 - changed[token];
+        other.statistics = other.statistics.with("clipped", floats(&changed, &[3]));
+        let failures = parity::compare(&expected, &other).failures;
+        assert_eq!(failures.is_empty(), is_in_doubt, "{failures:?}");
+    }
+    assert!(parity::compare(&expected, &found).failures.is_empty());
 }

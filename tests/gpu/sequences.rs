@@ -2,7 +2,7 @@
 
 use wgloss::{
     AnyLoss, CpoOfLogits, DType, Error, Gradients, HostTensor, Loss, Named, Options, PolicySequence, Preference,
-    PreferenceForm, PreferenceOfLogits, Reduction, TokenLogProb, reference,
+    PreferenceForm, PreferenceOfLogits, Reduction, Statistics, TokenLogProb, reference,
 };
 
 use crate::common::{
@@ -53,11 +53,14 @@ fn answers_of_every_length_agree_with_the_reference() {
         let tokens = *offsets.last().unwrap();
         let mask: Vec<f64> = (0..tokens).map(|token| f64::from(u8::from(token % 7 != 2))).collect();
         let inputs = answers(offsets).with("token_mask", floats(&mask, &[tokens]));
+        let statistics = Statistics { clipped: true, ..Statistics::default() };
         for reduction in [Reduction::None, Reduction::Mean] {
-            let expected = reference::evaluate(&loss, &inputs, &reduction.into()).unwrap();
+            let options = Options { statistics, ..Options::new(reduction) };
+            let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
             for gpu in adapters::all() {
-                let found = loss.eval_with(gpu, &inputs, reduction).unwrap();
+                let found = loss.eval_with(gpu, &inputs, options).unwrap();
                 assert_agree(&expected, &found, &format!("{ratio} of {} answers on {gpu:?}", offsets.len() - 1));
+                assert_eq!(found.clipped().unwrap().shape(), [offsets.len() - 1]);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::LN_2;
 
-use wgloss::{AnyLoss, Error, HostTensor, Named, Reduction, reference, reference::Evaluation};
+use wgloss::{AnyLoss, Error, HostTensor, Named, Options, Reduction, Statistics, reference, reference::Evaluation};
 
 use super::{assert_all_close, assert_close, classes, evaluate, loss, out_of_range, tensor};
 
@@ -144,5 +144,113 @@ fn log_probabilities_above_0_are_out_of_range() {
         assert_eq!(out_of_range(&error), ("policy_clip", 2, 1));
         let Error::Target { offender: Some(offender), .. } = error else { panic!("{error}") };
         assert_eq!((offender.tensor, offender.value), (bad, 0.5));
+    }
+}
+
+/// By log-probabilities, and by logits of two classes that give them.
+fn told(
+    name: &str,
+    settings: &[(&str, &str)],
+    tokens: &[[f64; 4]],
+    others: &Named<HostTensor<'static>>,
+) -> [Evaluation; 2] {
+    let count = [tokens.len()];
+    let column = |place: usize| tensor(&tokens.iter().map(|token| token[place]).collect::<Vec<_>>(), &count);
+    let given =
+        Named::new().with("old_log_prob", column(1)).with("ref_log_prob", column(2)).with("advantage", column(3));
+    let given = others.iter().fold(given, |given, (name, host)| given.with(name, host.clone()));
+    let logits: Vec<f64> = tokens.iter().flat_map(|&[x, ..]| [x - (-x.exp()).ln_1p(), 0.0]).collect();
+    let logits = given
+        .clone()
+        .with("logits", tensor(&logits, &[tokens.len(), 2]))
+        .with("target", classes(&vec![0; tokens.len()], &count));
+    let statistics = Statistics { clipped: name != "policy_sapo", kl: true, ..Statistics::default() };
+    let options = Options { statistics, ..Options::new(Reduction::Mean) };
+    [
+        evaluate(&loss(name, settings), &given.with("log_prob", column(0)), options),
+        evaluate(&loss(&format!("{name}_of_logits"), settings), &logits, options),
+    ]
+}
+
+/// Tokens with the ratios e^½, e^−½ and 1, and NaN for an advantage.
+const TOLD: [[f64; 4]; 8] = [
+    [-1.0, -1.5, -1.0, 1.0],
+    [-1.0, -1.5, -1.5, -1.0],
+    [-1.0, -0.5, -0.25, -1.0],
+    [-1.0, -0.5, -3.0, 1.0],
+    [-1.0, -1.5, -1.0, 0.0],
+    [-1.0, -1.0, -1.0, 1.0],
+    [-1.0, -1.5, -1.5, f64::NAN],
+    [-1.0, -1.5, -1.5, 1.0],
+];
+
+#[test]
+fn the_clip_binds_beyond_the_bound_that_the_advantage_has() {
+    let kept = tensor(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0], &[8]);
+    let others = Named::new().with("mask", kept);
+    let nan = f64::NAN;
+    for (name, settings, expected) in [
+        ("policy_clip", &[][..], [1.0, 0.0, 1.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_clip", &[("delta", "1.5")], [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_clip", &[("eps_low", "0.5")], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_clip", &[("eps_high", "0.75")], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_cispo", &[], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_cispo", &[("eps_high", "1.5")], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, nan, 0.0]),
+        ("policy_cispo", &[("eps_high", "0.5")], [1.0, 0.0, 0.0, 1.0, 0.0, 1.0, nan, 0.0]),
+    ] {
+        for found in told(name, settings, &TOLD, &others) {
+            assert_all_close(&found.clipped, &expected, 0.0, &format!("{name} {settings:?}"));
+            assert!(found.clip_margins.iter().all(|&margin| margin > 1e-3), "{name}: {:?}", found.clip_margins);
+        }
+    }
+}
+
+/// exp(r) − 1 − r, whatever the loss has of it.
+#[test]
+fn the_divergence_is_told_whatever_its_weight() {
+    let of = |r: f64| r.exp() - 1.0 - r;
+    let expected = [0.0, of(-0.5), of(0.75), of(-2.0), 0.0, 0.0, f64::NAN, of(-0.5)];
+    let none = Named::new();
+    for settings in [&[][..], &[("kl", "2")], &[("kl", "2"), ("kl_correction", "true")]] {
+        for name in ["policy_clip", "policy_cispo", "policy_sapo"] {
+            for found in told(name, settings, &TOLD, &none) {
+                assert_all_close(&found.kl, &expected, 2e-7, &format!("{name} {settings:?}"));
+            }
+        }
+    }
+}
+
+/// Of a policy that is its own old one and its own reference, and of tokens that both find impossible.
+#[test]
+fn what_is_not_known_of_a_token_is_nan_and_what_is_left_out_is_nothing() {
+    let statistics = Statistics { clipped: true, kl: true, ..Statistics::default() };
+    let options = Options { statistics, ..Options::new(Reduction::None) };
+    let policy_clip = loss("policy_clip", &[("eps_high", "0")]);
+    let alone = Named::new().with("log_prob", tensor(&[-1.0], &[1])).with("advantage", tensor(&[1.0], &[1]));
+    let found = evaluate(&policy_clip, &alone, options);
+    assert_eq!((found.clipped, found.kl), (vec![0.0], vec![0.0]));
+    let infinite = tensor(&[f64::NEG_INFINITY, f64::NEG_INFINITY, -1.0], &[3]);
+    let inputs = Named::new()
+        .with("log_prob", tensor(&[f64::NEG_INFINITY, -1.0, f64::NEG_INFINITY], &[3]))
+        .with("old_log_prob", infinite.clone())
+        .with("ref_log_prob", infinite)
+        .with("advantage", tensor(&[1.0, 1.0, -1.0], &[3]));
+    let found = evaluate(&policy_clip, &inputs, options);
+    assert_all_close(&found.clipped, &[f64::NAN, 1.0, 1.0], 0.0, "clipped");
+    assert_all_close(&found.kl, &[f64::NAN, f64::INFINITY, f64::INFINITY], 0.0, "kl");
+}
+
+#[test]
+fn answers_are_clipped_by_the_ratio_of_all_their_tokens() {
+    let inputs = Named::new()
+        .with("log_prob", tensor(&[-1.0, -0.5, -2.0, -2.0, -1.0], &[5]))
+        .with("old_log_prob", tensor(&[-1.5, -1.0, -2.0, -1.5, -1.125], &[5]))
+        .with("advantage", tensor(&[1.0, -1.0, 1.0, 1.0, f64::NAN], &[5]))
+        .with("offsets", classes(&[0, 2, 4, 5, 5, 5], &[6]));
+    let statistics = Statistics { clipped: true, ..Statistics::default() };
+    let options = Options { statistics, ..Options::new(Reduction::Mean) };
+    for (ratio, expected) in [("mean", [1.0, 1.0, 0.0, 0.0, f64::NAN]), ("sum", [1.0, 1.0, 0.0, 0.0, f64::NAN])] {
+        let found = evaluate(&loss("policy_sequence", &[("ratio", ratio)]), &inputs, options);
+        assert_all_close(&found.clipped, &expected, 0.0, ratio);
     }
 }

@@ -611,7 +611,8 @@ fn an_entropy_bonus_subtracts_the_entropy_with_its_gradient() {
 #[test]
 fn offsets_of_classes_are_added_to_what_the_loss_sees() {
     let (logits, offsets) = ([[0.5, -1.0, 2.0], [3.0, 0.0, -4.0]], [2.0, 0.25, -1.0]);
-    let statistics = Statistics { log_sum_exp: true, argmax: true, entropy: true, log_prob: true, hardest: false };
+    let statistics =
+        Statistics { log_sum_exp: true, argmax: true, entropy: true, log_prob: true, ..Statistics::default() };
     let options = Options { statistics, ..Options::new(Reduction::None) };
     let targets = [1, 0];
     let with = |offsets: &[f64], shape: &[usize]| {

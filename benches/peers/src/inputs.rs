@@ -12,12 +12,13 @@ pub type Inputs = Named<HostTensor<'static>>;
 /// About so many rows of a batch have the same label.
 const ROWS_A_CLASS: u64 = 8;
 
-/// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. A function of a value per
-/// class gets an upstream gradient besides.
+/// The inputs that a loss needs, the first of this shape and its floats stored as `dtype`. The shape of a loss with a
+/// head has the classes behind that. A function of a value per class gets an upstream gradient besides.
 pub fn draw(loss: &AnyLoss, shape: &[usize], dtype: DType) -> Result<Inputs, Error> {
     let spec = loss.spec();
     let values = Values::new(spec, loss.values())?;
-    let classes = shape.get(1).map_or(1, |&classes| classes.max(1));
+    let has_head = matches!(spec.driver, Driver::Linear(_));
+    let classes = if has_head { shape.last() } else { shape.get(1) }.map_or(1, |&classes| classes.max(1));
     let case = Case { loss: loss.clone(), shape: shape.to_vec(), dtype, origin: String::new() };
     let mut rng = fastrand::Rng::with_seed(1);
     let mut inputs = Inputs::new();
@@ -65,6 +66,8 @@ enum Distribution {
     /// distances are exact in f32, so that no rounding decides which is the nearest; and no distances differ by 1, the
     /// margin, where rounding would decide which triplets have a loss.
     FineGrid,
+    /// Multiples of 1/1024 between −64/1024 and 64/1024: the weights of a head as it is before it has learnt.
+    Weights,
     /// Always this one.
     Constant(f64),
     /// Whole numbers from 0 to this one.
@@ -78,6 +81,7 @@ impl Distribution {
         let Some(input) = spec.input(input) else { return Distribution::Grid };
         match (spec.driver, input.shape) {
             (Driver::AllPairs(_), Shape::Embeddings) => return Distribution::FineGrid,
+            (_, Shape::Head(_)) => return Distribution::Weights,
             (Driver::AllPairs(_), Shape::Scalar) => return Distribution::Constant((1.0_f64 / 0.07).ln()),
             _ => {}
         }
@@ -102,6 +106,7 @@ impl Distribution {
             Distribution::Uniform(low, high) => low + (high - low) * rng.f64(),
             Distribution::Grid => f64::from(rng.i32(-5461..=5461)) * 3.0 / 4096.0,
             Distribution::FineGrid => f64::from(rng.i32(-181..=181)) / 1024.0,
+            Distribution::Weights => f64::from(rng.i32(-64..=64)) / 1024.0,
             Distribution::Constant(value) => value,
             Distribution::Count(most) => rng.u8(0..=most).into(),
             Distribution::Either(one, other) => [one, other][usize::from(rng.bool())],

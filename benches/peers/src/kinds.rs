@@ -25,6 +25,8 @@ pub enum Kind {
     Sums,
     /// Features of images.
     Features,
+    /// Hidden states with the head before a loss of rows.
+    Heads,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Driver::Pairs => Kind::Pairs,
             Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
             Driver::AllPairs(_) => Kind::Batch,
+            Driver::Linear(_) => Kind::Heads,
             Driver::Sum(_) | Driver::Sequences(_) | Driver::TopK(_) => Kind::Sums,
             Driver::Layers(_) | Driver::Gram => Kind::Features,
         }
@@ -67,6 +70,9 @@ impl Kind {
             Kind::Sums => &[&[1024, 784], &[64, 3, 64, 64]],
             // Layers of VGG-16 for images of 112×112.
             Kind::Features => &[&[4, 128, 56, 56], &[4, 512, 14, 14]],
+            // Tokens, the length of their hidden states, and the classes: of a small model, of which a part of them in
+            // the first shape.
+            Kind::Heads => &[&[512, 256, 8000], &[2048, 256, 32_000]],
         }
     }
 }

@@ -96,10 +96,10 @@ const ROW_CACHE: u32 = 1024u;
 // A loss a row, or a value a class of a row.
 @group(0) @binding(11) var<storage, read_write> loss_of_item: array<f32>;
 // Statistics of each row.
-@group(0) @binding(12) var<storage, read_write> log_sum_exp_of_row: array<f32>;
-@group(0) @binding(13) var<storage, read_write> argmax_of_row: array<i32>;
-@group(0) @binding(14) var<storage, read_write> entropy_of_row: array<f32>;
-@group(0) @binding(15) var<storage, read_write> log_prob_of_row: array<f32>;
+@group(0) @binding(12) var<storage, read_write> log_sum_exp_of_item: array<f32>;
+@group(0) @binding(13) var<storage, read_write> argmax_of_item: array<i32>;
+@group(0) @binding(14) var<storage, read_write> entropy_of_item: array<f32>;
+@group(0) @binding(15) var<storage, read_write> log_prob_of_item: array<f32>;
 // A record for each row and one for each of its parts, where several workgroups take a row.
 @group(0) @binding(16) var<storage, read_write> rows: array<Row>;
 @group(0) @binding(17) var<storage, read_write> workspace: Workspace;
@@ -111,6 +111,9 @@ const ROW_CACHE: u32 = 1024u;
 @group(0) @binding(22) var<storage, read> input_origin: array<f32>;
 // A bit a class of a row.
 @group(0) @binding(23) var<storage, read> input_left_out: array<i32>;
+// Statistics of each row that are a loss's own.
+@group(0) @binding(24) var<storage, read_write> clipped_of_item: array<f32>;
+@group(0) @binding(25) var<storage, read_write> kl_of_item: array<f32>;
 
 // An element of the first input.
 fn load_first(index: u32) -> f32 {
@@ -215,20 +218,24 @@ fn store_value_quad(quad: u32, values: vec4<f32>) {}
 
 // Stores a statistic of a row, where it is asked for.
 fn store_log_sum_exp(index: u32, value: f32) {
-    log_sum_exp_of_row[call.item_base + index] = value;
+    log_sum_exp_of_item[call.item_base + index] = value;
 }
 
 fn store_argmax(index: u32, value: i32) {
-    argmax_of_row[call.item_base + index] = value;
+    argmax_of_item[call.item_base + index] = value;
 }
 
 fn store_entropy(index: u32, value: f32) {
-    entropy_of_row[call.item_base + index] = value;
+    entropy_of_item[call.item_base + index] = value;
 }
 
 fn store_log_prob(index: u32, value: f32) {
-    log_prob_of_row[call.item_base + index] = value;
+    log_prob_of_item[call.item_base + index] = value;
 }
+
+// Stores the statistics of a row that are the loss's own, each as `finished_statistic` of what its hook gives. Nothing
+// where there are none, or none is asked for.
+fn store_own_statistics(row: Row, index: u32, is_spoilt: bool) {}
 
 // Stores the gradient of an element, or adds it to what is there.
 fn put_gradient(index: u32, value: f32) {

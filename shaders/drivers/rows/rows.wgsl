@@ -236,6 +236,7 @@ fn settle(unfinished: Row, index: u32, label: i32, stores: bool) -> Row {
         store_entropy(index, select(nan_from(row.state.first.maximum), entropy(row), has_largest));
         let log_prob = select(nan_from(row.state.first.maximum), target_log_probability(row), has_largest);
         store_log_prob(index, select(0.0, log_prob, row.counts != 0u));
+        store_own_statistics(row, index, is_spoilt);
     }
     return row;
 }

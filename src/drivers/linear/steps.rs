@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{
     super::{
         Call, CallTensor, Role, gradient_name, is_ignored, is_kept,
-        rows::{InPanels, LOG_PROB},
+        rows::{self, InPanels},
     },
     draft::Draft,
     layout::{HeadLayout, Layout, QUAD},
@@ -263,12 +263,12 @@ impl<'a> Builder<'a> {
         self.pick((self.at.order, source, bits), scratch_place(&self.program, scratch), (0, shift))
     }
 
-    /// What the row loss left of each place, for each row. A row that does not count has no loss, no log-probability of
-    /// a target, and no other statistics.
+    /// What the row loss left of each place, for each row. A row that does not count has no loss, nothing that is about
+    /// it, and no other statistics.
     fn pick_result(&mut self, tensor: &CallTensor, scratch: usize) -> Result<(), Error> {
         let absent = match (tensor.role, tensor.ty.dtype) {
             (Role::Loss, _) => 0,
-            (Role::Statistic, _) if tensor.name == LOG_PROB => 0,
+            (Role::Statistic, _) if rows::is_of_counted(self.of_rows.spec(), &tensor.name) => 0,
             (_, DType::I32) => (-1i32).cast_unsigned(),
             _ => f32::NAN.to_bits(),
         };

@@ -59,10 +59,11 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     let stores_elements = |tensor: &&TensorView| !tensor.quads || call.machine.stores_components;
     glue.store("value", "f32", values.filter(stores_elements), "index");
     glue.put_quad("store_value_quad", values.filter(|_| quads), false);
-    glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_row"), ITEM);
-    glue.store("argmax", "i32", view(views, "argmax_of_row"), ITEM);
-    glue.store("entropy", "f32", view(views, "entropy_of_row"), ITEM);
-    glue.store("log_prob", "f32", view(views, "log_prob_of_row"), ITEM);
+    glue.store("log_sum_exp", "f32", view(views, "log_sum_exp_of_item"), ITEM);
+    glue.store("argmax", "i32", view(views, "argmax_of_item"), ITEM);
+    glue.store("entropy", "f32", view(views, "entropy_of_item"), ITEM);
+    glue.store("log_prob", "f32", view(views, "log_prob_of_item"), ITEM);
+    store_own_statistics(&mut glue, call, views);
     let gradient = gradient_view(views, first.name);
     glue.put_gradients(gradient.filter(stores_elements), call.adds());
     glue.put_quad("put_gradient_quad", gradient.filter(|_| quads), call.adds());
@@ -84,6 +85,19 @@ fn own_values(glue: &mut Glue, spec: &LossSpec, views: &[TensorView]) -> Option<
     }
     let checks: Vec<String> = given.iter().filter_map(|input| domain_check(input.domain, &value(input))).collect();
     (!checks.is_empty()).then(|| checks.join(" && "))
+}
+
+/// `store_own_statistics(row, index, is_spoilt)`: what the loss has of a row by hooks of its own. They take the
+/// log-probability of the target and the values of a row that are the loss's own.
+fn store_own_statistics(glue: &mut Glue, call: &Call<'_>, views: &[TensorView]) {
+    let own_values = call.spec().own_values().map(|input| format!(", load_{}(index)", input.name)).collect::<String>();
+    let stores = call.own_statistics().filter_map(|own| {
+        let value = format!("{}_of(target_log_probability(row){own_values})", own.name());
+        let finished = format!("finished_statistic(row, index, is_spoilt, {value})");
+        Some(view(views, &format!("{}_of_item", own.name()))?.put(ITEM, &finished, false))
+    });
+    let stores: Vec<String> = stores.collect();
+    glue.procedure("store_own_statistics(row: Row, index: u32, is_spoilt: bool)", &stores.join("\n    "));
 }
 
 /// Four elements of a quad that is whole.

@@ -9,7 +9,7 @@ use super::{
     At, Binding, Call, CallTensor, Extent, Role, Room, Statistic,
     items::{self, Entry, Items, RECORDS},
     needs::Need,
-    views_of,
+    own_statistics, views_of,
 };
 use crate::{
     DType, Error, Reduction,
@@ -28,8 +28,13 @@ use crate::{
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
 
-/// The statistic that is about the target, as the loss is: 0 where a row does not count.
-pub(super) const LOG_PROB: &str = "log_prob";
+/// The statistic of all rows that is about the target.
+const LOG_PROB: &str = "log_prob";
+
+/// Whether a statistic is about what the loss is about, and 0 where a row does not count.
+pub(super) fn is_of_counted(spec: &LossSpec, statistic: &str) -> bool {
+    statistic == LOG_PROB || own_statistics(spec).any(|own| own.name == statistic)
+}
 
 impl Room for Rows {
     fn extent(&self, values: &Values, shape: &[usize]) -> Result<Extent, String> {
@@ -78,6 +83,7 @@ impl Room for Rows {
                 statistics.push(Statistic { name: LOG_PROB, tensors: &[(LOG_PROB, DType::F32)] });
             }
         }
+        statistics.extend(own_statistics(spec));
         statistics
     }
 
@@ -400,6 +406,7 @@ impl Form<'_> {
             shader_file!("lib/share.wgsl"),
             spec.shader,
         ]);
+        kernel.join(call.own_statistics().map(|own| own.file));
         kernel.join(self.files());
         kernel
     }
@@ -418,6 +425,8 @@ impl Form<'_> {
         });
         files.push(shader_file!("drivers/rows/state.wgsl"));
         files.extend(self.rows.has(RowHooks::OwnValues).then_some(OWN_VALUES));
+        let tells = self.call.own_statistics().next().is_some();
+        files.extend(tells.then_some(shader_file!("drivers/rows/own_statistics.wgsl")));
         files.push(shader_file!("drivers/rows/rows.wgsl"));
         let quads = self.quads != Quads::No;
         files.push(match quads {

@@ -8,12 +8,12 @@ use std::ops::Range;
 
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
-use super::{Call, Extent, Room, inner::Inner, judge, needs::Need};
+use super::{Call, Extent, Room, Statistic, inner::Inner, judge, needs::Need, own_statistics};
 use crate::{
-    DType, Error, Gradients, Named, Options, Reduction, Statistics, TensorType, Tuning,
+    DType, Error, Gradients, Named, Options, Reduction, TensorType, Tuning,
     losses::{LinearTokenLogProb, TokenLogProb},
     program::{Place, Program, Scratch, Step},
-    spec::{DIVISOR, Driver, MASK, OFFSETS, Sequences, UPSTREAM, Values, WEIGHT},
+    spec::{DIVISOR, Driver, LossSpec, MASK, OFFSETS, Sequences, UPSTREAM, Values, WEIGHT},
 };
 
 /// The first input where log-probabilities are given, and the one that is subtracted from them.
@@ -56,6 +56,11 @@ impl Room for Sequences {
                 _ => false,
             },
         }]
+    }
+
+    /// Those of the loss of items, whose hooks it has.
+    fn statistics(&self, spec: &LossSpec) -> Vec<Statistic> {
+        own_statistics(spec).collect()
     }
 
     fn freezes(&self) -> bool {
@@ -204,7 +209,7 @@ impl<'a> Builder<'a> {
         let loss = (self.of.head)(self.call.values);
         let gradients = if self.call.has_gradients() { Gradients::Write } else { Gradients::Skip };
         let upstream = options.gradient_scale() as f32;
-        let options = Options { gradients, upstream, statistics: Statistics::default(), frozen: &[], ..*options };
+        let options = Options { gradients, upstream, frozen: &[], ..*options };
         let own = |dtype| TensorType::new(dtype, [self.items as usize]);
         let lengths = (self.of.lengths)(self.call.values);
         let inputs = loss.spec().inputs.iter().chain([&MASK, &UPSTREAM, &DIVISOR]);

@@ -5,7 +5,7 @@ use wgloss::{DType, Error, Hardest, Loss, Options, Reduction, Statistics, Triple
 use super::{adapters, embeddings, every_loss, inputs, labels};
 
 const HARDEST: Options = Options {
-    statistics: Statistics { log_sum_exp: false, argmax: false, entropy: false, log_prob: false, hardest: true },
+    statistics: Statistics { hardest: true, ..Options::new(Reduction::None).statistics },
     ..Options::new(Reduction::None)
 };
 

@@ -24,6 +24,13 @@ pub fn taking_turns<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
     all.iter().enumerate().filter(move |(index, _)| is_full || *index == turn % all.len()).map(|(_, one)| one)
 }
 
+/// The adapter for the combination of that number in every run, where the combinations beside it are so many that each
+/// adapter has its own.
+pub fn adapter(turn: usize) -> impl Iterator<Item = &'static Gpu> {
+    let all = adapters::all();
+    all.iter().skip(turn % all.len()).take(1)
+}
+
 /// The adapters for the combination of that number.
 pub fn adapters(turn: usize) -> impl Iterator<Item = &'static Gpu> {
     taking_turns(adapters::all(), turn)

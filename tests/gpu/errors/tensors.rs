@@ -179,8 +179,11 @@ fn a_sum_of_terms_has_no_list_of_items_and_no_weights() {
 
 #[test]
 fn a_statistic_that_the_loss_does_not_have_is_refused() {
+    let clips = ["policy_clip", "policy_cispo", "policy_sequence"];
     for spec in losses::ALL {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
+        let policy = spec.name.trim_start_matches("linear_").trim_end_matches("_of_logits");
+        let diverges = ["policy_clip", "policy_cispo", "policy_sapo"].contains(&policy);
         // Of a linear loss, those of the row loss that it has.
         let of_rows = match spec.driver {
             Driver::Linear(linear) => linear.rows,
@@ -194,12 +197,13 @@ fn a_statistic_that_the_loss_does_not_have_is_refused() {
             ("argmax", rows.is_some(), Statistics { argmax: true, ..Statistics::default() }),
             ("entropy", softmax, Statistics { entropy: true, ..Statistics::default() }),
             ("log_prob", of_target, Statistics { log_prob: true, ..Statistics::default() }),
+            ("clipped", clips.contains(&policy), Statistics { clipped: true, ..Statistics::default() }),
+            ("kl", diverges, Statistics { kl: true, ..Statistics::default() }),
         ] {
             let options = Options { statistics, ..Options::new(reduction_of(spec)) };
-            if !has_it {
-                let expected = Error::Statistic { loss: spec.name, statistic };
-                assert_eq!(refusal(&loss, &Named::new(), options), expected);
-            }
+            let expected = Error::Statistic { loss: spec.name, statistic };
+            let refused = refusal(&loss, &Named::new(), options);
+            assert_eq!(refused == expected, !has_it, "{}: {refused}", spec.name);
         }
     }
 }

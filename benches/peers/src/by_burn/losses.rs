@@ -60,6 +60,12 @@ pub const LOSSES: &[(&str, ByBurn)] = &[
         let classes = inputs.classes();
         inputs.of_rows(move |logits| loss.forward(logits, classes.clone()))
     }),
+    ("linear_cross_entropy", |inputs| {
+        let (loss, classes) = (CrossEntropyLossConfig::new().init(inputs.device), inputs.classes());
+        inputs.step(["hidden", "weight"], move |[hidden, weight]: [Tensor<2>; 2]| {
+            loss.forward(hidden.matmul(weight.transpose()), classes.clone())
+        })
+    }),
     ("cross_entropy_soft", |inputs| {
         let target = inputs.rows("target_probabilities");
         inputs.of_rows(move |logits| cross_entropy_with_logits(logits, target.clone()))
