@@ -63,6 +63,10 @@ fn rule(input: &Input, values: &Values, signature: &Signature) -> String {
             };
             format!("0 to {} (C = {classes}){ignored}", classes.saturating_sub(1))
         }
+        Domain::DistinctClasses => {
+            let classes = signature.classes();
+            format!("0 to {} (C = {classes}), none twice in a row", classes.saturating_sub(1))
+        }
         domain => domain.to_string(),
     };
     format!("`{}` must be {domain}", input.name)
@@ -85,6 +89,12 @@ fn offender(
         let element = match input.domain.resolve(values) {
             // The upper corner is what lies wrong.
             Domain::TargetBox => elements.skip(2).find(|&upper| value(upper) < value(upper - 2)),
+            domain @ Domain::DistinctClasses => {
+                let mut classes = elements.clone();
+                let is_again =
+                    |element: usize| elements.clone().any(|other| other < element && value(other) == value(element));
+                classes.find(|&class| !domain.contains(value(class), signature.classes()) || is_again(class))
+            }
             domain => elements.find(|&element| !domain.contains(value(element), signature.classes())),
         }?;
         let index = unravelled(element, tensor.shape());
@@ -105,6 +115,10 @@ fn elements(
         _ if tensor.shape() != signature.shape_of(input) => part(0, 0, 1),
         Shape::Rows => part(item / inner * row * inner + item % inner, row, inner),
         Shape::Boxes | Shape::Embeddings => part(item * row, row, 1),
+        Shape::ItemRows => {
+            let values = tensor.shape().last().copied().unwrap_or(0);
+            part(item * values, values, 1)
+        }
         Shape::Classes => part(0, row, 1),
         Shape::Items | Shape::Own | Shape::OwnOfBatch | Shape::OwnRows | Shape::Layers | Shape::Like(_) => {
             part(item, 1, 1)

@@ -4,7 +4,7 @@ use burn::{config::Config, module::Module, tensor::Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wgloss::{
     Activation, Average, Distance, Divergence, Fallback, FocalForm, Likelihood, PreferenceForm, Scope, SequenceRatio,
-    Smoothing, Statistics, Triplets, losses,
+    Smoothing, Statistics, Tail, Triplets, losses,
     spec::{LossSpec, Value},
 };
 
@@ -214,6 +214,11 @@ losses! {
     };
     JensenShannonLossConfig JensenShannonLoss JENSEN_SHANNON (logits, teacher_logits) {
         with_beta: f32, with_temperature: f32, with_scale_by_t2: bool, with_ignore_index: i32,
+    };
+    JensenShannonTopKLossConfig JensenShannonTopKLoss JENSEN_SHANNON_TOP_K (
+        logits, teacher_indices, teacher_log_probs
+    ) {
+        with_beta: f32, with_temperature: f32, with_scale_by_t2: bool, with_tail: Tail, with_ignore_index: i32,
     };
     TotalVariationLossConfig TotalVariationLoss TOTAL_VARIATION (logits, teacher_logits) { with_temperature: f32 };
     MultiMarginLossConfig MultiMarginLoss MULTI_MARGIN (logits, target) {

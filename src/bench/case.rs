@@ -2,7 +2,7 @@
 
 use crate::{
     AnyLoss, DType, Error, HostTensor, Loss, Named, Signature, TensorType,
-    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels},
+    draw::{Regime, draw, draw_batch, draw_boxes, draw_distinct_classes, draw_labels, draw_top_k},
     spec::{Domain, Driver, Family, Input, Kind, Linear, Relation, Shape, Values},
 };
 
@@ -229,6 +229,10 @@ impl Case {
             let tile = if input.is_some_and(|input| input.domain == Domain::Label) {
                 // As many of a label as samplers for metric learning take.
                 bytemuck::pod_collect_to_vec(&draw_labels(rows, rows.div_ceil(8), &mut rng))
+            } else if input.is_some_and(|input| input.domain == Domain::DistinctClasses) {
+                let given = ty.shape[1];
+                let tile = (TILE / given).clamp(1, ty.shape[0].max(1));
+                bytemuck::pod_collect_to_vec(&draw_distinct_classes(tile, [given, self.classes()], &mut rng))
             } else if input.is_some_and(|input| input.domain == Domain::Offsets) {
                 let sequences = ty.elements() as usize - 1;
                 let offset = |place: usize| (self.shape[0] * place).checked_div(sequences).unwrap_or(0) as i32;
@@ -247,6 +251,10 @@ impl Case {
                     Shape::Boxes => draw_boxes(Regime::Small, TILE / 4, &first, &mut rng),
                     Shape::Embeddings if spec.all_pairs().is_some() => {
                         draw_batch(Regime::Small, &values, [rows, self.shape[1]], &first, &mut rng)
+                    }
+                    Shape::ItemRows => {
+                        let given = ty.shape[1];
+                        draw_top_k(Regime::Small, (TILE / given).clamp(1, rows), given, &mut rng)
                     }
                     // CLIP's first temperature.
                     Shape::Scalar => vec![(1.0_f64 / 0.07).ln()],

@@ -27,10 +27,11 @@ enum Kernels {
     Gram,
     Linear,
     Sequences,
+    TopK,
 }
 
 impl Kernels {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Kernels::Elementwise,
         Kernels::RowsOnChip,
         Kernels::RowsBeyond,
@@ -44,6 +45,7 @@ impl Kernels {
         Kernels::Gram,
         Kernels::Linear,
         Kernels::Sequences,
+        Kernels::TopK,
     ];
 
     const fn name(self) -> &'static str {
@@ -61,6 +63,7 @@ impl Kernels {
             Kernels::Gram => "Gram matrices",
             Kernels::Linear => "linear heads",
             Kernels::Sequences => "sequences",
+            Kernels::TopK => "top k",
         }
     }
 
@@ -83,6 +86,7 @@ impl Kernels {
             Driver::Gram => Kernels::Gram,
             Driver::Linear(_) => Kernels::Linear,
             Driver::Sequences(_) => Kernels::Sequences,
+            Driver::TopK(_) => Kernels::TopK,
         })
     }
 }

@@ -6,7 +6,7 @@ mod embeddings;
 pub(crate) use boxes::draw_boxes;
 pub(crate) use embeddings::{draw_batch, draw_labels, draw_pairs};
 
-use crate::spec::Domain;
+use crate::{reference::ln_softmax, spec::Domain};
 
 /// How large the values are. Errors are measured against the largest, so small ones need cases of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,7 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
         Domain::Similar => f64::from(u8::from(rng.bool())),
         Domain::Mask => f64::from(u8::from(rng.u8(..4) > 0)),
         Domain::Class
+        | Domain::DistinctClasses
         | Domain::Label
         | Domain::Activated
         | Domain::TargetBox
@@ -91,6 +92,22 @@ pub(crate) fn draw(domain: Domain, regime: Regime, first: Option<f64>, rng: &mut
             unreachable!("labels and boxes are drawn apart, and domains are resolved")
         }
     }
+}
+
+/// So many of the classes, no one twice, for each of so many rows.
+pub(crate) fn draw_distinct_classes(rows: usize, [given, classes]: [usize; 2], rng: &mut fastrand::Rng) -> Vec<i32> {
+    (0..rows).flat_map(|_| rng.choose_multiple(0..classes as i32, given)).collect()
+}
+
+/// The logarithms of what a teacher gives to so many classes of each row, which leave a part of 1.
+pub(crate) fn draw_top_k(regime: Regime, rows: usize, given: usize, rng: &mut fastrand::Rng) -> Vec<f64> {
+    let row = |_| {
+        let logits: Vec<f64> = (0..given).map(|_| draw(Domain::LogProbability, regime, None, rng)).collect();
+        // Of what is next to nothing rounding would leave any part.
+        let left = 0.1 + 0.8 * rng.f64();
+        ln_softmax(&logits).into_iter().map(|ln_p| ln_p + (1.0 - left).ln()).collect::<Vec<f64>>()
+    };
+    (0..rows).flat_map(row).collect()
 }
 
 /// Where so many sequences of so many tokens begin, some of them without any, and last the number of tokens.

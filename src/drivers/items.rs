@@ -229,6 +229,7 @@ pub(crate) fn operands(call: &Call<'_>, quads: impl Fn(&CallTensor) -> bool) -> 
             Some(tensor.ty.stride_of_rows().map_or(items * signature.row, |stride| stride as u64))
         }
         Some(Shape::Embeddings) => Some(signature.row),
+        Some(Shape::ItemRows) => tensor.ty.shape.last().map(|&length| length as u64),
         Some(Shape::Classes) if tensor.role.input().is_some_and(|input| signature.is_by_row(input)) => {
             Some(items * signature.row)
         }

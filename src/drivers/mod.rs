@@ -9,7 +9,9 @@ mod elementwise;
 mod finalize;
 mod fold;
 mod gram;
+mod inner;
 mod items;
+mod judge;
 pub(crate) mod layers;
 mod linear;
 mod needs;
@@ -23,6 +25,7 @@ pub(crate) mod sum;
 #[cfg(all(test, feature = "parity"))]
 mod tests;
 mod tile;
+mod top_k;
 #[cfg(feature = "parity")]
 mod trials;
 
@@ -163,6 +166,7 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
         Driver::Gram => &gram::Gram,
         Driver::Linear(linear) => linear,
         Driver::Sequences(sequences) => sequences,
+        Driver::TopK(top_k) => top_k,
     }
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn check(spec: &LossSpec) -> Result<(), Error> {
         | (Driver::Layers(_), Reference::Layers)
         | (Driver::Gram, Reference::Gram)
         | (Driver::Linear(_), Reference::Linear)
-        | (Driver::Sequences(_), Reference::Sequences) => true,
+        | (Driver::Sequences(_), Reference::Sequences)
+        | (Driver::TopK(_), Reference::Rows(_)) => true,
         (Driver::Regions(regions), Reference::Regions(reference)) => {
             regions.terms.is_some() == reference.pixel.is_some()
         }

@@ -183,6 +183,7 @@ impl Signature {
             Shape::Items => self.item_shape.clone(),
             Shape::OneOrItems => self.result_shape.clone(),
             Shape::Rows => self.rows_shape(),
+            Shape::ItemRows => [&self.item_shape[..], &[self.values_of_item()]].concat(),
             Shape::Boxes => [&self.item_shape[..], &[4]].concat(),
             Shape::Embeddings if self.item_shape.is_empty() => vec![self.row as usize],
             Shape::Embeddings => vec![self.batch as usize, self.row as usize],
@@ -211,6 +212,14 @@ impl Signature {
     fn dimensions(&self, hidden: &str) -> usize {
         let given = self.input(hidden).and_then(|ty| ty.shape.last());
         given.map_or(self.row as usize, |&length| length)
+    }
+
+    /// How many values an item has in inputs with several: as the first of them that is given has, else as many as are
+    /// usual.
+    fn values_of_item(&self) -> usize {
+        let given = self.inputs.iter().find(|(input, _)| input.shape == Shape::ItemRows);
+        let usual = || (self.row as usize).div_ceil(2).min(64);
+        given.and_then(|(_, ty)| ty.shape.last().copied()).unwrap_or_else(usual)
     }
 
     /// How many classes an item has: those of the heads, where these make the classes.
@@ -289,6 +298,15 @@ impl Signature {
             },
             Shape::Own | Shape::OwnRows => (true, String::new()),
             Shape::OwnOfBatch => (ty.shape.first() == self.item_shape.first(), format!("[{}, …]", self.batch)),
+            Shape::ItemRows if !self.inputs.iter().any(|(other, _)| other.shape == Shape::ItemRows) => {
+                let is_of_items = |values: usize| (1..=self.row as usize).contains(&values);
+                let fits = ty
+                    .shape
+                    .split_last()
+                    .is_some_and(|(&own, items)| is_of_items(own) && *items == self.item_shape[..]);
+                let items = self.item_shape.iter().map(|length| format!("{length}, ")).collect::<String>();
+                (fits, format!("[{items}K] with K from 1 to {}", self.row))
+            }
             Shape::Hidden => {
                 let fits = ty.shape.split_last().is_some_and(|(&own, items)| own > 0 && *items == self.item_shape[..]);
                 (fits, format!("{:?} and a length of its own", self.item_shape))
@@ -392,7 +410,7 @@ impl Signature {
 
     /// Whether each item has a class index.
     pub(crate) fn has_labels(&self) -> bool {
-        self.inputs.iter().any(|(input, _)| input.kind == Kind::Index)
+        self.inputs.iter().any(|(input, _)| input.is_index_of_item())
     }
 
     /// Whether items may be left out.
@@ -453,6 +471,7 @@ impl LossSpec {
             Shape::Items => items,
             Shape::OneOrItems => one_or_items,
             Shape::Rows => "[N, C, d…]",
+            Shape::ItemRows => "[N, K]",
             Shape::Boxes => "[N, d…, 4]",
             Shape::Embeddings => "[N, D]",
             Shape::Scalar => "[]",

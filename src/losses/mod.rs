@@ -37,6 +37,7 @@ pub mod regression;
 pub mod rows;
 pub mod segmentation;
 pub mod sequences;
+pub(crate) mod tail;
 pub mod tasks;
 
 #[doc(inline)]
@@ -91,6 +92,7 @@ pub static ALL: &[&LossSpec] = &[
     &NLL,
     &DISTILLATION,
     &JENSEN_SHANNON,
+    &JENSEN_SHANNON_TOP_K,
     &TOTAL_VARIATION,
     &MULTI_MARGIN,
     &MULTILABEL_SOFT_MARGIN,

@@ -3,7 +3,9 @@
 use super::{cases::Case, masked::poisoned, plain, run::GARBAGE, situations::Drawing, stored::of_values};
 use crate::{
     DType, Error, Gpu, Gradients, HostTensor, Named, Signature,
-    draw::{Regime, draw, draw_batch, draw_boxes, draw_labels, draw_offsets, draw_pairs},
+    draw::{
+        Regime, draw, draw_batch, draw_boxes, draw_distinct_classes, draw_labels, draw_offsets, draw_pairs, draw_top_k,
+    },
     reference,
     spec::{Domain, Driver, Input, Kind, LossSpec, Reference, Shape, Value, Values},
 };
@@ -74,6 +76,13 @@ impl Case {
                     vec![classes * centers, signature.row as usize]
                 }
                 Shape::Hidden if number > 0 => [&signature.item_shape[..], &[signature.row as usize + number]].concat(),
+                // One class, few, more than a workgroup may have lanes, and all.
+                Shape::ItemRows if signature.inputs.is_empty() => {
+                    let classes = signature.row as usize;
+                    let given =
+                        [3, 1, 20, classes, classes.div_ceil(2)][(signature.items + signature.row) as usize % 5];
+                    vec![signature.items as usize, given.min(classes)]
+                }
                 Shape::Like(other) => inputs.get(other).map_or_else(Vec::new, |other| other.shape().to_vec()),
                 _ => signature.shape_of(input),
             };
@@ -84,7 +93,8 @@ impl Case {
             } else {
                 // What is optional knows nothing of the predictions, but for other policies' log-probabilities.
                 // Those of a head's logits are not known here.
-                let is_of_policy = input.domain == Domain::LogProbability && !spec.has_head();
+                let is_of_policy =
+                    input.domain == Domain::LogProbability && input.shape != Shape::ItemRows && !spec.has_head();
                 let has_logits = matches!(spec.inputs[0].shape, Shape::Rows | Shape::TokenRows);
                 let mut drawn = match inputs.get("target").filter(|_| is_of_policy && has_logits) {
                     Some(target) => log_probs(&drawing, target, &values, &mut rng),
@@ -100,7 +110,7 @@ impl Case {
                 of_values(&drawn, dtype, &shape)?
             };
             drawing.is_drawn(&host);
-            if matches!(input.shape, Shape::Head(_) | Shape::Hidden) && number > 0 {
+            if matches!(input.shape, Shape::Head(_) | Shape::Hidden | Shape::ItemRows) && number > 0 {
                 signature.inputs.push((input, host.ty().clone()));
             }
             inputs = inputs.with(input.name, host);
@@ -132,7 +142,7 @@ impl Case {
             Regime::Shifted if input.shape != Shape::Rows => Regime::Small,
             // No storage has another policy's log-probability next to one of thousands.
             _ if values.spec().has_head() && values.spec().inputs.iter().any(is_log_probability) => Regime::Small,
-            Regime::Large if input.shape == Shape::TokenRows => Regime::Medium,
+            Regime::Large if matches!(input.shape, Shape::TokenRows | Shape::ItemRows) => Regime::Medium,
             Regime::Large if is_of_policies => Regime::Medium,
             regime => regime,
         };
@@ -147,6 +157,7 @@ impl Case {
                 let scale = 1.0 / (shape[1] as f64).sqrt();
                 (0..length).map(|_| scale * draw(domain, Regime::Small, None, rng)).collect()
             }
+            Shape::ItemRows => draw_top_k(regime, shape[0], shape[1], rng),
             // The logarithm of what similarities are multiplied with.
             Shape::Scalar => vec![draw(domain, Regime::Small, None, rng)],
             // So that 1 − p of a sure token is a normal number: what adapters make of others is their own.
@@ -185,6 +196,9 @@ fn labels(input: &Input, values: &Values, signature: &Signature, shape: &[usize]
     if input.domain == Domain::Label {
         let labels = rng.usize(2 + length / 16..=2 + length / 4);
         return draw_labels(length, labels, rng);
+    }
+    if input.domain == Domain::DistinctClasses {
+        return draw_distinct_classes(shape[0], [shape[1], signature.row as usize], rng);
     }
     if input.domain == Domain::Offsets {
         return draw_offsets(length - 1, signature.tokens as usize, rng);

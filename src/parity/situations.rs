@@ -71,7 +71,7 @@ impl Situation {
             }
             (Situation::Near, Driver::AllPairs(all_pairs)) => all_pairs.relation != Relation::Labelled,
             (Situation::Near, Driver::Boxes | Driver::Pairs) => true,
-            (Situation::Near, Driver::Regions(_)) => false,
+            (Situation::Near, Driver::Regions(_) | Driver::TopK(_)) => false,
             // Distances are next to nothing but `eps` then, and rounding decides on which side of a kink they are.
             (Situation::Tiny, Driver::Pairs) => false,
             // A ratio of probabilities of which f32 has neither is any number.
@@ -298,7 +298,7 @@ impl<'a> Drawing<'a> {
                     *x = if rng.u8(..8) == 0 { any(rng) } else { *x };
                 }
             }
-            (Shape::Items, Domain::LogProbability) => {
+            (Shape::Items | Shape::ItemRows, Domain::LogProbability) => {
                 drawn.iter_mut().filter(|_| rng.u8(..8) == 0).for_each(|x| *x = f64::NEG_INFINITY);
             }
             (Shape::Boxes | Shape::Embeddings, _) => {

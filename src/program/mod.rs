@@ -101,6 +101,11 @@ impl Program {
         Program { scratch, steps: Vec::new(), report: Report::default() }
     }
 
+    /// A whole scratch.
+    pub fn whole(&self, scratch: usize) -> Place {
+        Place::Scratch(scratch, 0..self.scratch[scratch].size)
+    }
+
     /// Bytes of device memory besides inputs and outputs.
     pub fn scratch_size(&self) -> u64 {
         self.scratch.iter().map(|scratch| scratch.size).sum()

@@ -34,10 +34,13 @@ pub(super) struct Call {
 
 /// The values of an input by item. Probabilities that rounding has brought beyond an end are that end.
 fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signature: &Signature) -> Column {
-    let per_class = match input.shape {
-        Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => true,
-        Shape::OneOrItems => values.spec().is_per_class(),
+    let row = signature.row as usize;
+    let width = match input.shape {
+        Shape::Rows | Shape::Classes | Shape::Boxes | Shape::Embeddings => row,
+        Shape::OneOrItems if values.spec().is_per_class() => row,
+        Shape::ItemRows => signature.shape_of(input).last().copied().unwrap_or(1),
         Shape::Items
+        | Shape::OneOrItems
         | Shape::LastAxis
         | Shape::Scalar
         | Shape::Own
@@ -51,9 +54,8 @@ fn column(input: &Input, given: Option<&HostTensor<'_>>, values: &Values, signat
         | Shape::HeadRows
         | Shape::Tokens
         | Shape::TokenRows
-        | Shape::Offsets(_) => false,
+        | Shape::Offsets(_) => 1,
     };
-    let width = if per_class { signature.row as usize } else { 1 };
     // Of what is left out a class is any.
     let absent = if input.kind == Kind::Index { 0.0 } else { input.absent.into() };
     let is_given = given.is_some();
@@ -138,7 +140,11 @@ impl Call {
     fn out_of_range(&self, item: usize) -> u64 {
         // Where a row is NaN by another of its values, none of its logarithms is out of range.
         let is_poisoned = self.rows().is_some() && self.is_poisoned(item);
-        if !self.inputs.iter().all(|input| has_upright_boxes(input.domain, input.part(item))) {
+        let is_whole = |input: &Column| {
+            let part = input.part(item);
+            has_upright_boxes(input.domain, part) && names_none_twice(input.domain, part)
+        };
+        if !self.inputs.iter().all(is_whole) {
             return 1;
         }
         let is_bad = |input: &Column, class: usize| {
@@ -176,9 +182,12 @@ impl Call {
                 let is_own = |column: &Column| self.values.spec().own_values().any(|own| own.name == column.name);
                 item.any_of(|column| if is_own(column) { f64::is_nan } else { is_poison })
             }
+            // Of classes that are not given nothing need be known.
+            Driver::TopK(_) => false,
             _ => item.any(|x| !x.is_finite()),
         };
-        let is_lost = is_spoilt || self.rows().is_none() && term.loss[0].is_nan();
+        let is_of_rows = matches!(self.values.spec().driver, Driver::Rows(_) | Driver::TopK(_));
+        let is_lost = is_spoilt || !is_of_rows && term.loss[0].is_nan();
         let term = if is_spoilt { term.telling(Told::UNKNOWN) } else { term };
         if is_lost { term.map(|_| f64::NAN) } else { term }
     }
@@ -289,7 +298,8 @@ impl Call {
 
     pub fn correct(&self, counted: &[usize]) -> Option<u64> {
         let is_correct = |item| self.predicted(item) == Some(self.item(item).class());
-        self.signature.has_labels().then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
+        let has_predictions = self.rows().is_some() && self.signature.has_labels();
+        has_predictions.then(|| counted.iter().filter(|&&item| is_correct(item)).count() as u64)
     }
 
     fn rows(&self) -> Option<Rows> {
@@ -306,4 +316,11 @@ fn place(item: usize, class: usize, classes: usize, signature: &Signature) -> us
 /// Whether a box of the domain has its corners in order; true for other values, and where a corner is NaN.
 fn has_upright_boxes(domain: Domain, values: &[f64]) -> bool {
     !matches!((domain, values), (Domain::TargetBox, &[x1, y1, x2, y2]) if x2 < x1 || y2 < y1)
+}
+
+/// Whether no class of the domain is named twice; true for other values.
+fn names_none_twice(domain: Domain, values: &[f64]) -> bool {
+    let mut classes: Vec<i64> = values.iter().map(|&class| class as i64).collect();
+    classes.sort_unstable();
+    domain != Domain::DistinctClasses || classes.windows(2).all(|pair| pair[0] != pair[1])
 }

@@ -1,12 +1,12 @@
 //! Divergences of a student from a teacher, as in [`losses`](crate::losses).
 
 use super::{
-    choices,
+    choices, is_poison,
     multiclass::{seen, unless_masked},
     softmax::*,
     weighed,
 };
-use crate::spec::{Divergence, Item, Term, Values};
+use crate::spec::{Divergence, Item, Tail, Term, Values};
 
 /// [`Distillation`](crate::losses::Distillation).
 pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
@@ -15,21 +15,91 @@ pub fn distillation(item: &Item<'_>, values: &Values) -> Term {
         Divergence::Reverse => 1.0,
         Divergence::JensenShannon => 0.5,
     };
-    divergence(item, values, teacher_share, values.number("temperature").powi(2))
+    divergence(both(item), values, teacher_share, values.number("temperature").powi(2))
 }
 
 /// [`JensenShannon`](crate::losses::JensenShannon).
 pub fn jensen_shannon(item: &Item<'_>, values: &Values) -> Term {
-    let factor = if values.flag("scale_by_t2") { values.number("temperature").powi(2) } else { 1.0 };
-    divergence(item, values, values.number("beta"), factor)
+    divergence(both(item), values, values.number("beta"), factor(values))
+}
+
+/// [`JensenShannonTopK`](crate::losses::JensenShannonTopK).
+pub fn jensen_shannon_top_k(item: &Item<'_>, values: &Values) -> Term {
+    let (logits, temperature) = (item.row("logits"), values.number("temperature"));
+    let given: Vec<usize> = item.row("teacher_indices").iter().map(|&class| class as usize).collect();
+    let ln_p = item.row("teacher_log_probs");
+    let mut is_given = vec![false; logits.len()];
+    given.iter().for_each(|&class| is_given[class] = true);
+    let has_bucket = values.word::<Tail>("tail") == Tail::Bucket;
+    let others: Vec<usize> = (0..logits.len()).filter(|&class| has_bucket && !is_given[class]).collect();
+
+    // Logits whose softmax are the probabilities of the outcomes.
+    let mut student: Vec<f64> = given.iter().map(|&class| logits[class]).collect();
+    let mut teacher: Vec<f64> = ln_p.iter().map(|ln_p| temperature * ln_p).collect();
+    let rest: Vec<f64> = others.iter().map(|&class| logits[class] / temperature).collect();
+    let p: Vec<f64> = ln_p.iter().map(|ln_p| ln_p.exp()).collect();
+    if !others.is_empty() {
+        student.push(temperature * ln_sum_exp(&rest));
+        teacher.push(temperature * (1.0 - p.iter().sum::<f64>()).max(0.0).ln());
+    }
+    if student.iter().chain(&teacher).copied().any(is_poison) {
+        let gradient = |class: usize| if is_given[class] || has_bucket { f64::NAN } else { 0.0 };
+        return Term::new(f64::NAN, (0..logits.len()).map(gradient).collect::<Vec<_>>());
+    }
+
+    let Term { loss, gradients, magnitude, doubts, .. } =
+        divergence([&teacher, &student], values, values.number("beta"), factor(values));
+    // An outcome's gradient goes to its classes by their shares of it.
+    let shares: Vec<f64> = ln_softmax(&rest).into_iter().map(f64::exp).collect();
+    let of_classes = |outcomes: &[f64]| -> Vec<f64> {
+        let mut of_classes = vec![0.0; logits.len()];
+        given.iter().zip(outcomes).for_each(|(&class, &outcome)| of_classes[class] = outcome);
+        others
+            .iter()
+            .zip(&shares)
+            .for_each(|(&class, &share)| of_classes[class] = weighed(share, outcomes[given.len()]));
+        of_classes
+    };
+    let rounding = if others.is_empty() { [0.0; 2] } else { rounding_of_bucket(&p, &teacher, &student, values) };
+    let term = Term::new(loss[0], of_classes(&gradients))
+        .of_magnitude(magnitude.unwrap_or(loss[0].abs()) + factor(values) * rounding[0])
+        .of_gradient_magnitudes([factor(values) / temperature * rounding[1]]);
+    if doubts.is_empty() { term } else { term.of_doubts(of_classes(&doubts)) }
+}
+
+/// What the rounding of what the given classes leave of 1 has in the divergence, and in its derivatives.
+fn rounding_of_bucket(p: &[f64], teacher: &[f64], student: &[f64], values: &Values) -> [f64; 2] {
+    let likeliest = p.iter().copied().fold(0.0, f64::max);
+    // It is a difference of what the likeliest leaves and the others have.
+    let size = (1.0 - likeliest).max(0.0) + (p.iter().sum::<f64>() - likeliest);
+    let bucket = p.len();
+    let [p, q] = [teacher, student].map(|logits| ln_softmax(&seen(logits, values))[bucket].exp());
+    let beta = values.number("beta");
+    let [slope, derivative] = match beta {
+        _ if p == 0.0 => [0.0; 2],
+        0.0 => [(p / q).ln().abs() + 1.0, 1.0],
+        1.0 => [q / p; 2],
+        _ => [beta * (p / (beta * p + (1.0 - beta) * q)).ln().abs(), 1.0],
+    };
+    [slope, derivative].map(|x| if x.is_finite() { x * size } else { 0.0 })
+}
+
+/// What a divergence is multiplied with.
+fn factor(values: &Values) -> f64 {
+    if values.flag("scale_by_t2") { values.number("temperature").powi(2) } else { 1.0 }
+}
+
+/// The logits of the teacher and of the student.
+fn both<'a>(item: &'a Item<'_>) -> [&'a [f64]; 2] {
+    [item.row("teacher_logits"), item.first()]
 }
 
 /// A factor times β·KL(P ‖ M) + (1 − β)·KL(Q ‖ M) with M = β·P + (1 − β)·Q; at the ends of β, KL(P ‖ Q) and KL(Q ‖ P).
-fn divergence(item: &Item<'_>, values: &Values, beta: f64, factor: f64) -> Term {
-    let shares = shares(item, values);
+fn divergence(rows: [&[f64]; 2], values: &Values, beta: f64, factor: f64) -> Term {
+    let shares = shares(rows, values);
     let swapped: Vec<Share> = shares.iter().map(|share| share.swapped()).collect();
     let of_student = |gradients: Vec<f64>| -> Vec<f64> {
-        item.first().iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient)).collect()
+        rows[1].iter().zip(gradients).map(|(&x, gradient)| unless_masked(x, gradient)).collect()
     };
     let (loss, gradients) = if beta == 0.0 {
         (kl(shares.iter().copied()), shares.iter().map(|share| -share.gap()).collect())
@@ -68,7 +138,7 @@ fn doubts_of_lost(shares: &[Share], gradients: &[f64]) -> Vec<f64> {
 
 /// [`TotalVariation`](crate::losses::TotalVariation).
 pub fn total_variation(item: &Item<'_>, values: &Values) -> Term {
-    let shares = shares(item, values);
+    let shares = shares(both(item), values);
     let gaps: Vec<f64> = shares.iter().map(|share| share.gap()).collect();
     let loss = 0.5 * gaps.iter().map(|gap| gap.abs()).sum::<f64>();
     let sign = |gap: &f64| if *gap == 0.0 { 0.0 } else { -gap.signum() };
@@ -92,7 +162,7 @@ pub fn total_variation(item: &Item<'_>, values: &Values) -> Term {
 
 /// How large the logits' differences are that the logarithm of each class's ratio is formed from.
 fn sizes_of_ratios(item: &Item<'_>, values: &Values) -> Vec<f64> {
-    let rows = [item.row("teacher_logits"), item.first()];
+    let rows = both(item);
     let largest = rows.map(|row| row.iter().copied().fold(f64::MIN, f64::max));
     let size = |class: usize| (0..2).map(|row| (rows[row][class] - largest[row]).abs()).sum::<f64>();
     (0..rows[0].len()).map(|class| size(class) / values.number("temperature")).collect()
@@ -160,8 +230,7 @@ fn norm_ratio(rises: &[f64], ln_q: &[f64]) -> Option<f64> {
 }
 
 /// The shares of every class in the teacher's softmax and in the student's.
-fn shares(item: &Item<'_>, values: &Values) -> Vec<Share> {
-    let rows = [item.row("teacher_logits"), item.row("logits")];
+fn shares(rows: [&[f64]; 2], values: &Values) -> Vec<Share> {
     let [teacher, student] = rows.map(|logits| seen(logits, values));
     let [ln_p, ln_q] = [&teacher, &student].map(|logits| ln_softmax(logits));
     let [(max_p, above_p), (max_q, above_q)] = [rows[0], rows[1]]

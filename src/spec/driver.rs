@@ -28,6 +28,8 @@ pub enum Driver {
     Linear(Linear),
     /// One item per sequence of tokens, or per pair of them.
     Sequences(Sequences),
+    /// One item per row of classes, of which some have values of their own.
+    TopK(TopK),
 }
 
 /// What row losses differ in besides their hooks.
@@ -267,4 +269,12 @@ pub struct Sequences {
     pub takes_logits: bool,
     /// Whether these logits are those of a head: the first inputs are `hidden` and `weight` then.
     pub takes_hidden: bool,
+}
+
+/// A loss of logits beside a teacher that gives K classes of a row, by index, with the logarithms of their
+/// probabilities: another loss, of these classes and, as the parameter `tail` says, of all others together.
+#[derive(Clone, Copy, Debug)]
+pub struct TopK {
+    /// The row loss that it is under the parameters of the whole, with all logits of a teacher.
+    pub loss: fn(&Values) -> Box<dyn Loss>,
 }

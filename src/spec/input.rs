@@ -81,6 +81,11 @@ impl Input {
         Input { kind: Kind::Index, ..Input::constant(name, shape, Domain::Class) }
     }
 
+    /// Whether it is an index that an item has, such as its class.
+    pub(crate) fn is_index_of_item(&self) -> bool {
+        self.kind == Kind::Index && self.shape != Shape::ItemRows
+    }
+
     /// The same input without a gradient.
     pub(crate) fn frozen(&'static self) -> &'static Input {
         /// Every input is made once, as long as the program runs.
@@ -150,6 +155,10 @@ pub const ITEM_WEIGHT: Input = Input { domain: Domain::SignedWeight, ..Input::op
 pub const CLASS_OFFSET: Input =
     Input { domain: Domain::Real, absent: 0.0, ..Input::optional("class_offset", Shape::Classes) };
 
+/// Classes of each row that a row loss passes over, a bit each: 32 in a value, the first one the lowest.
+pub(crate) const CLASSES_LEFT_OUT: Input =
+    Input { kind: Kind::Index, ..Input::constant("left_out", Shape::ItemRows, Domain::Mask) };
+
 /// One weight per layer.
 pub const LAYER_WEIGHTS: Input =
     Input { differentiable: true, domain: Domain::Real, ..Input::optional("layer_weights", Shape::Layers) };
@@ -175,6 +184,9 @@ pub enum Shape {
     Items,
     /// `[N, C]` or `[N, C, d1, …]`: a row of C classes per item.
     Rows,
+    /// `[N, K]`: K values per item, at least one and no more than it has classes. All inputs of this shape have the
+    /// same K.
+    ItemRows,
     /// `[N, 4]` or `[N, d1, …, 4]`: a box per item, x1 y1 x2 y2.
     Boxes,
     /// `[N, D]`: an embedding per item.
@@ -248,6 +260,8 @@ pub enum Domain {
     Divisor,
     /// A class index in 0..C, or the loss's `ignore_index`; checked.
     Class,
+    /// Class indices in 0..C, of an item no one twice; checked.
+    DistinctClasses,
     /// Non-negative weights of classes; checked. One below 0 puts every row out of range, and of pixels its class.
     ClassWeight,
     /// A box with x1 ≤ x2 and y1 ≤ y2; checked.
@@ -279,6 +293,7 @@ impl Domain {
             | Domain::LogProbability
             | Domain::Sign
             | Domain::Class
+            | Domain::DistinctClasses
             | Domain::ClassWeight
             | Domain::TargetBox
             | Domain::Similar
@@ -291,7 +306,7 @@ impl Domain {
 
     /// Whether a value is one of the domain, with so many classes, or kernels do not check it. NaN is never outside but
     /// of logarithms of variances: it flows through to the loss. Boxes, which are checked as a whole, are not asked
-    /// here.
+    /// here, nor whether a class is named twice.
     pub(crate) fn contains(self, x: f64, classes: u64) -> bool {
         match self {
             Domain::Probability => (-SLACK..=1.0 + SLACK).contains(&x) || x.is_nan(),
@@ -301,7 +316,7 @@ impl Domain {
             Domain::LogVariance => x.is_finite() && ((-x).exp() as f32).is_finite(),
             Domain::Sign => x.abs() == 1.0 || x.is_nan(),
             Domain::Similar => x == 0.0 || x == 1.0 || x.is_nan(),
-            Domain::Class => (0.0..classes as f64).contains(&x),
+            Domain::Class | Domain::DistinctClasses => (0.0..classes as f64).contains(&x),
             Domain::ClassWeight => x >= 0.0 || x.is_nan(),
             _ => true,
         }
@@ -339,6 +354,7 @@ impl fmt::Display for Domain {
             Domain::SignedWeight => "any, also below 0",
             Domain::Divisor => "finite, above 0",
             Domain::Class => "0 to C − 1",
+            Domain::DistinctClasses => "0 to C − 1, none twice in a row",
             Domain::Activated => "in [0, 1] with activation=none, else any",
             Domain::TargetBox => "x1 ≤ x2 and y1 ≤ y2",
             Domain::Similar => "0 or 1",

@@ -115,6 +115,17 @@ words! {
 }
 
 words! {
+    /// What becomes of the classes of which a teacher says nothing.
+    pub enum Tail {
+        /// Nothing: the shares of the others are divided by their sum.
+        #[default]
+        Renormalize = "renormalize",
+        /// They are one outcome together, which has what the others leave.
+        Bucket = "bucket",
+    }
+}
+
+words! {
     /// What makes probabilities of the predictions of a loss of regions.
     ///
     /// Regions that may overlap (organs and lesions in them) take [`Sigmoid`](Activation::Sigmoid), classes of which

@@ -612,7 +612,12 @@ fn nothing_is_never_minus_zero() {
             let shape: &[usize] = match input.shape {
                 Shape::Items if spec.regions().is_some() => &[0, 3],
                 Shape::Rows if spec.regions().is_some() => &[0, 2, 3],
-                Shape::Rows | Shape::Embeddings | Shape::TokenRows | Shape::Hidden | Shape::HeadRows => &[0, 2],
+                Shape::Rows
+                | Shape::ItemRows
+                | Shape::Embeddings
+                | Shape::TokenRows
+                | Shape::Hidden
+                | Shape::HeadRows => &[0, 2],
                 Shape::Head(_) => &[2, 2],
                 Shape::HeadClasses => &[2],
                 Shape::Offsets(_) => &[1],

@@ -339,18 +339,44 @@ def jensen_shannon(
     ignore_index=-100,
 ):
     ln_q, ln_p = F.log_softmax(logits / temperature, 1), F.log_softmax(teacher_logits / temperature, 1)
+    loss = mixed_divergence(ln_p, ln_q, beta) * (temperature**2 if scale_by_t2 else 1)
+    counts = torch.ones_like(loss) if target is None else (target != ignore_index).double()
+    return reduced_rows(counts * loss, weight, reduction, counts)
 
+
+def mixed_divergence(ln_p, ln_q, beta):
     def kl(ln_p, ln_q):
         return F.kl_div(ln_q, ln_p, reduction="none", log_target=True).sum(1)
 
     if beta == 0:
-        loss = kl(ln_p, ln_q)
-    elif beta == 1:
-        loss = kl(ln_q, ln_p)
+        return kl(ln_p, ln_q)
+    if beta == 1:
+        return kl(ln_q, ln_p)
+    ln_m = torch.log(beta * ln_p.exp() + (1 - beta) * ln_q.exp())
+    return beta * kl(ln_p, ln_m) + (1 - beta) * kl(ln_q, ln_m)
+
+
+def jensen_shannon_top_k(
+    logits,
+    teacher_indices,
+    teacher_log_probs,
+    target=None,
+    *,
+    weight=None,
+    reduction,
+    beta=0.5,
+    temperature=1.0,
+    scale_by_t2=False,
+    tail="renormalize",
+    ignore_index=-100,
+):
+    given = teacher_indices.long()
+    ln_q, ln_p = F.log_softmax(logits / temperature, 1).gather(1, given), teacher_log_probs
+    if tail == "bucket":
+        ln_q, ln_p = (torch.cat([x, torch.log1p(-x.exp().sum(1, keepdim=True))], 1) for x in (ln_q, ln_p))
     else:
-        ln_m = torch.log(beta * ln_p.exp() + (1 - beta) * ln_q.exp())
-        loss = beta * kl(ln_p, ln_m) + (1 - beta) * kl(ln_q, ln_m)
-    loss = loss * (temperature**2 if scale_by_t2 else 1)
+        ln_q, ln_p = (F.log_softmax(x, 1) for x in (ln_q, ln_p))
+    loss = mixed_divergence(ln_p, ln_q, beta) * (temperature**2 if scale_by_t2 else 1)
     counts = torch.ones_like(loss) if target is None else (target != ignore_index).double()
     return reduced_rows(counts * loss, weight, reduction, counts)
 
@@ -881,6 +907,16 @@ def multiclass():
         {"beta": 0.125, "temperature": 2.5},
         {"beta": 0.75, "temperature": 2.5, "scale_by_t2": True},
     ]
+    # Three of five classes a row, in any order; the teacher leaves a part of 1. Draws of their own, so that those of other
+    # families stay as they are.
+    draws = np.random.default_rng(7)
+    teacher = F.log_softmax(exact(draws.normal(scale=2.0, size=(ROWS, 4))), 1)
+    top_k = {
+        "logits": logits,
+        "teacher_indices": torch.from_numpy(np.stack([draws.permutation(CLASSES)[:3] for _ in range(ROWS)])),
+        "teacher_log_probs": teacher[:, :3].float().double(),
+    }
+    tails = [mixture | {"tail": tail} for tail in ("renormalize", "bucket") for mixture in mixtures]
     spread = {"entropy_bonus": 0.25}
     offset = {"class_offset": torch.tensor([0.5, -1.25, 2.0, -0.75, 0.0]).double()}
     focuses = [{}, {"gamma": 0.0, "alpha": 1.0}, {"gamma": 0.5}, {"gamma": 1.0}, {"gamma": 3.5}]
@@ -920,6 +956,14 @@ def multiclass():
         Cases("jensen_shannon", jensen_shannon, pair, mixtures, BATCHED),
         Cases("jensen_shannon", jensen_shannon, pair | weight, [{"beta": 0.25}], WEIGHTED),
         Cases("jensen_shannon", jensen_shannon, pair | {"target": second_ignored["target"]}, [{"ignore_index": 2}]),
+        Cases("jensen_shannon_top_k", jensen_shannon_top_k, top_k, tails, BATCHED),
+        Cases("jensen_shannon_top_k", jensen_shannon_top_k, top_k | weight, [{"tail": "bucket"}], WEIGHTED),
+        Cases(
+            "jensen_shannon_top_k",
+            jensen_shannon_top_k,
+            top_k | {"target": second_ignored["target"]},
+            [{"ignore_index": 2, "tail": "bucket"}],
+        ),
         Cases("total_variation", total_variation, pair, [{}, {"temperature": 2.5}], BATCHED),
         Cases("total_variation", total_variation, pair | weight, [{}], WEIGHTED),
     ]

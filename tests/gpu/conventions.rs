@@ -27,7 +27,12 @@ fn shape_of(loss: &dyn Loss, items: usize) -> Vec<usize> {
         Driver::Elementwise | Driver::Sum(_) => vec![items],
         Driver::Sequences(sequences) if sequences.takes_logits => vec![8 * items, 5],
         Driver::Sequences(_) => vec![8 * items],
-        Driver::Rows(_) | Driver::Regions(_) | Driver::Layers(_) | Driver::Gram | Driver::Linear(_) => vec![items, 5],
+        Driver::Rows(_)
+        | Driver::Regions(_)
+        | Driver::Layers(_)
+        | Driver::Gram
+        | Driver::Linear(_)
+        | Driver::TopK(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
 }
@@ -58,7 +63,7 @@ fn nothing_in_gives_nothing_out() {
                 Driver::Sequences(_) => &[&[0]],
                 Driver::Rows(_) | Driver::Regions(_) => &[&[0, 4], &[2, 4, 0]],
                 Driver::Boxes | Driver::Linear(_) => &[&[0, 4], &[2, 0, 4]],
-                Driver::Pairs | Driver::AllPairs(_) => &[&[0, 4]],
+                Driver::Pairs | Driver::AllPairs(_) | Driver::TopK(_) => &[&[0, 4]],
                 Driver::Layers(_) | Driver::Gram => &[&[0, 4], &[2, 4, 0]],
             };
             for (shape, optional) in shapes.iter().flat_map(|&shape| [(shape, false), (shape, true)]) {
@@ -133,7 +138,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
             let good = good.with("upstream", upstream);
             let has_numbers = |input: &&Input| {
                 input.goes_with(Reduction::None)
-                    && ![Domain::Class, Domain::Mask, Domain::Offsets].contains(&input.domain)
+                    && ![Domain::Class, Domain::DistinctClasses, Domain::Mask, Domain::Offsets].contains(&input.domain)
             };
             for input in loss.spec().all_inputs().filter(has_numbers) {
                 let given = good.get(input.name).unwrap().to_f64().len();

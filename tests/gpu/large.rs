@@ -278,7 +278,8 @@ impl Call {
             | Driver::Sum(_)
             | Driver::Gram
             | Driver::Linear(_)
-            | Driver::Sequences(_) => {
+            | Driver::Sequences(_)
+            | Driver::TopK(_) => {
                 unreachable!("others have three inputs, whole batches are not split, sums have parts")
             }
         };

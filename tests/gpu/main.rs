@@ -38,5 +38,6 @@ mod parity;
 mod record;
 mod sums;
 mod tasks;
+mod top_k;
 mod tunings;
 mod weights;

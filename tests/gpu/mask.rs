@@ -27,7 +27,7 @@ fn shape_of(loss: &AnyLoss, items: usize) -> Vec<usize> {
         Driver::Sequences(sequences) if sequences.takes_logits => vec![8 * items, 5],
         Driver::Sequences(_) => vec![8 * items],
         Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => unreachable!("sums have no items of one kind"),
-        Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) => vec![items, 5],
+        Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) | Driver::TopK(_) => vec![items, 5],
         Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => vec![items, 4],
     }
 }
@@ -50,8 +50,8 @@ fn kept_of(values: &[f64]) -> Vec<f64> {
 
 /// Whether an input has something for each item.
 fn is_of_items(input: &Input) -> bool {
-    use Shape::{Boxes, Embeddings, HeadRows, Hidden, Items, Rows};
-    matches!(input.shape, Items | Rows | Boxes | Embeddings | Hidden | HeadRows)
+    use Shape::{Boxes, Embeddings, HeadRows, Hidden, ItemRows, Items, Rows};
+    matches!(input.shape, Items | ItemRows | Rows | Boxes | Embeddings | Hidden | HeadRows)
 }
 
 /// The inputs of items, each changed by `change`.

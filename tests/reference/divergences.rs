@@ -1,8 +1,11 @@
 //! Divergences of a student from a teacher: worked values, and what they do at the ends of their shares.
 
-use wgloss::{AnyLoss, Error, Named, Reduction, reference::Evaluation};
+use wgloss::{
+    AnyLoss, Error, Named, Reduction,
+    reference::{self, Evaluation},
+};
 
-use super::{assert_all_close, assert_close, evaluate, loss, tensor};
+use super::{assert_all_close, assert_close, classes, evaluate, loss, tensor};
 
 const STUDENT: [f64; 3] = [0.2, 0.7, -1.0];
 const TEACHER: [f64; 3] = [1.0, 0.0, -0.5];
@@ -36,6 +39,84 @@ fn worked_values() {
     let found = one(&loss("total_variation", &[]), &STUDENT, &TEACHER);
     assert_close(found.loss[0], 0.327680681, 2e-8, "total_variation");
     assert_all_close(&found.gradients[0].1, &[-0.1894646, 0.2465303, -0.0570656], 1e-7, "total_variation");
+}
+
+fn top_k(settings: &[(&str, &str)], logits: &[f64], given: &[i32], ln_p: &[f64]) -> Evaluation {
+    let inputs = Named::new()
+        .with("logits", tensor(logits, &[1, logits.len()]))
+        .with("teacher_indices", classes(given, &[1, given.len()]))
+        .with("teacher_log_probs", tensor(ln_p, &[1, given.len()]));
+    evaluate(&loss("jensen_shannon_top_k", settings), &inputs, Reduction::None)
+}
+
+const LOGITS: [f64; 4] = [0.2, 0.7, -1.0, 0.1];
+const HALVES: [f64; 2] = [-std::f64::consts::LN_2, -2.0 * std::f64::consts::LN_2];
+
+/// Of the third class with ½ and the first with ¼.
+#[test]
+fn worked_values_of_a_teacher_of_two_classes() {
+    for (tail, beta, expected, gradient) in [
+        ("renormalize", "0", 0.200973782, [0.1561615, 0.0, -0.1561615, 0.0]),
+        ("renormalize", "0.5", 0.049622279, [0.0367214, 0.0, -0.0367214, 0.0]),
+        ("renormalize", "0.9", 0.018127773, [0.0132192, 0.0, -0.0132192, 0.0]),
+        ("renormalize", "1", 0.202905790, [0.1479258, 0.0, -0.1479258, 0.0]),
+        ("bucket", "0", 0.389989637, [0.0071330, 0.0978568, -0.1774839, 0.0724941]),
+        ("bucket", "0.5", 0.087289128, [-0.0042896, 0.0210322, -0.0323236, 0.0155810]),
+        ("bucket", "0.9", 0.030790372, [-0.0029992, 0.0077247, -0.0104481, 0.0057226]),
+        ("bucket", "1", 0.343081193, [-0.0379996, 0.0876762, -0.1146286, 0.0649521]),
+    ] {
+        let found = top_k(&[("tail", tail), ("beta", beta), ("temperature", "2")], &LOGITS, &[2, 0], &HALVES);
+        // Inputs and β are f32.
+        assert_close(found.loss[0], expected, 2e-8, tail);
+        assert_all_close(&found.gradients[0].1, &gradient, 1e-7, tail);
+    }
+}
+
+/// Where every class is given, whatever becomes of others.
+#[test]
+fn a_teacher_of_all_classes_is_one_of_logits() {
+    let teacher = [0.5_f64, 0.25, 0.25].map(|p| f64::from(p.ln() as f32));
+    for beta in ["0", "0.25", "1"] {
+        let expected = one(&loss("jensen_shannon", &[("beta", beta)]), &STUDENT, &teacher);
+        for tail in ["renormalize", "bucket"] {
+            let others = [teacher[2], teacher[0], teacher[1]];
+            let found = top_k(&[("beta", beta), ("tail", tail)], &STUDENT, &[2, 0, 1], &others);
+            assert_close(found.loss[0], expected.loss[0], 1e-15, tail);
+            assert_all_close(&found.gradients[0].1, &expected.gradients[0].1, 1e-15, tail);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_given_counts_in_a_bucket_alone() {
+    // Of the others nothing is seen, or they are masked: then a bucket has nothing of the student's.
+    for other in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e30] {
+        let logits = [0.2, other, -1.0, other];
+        let found = top_k(&[], &logits, &[2, 0], &HALVES);
+        let expected = top_k(&[], &LOGITS, &[2, 0], &HALVES);
+        assert_eq!((&found.loss, &found.gradients), (&expected.loss, &expected.gradients), "{other}");
+        let found = top_k(&[("tail", "bucket"), ("beta", "0")], &logits, &[2, 0], &HALVES).loss[0];
+        assert!(
+            if other == f64::NEG_INFINITY { found == f64::INFINITY } else { found.is_nan() || found > 1.0 },
+            "{other}: {found}"
+        );
+    }
+    // A class of which the teacher says that it never comes, and a teacher that leaves nothing to others.
+    let sure = top_k(&[("tail", "bucket"), ("beta", "0")], &LOGITS, &[2, 0], &[0.0, f64::NEG_INFINITY]);
+    let class = loss("cross_entropy", &[]);
+    let inputs = Named::new().with("logits", tensor(&LOGITS, &[1, 4])).with("target", classes(&[2], &[1]));
+    let expected = evaluate(&class, &inputs, Reduction::None);
+    assert_close(sure.loss[0], expected.loss[0], 1e-15, "sure");
+    assert_all_close(&sure.gradients[0].1, &expected.gradients[0].1, 1e-15, "sure");
+}
+
+/// A bucket of e⁻⁴⁰, which a difference from 1 has lost long before.
+#[test]
+fn a_bucket_of_next_to_nothing_keeps_its_digits() {
+    let found = top_k(&[("tail", "bucket"), ("beta", "0")], &[0.0, -40.0, -41.0], &[0], &[-1.0]);
+    let (p, tail) = ((-1.0_f64).exp(), (-40.0_f64).exp() + (-41.0_f64).exp());
+    let expected = p * p.ln() + (1.0 - p) * ((1.0 - p).ln() - tail.ln());
+    assert_close(found.loss[0] / expected, 1.0, 1e-14, "loss");
 }
 
 #[test]
@@ -106,6 +187,8 @@ fn parameters_keep_their_rules() {
         ("jensen_shannon", "beta", "NaN"),
         ("jensen_shannon", "temperature", "0"),
         ("jensen_shannon", "scale_by_t2", "2"),
+        ("jensen_shannon_top_k", "beta", "-0.5"),
+        ("jensen_shannon_top_k", "tail", "ignore"),
         ("total_variation", "temperature", "-1"),
     ] {
         match AnyLoss::new(name, &[(parameter, bad)]) {
@@ -113,6 +196,44 @@ fn parameters_keep_their_rules() {
                 assert_eq!((loss, refused, &found[..]), (name, parameter, bad));
             }
             other => panic!("{name} {parameter}={bad}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_given_of_a_teacher_is_of_the_rows_and_of_distinct_classes() {
+    let found = |rows: usize, given: &[i32], ln_p: &[f64]| {
+        let given_of_rows = given.len() / rows;
+        let inputs = Named::new()
+            .with("logits", tensor(&LOGITS, &[1, 4]))
+            .with("teacher_indices", classes(given, &[rows, given_of_rows]))
+            .with("teacher_log_probs", tensor(ln_p, &[1, ln_p.len()]));
+        reference::evaluate(&loss("jensen_shannon_top_k", &[]), &inputs, &Reduction::None.into())
+    };
+    for (rows, given, ln_p, tensor, expected) in [
+        (1, &[][..], &[][..], "teacher_indices", "[1, K] with K from 1 to 4"),
+        (1, &[0, 1, 2, 3, 0], &[-2.0; 5], "teacher_indices", "[1, K] with K from 1 to 4"),
+        (2, &[0, 1], &HALVES, "teacher_indices", "[1, K] with K from 1 to 4"),
+        (1, &[0, 1, 2], &HALVES, "teacher_log_probs", "[1, 3]"),
+    ] {
+        match found(rows, given, ln_p) {
+            Err(Error::Shape { tensor: refused, expected: wanted, .. }) => {
+                assert_eq!((refused, &wanted[..]), (tensor, expected));
+            }
+            other => panic!("{given:?}: {other:?}"),
+        }
+    }
+    for (given, ln_p, tensor, index) in [
+        ([0, 4], HALVES, "teacher_indices", 1),
+        ([-1, 0], HALVES, "teacher_indices", 0),
+        ([2, 2], HALVES, "teacher_indices", 1),
+        ([2, 0], [-1.0, 0.5], "teacher_log_probs", 1),
+    ] {
+        match found(1, &given, &ln_p) {
+            Err(Error::Target { count: 1, first: 0, offender: Some(offender), .. }) => {
+                assert_eq!((offender.tensor, &offender.index[..]), (tensor, &[0, index][..]));
+            }
+            other => panic!("{given:?}: {other:?}"),
         }
     }
 }

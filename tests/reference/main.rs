@@ -100,6 +100,17 @@ const SETTINGS: &[(&str, &[Settings])] = &[
             &[("beta", "1"), ("ignore_index", "2")],
         ],
     ),
+    (
+        "jensen_shannon_top_k",
+        &[
+            &[("beta", "0"), ("tail", "bucket"), ("temperature", "0.5")],
+            &[("beta", "0.1"), ("temperature", "0.5")],
+            &[("tail", "bucket"), ("ignore_index", "2")],
+            &[("beta", "0.75"), ("tail", "bucket"), ("scale_by_t2", "true"), ("temperature", "4")],
+            &[("beta", "1"), ("tail", "bucket")],
+            &[("beta", "1"), ("ignore_index", "2")],
+        ],
+    ),
     ("total_variation", &[&[("temperature", "0.5")]]),
     (
         "linear_cross_entropy",
@@ -382,6 +393,7 @@ fn shapes(spec: &LossSpec) -> &'static [&'static [usize]] {
     match spec.driver {
         Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[MATRIX],
         Driver::Rows(_) | Driver::Regions(_) => &[MATRIX, VOLUME],
+        Driver::TopK(_) => &[MATRIX],
         Driver::Linear(_) => &[MATRIX, &[2, 2, CLASSES]],
         Driver::Boxes => &[BOXES, &[1, 5, 4]],
         Driver::Pairs | Driver::AllPairs(_) => &[EMBEDDINGS],
@@ -460,6 +472,9 @@ fn draw(rng: &mut Rng, loss: &dyn Loss, input: &Input, index: usize) -> f64 {
         Domain::Count => f64::from(rng.i32(0..6)),
         Domain::Probability if input.differentiable => on_grid(3, 26),
         Domain::Probability => rng.choice([0.0, 1.0, 0.25, 0.625]).unwrap_or_default(),
+        // Less than 1 together, of the first classes in another order in each row.
+        Domain::LogProbability if input.shape == Shape::ItemRows => on_grid(-128, -48),
+        Domain::DistinctClasses => ((index / 3 + index % 3 * 2) % CLASSES) as f64,
         Domain::LogProbability => on_grid(-128, -4),
         Domain::Sign => rng.choice([-1.0, 1.0]).unwrap_or_default(),
         Domain::Similar => rng.choice([0.0, 1.0]).unwrap_or_default(),

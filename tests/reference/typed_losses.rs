@@ -61,6 +61,7 @@ fn every_loss() -> Vec<Typed> {
         Nll { ignore_index: 3 },
         Distillation { temperature: 0.125, divergence: Divergence::Reverse, ignore_index: 3 },
         JensenShannon { beta: 0.125, temperature: 0.125, scale_by_t2: true, ignore_index: 3 },
+        JensenShannonTopK { beta: 0.125, temperature: 0.125, scale_by_t2: true, tail: Tail::Bucket, ignore_index: 3 },
         TotalVariation { temperature: 0.125 },
         LinearCrossEntropy {
             label_smoothing: 0.125,

@@ -41,7 +41,7 @@ impl Kind {
             Driver::AllPairs(AllPairs { anchors: Anchors::Sorted, .. }) => Kind::Triplets,
             Driver::AllPairs(_) => Kind::Batch,
             Driver::Linear(_) => Kind::Heads,
-            Driver::Sum(_) | Driver::Sequences(_) => Kind::Sums,
+            Driver::Sum(_) | Driver::Sequences(_) | Driver::TopK(_) => Kind::Sums,
             Driver::Layers(_) | Driver::Gram => Kind::Features,
         }
     }

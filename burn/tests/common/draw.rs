@@ -27,6 +27,7 @@ fn shape(spec: &LossSpec, input: &Input, drawn: &Named<HostTensor<'static>>) -> 
     match input.shape {
         Shape::Rows if is_of_regions => vec![2, 3, 7],
         Shape::Rows => vec![6, CLASSES],
+        Shape::ItemRows => vec![6, 3],
         Shape::Boxes => vec![6, 4],
         Shape::Embeddings => vec![6, 5],
         Shape::Scalar => Vec::new(),

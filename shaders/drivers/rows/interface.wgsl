@@ -38,6 +38,9 @@ struct Call {
     row_base: u32,
     second_base: u32,
     value_base: u32,
+    // Of rows of which classes are left out: the words of a bit for each class of one, and the chunk's first word.
+    left_out_words: u32,
+    left_out_base: u32,
 }
 @group(0) @binding(0) var<uniform> call: Call;
 
@@ -105,9 +108,12 @@ const ROW_CACHE: u32 = 1024u;
 @group(0) @binding(19) var<storage, read> input_old_log_prob: array<f32>;
 @group(0) @binding(20) var<storage, read> input_ref_log_prob: array<f32>;
 @group(0) @binding(21) var<storage, read> input_importance: array<f32>;
+@group(0) @binding(22) var<storage, read> input_origin: array<f32>;
+// A bit a class of a row.
+@group(0) @binding(23) var<storage, read> input_left_out: array<i32>;
 // Statistics of each row that are a loss's own.
-@group(0) @binding(22) var<storage, read_write> clipped_of_item: array<f32>;
-@group(0) @binding(23) var<storage, read_write> kl_of_item: array<f32>;
+@group(0) @binding(24) var<storage, read_write> clipped_of_item: array<f32>;
+@group(0) @binding(25) var<storage, read_write> kl_of_item: array<f32>;
 
 // An element of the first input.
 fn load_first(index: u32) -> f32 {
@@ -166,9 +172,18 @@ fn load_importance(index: u32) -> f32 {
     return input_importance[call.item_base + index];
 }
 
+fn load_origin(index: u32) -> f32 {
+    return input_origin[call.item_base + index];
+}
+
 fn has_nan(index: u32) -> bool {
     return is_nan(load_advantage(index)) || is_nan(load_old_log_prob(index)) || is_nan(load_ref_log_prob(index))
-        || is_nan(load_importance(index));
+        || is_nan(load_importance(index)) || is_nan(load_origin(index));
+}
+
+// A word of the bits that tell which classes are left out.
+fn load_left_out(index: u32) -> u32 {
+    return u32(input_left_out[index]);
 }
 
 // The weight of a row; 1 where it is left out.

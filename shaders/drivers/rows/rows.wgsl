@@ -49,6 +49,8 @@ struct Row {
     middle: vec4<f32>,
     // What the loss's gradient needs besides.
     factors: vec3<f32>,
+    // Its index in the chunk.
+    index: u32,
 }
 
 // One class of a row.
@@ -70,7 +72,7 @@ struct Outcome {
 
 // Whether a row is neither counted nor an error: it is left out, or has `ignore_index`, even where that is a class.
 fn is_passed_over(index: u32, label: i32) -> bool {
-    return !is_kept(index) || is_ignored(label);
+    return !is_kept(index) || (HAS_TARGET && is_ignored(label));
 }
 
 fn is_counted(index: u32, label: i32) -> bool {
@@ -80,6 +82,7 @@ fn is_counted(index: u32, label: i32) -> bool {
 
 fn begin_row(index: u32, label: i32) -> Row {
     var row = Row();
+    row.index = index;
     var outer = index;
     var inner = 0u;
     if (!CONTIGUOUS) {
@@ -129,7 +132,8 @@ fn load_cell(row: Row, column: u32, logit: f32) -> Cell {
 }
 
 fn cell_of(row: Row, column: u32, logit: f32, second: f32) -> Cell {
-    return with_offset(row, Cell(column, logit, second, class_weight(row, column), 0.0));
+    let present = present_logit(row, column, logit);
+    return with_offset(row, Cell(column, present, second, class_weight(row, column), 0.0));
 }
 
 // The row with the state of all its classes.
@@ -310,9 +314,10 @@ fn value_of(row: Row, cell: Cell) -> f32 {
     return select(0.0, value, row.counts != 0u);
 }
 
-// The gradient of one logit, 0 where the row does not count, whatever its logits.
+// The gradient of one logit, 0 where the row does not count, or the class is left out, whatever its logits.
 fn gradient_of(row: Row, cell: Cell) -> f32 {
-    return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), row.counts != 0u);
+    let counts = row.counts != 0u && !is_left_out(row, cell.column);
+    return select(0.0, row.scale * class_gradient(row, cell) * slope_of(cell.logit), counts);
 }
 
 // The gradient of one logit; the value of its class is stored.

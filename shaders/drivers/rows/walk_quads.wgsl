@@ -58,15 +58,15 @@ fn unsigned_bits(logits: vec4<f32>) -> u32 {
 
 fn state_of_quad(row: Row, quad: Quad) -> State {
     if (SOFTMAX && !SECOND_SOFTMAX && !SUMS && !GAPS && !OFFSETS && !CHECKS_CLASSES) {
-        return state_of_softmax(softmax_of_quad(quad));
+        return state_of_softmax(softmax_of_quad(quad.column, present_logits(row, quad.column, quad.logits)));
     }
     let low = merge(state_of(row, cell_in(row, quad, 0u)), state_of(row, cell_in(row, quad, 1u)));
     return merge(low, merge(state_of(row, cell_in(row, quad, 2u)), state_of(row, cell_in(row, quad, 3u))));
 }
 
 // The same for a softmax alone, with fewer steps: the largest of four, and the powers of the three others.
-fn softmax_of_quad(quad: Quad) -> Softmax {
-    let x = max(quad.logits, vec4<f32>(LOWEST));
+fn softmax_of_quad(column: u32, logits: vec4<f32>) -> Softmax {
+    let x = max(logits, vec4<f32>(LOWEST));
     let larger = max(x.xz, x.yw);
     let smaller = min(x.xz, x.yw);
     let maximum = max(larger.x, larger.y);
@@ -74,7 +74,7 @@ fn softmax_of_quad(quad: Quad) -> Softmax {
     let place = select(select(select(3u, 2u, is.z), 1u, is.y), 0u, is.x);
     let others = exp_nonpositive(-distance_of(min(larger.x, larger.y), maximum))
         + (exp_nonpositive(-distance_of(smaller.x, maximum)) + exp_nonpositive(-distance_of(smaller.y, maximum)));
-    return Softmax(maximum, quad.column + place, others);
+    return Softmax(maximum, column + place, others);
 }
 
 // The state of a lane's columns, of a few, joined to `before`.

@@ -6,7 +6,6 @@ struct Call {
     tokens: u32,
     sequences: u32,
     items: u32,
-    slots: u32,
     // From one slot's values to the next.
     stride: u32,
     // Classes of a token's target.
@@ -36,12 +35,10 @@ const HAS_TARGET: bool = true;
 @group(0) @binding(9) var<storage, read_write> lengths: array<f32>;
 @group(0) @binding(10) var<storage, read_write> standing: array<u32>;
 @group(0) @binding(11) var<storage, read_write> slopes: array<f32>;
-// Whether an item is there; how many are out of range, and the first of these.
+// Whether an item is there.
 @group(0) @binding(12) var<storage, read_write> kept: array<i32>;
-@group(0) @binding(13) var<storage, read_write> judged: array<u32>;
-@group(0) @binding(14) var<storage, read_write> workspace: Workspace;
 // Whether a token counts.
-@group(0) @binding(15) var<storage, read_write> token_counts: array<i32>;
+@group(0) @binding(13) var<storage, read_write> token_counts: array<i32>;
 
 // The log-probability of a token, and by the old policy; 0 without one.
 fn load_log_prob(index: u32) -> f32 {
@@ -62,7 +59,7 @@ fn is_ignored(label: i32) -> bool {
     return false;
 }
 
-// Whether a mask, of tokens or of items, does not leave one out.
+// Whether a mask does not leave a token out.
 fn is_kept(index: u32) -> bool {
     return (bitcast<u32>(input_mask[index]) << 1u) != 0u;
 }

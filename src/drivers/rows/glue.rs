@@ -5,7 +5,7 @@ use super::super::{
 };
 use crate::{
     kernel::{Glue, TensorView, list},
-    spec::{CLASS_OFFSET, CLASS_WEIGHT, Input, Kind, LossSpec, Rows, UPSTREAM, WEIGHT},
+    spec::{CLASS_OFFSET, CLASS_WEIGHT, CLASSES_LEFT_OUT, Input, LossSpec, Rows, UPSTREAM, WEIGHT},
 };
 
 /// Where the value of a row is in what binds one a row.
@@ -15,7 +15,7 @@ const ITEM: &str = "(call.item_base + index)";
 pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView]) -> Glue {
     let spec = call.spec();
     let first = &spec.inputs[0];
-    let labels = spec.inputs.iter().find(|input| input.kind == Kind::Index);
+    let labels = spec.inputs.iter().find(|input| input.is_index_of_item());
     let second = spec.second_rows();
     let of = |input: Option<&Input>| input.and_then(|input| input_view(views, input.name));
     let mut glue = Glue::default();
@@ -30,6 +30,9 @@ pub(super) fn glue(call: &Call<'_>, rows: Rows, quads: bool, views: &[TensorView
     load_optional(&mut glue, views, &CLASS_WEIGHT, "index");
     if of(Some(&CLASS_OFFSET)).is_some() {
         load_optional(&mut glue, views, &CLASS_OFFSET, "index");
+    }
+    if let Some(left_out) = of(Some(&CLASSES_LEFT_OUT)) {
+        glue.load(CLASSES_LEFT_OUT.name, "u32", Some(left_out), "index", "0");
     }
     let labels = of(labels).map_or_else(|| "0".to_string(), |labels| labels.element(ITEM));
     match own_values(&mut glue, spec, views) {

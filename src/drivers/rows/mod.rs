@@ -22,8 +22,8 @@ use crate::{
         workspace::WorkspaceHeader,
     },
     spec::{
-        CLASS_OFFSET, CLASS_WEIGHT, Domain, Input, Kind, LossSpec, MeanOver, RowHooks, Rows, ShaderFile, Shape, Values,
-        shader_file,
+        CLASS_OFFSET, CLASS_WEIGHT, CLASSES_LEFT_OUT, Domain, Input, LossSpec, MeanOver, RowHooks, Rows, ShaderFile,
+        Shape, Values, shader_file,
     },
 };
 use layout::{RowLayout, RowLoops, RowShape, layout_of, split_of};
@@ -57,7 +57,7 @@ impl Room for Rows {
             is_met: |spec| {
                 let own: Vec<&Input> = spec.own_values().collect();
                 let is_checked = own.iter().any(|input| input.domain.is_checked());
-                let has_labels = spec.inputs.iter().any(|input| input.kind == Kind::Index);
+                let has_labels = spec.inputs.iter().any(Input::is_index_of_item);
                 spec.rows().is_some_and(|rows| rows.has(RowHooks::OwnValues) != own.is_empty())
                     && (has_labels || !is_checked)
             },
@@ -79,7 +79,7 @@ impl Room for Rows {
         if !self.softmax_of.is_empty() {
             statistics.push(Statistic { name: "log_sum_exp", tensors: &[("log_sum_exp", DType::F32)] });
             statistics.push(Statistic { name: "entropy", tensors: &[("entropy", DType::F32)] });
-            if spec.inputs.iter().any(|input| input.kind == Kind::Index && !input.optional) {
+            if spec.inputs.iter().any(|input| input.is_index_of_item() && !input.optional) {
                 statistics.push(Statistic { name: LOG_PROB, tensors: &[(LOG_PROB, DType::F32)] });
             }
         }
@@ -189,7 +189,7 @@ fn evaluation<'a>(call: &'a Call<'a>, rows: Rows) -> Result<(Items<'a>, Vec<Entr
             let anew = call.panels.is_some_and(|panels| panels.inputs.contains(&name));
             if anew { 0 } else { base(signature.row_stride(place)) }
         };
-        items.words(chunk).and(block! {
+        let words = items.words(chunk).and(block! {
             tally_span,
             parts,
             part_columns,
@@ -201,7 +201,14 @@ fn evaluation<'a>(call: &'a Call<'a>, rows: Rows) -> Result<(Items<'a>, Vec<Entr
             row_base: base_of(0),
             second_base: base_of(1),
             value_base: base(signature.row * signature.class_stride),
-        })
+        });
+        match signature.input(CLASSES_LEFT_OUT.name).and_then(|ty| ty.shape.last()) {
+            Some(&left_out_words) => words.and(block! {
+                left_out_words: left_out_words as u32,
+                left_out_base: base(left_out_words as u64),
+            }),
+            None => words,
+        }
     });
     let RowLayout::Parts { .. } = layout else {
         return Ok((items, vec![Entry::new("evaluate", loops.evaluate(split.span.into()))]));
@@ -228,7 +235,7 @@ pub(super) const HOOKS: [(RowHooks, ShaderFile); 6] = [
     (RowHooks::Entropy, shader_file!("drivers/rows/hooks/entropy.wgsl")),
 ];
 
-/// What finds the index of a row for the hooks of a loss that has values of its own for each.
+/// What hands the index of a row to the hooks of a loss that has values of its own for each.
 pub(super) const OWN_VALUES: ShaderFile = shader_file!("drivers/rows/own_values.wgsl");
 
 /// Whether four elements are loaded and stored at once.
@@ -411,6 +418,10 @@ impl Form<'_> {
         files.push(match has_offsets(self.call) {
             true => shader_file!("drivers/rows/offsets.wgsl"),
             false => shader_file!("drivers/rows/no_offsets.wgsl"),
+        });
+        files.push(match self.call.dtype(CLASSES_LEFT_OUT.name) {
+            Some(_) => shader_file!("drivers/rows/some_classes.wgsl"),
+            None => shader_file!("drivers/rows/all_classes.wgsl"),
         });
         files.push(shader_file!("drivers/rows/state.wgsl"));
         files.extend(self.rows.has(RowHooks::OwnValues).then_some(OWN_VALUES));

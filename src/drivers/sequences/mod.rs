@@ -2,21 +2,19 @@
 //! elementwise loss, whose gradient goes back to each token. The log-probabilities are given, or those of the targets
 //! of logits, which a row loss makes before and differentiates behind.
 
-mod inner;
 mod steps;
 
 use std::ops::Range;
 
 #[cfg(feature = "parity")]
 use super::trials::{Arrangement, Trials};
-use super::{Call, Extent, Room, Statistic, needs::Need, own_statistics};
+use super::{Call, Extent, Room, Statistic, inner::Inner, judge, needs::Need, own_statistics};
 use crate::{
     DType, Error, Gradients, Named, Options, Reduction, TensorType, Tuning,
     losses::{LinearTokenLogProb, TokenLogProb},
     program::{Place, Program, Scratch, Step},
     spec::{DIVISOR, Driver, LossSpec, MASK, OFFSETS, Sequences, UPSTREAM, Values, WEIGHT},
 };
-use inner::Inner;
 
 /// The first input where log-probabilities are given, and the one that is subtracted from them.
 const LOG_PROB: &str = "log_prob";
@@ -183,7 +181,7 @@ impl<'a> Builder<'a> {
         self.sum_tokens()?;
         self.judge()?;
         self.add(&head, of_items, false);
-        self.tell();
+        self.program.steps.push(judge::tell(self.call, &self.program, self.at.judged));
         if self.call.has_gradients() {
             self.spread()?;
             if let Some(row) = &token_log_prob {
@@ -281,10 +279,7 @@ impl<'a> Builder<'a> {
                 }
             }
         };
-        let steps = program.steps.into_iter().map(|step| {
-            let params = step.params.unwrap_or_else(|| step.kernel.bytes_of_params(&inner.values));
-            Step { bound: step.bound.into_iter().map(moved).collect(), params: Some(params), ..step }
-        });
-        self.program.steps.extend(steps.collect::<Vec<_>>());
+        let steps: Vec<Step> = inner.steps(program.steps, moved).collect();
+        self.program.steps.extend(steps);
     }
 }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    super::{gradient_name, gradient_view, input_view, is_ignored, is_kept},
+    super::{
+        gradient_name, gradient_view, input_view, is_ignored, is_kept,
+        judge::{self, Judged},
+    },
     Builder, LOG_PROB, OLD_LOG_PROB,
 };
 use crate::{
     Error, Tuning,
     gpu::Loops,
     kernel::{Access, Block, Glue, Holds, Kernel, TensorView, block},
-    program::{Place, Step, WORKSPACE},
+    program::{Place, Step},
     spec::{MASK, OFFSETS, ShaderFile, TOKEN_MASK, shader_file},
 };
 
@@ -38,8 +41,7 @@ impl Builder<'_> {
 
     /// A scratch of values of a WGSL type.
     fn memory(&self, name: &str, scratch: usize, ty: &'static str) -> Bound {
-        let place = Place::Scratch(scratch, 0..self.program.scratch[scratch].size);
-        (TensorView::new(name, Holds::Values(ty), Access::Write), place)
+        (TensorView::new(name, Holds::Values(ty), Access::Write), self.program.whole(scratch))
     }
 
     /// An input of the call, if it is given, by the name that kernels have for it.
@@ -124,36 +126,15 @@ impl Builder<'_> {
 
     /// Which items there are.
     pub fn judge(&mut self) -> Result<(), Error> {
-        let what = format!("{}: {} items", self.call.loss(), self.items);
-        let loops = |tuning: Tuning| Loops::walk(self.items, tuning.workgroup_size.into()) + Loops::reduce(tuning) * 2;
-        let tuning = self.call.machine.fitting(&what, self.tuning, loops)?;
+        let items = Judged { items: self.items, slots: self.of.made.len() as u64, stride: self.stride };
         let left = [
             self.memory("standing", self.at.standing, "u32"),
             self.memory("kept", self.at.kept, "i32"),
             self.memory("judged", self.at.judged, "u32"),
         ];
-        let tensors: Vec<Bound> = self.input(MASK.name, MASK.name).into_iter().chain(left).collect();
-        let views: Vec<TensorView> = tensors.iter().map(|(view, _)| view.clone()).collect();
-        let mut glue = Glue::default();
-        is_kept(&mut glue, &views, "index");
-        let words = block! {
-            items: self.items as u32,
-            slots: self.of.made.len() as u32,
-            stride: self.stride as u32,
-        };
-        let files = [shader_file!("drivers/sequences/judge.wgsl")];
-        let step = self.step(("judge", &files), tuning, words, tensors, glue, loops(tuning));
+        let step = judge::step(self.call, items, self.input(MASK.name, MASK.name), left)?;
         self.program.steps.push(step);
         Ok(())
-    }
-
-    pub fn tell(&mut self) {
-        let workspace = Place::Scratch(WORKSPACE, 0..self.program.scratch[WORKSPACE].size);
-        let tensors =
-            vec![self.memory("judged", self.at.judged, "u32"), (TensorView::workspace(Access::Write), workspace)];
-        let files = [shader_file!("drivers/sequences/tell.wgsl")];
-        let step = self.step(("tell", &files), self.tuning, Block::default(), tensors, Glue::default(), Loops::NONE);
-        self.program.steps.push(step);
     }
 
     /// What each token's log-probability is multiplied with: its gradient, or the upstream of its logits'.

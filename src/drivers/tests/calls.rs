@@ -138,6 +138,13 @@ fn layouts(driver: &Driver) -> Vec<Layout> {
         // Rows of whole quads, of whole pairs and others.
         Driver::Sequences(sequences) if sequences.takes_logits => vec![Layout::of(&[37, 5]), Layout::of(&[40, 8])],
         Driver::Sequences(_) => vec![Layout::of(&[37]), Layout::of(&[4096])],
+        // Rows of whole quads and others, by lane, by workgroup and by several of them.
+        Driver::TopK(_) => vec![
+            Layout::of_rows(Workgroup, &[6, 7]),
+            Layout::of_rows(Workgroup, &[6, 8]),
+            Layout::of_rows(Lane, &[6, 5]),
+            Layout::of_rows(Parts, &[2, 4097]),
+        ],
         Driver::Layers(_) | Driver::Gram => {
             vec![Layout::of(&[3, 5, 8]), Layout::of(&[3, 5, 6]), Layout::of(&[3, 9, 3])]
         }

@@ -24,7 +24,8 @@ fn groups(spec: &LossSpec) -> Vec<(bool, ShaderFile)> {
         | Driver::Sum(_)
         | Driver::Layers(_)
         | Driver::Gram
-        | Driver::Sequences(_) => Vec::new(),
+        | Driver::Sequences(_)
+        | Driver::TopK(_) => Vec::new(),
     }
 }
 

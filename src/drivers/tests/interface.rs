@@ -17,9 +17,9 @@ use crate::{
     kernel::{Kernel, Text},
     losses::{
         ARCFACE, CE_DICE, CLIP, COSFACE, CROSS_ENTROPY, DICE, DISTILLATION, FOCAL_DICE, HUBER, INFO_NCE, IOU,
-        LINEAR_CROSS_ENTROPY, LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL, POLICY_CLIP_OF_LOGITS,
-        POLICY_SEQUENCE, POLICY_SEQUENCE_OF_LOGITS, PREFERENCE_OF_LOGITS, SOFTMAX, STYLE, SUBCENTER_ARCFACE, SUP_CON,
-        TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
+        JENSEN_SHANNON_TOP_K, LINEAR_CROSS_ENTROPY, LINEAR_DISTILLATION, LOG_SOFTMAX, NT_XENT, PERCEPTUAL,
+        POLICY_CLIP_OF_LOGITS, POLICY_SEQUENCE, POLICY_SEQUENCE_OF_LOGITS, PREFERENCE_OF_LOGITS, SOFTMAX, STYLE,
+        SUBCENTER_ARCFACE, SUP_CON, TRIPLET_BATCH_ALL, TRIPLET_BATCH_HARD, TRIPLET_MARGIN, TRIPLET_SEMI_HARD,
     },
     spec::{LossSpec, Rule, ShaderFile, shader_file},
 };
@@ -31,7 +31,7 @@ struct Interface {
     losses: &'static [&'static LossSpec],
 }
 
-static INTERFACES: [Interface; 15] = [
+static INTERFACES: [Interface; 17] = [
     Interface {
         file: shader_file!("drivers/elementwise/interface.wgsl"),
         of: "drivers/elementwise/evaluate.wgsl",
@@ -51,7 +51,7 @@ static INTERFACES: [Interface; 15] = [
     Interface {
         file: shader_file!("drivers/rows/interface.wgsl"),
         of: "drivers/rows/rows.wgsl",
-        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX, &POLICY_CLIP_OF_LOGITS],
+        losses: &[&CROSS_ENTROPY, &DISTILLATION, &SOFTMAX, &LOG_SOFTMAX, &POLICY_CLIP_OF_LOGITS, &JENSEN_SHANNON_TOP_K],
     },
     Interface {
         file: shader_file!("drivers/regions/interface_of_pixels.wgsl"),
@@ -90,6 +90,16 @@ static INTERFACES: [Interface; 15] = [
         file: shader_file!("drivers/sequences/interface.wgsl"),
         of: "drivers/sequences/",
         losses: &[&POLICY_SEQUENCE, &POLICY_SEQUENCE_OF_LOGITS, &PREFERENCE_OF_LOGITS],
+    },
+    Interface {
+        file: shader_file!("drivers/judge/interface.wgsl"),
+        of: "drivers/judge/",
+        losses: &[&POLICY_SEQUENCE, &PREFERENCE_OF_LOGITS],
+    },
+    Interface {
+        file: shader_file!("drivers/top_k/interface.wgsl"),
+        of: "drivers/top_k/",
+        losses: &[&JENSEN_SHANNON_TOP_K],
     },
 ];
 

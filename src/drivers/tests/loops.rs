@@ -25,6 +25,8 @@ const CALLS: &[Asked] = &[
     Asked::of("softmax", &[], &[300, 101], Reduction::None),
     Asked::of("policy_sequence", &[], &[20_001], Reduction::Mean),
     Asked::of("cpo_of_logits", &[], &[901, 37], Reduction::Mean),
+    Asked::of("jensen_shannon_top_k", &[("tail", "bucket")], &[70, 1003], Reduction::Mean),
+    Asked::of("jensen_shannon_top_k", &[], &[3, 20_001], Reduction::Mean),
     Asked::of("distillation", &[], &[40, 1003], Reduction::Mean),
     Asked::of("distillation", &[("divergence", "reverse")], &[70, 7, 33], Reduction::Mean),
     Asked::of("cross_entropy", &[], &[3, 9001], Reduction::WeightedMean),
@@ -199,7 +201,7 @@ fn count(
     program: &Program,
 ) -> Vec<Option<u64>> {
     let mut device = Device::new(gpu);
-    let memory = device.memory(program, tensors, |_, ty| contents(ty.dtype, ty.extent() as usize + 4));
+    let memory = device.memory(program, tensors, contents);
     let counts = device.buffer(&vec![0; program.steps.len() * STRIDE as usize]);
     let counting = Counting { gpu, counts: &counts };
     device.run(program, &memory, params, &counting);
@@ -292,14 +294,17 @@ fn loops_in(lines: &[&str], range: std::ops::Range<usize>) -> usize {
     range.map(|number| usize::from(is_loop(lines[number])) + calls(lines[number])).sum()
 }
 
-/// Values of a tensor: 0 and 1 in turn for indices, probabilities for others.
-fn contents(dtype: DType, elements: usize) -> Vec<u8> {
-    let probability = |index: usize| (index * 37 % 101) as f32 / 101.0;
-    let bytes = |index: usize| match dtype {
+/// Values of a tensor: 0 and 1 in turn for indices but those of a teacher's classes, which are distinct; logarithms of
+/// probabilities, and probabilities for others.
+fn contents(name: &str, ty: &TensorType) -> Vec<u8> {
+    let sign = if name == "teacher_log_probs" { -1.0 } else { 1.0 };
+    let probability = |index: usize| sign * (index * 37 % 101) as f32 / 101.0;
+    let bytes = |index: usize| match ty.dtype {
         DType::F32 => probability(index).to_le_bytes().to_vec(),
         DType::F16 => half::f16::from_f32(probability(index)).to_le_bytes().to_vec(),
         DType::BF16 => half::bf16::from_f32(probability(index)).to_le_bytes().to_vec(),
+        DType::I32 if name == "teacher_indices" => ((index % ty.shape[1]) as i32).to_le_bytes().to_vec(),
         DType::I32 => (index as i32 % 2).to_le_bytes().to_vec(),
     };
-    (0..elements).flat_map(bytes).collect()
+    (0..ty.extent() as usize + 4).flat_map(bytes).collect()
 }

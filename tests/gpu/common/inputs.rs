@@ -22,7 +22,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
     let first = shape.first().copied().unwrap_or(1);
     let classes = match spec.driver {
         Driver::Elementwise | Driver::Boxes | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => 1,
-        Driver::Rows(_) | Driver::Regions(_) => shape[1],
+        Driver::Rows(_) | Driver::Regions(_) | Driver::TopK(_) => shape[1],
         Driver::Linear(_) => *shape.last().unwrap(),
         Driver::Pairs | Driver::AllPairs(_) => 3,
         Driver::Sequences(_) => shape.get(1).copied().unwrap_or(1),
@@ -36,6 +36,7 @@ pub fn sample(loss: &dyn Loss, shape: &[usize], dtype: DType, optional: bool) ->
             let value = |index: usize| match input.shape {
                 Shape::Offsets(_) => (first * index / sequences) as f64,
                 Shape::Boxes => corner(index, &mut rng),
+                Shape::ItemRows => of_teacher(domain, index % shape[1], &mut rng),
                 _ => draw(domain, classes, &mut rng),
             };
             let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
@@ -82,10 +83,20 @@ fn draw(domain: Domain, classes: usize, rng: &mut Rng) -> f64 {
         Domain::Similar => between(0.0, 2.0).floor(),
         // What a mask leaves out is a matter of its own.
         Domain::Mask => 1.0,
-        Domain::TargetBox | Domain::Offsets | Domain::Where(..) | Domain::WhereIs(..) | Domain::Activated => {
+        Domain::DistinctClasses
+        | Domain::TargetBox
+        | Domain::Offsets
+        | Domain::Where(..)
+        | Domain::WhereIs(..)
+        | Domain::Activated => {
             unreachable!("drawn apart, or resolved")
         }
     }
+}
+
+/// What a teacher gives a row at a place: the first classes, with less than 1 together.
+fn of_teacher(domain: Domain, place: usize, rng: &mut Rng) -> f64 {
+    if domain == Domain::DistinctClasses { place as f64 } else { -1.0 - 1.5 * (place as f64 + rng.f64()) }
 }
 
 /// An element of boxes around the origin.

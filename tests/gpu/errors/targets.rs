@@ -21,7 +21,7 @@ fn outside(domain: Domain, classes: usize) -> Vec<f64> {
         Domain::LogProbability => vec![0.25, 1.0, 1e-5],
         Domain::NonNegative => vec![-0.25, f64::NEG_INFINITY, -1e-3],
         Domain::Sign => vec![0.0, 0.5, -2.0],
-        Domain::Class => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
+        Domain::Class | Domain::DistinctClasses => vec![classes as f64, -1.0, f64::from(i32::MAX), f64::from(i32::MIN)],
         Domain::ClassWeight => vec![-0.25, f64::NEG_INFINITY],
         Domain::TargetBox => vec![-1.5, f64::NEG_INFINITY],
         Domain::Similar => vec![-1.0, 0.5, 2.0],
@@ -59,7 +59,7 @@ fn offences() -> impl Iterator<Item = Offence> {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[ITEMS],
-            Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) => &[ITEMS, CLASSES],
+            Driver::Rows(_) | Driver::Regions(_) | Driver::Linear(_) | Driver::TopK(_) => &[ITEMS, CLASSES],
             Driver::Boxes | Driver::Pairs | Driver::AllPairs(_) => &[ITEMS, 4],
             Driver::Sequences(_) => unreachable!("what is out of range in sequences are not their items, but tokens"),
         };
@@ -91,6 +91,11 @@ fn offences_of(loss: &AnyLoss, good: &Inputs, input: &Input, index: usize) -> Ve
         Shape::Rows | Shape::HeadRows => {
             let elements = |row: &usize| [row * CLASSES + row % CLASSES, row * CLASSES + CLASSES - 1];
             OFFENDERS.map(|rows| offence(&rows.iter().flat_map(elements).collect::<Vec<_>>(), rows.to_vec())).into()
+        }
+        Shape::ItemRows => {
+            let given = good.get(input.name).unwrap().shape()[1];
+            let element = |row: &usize| row * given + row % given;
+            OFFENDERS.map(|rows| offence(&rows.iter().map(element).collect::<Vec<_>>(), rows.to_vec())).into()
         }
         // The upper corner is below the lower one in x or in y, or in both, which counts once.
         Shape::Boxes => {

@@ -1,6 +1,6 @@
 //! One of several classes, and what another network says of them.
 
-use wgloss::Reduction;
+use wgloss::{Reduction, Tail};
 
 use super::{
     IMBALANCED, LOGIT_VALUES, LOGITS_OF_ROWS, MARGIN, NOISY_LABELS, PROBABILITIES,
@@ -258,6 +258,40 @@ pub static DISTILLATION: Task = Task {
                 ]),
             ),
             (
+                &LIKELIEST,
+                Step::Take(&[Pick {
+                    choice: choice!(JensenShannonTopK { beta: 0.0, tail: Tail::Bucket, .. }),
+                    why: "is KL(P ‖ Q) of these classes and of all others together, or another divergence of both",
+                    advice: &[
+                        (
+                            "beta",
+                            "0 covers all that the teacher says, 1 keeps to its main thing; between them it is bounded",
+                        ),
+                        ("temperature", "that of the teacher's log-probabilities"),
+                        ("tail", "bucket; renormalize where the classes that are not given are not to count"),
+                    ],
+                    reduction: Reduction::Mean,
+                    form: &Form {
+                        last_layer: "none: logits `[N, C]`",
+                        targets: "the teacher's classes, i32, and their log-probabilities, both `[N, K]`; class \
+                                  indices too where rows are to be left out",
+                        inputs: &[
+                            Sample { name: "logits", numbers: LOGIT_VALUES, shape: &[2, 3] },
+                            Sample {
+                                name: "teacher_indices",
+                                numbers: Numbers::Indices(&[0, 1, 1, 2]),
+                                shape: &[2, 2],
+                            },
+                            Sample {
+                                name: "teacher_log_probs",
+                                numbers: Numbers::Floats(&[-0.125, -2.25, -0.5, -1.5]),
+                                shape: &[2, 2],
+                            },
+                        ],
+                    },
+                }]),
+            ),
+            (
                 &DISTRIBUTIONS,
                 Step::Take(&[
                     Pick {
@@ -299,6 +333,10 @@ static TOKENS: Situation =
 static OWN_SAMPLES: Situation = Situation {
     name: "own-samples",
     text: "its logits for each token of text that the student wrote itself, much of which the teacher never would",
+};
+static LIKELIEST: Situation = Situation {
+    name: "top-k",
+    text: "the likeliest classes of each token and their log-probabilities, as servers give them",
 };
 static HEAD: Situation = Situation {
     name: "head",

@@ -128,6 +128,7 @@ fn shapes(driver: &Driver) -> Vec<Shape> {
         Driver::Sum(_) => vec![OfAll.shape(&[64, 1024])],
         Driver::Sequences(sequences) if sequences.takes_logits => vec![OfAllInF32.shape(&[4096, 32_000])],
         Driver::Sequences(_) => vec![Thoroughly.shape(&[65_536])],
+        Driver::TopK(_) => vec![OfAllInF32.shape(&[4096, 32_000])],
         Driver::Layers(_) | Driver::Gram => {
             vec![Thoroughly.shape(&[8, 64, 4096]), OfSome.shape(&[8, 64, 4094]), OfSome.shape(&[8, 63, 4095])]
         }

@@ -160,6 +160,10 @@ const CALLS: &[Tried] = &[
     // Tokens of sequences.
     of("policy_sequence", &[701]),
     of("cpo_of_logits", &[130, 37]).in_place(DType::F16),
+    // A teacher's top k: of rows in workgroup memory, by parts, and of what is cleared.
+    of("jensen_shannon_top_k", &[7, 1_101]).with(&[("tail", "bucket")]).by(Workgroup, 1_101).cached(),
+    of("jensen_shannon_top_k", &[3, 9_001]).with(&[("tail", "bucket")]).by(Parts, 9_001).in_place(DType::F16),
+    of("jensen_shannon_top_k", &[7, 1_101]).by(Workgroup, 1_101).in_place(DType::BF16),
 ];
 
 /// Reductions that an adapter has for so many lanes.
@@ -220,7 +224,8 @@ pub(super) fn trials(gpu: &Gpu, lanes: u32, reduce: Reduce) -> Vec<Trial> {
 }
 
 /// Values of a tensor: indices below `labels`, floats from 0 to 1, or of several axes to `scale`; none is like its
-/// neighbours, or those of another tensor. Log-probabilities are below 0, and offsets rise to the number of tokens.
+/// neighbours, or those of another tensor. Log-probabilities are below 0, offsets rise to the number of tokens, and a
+/// teacher's classes are distinct.
 pub(super) fn contents(trial: &Trial, name: &str, ty: &TensorType) -> Vec<u8> {
     let seed = name.bytes().fold(1, |seed: u32, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
     let hash = |index: usize| {
@@ -228,7 +233,7 @@ pub(super) fn contents(trial: &Trial, name: &str, ty: &TensorType) -> Vec<u8> {
         (mixed ^ mixed >> 7).wrapping_mul(0x85eb_ca6b) >> 8
     };
     let scale = if ty.shape.len() > 1 { trial.scale } else { 1.0 };
-    let scale = if name.ends_with("log_prob") { -scale } else { scale };
+    let scale = if name.contains("log_prob") { -scale } else { scale };
     let float = |index: usize| hash(index) as f32 / (1 << 24) as f32 * scale;
     let tokens = trial.tensors[0].1.shape.first().copied().unwrap_or(1);
     let last = ty.elements().saturating_sub(1).max(1) as usize;
@@ -237,6 +242,7 @@ pub(super) fn contents(trial: &Trial, name: &str, ty: &TensorType) -> Vec<u8> {
         DType::F16 => half::f16::from_f32(float(index)).to_le_bytes().to_vec(),
         DType::BF16 => half::bf16::from_f32(float(index)).to_le_bytes().to_vec(),
         DType::I32 if name == "offsets" => ((tokens * index / last) as i32).to_le_bytes().to_vec(),
+        DType::I32 if name == "teacher_indices" => ((index % ty.shape[1]) as i32).to_le_bytes().to_vec(),
         DType::I32 => (hash(index) as i32 % trial.labels).to_le_bytes().to_vec(),
     };
     (0..ty.extent() as usize + 4).flat_map(bytes).collect()

@@ -1,7 +1,10 @@
-// Which items there are: those that the mask keeps, and whose sequences are all as they should be. How many are not,
-// and the first of these.
+// Which items there are: those that the mask keeps, and whose parts are all as they should be. How many are not, and
+// the first of these.
 //
 // Joined to what interface.wgsl lists.
+
+// How a part stands besides 0, out of range, and 1: it is to be passed over, with its item.
+const PASSED_OVER: u32 = 2u;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn judge(thread: Thread) {
@@ -10,7 +13,7 @@ fn judge(thread: Thread) {
     for (var item = thread.lane; item < call.items; item += WORKGROUP_SIZE) {
         let other = (call.slots - 1u) * call.stride + item;
         let fits = standing[item] != 0u && standing[other] != 0u;
-        let is_there = is_kept(item);
+        let is_there = is_kept(item) && standing[item] != PASSED_OVER;
         kept[item] = select(0, 1, is_there && fits);
         if (is_there && !fits) {
             offending += 1u;

@@ -1,4 +1,4 @@
-// Adds the items that are out of range by their tokens to those that the loss of items has found to be so.
+// Adds the items that are out of range by what other steps have seen to those that the loss of items has found.
 //
 // Joined to what interface.wgsl lists.
 
