@@ -256,6 +256,12 @@ impl Case {
                         let given = ty.shape[1];
                         draw_top_k(Regime::Small, (TILE / given).clamp(1, rows), given, &mut rng)
                     }
+                    // As before it has learnt: the logits are about as large as the hidden states.
+                    Shape::Head(_) => {
+                        let length = ty.shape.last().copied().unwrap_or(1).max(1) as f64;
+                        let weight = |_| draw(domain, Regime::Small, None, &mut rng) / length.sqrt();
+                        (0..TILE).map(weight).collect()
+                    }
                     // CLIP's first temperature.
                     Shape::Scalar => vec![(1.0_f64 / 0.07).ln()],
                     _ => (0..TILE).map(|i| draw(domain, Regime::Small, near(i), &mut rng)).collect(),
