@@ -383,6 +383,7 @@ fn rows_without(
             "teacher_logits" => inputs.with(input.name, floats(shape, 5.0, 0.5)),
             "target" => inputs.with(input.name, labels(&items[..], shape[1])),
             "class_weight" => inputs.with(input.name, floats(&shape[1..2], 1.0, 1.0)),
+            "class_offset" => inputs.with(input.name, floats(&shape[1..2], 1.0, 0.0)),
             "weight" => inputs.with(input.name, floats(&items, 1.0, 1.0)),
             "mask" => inputs.with(input.name, HostTensor::rounded(&kept, dtype, &items[..]).expect("0 and 1")),
             "divisor" => inputs.with(input.name, floats(&[], 1.0, 3.0)),
@@ -422,9 +423,9 @@ fn rows_are_split_wherever_one_fits() {
                     turn += 1;
                     for (gpu, small) in effort::taking_turns(&adapters, turn) {
                         // Some adapters bind ten buffers at most.
-                        let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 13;
+                        let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 14;
                         let odd = turn % 2 == 1;
-                        let left_out = if odd { ["class_weight", "mask"] } else { ["class_weight", "weight"] };
+                        let left_out = ["class_weight", "class_offset", if odd { "mask" } else { "weight" }];
                         let left_out = if is_few { &left_out[..] } else { &[] };
                         let inputs = rows_without(left_out, &loss, dtype, shape, reduction);
                         let (log_sum_exp, argmax) = (!is_few || odd, !is_few || !odd);
