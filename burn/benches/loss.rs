@@ -107,8 +107,7 @@ fn linear_cross_entropy(
     let burns = loss::CrossEntropyLossConfig::new().init(device);
     let leaf = |of: &Tensor<2>| Tensor::from_inner(of.clone()).require_grad();
     let ours = || drop(ours.forward(leaf(&hidden), leaf(&weight), targets.clone(), Reduction::Mean).backward());
-    let burns =
-        || drop(burns.forward(leaf(&hidden).matmul(leaf(&weight).transpose()), targets.clone()).backward());
+    let burns = || drop(burns.forward(leaf(&hidden).matmul(leaf(&weight).transpose()), targets.clone()).backward());
     Case::run("linear_cross_entropy", &[rows, dimensions, classes], rounds, device, &ours, &burns)
 }
 
