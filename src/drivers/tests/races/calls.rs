@@ -4,7 +4,7 @@ use super::super::{asked::Plain, ops};
 use crate::{
     DType, Gpu, Gradients, Options, Reduce, Reduction,
     RowKernel::{self, Lane, Parts, Workgroup},
-    TensorType, Tuning,
+    Statistics, TensorType, Tuning,
     gpu::Machine,
     losses::ALL,
     program::Program,
@@ -18,6 +18,7 @@ pub(super) struct Tried {
     pub shape: &'static [usize],
     pub broadcast: &'static [&'static [usize]],
     pub reduction: Reduction,
+    pub statistics: Statistics,
     pub dtype: DType,
     pub gradients: Gradients,
     pub roomy: bool,
@@ -38,6 +39,7 @@ pub(super) const fn of(loss: &'static str, shape: &'static [usize]) -> Tried {
         shape,
         broadcast: &[],
         reduction: Reduction::Mean,
+        statistics: NO_STATISTICS,
         dtype: DType::F32,
         gradients: Gradients::Write,
         roomy: false,
@@ -99,6 +101,18 @@ fn machine(gpu: &Gpu, tuning: Tuning) -> Machine {
 /// Triplets whose squares overflow: they are measured again, as all lanes agree.
 pub(super) const HUGE: Tried = Tried { scale: 1e30, ..of("triplet_margin", &[13, 1_101]) };
 
+const NO_STATISTICS: Statistics = Statistics {
+    log_sum_exp: false,
+    argmax: false,
+    entropy: false,
+    log_prob: false,
+    hardest: false,
+    clipped: false,
+    kl: false,
+};
+
+const OF_POLICIES: Statistics = Statistics { clipped: true, kl: true, ..NO_STATISTICS };
+
 /// Calls whose kernels are those of all drivers.
 const CALLS: &[Tried] = &[
     of("bce", &[4_003]).reduced(Reduction::WeightedMean),
@@ -117,9 +131,9 @@ const CALLS: &[Tried] = &[
     of("distillation", &[5, 1_100]).by(Workgroup, 1_100).cached().in_place(DType::F16).roomy(),
     of("softmax", &[7, 1_101]).by(Workgroup, 1).in_place(DType::F16).reduced(Reduction::None),
     of("multi_margin", &[701, 15]).by(Lane, 15).in_place(DType::F16),
-    // With values of their own for each row.
-    of("policy_clip_of_logits", &[7, 1_101]).by(Workgroup, 1_101),
-    of("policy_clip_of_logits", &[3, 15, 71]).by(Parts, 15).in_place(DType::F16),
+    // With values and statistics of their own for each row.
+    Tried { statistics: OF_POLICIES, ..of("policy_clip_of_logits", &[7, 1_101]).by(Workgroup, 1_101) },
+    Tried { statistics: OF_POLICIES, ..of("policy_clip_of_logits", &[3, 15, 71]).by(Parts, 15).in_place(DType::F16) },
     of("cross_entropy", &[3, 15, 71]).by(Lane, 15).in_place(DType::F16),
     of("distillation", &[3, 9_001]).by(Parts, 9_001).in_place(DType::F16),
     of("distillation", &[3, 9_001]).by(Parts, 9_001).roomy(),
@@ -195,8 +209,8 @@ impl Trial {
 /// The program of a call, by so many lanes that reduce like this.
 pub(super) fn of_loss(gpu: &Gpu, lanes: u32, reduce: Reduce, tried: &Tried) -> Trial {
     let spec = ALL.iter().find(|spec| spec.name == tried.loss).expect("the catalogue has it");
-    let Tried { shape, broadcast, reduction, dtype, gradients, roomy, labels, scale, .. } = *tried;
-    let options = Options { gradients, ..Options::new(reduction) };
+    let Tried { shape, broadcast, reduction, statistics, dtype, gradients, roomy, labels, scale, .. } = *tried;
+    let options = Options { gradients, statistics, ..Options::new(reduction) };
     let plain = Plain { shape, broadcast, dtype, has_all_inputs: true, options, roomy };
     let values = spec.values(tried.settings).expect("it has such parameters");
     let call = plain.call(tried.machine(gpu, lanes, reduce), values);
