@@ -48,7 +48,7 @@ fn words_read(used: &Used) -> BTreeSet<u32> {
     words
 }
 
-/// What a kernel has in common with others.
+/// What a kernel has in common with others: its files but those of losses, or its words.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Shared {
     Files(Vec<&'static str>),
@@ -56,7 +56,7 @@ enum Shared {
 }
 
 fn shared_by(used: &'static Used) -> [Shared; 2] {
-    let files = used.kernel.files.iter().map(|file| file.path);
+    let files = used.kernel.files.iter().map(|file| file.path).filter(|path| !path.starts_with("losses/"));
     [Shared::Files(files.collect()), Shared::Words(&used.kernel.call)]
 }
 
