@@ -64,7 +64,7 @@ fn the_nearest_name_is_suggested() {
     }
     assert_says(&no_parameter("sigmoid_focal", "gama"), "it has `alpha`, `gamma`; did you mean `gamma`?");
     assert_says(&no_parameter("cross_entropy", "labelSmoothing"), "; did you mean `label_smoothing`?");
-    assert_says(&no_tensor("weigth"), "`weight`, `mask`, `upstream`; did you mean `weight`?");
+    assert_says(&no_tensor("weigth"), "`weight`, `mask`, `upstream`, `divisor`; did you mean `weight`?");
     assert_says(&no_reduction("batchmean"), "`batch_mean`; did you mean `batch_mean`?");
     assert_says(&no_reduction("Mean"), "; did you mean `mean`?");
     assert_says(&no_adapter("lvmpipe"), "; did you mean `llvmpipe`?");
