@@ -1497,7 +1497,7 @@ def policies():
     ignoring = tokens | {"target": target.where(target >= 0, 2)}
     yield Cases("token_log_prob", token_log_prob, ignoring, [{"ignore_index": 2}], label="ignoring")
     head, scaled = head_of(np.random.default_rng(37), count, classes), {"logit_scale": 2.0}
-    yield linear_cases("token_log_prob", token_log_prob, head | {"target": target}, [{}, scaled | {"temperature": 0.5, "shift": 2}])
+    yield linear_cases("token_log_prob", token_log_prob, head | {"target": target}, [{}, scaled | {"temperature": 2.0, "shift": 2}])
     ignored = [{"ignore_index": 2}]
     hidden = head | {"target": ignoring["target"]}
     yield linear_cases("token_log_prob", token_log_prob, hidden, ignored, "ignoring")
