@@ -1,10 +1,13 @@
-// Makes the gradients of a chunk 0.
+// Makes the gradients of a chunk 0, but those of rows whose weight or upstream is not finite: as in every loss, what
+// these touch is no number.
 //
 // Joined to what interface.wgsl lists.
 
 fn clear_element(index: u32) {
     if (index >= call.class_base && index < call.class_base + call.elements) {
-        store_gradient(index, 0.0);
+        let row = call.first_row + (index - call.class_base) / call.classes;
+        let factor = load_weight(row) * load_upstream(row);
+        store_gradient(index, select(nan_from(factor), 0.0, is_finite(factor) || kept[row] == 0));
     }
 }
 

@@ -45,6 +45,9 @@ const BUCKET: bool = true;
 @group(0) @binding(11) var<storage, read_write> origins: array<f32>;
 @group(0) @binding(12) var<storage, read_write> standing: array<u32>;
 @group(0) @binding(13) var<storage, read_write> kept: array<i32>;
+// Of each row: the weight and the upstream of its loss; the latter is one where the loss is.
+@group(0) @binding(14) var<storage, read> input_weight: array<f32>;
+@group(0) @binding(15) var<storage, read> input_upstream: array<f32>;
 
 // A logit.
 fn load_logits(index: u32) -> f32 {
@@ -73,6 +76,15 @@ fn is_kept(index: u32) -> bool {
 // Whether a class index says that its row is left out.
 fn is_ignored(label: i32) -> bool {
     return false;
+}
+
+// What a row's loss is multiplied with, and its gradient; 1 where nothing is given.
+fn load_weight(index: u32) -> f32 {
+    return input_weight[index];
+}
+
+fn load_upstream(index: u32) -> f32 {
+    return input_upstream[index];
 }
 
 // Stores a gradient.

@@ -60,7 +60,7 @@ fn shared_by(used: &'static Used) -> [Shared; 2] {
     [Shared::Files(files.collect()), Shared::Words(&used.kernel.call)]
 }
 
-/// Where kernels have the same words, one may leave to another what it does not read; or where they have the same files.
+/// A kernel may leave a word to another that has the same words, or the same files.
 #[test]
 fn every_word_of_a_call_is_read_by_a_kernel_like_it() {
     let mut read: BTreeSet<(Shared, &str)> = BTreeSet::new();

@@ -14,7 +14,7 @@ use crate::{
         Place, Step,
         chunk::{Chunk, Operand},
     },
-    spec::{CLASSES_LEFT_OUT, MASK, ShaderFile, shader_file},
+    spec::{CLASSES_LEFT_OUT, MASK, ShaderFile, UPSTREAM, WEIGHT, shader_file},
 };
 
 /// Pairs of elements that a lane clears at least.
@@ -175,7 +175,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Makes all gradients 0.
+    /// Makes all gradients 0, but of rows whose factor is no number.
     pub fn clear(&mut self) -> Result<(), Error> {
         let machine = self.call.machine;
         let tuning = machine.tuning;
@@ -188,6 +188,14 @@ impl Builder<'_> {
         let view = TensorView::write(format!("grad_{LOGITS}"), gradient.ty.dtype);
         let mut glue = Glue::default();
         glue.put("store_gradient", &view, false);
+        let mut tensors = vec![(view, At::Part(gradient)), self.memory("kept", self.at.kept, "i32")];
+        for input in [WEIGHT, UPSTREAM] {
+            let is_one = self.call.signature.input(input.name).is_some_and(|ty| ty.elements() == 1);
+            let factor = self.of_rows(input.name);
+            let place = if is_one { "0u" } else { "index" };
+            glue.load(input.name, "f32", factor.as_ref().map(|(view, _)| view), place, "1.0");
+            tensors.extend(factor);
+        }
         let entry = Entry {
             name: "clear",
             files: vec![shader_file!("drivers/top_k/clear.wgsl")],
@@ -195,11 +203,12 @@ impl Builder<'_> {
             params: &[],
         };
         let loops = Loops::walk(span, lanes);
-        self.each_chunk(entry, tuning, vec![(view, At::Part(gradient))], glue, loops, |builder, chunk| {
+        self.each_chunk(entry, tuning, tensors, glue, loops, |builder, chunk| {
             let class_base = builder.base(chunk, builder.classes);
+            let (first_row, classes) = (chunk.first as u32, builder.classes as u32);
             let elements = chunk.items * builder.classes as u32;
             let pairs = elements / 2 + 1;
-            (block! { class_base, elements, span: span as u32 }, pairs.div_ceil(span as u32))
+            (block! { first_row, classes, class_base, elements, span: span as u32 }, pairs.div_ceil(span as u32))
         });
         Ok(())
     }
