@@ -170,8 +170,13 @@ pub(crate) fn room(driver: &Driver) -> &dyn Room {
     }
 }
 
-/// The steps of a call.
+/// The steps of a call. There are none for a tensor that no buffer holds, which would be cut into parts without end.
 pub(crate) fn program(call: &Call<'_>) -> Result<Program, Error> {
+    let available = call.machine.limits.max_buffer_size;
+    for tensor in call.tensors() {
+        let what = format!("{}: `{}`", call.loss(), tensor.name);
+        call.machine.expect(&what, "max_buffer_size", tensor.ty.buffer_size(), available)?;
+    }
     let mut program = room(&call.spec().driver).program(call)?;
     program.steps.splice(0..0, divisor::bring(call));
     Ok(program)

@@ -1,16 +1,43 @@
 //! The adapters to test on.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wgloss::{Adapter, Gpu};
 
 /// What must be there where the environment variable `WGLOSS_CI` is set.
 const REQUIRED: [&str; 3] = ["vulkan:llvmpipe", "gl:llvmpipe", "vulkan:swiftshader"];
 
-/// Every adapter of the machine, opened once.
+thread_local! {
+    static LEASE: Lease = Lease::new();
+}
+
+/// Every adapter of the machine. Those of Vulkan are opened once, those of GL once a test that runs beside others:
+/// wgpu panics where a thread has waited for a GL context for six seconds, which the first run of large kernels takes.
 pub fn all() -> &'static [Gpu] {
-    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
-    GPUS.get_or_init(|| {
+    LEASE.with(|lease| lease.0)
+}
+
+/// The adapters of a thread, which are another's when it has ended.
+struct Lease(&'static [Gpu]);
+
+static FREE: Mutex<Vec<&'static [Gpu]>> = Mutex::new(Vec::new());
+
+impl Lease {
+    fn new() -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Lease(free.unwrap_or_else(|| Vec::leak(open())))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self.0);
+    }
+}
+
+fn open() -> Vec<Gpu> {
+    static FIRST: OnceLock<Vec<Gpu>> = OnceLock::new();
+    let first = FIRST.get_or_init(|| {
         let adapters = Adapter::all_blocking();
         let found: Vec<String> = adapters.iter().map(Adapter::id).collect();
         assert!(!adapters.is_empty(), "no adapter to test on: install a Vulkan or GL driver (`make setup`)");
@@ -21,5 +48,13 @@ pub fn all() -> &'static [Gpu] {
             }
         }
         adapters.iter().map(|adapter| adapter.open_blocking().unwrap_or_else(|error| panic!("{error}"))).collect()
-    })
+    });
+    let own = |gpu: &Gpu| match gpu.info().backend {
+        wgpu::Backend::Gl => {
+            let adapter = pollster::block_on(Adapter::find(&gpu.adapter_id())).expect("the adapter is still there");
+            adapter.open_blocking().unwrap_or_else(|error| panic!("{error}"))
+        }
+        _ => gpu.clone(),
+    };
+    first.iter().map(own).collect()
 }
