@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-all parity lint tint golden readme pictures bench bench-peers burn burn-examples bench-burn gpu compilers
+.PHONY: help setup demo examples test test-all combinations parity lint tint golden readme pictures bench bench-peers burn burn-examples bench-burn gpu compilers
 
 # SwiftShader, where `scripts/setup.sh --ci` has fetched it, joins the machine's own adapters.
 swiftshader := .cache/swiftshader/vk_swiftshader_icd.json
@@ -50,9 +50,13 @@ test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
 	cargo test --all-features --no-fail-fast
 
-test-all: setup ## Runs the tests on adapters and compilers with all combinations, which takes longer (see tests/README.md)
-	WGLOSS_TESTS=all cargo test --all-features --test gpu -- --skip parity::
-	WGLOSS_TESTS=all cargo test --all-features --lib -- compilers races
+test-all: setup ## Runs the long tests: parity of every loss on each adapter, all kernels through compilers (see tests/README.md)
+	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu parity::
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --lib -- compilers races tint
+
+combinations: setup ## Runs the tests on adapters with all combinations, for hours
+	WGLOSS_TESTS=all cargo test --all-features --no-fail-fast --test gpu -- --skip parity::
 
 parity: setup ## Holds every loss to the reference on every adapter in all cases (see tests/README.md)
 	WGLOSS_TESTS=all cargo test --all-features --test gpu parity::

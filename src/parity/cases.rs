@@ -171,6 +171,9 @@ pub(super) fn cases(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -> 
             }
         }
     }
+    if let Effort::Part { number, of } = effort {
+        cases.retain(|case| case.choice.number % of == number % of);
+    }
     cases
 }
 

@@ -13,6 +13,8 @@ pub(super) type Setting = (&'static str, String);
 /// What makes the kernels of two calls of a loss differ.
 #[derive(Clone, Debug)]
 pub(super) struct Choice {
+    /// The place in [`choices`].
+    pub number: usize,
     pub dtype: DType,
     pub gradients: Gradients,
     pub results: Results,
@@ -117,13 +119,16 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
     let factors: Vec<usize> = (0..levels.len()).collect();
     let (arrangement, dtype) = (0, of_driver.len());
     let sets = match effort {
-        Effort::Quick => [covering::subsets(&factors[1..], 2), vec![vec![arrangement, dtype]]].concat(),
+        Effort::Quick | Effort::Part { .. } => {
+            [covering::subsets(&factors[1..], 2), vec![vec![arrangement, dtype]]].concat()
+        }
         Effort::Full => [covering::subsets(&factors, 2), covering::subsets(&factors[dtype..], 3)].concat(),
     };
-    let choice = |levels: Vec<usize>| {
+    let choice = |(number, levels): (usize, Vec<usize>)| {
         let compiled =
             compiled.iter().zip(&levels[11..]).map(|((name, values), &level)| (*name, values[level].clone()));
         Choice {
+            number,
             arrangement: levels[0],
             reduce: reductions[levels[1]],
             rows: rows[levels[2]],
@@ -138,7 +143,7 @@ pub(super) fn choices(spec: &'static LossSpec, tuning: Tuning, effort: Effort) -
             compiled: compiled.collect(),
         }
     };
-    covering::rows(&levels, &sets).into_iter().map(choice).collect()
+    covering::rows(&levels, &sets).into_iter().enumerate().map(choice).collect()
 }
 
 const GRADIENTS: [Gradients; 4] =

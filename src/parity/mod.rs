@@ -32,6 +32,8 @@ mod stored;
 pub use compare::{Comparison, TOLERANCE, Tolerance, Worst, compare};
 pub use differences::{DIFFERENCE_TOLERANCE, Differences};
 
+use std::num::NonZero;
+
 use inputs::Drawn;
 
 use crate::{
@@ -46,6 +48,13 @@ pub enum Effort {
     Quick,
     /// Any three such choices, and larger sizes.
     Full,
+    /// A part of the kernels of [`Effort::Quick`], which several adapters or runs may share.
+    Part {
+        /// Which: 0 for the first, beyond the last the first again.
+        number: usize,
+        /// How many parts there are.
+        of: NonZero<usize>,
+    },
 }
 
 /// What came out for one loss on one adapter.

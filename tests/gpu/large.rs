@@ -419,9 +419,10 @@ fn rows_are_split_wherever_one_fits() {
                 if name != "cross_entropy" && reduction != Reduction::None {
                     continue;
                 }
-                for rows in [RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts] {
-                    turn += 1;
-                    for (gpu, small) in effort::taking_turns(&adapters, turn) {
+                turn += 1;
+                for &rows in effort::taking_turns(&[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts], turn) {
+                    // Each of these kernels meets each adapter.
+                    for (gpu, small) in effort::taking_turns(&adapters, turn + turn / 3) {
                         // Some adapters bind ten buffers at most.
                         let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 14;
                         let odd = turn % 2 == 1;

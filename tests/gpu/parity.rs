@@ -1,14 +1,24 @@
 //! Every loss against the reference, on every adapter. One test an adapter, so that they run side by side.
 
-use wgloss::{Gpu, Reduce, losses, parity, spec::LossSpec};
+use std::num::NonZero;
 
-use crate::common::{adapters, effort};
+use wgloss::{
+    Gpu, Reduce, losses,
+    parity::{self, Effort},
+    spec::LossSpec,
+};
 
-fn agree_with_the_reference(gpu: &Gpu, specs: &[&'static LossSpec]) {
+use crate::common::{
+    adapters,
+    effort::{self, Run},
+};
+
+fn agree_with_the_reference(gpu: &Gpu, specs: impl Iterator<Item = (&'static LossSpec, Effort)>) {
     let mut failures = Vec::new();
-    for spec in specs {
-        let report = parity::check(gpu, spec, effort::effort(), &mut |_, _| {}).expect("the device works");
-        assert!(report.cases > 80, "{}: only {} cases ran", spec.name, report.cases);
+    for (spec, effort) in specs {
+        let report = parity::check(gpu, spec, effort, &mut |_, _| {}).expect("the device works");
+        let least = if matches!(effort, Effort::Part { .. }) { 20 } else { 80 };
+        assert!(report.cases > least, "{}: only {} cases ran", spec.name, report.cases);
         // What an adapter cannot run is listed, and on these it is subgroup operations, or more inputs and outputs at
         // once than SwiftShader's ten buffers.
         for (what, why) in &report.skipped {
@@ -28,33 +38,47 @@ fn is(gpu: &Gpu, software: &str) -> bool {
     gpu.adapter_id().to_lowercase().starts_with(software)
 }
 
-fn on(software: &str) {
+/// In `make test` they share the kernels of each loss.
+fn on(number: usize) {
+    let effort = |turn: usize| match effort::run() {
+        Run::Short => Effort::Part { number: turn + number, of: NonZero::new(SOFTWARE.len()).expect("some") },
+        Run::Long => Effort::Quick,
+        Run::All => Effort::Full,
+    };
+    let software = SOFTWARE[number];
     match adapters::all().iter().find(|gpu| is(gpu, software)) {
-        Some(gpu) => agree_with_the_reference(gpu, losses::ALL),
+        Some(gpu) => {
+            agree_with_the_reference(gpu, losses::ALL.iter().enumerate().map(|(turn, &spec)| (spec, effort(turn))))
+        }
         None => eprintln!("{software} is not on this machine"),
     }
 }
 
 #[test]
 fn lavapipe() {
-    on(SOFTWARE[0]);
+    on(0);
 }
 
 #[test]
 fn llvmpipe_gl() {
-    on(SOFTWARE[1]);
+    on(1);
 }
 
 #[test]
 fn swiftshader() {
-    on(SOFTWARE[2]);
+    on(2);
+}
+
+fn of_any_two() -> Effort {
+    if effort::is_full() { Effort::Full } else { Effort::Quick }
 }
 
 /// Whatever else the machine has: a GPU.
 #[test]
 fn other_adapters() {
     let others = adapters::all().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
-    others.for_each(|gpu| agree_with_the_reference(gpu, losses::ALL));
+    let every_loss = || losses::ALL.iter().map(|&spec| (spec, of_any_two()));
+    others.for_each(|gpu| agree_with_the_reference(gpu, every_loss()));
 }
 
 /// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because
@@ -73,7 +97,7 @@ fn workgroups_may_be_wider_than_a_subgroup() {
             if tuning.reduce == Reduce::SingleSubgroup {
                 tuning.reduce = Reduce::Subgroup;
             }
-            agree_with_the_reference(&gpu.with_tuning(tuning).unwrap(), &[loss]);
+            agree_with_the_reference(&gpu.with_tuning(tuning).unwrap(), std::iter::once((loss, of_any_two())));
         }
     }
 }

@@ -19,5 +19,5 @@ mod words;
 
 /// Whether this is the long run of the tests, which takes everything; the short one takes one of so many.
 fn is_long_run() -> bool {
-    std::env::var("WGLOSS_TESTS").is_ok_and(|tests| tests == "all")
+    std::env::var("WGLOSS_TESTS").is_ok_and(|tests| ["long", "all"].contains(&tests.as_str()))
 }

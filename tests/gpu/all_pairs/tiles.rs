@@ -22,8 +22,8 @@ const SHAPES: [[usize; 2]; 8] = [[2, 1], [5, 8], [33, 5], [65, 64], [70, 22], [1
 fn tiles_of_all_shapes_agree_with_the_reference() {
     let gpus = with_lanes(64);
     for (turn, loss) in every_loss().into_iter().enumerate() {
-        // Each shape meets losses of every kind.
-        for number in [turn, turn + 3] {
+        // Each shape meets losses of every kind, in `make test` of several runs.
+        for &number in effort::taking_turns(&[turn, turn + 3], turn) {
             let inputs = inputs(&loss, SHAPES[number % SHAPES.len()], DType::F32, number % 2 == 0);
             for gpu in effort::taking_turns(&gpus, number) {
                 evaluated(gpu, &loss, &inputs, Reduction::Mean);

@@ -1,20 +1,29 @@
-//! How much of the many combinations a run of the tests tries: few (`make test`) or all (`make test-all`).
+//! How much of the many combinations a run of the tests tries: few (`make test`), few but for parity (`make test-all`),
+//! or all (`make combinations`, `make parity`).
 
-use wgloss::{Gpu, parity::Effort};
+use wgloss::Gpu;
 
 use super::adapters;
 
-/// Full where the environment variable `WGLOSS_TESTS` is `all`.
-pub fn effort() -> Effort {
-    match std::env::var("WGLOSS_TESTS") {
-        Err(_) => Effort::Quick,
-        Ok(all) if all == "all" => Effort::Full,
-        Ok(other) => panic!("WGLOSS_TESTS is {other:?}, which is neither unset nor `all`"),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    Short,
+    Long,
+    All,
+}
+
+/// By the environment variable `WGLOSS_TESTS`: `long`, `all`, or unset.
+pub fn run() -> Run {
+    match std::env::var("WGLOSS_TESTS").as_deref() {
+        Err(_) => Run::Short,
+        Ok("long") => Run::Long,
+        Ok("all") => Run::All,
+        Ok(other) => panic!("WGLOSS_TESTS is {other:?}, which is neither unset nor `long` nor `all`"),
     }
 }
 
 pub fn is_full() -> bool {
-    effort() == Effort::Full
+    run() == Run::All
 }
 
 /// Those of `all` for the combination of that number: each, or, where there are more combinations than time, one: they
@@ -22,6 +31,13 @@ pub fn is_full() -> bool {
 pub fn taking_turns<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
     let is_full = is_full();
     all.iter().enumerate().filter(move |(index, _)| is_full || *index == turn % all.len()).map(|(_, one)| one)
+}
+
+/// Of what makes kernels of its own in every test, as each loss does: every third, from the one of that number on, or
+/// all. Tests begin with different ones.
+pub fn every_third<T>(all: impl Iterator<Item = T>, first: usize) -> impl Iterator<Item = T> {
+    let is_full = is_full();
+    all.enumerate().filter(move |(index, _)| is_full || index % 3 == first).map(|(_, one)| one)
 }
 
 /// The adapter for the combination of that number in every run, where the combinations beside it are so many that each
