@@ -338,9 +338,6 @@ losses! {
     ProxyNcaLossConfig ProxyNcaLoss PROXY_NCA (embeddings, weight, labels) {
         with_scale: f32, with_ignore_index: i32,
     };
-    TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
-        with_temperature: f32, with_ignore_index: i32,
-    };
     LinearTokenLogProbLossConfig LinearTokenLogProbLoss LINEAR_TOKEN_LOG_PROB
         (hidden, weight, target) {
             with_temperature: f32, with_ignore_index: i32, with_logit_scale: f32, with_shift: i32,
@@ -388,6 +385,9 @@ losses! {
             with_beta: f32, with_desirable_weight: f32, with_undesirable_weight: f32, with_ignore_index: i32,
             with_logit_scale: f32,
         };
+    TokenLogProbLossConfig TokenLogProbLoss TOKEN_LOG_PROB (logits, target) {
+        with_temperature: f32, with_ignore_index: i32,
+    };
     PolicyClipLossConfig PolicyClipLoss POLICY_CLIP (log_prob, advantage) {
         with_eps_low: f32, with_eps_high: f32, with_delta: f32, with_kl: f32, with_kl_correction: bool,
     };

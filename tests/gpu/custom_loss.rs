@@ -190,7 +190,7 @@ fn a_target_out_of_its_domain_is_an_error() {
 /// One adapter is enough: that the kernels are right is known from the other tests.
 #[test]
 fn closures_pass_the_parity_check() {
-    let gpu = &adapters::all()[0];
+    let gpu = &adapters::every()[0];
     for loss in [charbonnier().reference(charbonnier_in_f64), poly().reference(poly_in_f64)] {
         let report = report(gpu, &loss.build().unwrap());
         assert!(report.passed() && report.differences.is_none(), "{:?}", report.failures.first());
@@ -213,7 +213,7 @@ fn losses_without_a_reference_are_held_to_differences() {
 
 #[test]
 fn wrong_gradients_are_seen_without_a_reference() {
-    let gpu = &adapters::all()[0];
+    let gpu = &adapters::every()[0];
     let changed = |hook: &str, right: &str, wrong: &str| {
         assert!(hook.contains(right), "{right}");
         hook.replace(right, wrong)
@@ -247,7 +247,7 @@ fn wrong_gradients_are_seen_without_a_reference() {
 
 #[test]
 fn what_differences_cannot_judge_is_told() {
-    let gpu = &adapters::all()[0];
+    let gpu = &adapters::every()[0];
     let of_hook = |name: &str, hook: &str| report(gpu, &CustomLoss::new(name, hook, &[]).unwrap());
     // A kink, next to which some gradients are.
     let hinge = "fn loss_and_grad(p: f32, t: f32) -> vec2<f32> {

@@ -320,7 +320,7 @@ fn a_split_call_gives_what_a_whole_one_gives() {
         rows(DType::F32, &[200, 90], Some(128)),
         rows(DType::F16, &[80, 300], Some(480)),
     ];
-    let adapters: Vec<_> = adapters::all().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
+    let adapters: Vec<_> = adapters::every().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
     for (turn, call) in calls.iter().enumerate() {
         for (kernel, &rows) in call.kernels.iter().enumerate() {
             for (gpu, small) in effort::taking_turns(&adapters, turn + kernel) {
@@ -340,7 +340,7 @@ fn a_split_call_gives_what_a_whole_one_gives() {
 /// of the target.
 #[test]
 fn split_regions_are_those_of_a_whole_call() {
-    let adapters: Vec<_> = adapters::all().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
+    let adapters: Vec<_> = adapters::every().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
     let ways = [(DType::F32, true), (DType::F16, true), (DType::F32, false), (DType::BF16, false)];
     for (turn, (dtype, indices)) in ways.into_iter().enumerate() {
         for (gpu, small) in effort::taking_turns(&adapters, turn) {
@@ -400,7 +400,7 @@ fn rows_without(
 /// may: of lengths at which rows start there or not, and of halves that share words.
 #[test]
 fn rows_are_split_wherever_one_fits() {
-    let adapters: Vec<_> = adapters::all().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
+    let adapters: Vec<_> = adapters::every().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
     let shapes: [(DType, &[usize]); 8] = [
         (DType::F32, &[11, 3000]),
         (DType::F32, &[9, 3003]),

@@ -8,10 +8,7 @@ use wgloss::{
     spec::LossSpec,
 };
 
-use crate::common::{
-    adapters,
-    effort::{self, Run},
-};
+use crate::common::{adapters, effort};
 
 fn agree_with_the_reference(gpu: &Gpu, specs: impl Iterator<Item = (&'static LossSpec, Effort)>) {
     let mut failures = Vec::new();
@@ -40,13 +37,10 @@ fn is(gpu: &Gpu, software: &str) -> bool {
 
 /// In `make test` they share the kernels of each loss.
 fn on(number: usize) {
-    let effort = |turn: usize| match effort::run() {
-        Run::Short => Effort::Part { number: turn + number, of: NonZero::new(SOFTWARE.len()).expect("some") },
-        Run::Long => Effort::Quick,
-        Run::All => Effort::Full,
-    };
+    let part = |turn: usize| Effort::Part { number: turn + number, of: NonZero::new(SOFTWARE.len()).expect("some") };
+    let effort = |turn| if effort::is_full() { Effort::Full } else { part(turn) };
     let software = SOFTWARE[number];
-    match adapters::all().iter().find(|gpu| is(gpu, software)) {
+    match adapters::every().iter().find(|gpu| is(gpu, software)) {
         Some(gpu) => {
             agree_with_the_reference(gpu, losses::ALL.iter().enumerate().map(|(turn, &spec)| (spec, effort(turn))))
         }
@@ -76,7 +70,7 @@ fn of_any_two() -> Effort {
 /// Whatever else the machine has: a GPU.
 #[test]
 fn other_adapters() {
-    let others = adapters::all().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
+    let others = adapters::every().iter().filter(|gpu| !SOFTWARE.iter().any(|software| is(gpu, software)));
     let every_loss = || losses::ALL.iter().map(|&spec| (spec, of_any_two()));
     others.for_each(|gpu| agree_with_the_reference(gpu, every_loss()));
 }

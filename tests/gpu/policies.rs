@@ -164,7 +164,7 @@ fn log_probabilities_of_other_policies_are_checked() {
 
 #[test]
 fn ill_shaped_values_of_rows_are_refused_by_name() {
-    let gpu = &adapters::all()[0];
+    let gpu = &adapters::every()[0];
     let all = tokens(8, 5, 1);
     let without = all.iter().filter(|(name, _)| *name != "advantage");
     let without: Named<HostTensor> = without.map(|(name, host)| (name.to_string(), host.clone())).collect();
@@ -299,7 +299,7 @@ fn nan_shows_in_what_is_told_of_its_token() {
 #[test]
 fn a_clip_that_rounding_decides_is_in_doubt() {
     let options = Options { statistics: CLIPPED_AND_KL, ..Options::new(Reduction::None) };
-    let gpu = &adapters::all()[0];
+    let gpu = &adapters::every()[0];
     let at_bound = -1.0 - f64::from(0.2_f32).ln_1p();
     let inputs = Named::new()
         .with("log_prob", floats(&[-1.0; 3], &[3]))

@@ -1,8 +1,6 @@
 //! Rows of classes by each of the kernels that share them out: in place, with gaps, with classes apart, masked and
 //! sure.
 
-use std::sync::OnceLock;
-
 use wgloss::{
     AnyLoss, BufferSlice, CrossEntropy, DType, Distillation, Gpu, Gradients, HostTensor, Loss, MultiMargin, Named,
     Options, Plan, Reduction, RowKernel, Statistics, Tensor, TensorType, reference,
@@ -27,18 +25,22 @@ const KERNELS: usize = 4;
 
 /// Every kernel for rows, for the combination of that number: on every adapter, or where the tests are few on one each.
 fn kernels(turn: usize) -> impl Iterator<Item = &'static Gpu> {
-    static GPUS: OnceLock<[Vec<Gpu>; KERNELS]> = OnceLock::new();
-    let gpus = GPUS.get_or_init(|| {
-        let kernels =
-            [(RowKernel::Lane, 0), (RowKernel::Workgroup, 0), (RowKernel::Workgroup, 1024), (RowKernel::Parts, 0)];
-        let with = |gpu: &Gpu, (rows, cached_classes)| {
-            let mut tuning = gpu.tuning();
-            (tuning.rows, tuning.cached_classes) = (rows, cached_classes);
-            gpu.with_tuning(tuning).unwrap()
-        };
-        kernels.map(|kernel| adapters::all().iter().map(|gpu| with(gpu, kernel)).collect())
-    });
-    gpus.iter().enumerate().flat_map(move |(kernel, gpus)| effort::taking_turns(gpus, turn + kernel))
+    thread_local! {
+        static GPUS: [&'static [Gpu]; KERNELS] = with_kernels();
+    }
+    let gpus = GPUS.with(|gpus| *gpus);
+    gpus.into_iter().enumerate().flat_map(move |(kernel, gpus)| effort::taking_turns(gpus, turn + kernel))
+}
+
+fn with_kernels() -> [&'static [Gpu]; KERNELS] {
+    let kernels =
+        [(RowKernel::Lane, 0), (RowKernel::Workgroup, 0), (RowKernel::Workgroup, 1024), (RowKernel::Parts, 0)];
+    let with = |gpu: &Gpu, (rows, cached_classes)| {
+        let mut tuning = gpu.tuning();
+        (tuning.rows, tuning.cached_classes) = (rows, cached_classes);
+        gpu.with_tuning(tuning).unwrap()
+    };
+    kernels.map(|kernel| &*adapters::every().iter().map(|gpu| with(gpu, kernel)).collect::<Vec<_>>().leak())
 }
 
 fn loss(name: &str, settings: &[(&str, &str)]) -> AnyLoss {

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use super::{draft::Draft, layout::QUAD, steps::Builder};
+use super::{
+    builder::{Builder, load_row_quad},
+    draft::Draft,
+    layout::QUAD,
+};
 use crate::{
     Error,
     gpu::Loops,
@@ -56,7 +60,7 @@ impl Builder<'_> {
         let is_head = matches!(rows.1, Place::Tensor(..));
         let mut glue = Glue::default();
         if is_head {
-            super::steps::load_row_quad(&mut glue, "load_row", &rows.0);
+            load_row_quad(&mut glue, "load_row", &rows.0);
         } else {
             let load = "load_row(row: u32, place: u32) -> vec4<f32>";
             glue.function(load, "rows[row * call.quads + place]");
@@ -145,7 +149,7 @@ impl Builder<'_> {
         let head = self.layout.heads[0];
         let weight = self.rows_of(head.head.weight, slice, head.dimensions);
         let mut glue = Glue::default();
-        super::steps::load_row_quad(&mut glue, "load_head", &weight.0);
+        load_row_quad(&mut glue, "load_head", &weight.0);
         let direction = "lengths[call.first_class + row] * load_head(row, quad)";
         glue.function("direction_of(row: u32, quad: u32) -> vec4<f32>", direction);
         self.project((OF_HEAD, slice.clone()), sums, weight, glue)

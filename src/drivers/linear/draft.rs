@@ -4,8 +4,8 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
+    builder::Builder,
     product::{Sharing, Which},
-    steps::Builder,
 };
 use crate::{
     Error, Tuning,

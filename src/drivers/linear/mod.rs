@@ -2,6 +2,7 @@
 //! whole. Panel by panel of rows they are made in scratch, the rows room's own program turns them into their gradients
 //! in place, and those are multiplied back.
 
+mod builder;
 mod cosine;
 mod draft;
 mod layout;
@@ -20,8 +21,8 @@ use crate::{
         Values, WEIGHT,
     },
 };
+use builder::Builder;
 use layout::Layout;
-use steps::Builder;
 
 impl Room for Linear {
     fn extent(&self, _: &Values, shape: &[usize]) -> Result<Extent, String> {

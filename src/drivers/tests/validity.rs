@@ -100,7 +100,7 @@ fn a_stored_component_is_found() {
 }
 
 /// Of so many kernels Tint gets one where there is no time for all: naga has had them all.
-const TURNS_OF_TINT: usize = 4;
+const TURNS_OF_TINT: usize = 12;
 
 /// Tint comes with the npm package that `make tint` installs; without it there is nothing to run, which only CI takes
 /// for a failure.

@@ -39,7 +39,7 @@ fn parts_of_a_gathering_are_joined() {
         (tuning.workgroup_size, tuning.workgroups, tuning.reduce) = (workgroup_size, 2048, reduce);
         gpu.with_tuning(tuning).unwrap()
     };
-    let wide = adapters::all().iter().flat_map(|gpu| {
+    let wide = adapters::every().iter().flat_map(|gpu| {
         let reductions: &[Reduce] = match gpu.tuning().reduce {
             Reduce::Workgroup => &[Reduce::Workgroup],
             Reduce::Subgroup | Reduce::SingleSubgroup => &[Reduce::Workgroup, Reduce::Subgroup],

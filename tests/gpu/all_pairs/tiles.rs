@@ -11,7 +11,7 @@ fn with_lanes(lanes: u32) -> Vec<Gpu> {
         (tuning.workgroup_size, tuning.reduce) = (lanes, Reduce::Workgroup);
         gpu.with_tuning(tuning).unwrap()
     };
-    adapters::all().iter().map(with).collect()
+    adapters::every().iter().map(with).collect()
 }
 
 /// Less than a tile and several, with ends in the midst of one: of rows, of dimensions, and of tiles of one quad, two

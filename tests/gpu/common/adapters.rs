@@ -4,6 +4,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use wgloss::{Adapter, Gpu};
 
+use super::effort;
+
 /// What must be there where the environment variable `WGLOSS_CI` is set.
 const REQUIRED: [&str; 3] = ["vulkan:llvmpipe", "gl:llvmpipe", "vulkan:swiftshader"];
 
@@ -13,8 +15,22 @@ thread_local! {
 
 /// Every adapter of the machine. Those of Vulkan are opened once, those of GL once a test that runs beside others:
 /// wgpu panics where a thread has waited for a GL context for six seconds, which the first run of large kernels takes.
-pub fn all() -> &'static [Gpu] {
+pub fn every() -> &'static [Gpu] {
     LEASE.with(|lease| lease.0)
+}
+
+/// The adapters of a test: all of them, but in a short run only GPUs, or where there are none one of the CPU adapters,
+/// which take turns.
+pub fn all() -> &'static [Gpu] {
+    let every = every();
+    let gpus = every.iter().take_while(|gpu| gpu.info().device_type != wgpu::DeviceType::Cpu).count();
+    if effort::run() != effort::Run::Short || gpus == every.len() {
+        return every;
+    }
+    // By its thread, which has the name of the test, so that it is the same one each time.
+    let thread = std::thread::current();
+    let number = thread.name().unwrap_or_default().bytes().map(usize::from).sum::<usize>();
+    if gpus > 0 { &every[..gpus] } else { &every[number % every.len()..][..1] }
 }
 
 /// The adapters of a thread, which are another's when it has ended.

@@ -1,5 +1,4 @@
-//! How much of the many combinations a run of the tests tries: few (`make test`), few but for parity (`make test-all`),
-//! or all (`make combinations`, `make parity`).
+//! How much of the many combinations a run of the tests tries, and on how many adapters.
 
 use wgloss::Gpu;
 
@@ -7,8 +6,11 @@ use super::adapters;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Run {
+    /// `make test`: few combinations, and most tests on one of the CPU adapters.
     Short,
+    /// `make test-all`: few combinations, on every adapter.
     Long,
+    /// `make combinations`, `make parity`: all, on every adapter.
     All,
 }
 
@@ -43,11 +45,11 @@ pub fn every_third<T>(all: impl Iterator<Item = T>, first: usize) -> impl Iterat
 /// The adapter for the combination of that number in every run, where the combinations beside it are so many that each
 /// adapter has its own.
 pub fn adapter(turn: usize) -> impl Iterator<Item = &'static Gpu> {
-    let all = adapters::all();
+    let all = adapters::every();
     all.iter().skip(turn % all.len()).take(1)
 }
 
 /// The adapters for the combination of that number.
 pub fn adapters(turn: usize) -> impl Iterator<Item = &'static Gpu> {
-    taking_turns(adapters::all(), turn)
+    taking_turns(adapters::every(), turn)
 }

@@ -17,7 +17,7 @@ use super::{
 #[test]
 fn an_adapter_that_does_not_exist_is_refused_with_those_there_are() {
     let asked = "vulkan:no such adapter";
-    let found: Vec<String> = adapters::all().iter().map(Gpu::adapter_id).collect();
+    let found: Vec<String> = adapters::every().iter().map(Gpu::adapter_id).collect();
     let expected = Error::NoAdapter { asked: asked.to_string(), found };
     assert_eq!(Gpu::find_blocking(asked).unwrap_err(), expected);
     assert_eq!(pollster::block_on(Adapter::find(asked)).unwrap_err(), expected);

@@ -26,7 +26,7 @@ fn workspace(gpu: &Gpu, [dimensions, classes]: [usize; 2], frozen: &'static [&'s
 #[test]
 fn a_vocabulary_of_128_256_takes_a_panel_and_the_sums_of_its_gradient() {
     let (panel, sums) = (256 << 20, 128_256 * 2048 * 4);
-    let refused: Vec<Error> = adapters::all()
+    let refused: Vec<Error> = adapters::every()
         .iter()
         .flat_map(|gpu| {
             [(&[] as &'static [&'static str], sums + panel), (&["weight"], panel)].map(|(frozen, most)| {
@@ -51,7 +51,7 @@ fn the_page_on_language_models_says_what_plans_take() {
     };
     let mib = |bytes: u64| grouped((bytes + (1 << 19)) >> 20);
     // Elsewhere rows of many classes may be cut into fewer parts.
-    for gpu in adapters::all().iter().filter(|gpu| gpu.adapter_id().contains("llvmpipe")) {
+    for gpu in adapters::every().iter().filter(|gpu| gpu.adapter_id().contains("llvmpipe")) {
         let heads = [("GPT-2", 768, 50_257), ("Llama 3 8B", 4096, 128_256), ("Gemma 2 9B", 3584, 256_000)];
         let rows = heads.map(|(name, dimensions, classes)| {
             let logits = (TOKENS * classes * 4) as u64;

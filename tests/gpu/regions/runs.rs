@@ -45,7 +45,7 @@ fn reversed(inputs: &Inputs) -> Inputs {
 #[test]
 fn every_run_gives_the_same_bits() {
     // A workgroup for each few pixels.
-    let with_many_workgroups = adapters::all().iter().map(|gpu| {
+    let with_many_workgroups = adapters::every().iter().map(|gpu| {
         let mut tuning = gpu.tuning();
         tuning.workgroups = 8192;
         gpu.with_tuning(tuning).unwrap()
@@ -112,7 +112,7 @@ fn assert_near(found: &[f64], expected: &[f64], what: &str) {
 
 #[test]
 fn a_batch_is_its_samples_one_by_one() {
-    for gpu in adapters::all() {
+    for gpu in adapters::every() {
         for ([_, classes, pixels], target) in
             [SHAPE, [3, 3, 2001], MANY_CLASSES].into_iter().flat_map(|shape| TARGETS.map(|target| (shape, target)))
         {

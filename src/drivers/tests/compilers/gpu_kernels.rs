@@ -126,6 +126,7 @@ fn shapes(driver: &Driver) -> Vec<Shape> {
             OfAllInF32.shape(&[8, 150, 65_536]),
         ],
         Driver::Sum(_) => vec![OfAll.shape(&[64, 1024])],
+        Driver::Sequences(sequences) if sequences.takes_hidden => vec![OfAllInF32.shape(&[1024, 256])],
         Driver::Sequences(sequences) if sequences.takes_logits => vec![OfAllInF32.shape(&[4096, 32_000])],
         Driver::Sequences(_) => vec![Thoroughly.shape(&[65_536])],
         Driver::TopK(_) => vec![OfAllInF32.shape(&[4096, 32_000])],

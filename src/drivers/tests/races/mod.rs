@@ -89,7 +89,7 @@ const LANES: [u32; 3] = [64, 256, 16];
 
 /// Of so many combinations the short run takes one; each runs on one of the adapters, in one order besides the plain
 /// one.
-const TURNS: usize = 19;
+const TURNS: usize = 53;
 
 /// Everything that a program leaves, with lanes in an order.
 fn left(gpu: &Gpu, trial: &Trial, change: &impl Change) -> Vec<(String, Vec<u8>)> {
