@@ -22,6 +22,9 @@ build := cargo build --all-features --bin wgloss
 # The examples that `make demo` leaves out.
 learners := convergence multi_task curriculum vae_digits gan_2d
 
+# The tests of what is particular to drivers, which `make test` runs on one CPU adapter each.
+drivers := elementwise:: boxes:: pairs:: rows:: regions:: sums:: layers:: linear:: policies:: sequences:: top_k::
+
 # Those of the package for Burn.
 burn_learners := digits metric_learning perceptual language_model
 
@@ -50,9 +53,9 @@ test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
 	cargo test --all-features --no-fail-fast
 
-test-all: setup ## Runs the long tests: all but parity again on each adapter, all kernels through compilers (see tests/README.md)
-	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu -- --skip parity::
-	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --lib -- compilers
+test-all: setup ## Runs the long tests: those of each driver on every adapter, more kernels through compilers (see tests/README.md)
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu -- $(drivers)
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --lib -- compilers races tint
 
 combinations: setup ## Runs the tests on adapters with all combinations, for hours
 	WGLOSS_TESTS=all cargo test --all-features --no-fail-fast --test gpu -- --skip parity::

@@ -3,7 +3,7 @@
 use super::{
     asked::Asked,
     device::{Change, Device},
-    is_long_run, ops,
+    one_of, ops,
 };
 use crate::{
     Adapter, DType, Error, Gpu, Reduce, Reduction, RowKernel, TensorType, Tuning,
@@ -68,7 +68,7 @@ fn tunings(gpu: &Gpu) -> Vec<Tuning> {
 
 /// Of how many combinations an adapter runs one: each, or, where there is no time for all, every 60th.
 fn turns_of_an_adapter() -> usize {
-    if is_long_run() { 1 } else { 60 }
+    one_of(60, 10)
 }
 
 #[test]

@@ -17,7 +17,16 @@ mod structs;
 mod validity;
 mod words;
 
-/// Whether this is the long run of the tests, which takes everything; the short one takes one of so many.
-fn is_long_run() -> bool {
-    std::env::var("WGLOSS_TESTS").is_ok_and(|tests| ["long", "all"].contains(&tests.as_str()))
+/// One of how many is taken: in a short run (`make test`), in a long one (`make test-all`), and otherwise each.
+fn one_of(short: usize, long: usize) -> usize {
+    match std::env::var("WGLOSS_TESTS").as_deref() {
+        Err(_) => short,
+        Ok("long") => long,
+        Ok(_) => 1,
+    }
+}
+
+/// Whether this run takes everything.
+fn is_whole_run() -> bool {
+    one_of(2, 2) == 1
 }

@@ -11,7 +11,7 @@ use std::{
 use ash::vk;
 
 use super::{
-    super::is_long_run,
+    super::{is_whole_run, one_of},
     gpu_kernels::{self, GpuKernel, Key},
     null_device::NullDevice,
     spirv,
@@ -94,9 +94,9 @@ fn holds_to_its_table(names: &[&str], test: &str) {
     let committed = root().join(format!("benches/compilers/{family}.tsv"));
     let known = read(&committed).map_or_else(|_| Table::default(), parsed);
     let mut lines = vec![format!("{}: {}", found.driver, found.summary())];
-    lines.extend(found.changes_since(&known, is_long_run()));
+    lines.extend(found.changes_since(&known, is_whole_run()));
     if std::env::var_os(SAVE).is_some() {
-        assert!(is_long_run(), "a table is of all kernels");
+        assert!(is_whole_run(), "a table is of all kernels");
         lines.extend(found.worst());
         std::fs::write(&committed, found.text()).expect("the table can be written");
     }
@@ -144,7 +144,7 @@ fn measured() -> Option<Table> {
     let device = NullDevice::open().expect("the null device opens");
     let mut table = Table { driver: device.driver.clone(), ..Table::default() };
     for (number, kernel) in kernels.iter().enumerate() {
-        if is_long_run() || number % 24 == 0 {
+        if number % one_of(24, 6) == 0 {
             for (key, figures) in compiled(&device, kernel) {
                 table.rows.insert(key, figures);
             }

@@ -9,7 +9,7 @@ use naga::{
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 use super::{
-    super::is_long_run,
+    super::one_of,
     gpu_kernels::{self, GpuKernel},
     module_of,
 };
@@ -39,7 +39,7 @@ fn kernels() -> Vec<GpuKernel> {
     };
     let machine = |features| gpu_kernels::machine(&info, features, &limits);
     let kernels = gpu_kernels::kernels(&machine(Features::SUBGROUP), &machine(Features::empty()));
-    let turns = if is_long_run() { 1 } else { 24 };
+    let turns = one_of(24, 6);
     kernels.into_iter().step_by(turns).collect()
 }
 

@@ -6,7 +6,7 @@ use super::{
     super::{device::Change, kernels::kernels},
     Order,
     calls::{HUGE, Tried, of, of_loss, reductions},
-    difference, is_long_run, left,
+    difference, is_whole_run, left, one_of,
 };
 use crate::{Adapter, DType, Reduce, RowKernel::Workgroup, kernel::Kernel, program::Step, spec::ShaderFile};
 
@@ -130,11 +130,10 @@ const BEHIND_A_LOOP: Barrier = Barrier { file: RADIALS, number: 0 };
 
 #[test]
 fn a_barrier_that_is_missing_shows() {
-    let (adapters, turns) = if is_long_run() { (usize::MAX, 1) } else { (1, 3) };
-    for adapter in Adapter::all_blocking().iter().take(adapters) {
+    for adapter in Adapter::all_blocking().iter().take(if is_whole_run() { usize::MAX } else { 1 }) {
         let gpu = adapter.open_blocking().expect("the adapter opens");
         let mut plain: HashMap<String, Vec<(String, Vec<u8>)>> = HashMap::new();
-        for needed in NEEDED.iter().step_by(turns) {
+        for needed in NEEDED.iter().step_by(one_of(3, 1)) {
             let Needed { barrier, lanes, by, call } = needed;
             if !reductions(&gpu, *lanes).contains(by) {
                 continue;

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 
 use super::{
     device::{Change, Device},
-    is_long_run,
+    is_whole_run,
     kernels::kernels,
+    one_of,
 };
 use crate::{Adapter, Gpu, Reduce, kernel::Kernel, program::Step};
 use calls::{Trial, contents, reductions, trials};
@@ -87,9 +88,10 @@ impl Change for Order {
 /// Lanes of GPUs' workgroups, and few, for which some drivers have files of their own.
 const LANES: [u32; 3] = [64, 256, 16];
 
-/// Of so many combinations the short run takes one; each runs on one of the adapters, in one order besides the plain
-/// one.
-const TURNS: usize = 53;
+/// Of how many combinations one is taken; each runs on one of the adapters, in one order besides the plain one.
+fn turns() -> usize {
+    one_of(53, 11)
+}
 
 /// Everything that a program leaves, with lanes in an order.
 fn left(gpu: &Gpu, trial: &Trial, change: &impl Change) -> Vec<(String, Vec<u8>)> {
@@ -126,11 +128,11 @@ fn lanes_in_any_order_leave_the_same() {
                     continue;
                 }
                 number += 1;
-                if !is_long_run() && number % TURNS != 0 {
+                if number % turns() != 0 {
                     continue;
                 }
                 let plain = left(gpu, &trial, &Order::Plain);
-                let turn = if is_long_run() { number } else { number / TURNS };
+                let turn = number / turns();
                 let order = orders[turn % orders.len()];
                 let found = difference(&plain, &left(gpu, &trial, &order));
                 let what = format!("{order:?}, {lanes} lanes by {reduce}, {}: {}", gpu.adapter_id(), trial.what);
@@ -139,7 +141,7 @@ fn lanes_in_any_order_leave_the_same() {
             }
         }
     }
-    assert!(tried >= number / TURNS && tried > 4, "{tried} of {number}");
+    assert!(tried >= number / turns() && tried > 4, "{tried} of {number}");
 }
 
 /// Entry points and the files that stand with them in a kernel, of drivers and operations.
