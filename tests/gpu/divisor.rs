@@ -79,7 +79,7 @@ fn difference(of: &Evaluation, divided: &Evaluation, times: f64) -> Option<Strin
 #[test]
 fn a_divided_sum_is_the_sum_divided() {
     let is_one_of_each = |loss: &AnyLoss| OF_EACH_DRIVER.contains(&loss.spec().name);
-    let others = effort::every_third(losses_with_a_sum().filter(|loss| !is_one_of_each(loss)), 2);
+    let others = effort::every_fifth(losses_with_a_sum().filter(|loss| !is_one_of_each(loss)), 2);
     for (turn, loss) in OF_EACH_DRIVER.into_iter().map(loss).chain(others).enumerate() {
         let inputs = inputs(&loss, DType::F32);
         let adapters: Vec<&Gpu> = match is_one_of_each(&loss) {
@@ -140,7 +140,7 @@ fn micro_batches_add_up_to_the_whole_batch() {
     let has_own_items = |loss: &AnyLoss| {
         matches!(loss.spec().driver, Driver::Elementwise | Driver::Rows(_) | Driver::Boxes | Driver::Pairs)
     };
-    for (turn, loss) in effort::every_third(losses_with_a_sum().filter(has_own_items), 1).enumerate() {
+    for (turn, loss) in effort::every_fifth(losses_with_a_sum().filter(has_own_items), 1).enumerate() {
         let inputs = inputs(&loss, DType::F32);
         let options = Options { gradients: Gradients::Add { weight: 0.5 }, ..SUM };
         let items = reference::evaluate(&loss, &inputs, &SUM).unwrap().items;

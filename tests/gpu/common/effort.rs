@@ -35,11 +35,11 @@ pub fn taking_turns<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
     all.iter().enumerate().filter(move |(index, _)| is_full || *index == turn % all.len()).map(|(_, one)| one)
 }
 
-/// Of what makes kernels of its own in every test, as each loss does: every third, from the one of that number on, or
+/// Of what makes kernels of its own in every test, as each loss does: every fifth, from the one of that number on, or
 /// all. Tests begin with different ones.
-pub fn every_third<T>(all: impl Iterator<Item = T>, first: usize) -> impl Iterator<Item = T> {
+pub fn every_fifth<T>(all: impl Iterator<Item = T>, first: usize) -> impl Iterator<Item = T> {
     let is_full = is_full();
-    all.enumerate().filter(move |(index, _)| is_full || index % 3 == first).map(|(_, one)| one)
+    all.enumerate().filter(move |(index, _)| is_full || index % 5 == first).map(|(_, one)| one)
 }
 
 /// The adapter for the combination of that number in every run, where the combinations beside it are so many that each
