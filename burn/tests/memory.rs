@@ -22,7 +22,7 @@ fn a_thousand_steps_leave_memory_where_it_was() {
     let device = device().autodiff();
     let mut model = Model::new(&device);
     let entropy = CrossEntropyLossConfig::new().init();
-    let (x, classes, _) = batch(512, &device);
+    let (x, classes, _) = batch(128, &device);
     let mut first = 0.0;
     let mut last = 0.0;
     let mut before = 0;

@@ -81,6 +81,9 @@ fn tensor(input: &Input, values: &Values, dtype: DType, shape: &[usize], rng: &m
     let mut one = |i: usize| {
         let unit = rng.f64();
         match domain {
+            // Of tokens that are less likely than they were, and should be more, nothing is clipped.
+            _ if input.name == "advantage" => 0.1 + unit,
+            _ if input.name == "old_log_prob" => -0.1 * unit - 0.01,
             Domain::Probability => 0.05 + 0.9 * unit,
             Domain::LogProbability => -3.0 * unit - 0.01,
             Domain::Sign => f64::from(rng.bool()) * 2.0 - 1.0,
