@@ -66,9 +66,9 @@ fn tunings(gpu: &Gpu) -> Vec<Tuning> {
     tunings
 }
 
-/// Of how many combinations an adapter runs one: each, or, where there is no time for all, every 60th.
+/// Of how many combinations an adapter runs one: each, or, where there is no time for all, every 37th.
 fn turns_of_an_adapter() -> usize {
-    one_of(60, 10)
+    one_of(37, 7)
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn no_lane_runs_more_iterations_than_its_room_states() {
         let tunings = tunings(&gpu);
         for (number, asked) in CALLS.iter().enumerate() {
             for (turn, &tuning) in tunings.iter().enumerate() {
-                // Each combination runs on one of the adapters; or, where there is no time for all, one of 60 does.
+                // Each combination runs on one of the adapters; or, where there is no time for all, one of 37 does.
                 if (5 * number + turn) % turns != place {
                     continue;
                 }
