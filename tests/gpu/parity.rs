@@ -37,7 +37,8 @@ fn is(gpu: &Gpu, software: &str) -> bool {
 
 /// In `make test` they share half of the kernels of each loss.
 fn on(number: usize) {
-    let part = |turn: usize| Effort::Part { number: turn + number, of: NonZero::new(2 * SOFTWARE.len()).expect("some") };
+    let part =
+        |turn: usize| Effort::Part { number: turn + number, of: NonZero::new(2 * SOFTWARE.len()).expect("some") };
     let effort = |turn| if effort::is_full() { Effort::Full } else { part(turn) };
     let software = SOFTWARE[number];
     match adapters::every().iter().find(|gpu| is(gpu, software)) {
