@@ -261,7 +261,7 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, num::NonZero};
 
     use super::{Case, Situation, arrangements, cases, choices, has_reduction, other_values, regimes};
     use crate::{
@@ -318,6 +318,17 @@ mod tests {
         for spec in ALL {
             let found = choices(spec, TUNING, Effort::Quick).len();
             assert!((12..=22).contains(&found), "{} has {found}", spec.name);
+        }
+    }
+
+    #[test]
+    fn parts_are_the_whole_together_and_none_is_next_to_empty() {
+        let of = NonZero::new(6).unwrap();
+        for spec in ALL {
+            let parts: Vec<usize> =
+                (6..12).map(|number| cases(spec, TUNING, Effort::Part { number, of }).len()).collect();
+            assert!(parts.iter().all(|&cases| cases > 5), "{}: {parts:?}", spec.name);
+            assert_eq!(parts.iter().sum::<usize>(), cases(spec, TUNING, Effort::Quick).len(), "{}", spec.name);
         }
     }
 

@@ -77,6 +77,7 @@ pub(super) fn evaluate(call: &Call, given: &Named<HostTensor<'_>>, options: &Opt
             whole.gradient_magnitudes[0] = magnitudes;
         }
     }
+    // `sum` of nothing is -0.
     let reduced = scale * losses.iter().fold(0.0, |sum, loss| sum + loss);
     whole.magnitude *= scale.abs();
     whole.shape = call.signature.loss_type(options.reduction).shape;
