@@ -22,8 +22,11 @@ build := cargo build --all-features --bin wgloss
 # The examples that `make demo` leaves out.
 learners := convergence multi_task curriculum vae_digits gan_2d
 
-# The tests of what is particular to drivers, which `make test` runs on one CPU adapter each.
-drivers := elementwise:: boxes:: pairs:: rows:: regions:: sums:: layers:: linear:: policies:: sequences:: top_k::
+# What `make test` takes few combinations or one CPU adapter of: the tests of what is particular to drivers, and those
+# that go through all losses.
+drivers := elementwise:: boxes:: pairs:: all_pairs:: rows:: regions:: sums:: layers:: linear:: policies:: sequences:: \
+	top_k::
+every_loss := parity:: conventions:: broadcast:: divisor:: weights:: mask:: golden::
 
 # Those of the package for Burn.
 burn_learners := digits metric_learning perceptual language_model
@@ -53,9 +56,9 @@ test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
 	cargo test --all-features --no-fail-fast
 
-test-all: setup ## Runs the long tests: those of each driver on every adapter, more kernels through compilers (see tests/README.md)
-	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu -- $(drivers)
-	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --lib -- compilers races tint
+test-all: setup ## Runs the long tests: more losses and more adapters, more kernels through compilers (see tests/README.md)
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu -- $(drivers) $(every_loss)
+	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --lib -- compilers races validity loops
 
 combinations: setup ## Runs the tests on adapters with all combinations, for hours
 	WGLOSS_TESTS=all cargo test --all-features --no-fail-fast --test gpu -- --skip parity::
@@ -120,11 +123,11 @@ burn: setup ## Builds and tests wgloss-burn, wgloss inside Burn, with its exampl
 
 burn-examples: setup ## Trains with Burn: digits, embeddings, a picture by its features, a language model
 	@set -e; for example in $(burn_learners); do \
-		echo "== $$example"; $(call cargo_burn,run --quiet --example $$example); \
+		echo "== $$example"; $(call cargo_burn,run --quiet --features autotune --example $$example); \
 	done
 
 bench-burn: setup ## Times the loss part of a step in Burn, with wgloss's loss and with Burn's own
-	$(call cargo_burn,bench --profile dev --bench loss)
+	$(call cargo_burn,bench --features autotune --bench loss)
 
 # Without Burn, whose build takes long.
 gpu: ## Builds what benches/gpu.sh runs on a machine with a GPU, into target/gpu (see benches/README.md)

@@ -1,7 +1,5 @@
 //! Covering arrays: few rows of choices in which many combinations of them meet.
 
-use std::collections::BTreeSet;
-
 /// How many arrays are made, of which the shortest is taken, and how many rows are tried for each one in them.
 const ARRAYS: u64 = 12;
 const TRIALS: usize = 4;
@@ -13,52 +11,68 @@ const TRIALS: usize = 4;
 /// no earlier row did. For pairs that is close to the fewest rows there can be, the product of the two largest numbers
 /// of levels.
 pub(crate) fn rows(levels: &[usize], sets: &[Vec<usize>]) -> Vec<Vec<usize>> {
-    let missing: Vec<Missing> = sets.iter().map(|factors| Missing::all(levels, factors)).collect();
-    let arrays = (0..ARRAYS).map(|seed| array(levels, missing.clone(), &mut fastrand::Rng::with_seed(seed)));
+    let cover = Cover::new(levels, sets);
+    let arrays = (0..ARRAYS).map(|seed| cover.clone().array(&mut fastrand::Rng::with_seed(seed)));
     let shortest = arrays.min_by_key(Vec::len).filter(|rows| !rows.is_empty());
     shortest.unwrap_or_else(|| vec![vec![0; levels.len()]])
 }
 
-/// One array, row by row until nothing is missing.
-fn array(levels: &[usize], mut missing: Vec<Missing>, rng: &mut fastrand::Rng) -> Vec<Vec<usize>> {
-    let mut rows = Vec::new();
-    while let Some(first) = missing.iter().position(|set| !set.combinations.is_empty()) {
-        let mut best = (0, Vec::new());
-        for _ in 0..TRIALS {
-            let row = row(levels, &missing, first, rng);
-            let met = missing.iter().filter(|set| set.is_met_by(&row)).count();
-            if met > best.0 {
-                best = (met, row);
-            }
-        }
-        missing.iter_mut().for_each(|set| set.remove(&best.1));
-        rows.push(best.1);
-    }
-    rows
+/// What an array must meet yet.
+#[derive(Clone)]
+struct Cover<'a> {
+    levels: &'a [usize],
+    sets: Vec<Missing>,
+    /// Of each factor the sets that it is in.
+    of_factor: Vec<Vec<usize>>,
 }
 
-/// A row with a missing combination of the set `first`.
-fn row(levels: &[usize], missing: &[Missing], first: usize, rng: &mut fastrand::Rng) -> Vec<usize> {
-    let mut row: Vec<Option<usize>> = vec![None; levels.len()];
-    let combination = rng.usize(..missing[first].combinations.len());
-    if let Some(combination) = missing[first].combinations.iter().nth(combination) {
-        for (&factor, &level) in missing[first].factors.iter().zip(combination) {
-            row[factor] = Some(level);
+impl<'a> Cover<'a> {
+    fn new(levels: &'a [usize], sets: &[Vec<usize>]) -> Self {
+        let with = |factor| (0..sets.len()).filter(move |&set| sets[set].contains(&factor)).collect();
+        Cover {
+            levels,
+            sets: sets.iter().map(|factors| Missing::all(levels, factors)).collect(),
+            of_factor: (0..levels.len()).map(with).collect(),
         }
     }
-    let mut others: Vec<usize> = (0..levels.len()).filter(|&factor| row[factor].is_none()).collect();
-    rng.shuffle(&mut others);
-    for factor in others {
-        let sets: Vec<&Missing> = missing.iter().filter(|set| set.factors.contains(&factor)).collect();
-        // Where levels are as good as each other, none of them is always taken.
-        let start = rng.usize(..levels[factor]);
-        let best = (0..levels[factor]).map(|turn| (start + turn) % levels[factor]).max_by_key(|&level| {
-            row[factor] = Some(level);
-            sets.iter().filter(|set| set.would_be_met_by(&row)).count()
-        });
-        row[factor] = best;
+
+    /// One array, row by row until nothing is missing.
+    fn array(mut self, rng: &mut fastrand::Rng) -> Vec<Vec<usize>> {
+        let mut rows = Vec::new();
+        while let Some(first) = self.sets.iter().position(|set| set.left > 0) {
+            let mut best = (0, Vec::new());
+            for _ in 0..TRIALS {
+                let row = self.row(first, rng);
+                let met = self.sets.iter().filter(|set| set.is_met_by(&row)).count();
+                if met > best.0 {
+                    best = (met, row);
+                }
+            }
+            self.sets.iter_mut().for_each(|set| set.remove(&best.1));
+            rows.push(best.1);
+        }
+        rows
     }
-    row.into_iter().flatten().collect()
+
+    /// A row with a missing combination of the set `first`.
+    fn row(&self, first: usize, rng: &mut fastrand::Rng) -> Vec<usize> {
+        let mut row: Vec<Option<usize>> = vec![None; self.levels.len()];
+        let first = &self.sets[first];
+        for (factor, level) in first.nth(rng.usize(..first.left)) {
+            row[factor] = Some(level);
+        }
+        let mut others: Vec<usize> = (0..row.len()).filter(|&factor| row[factor].is_none()).collect();
+        rng.shuffle(&mut others);
+        for factor in others {
+            let levels = self.levels[factor];
+            let mut met = vec![0_usize; levels];
+            self.of_factor[factor].iter().for_each(|&set| self.sets[set].count_met_by(&row, factor, &mut met));
+            // Where levels are as good as each other, none of them is always taken.
+            let start = rng.usize(..levels);
+            row[factor] = (0..levels).map(|turn| (start + turn) % levels).max_by_key(|&level| met[level]);
+        }
+        row.into_iter().flatten().collect()
+    }
 }
 
 /// Every set of so many of the factors.
@@ -76,33 +90,62 @@ pub(crate) fn subsets(factors: &[usize], size: usize) -> Vec<Vec<usize>> {
 /// The combinations of some factors' levels that no row has met yet.
 #[derive(Clone)]
 struct Missing {
-    factors: Vec<usize>,
-    combinations: BTreeSet<Vec<usize>>,
+    /// The factors, and by how much the number of a combination grows with the level of each.
+    factors: Vec<(usize, usize)>,
+    /// Whether it is missing, by its number.
+    is_missing: Vec<bool>,
+    /// How many are.
+    left: usize,
 }
 
 impl Missing {
     fn all(levels: &[usize], factors: &[usize]) -> Self {
-        let combinations = factors.iter().fold(vec![Vec::new()], |combinations: Vec<Vec<usize>>, &factor| {
-            let with = |levels: &Vec<usize>, level| [levels.as_slice(), &[level]].concat();
-            combinations.iter().flat_map(|known| (0..levels[factor]).map(move |level| with(known, level))).collect()
+        let count = factors.iter().map(|&factor| levels[factor]).product();
+        let with_step = factors.iter().scan(count, |step, &factor| {
+            *step /= levels[factor];
+            Some((factor, *step))
         });
-        Missing { factors: factors.to_vec(), combinations: combinations.into_iter().collect() }
+        Missing { factors: with_step.collect(), is_missing: vec![true; count], left: count }
+    }
+
+    /// The factors with their levels in the missing combination of that place.
+    fn nth(&self, place: usize) -> impl Iterator<Item = (usize, usize)> {
+        let missing = self.is_missing.iter().enumerate().filter(|(_, is_missing)| **is_missing);
+        let number = missing.map(|(number, _)| number).nth(place).expect("so many are missing");
+        self.factors.iter().scan(number, |rest, &(factor, step)| {
+            let level = *rest / step;
+            *rest %= step;
+            Some((factor, level))
+        })
+    }
+
+    fn number(&self, row: &[usize]) -> usize {
+        self.factors.iter().map(|&(factor, step)| row[factor] * step).sum()
     }
 
     fn is_met_by(&self, row: &[usize]) -> bool {
-        let levels: Vec<usize> = self.factors.iter().map(|&factor| row[factor]).collect();
-        self.combinations.contains(&levels)
+        self.is_missing[self.number(row)]
     }
 
-    /// Whether a row of which some factors are open meets one whatever these become.
-    fn would_be_met_by(&self, row: &[Option<usize>]) -> bool {
-        let levels: Option<Vec<usize>> = self.factors.iter().map(|&factor| row[factor]).collect();
-        levels.is_some_and(|levels| self.combinations.contains(&levels))
+    /// Adds 1 for each level of a factor with which a row meets one, whatever becomes of those that are open besides.
+    fn count_met_by(&self, row: &[Option<usize>], factor: usize, met: &mut [usize]) {
+        let (mut first, mut own_step) = (0, 0);
+        for &(other, step) in &self.factors {
+            match row[other] {
+                _ if other == factor => own_step = step,
+                Some(level) => first += level * step,
+                None => return,
+            }
+        }
+        for (level, met) in met.iter_mut().enumerate() {
+            *met += usize::from(self.is_missing[first + level * own_step]);
+        }
     }
 
     fn remove(&mut self, row: &[usize]) {
-        let levels: Vec<usize> = self.factors.iter().map(|&factor| row[factor]).collect();
-        self.combinations.remove(&levels);
+        let number = self.number(row);
+        self.left -= usize::from(self.is_missing[number]);
+        self.is_missing[number] = false;
     }
 }
 

@@ -146,22 +146,20 @@ fn broadcast(loss: &AnyLoss, (shapes, common): (&[&[usize]], &[usize]), dtype: D
 #[test]
 fn every_elementwise_loss_agrees_with_the_reference_where_inputs_are_broadcast() {
     let reductions = [Reduction::None, Reduction::Mean, Reduction::WeightedMean, Reduction::BatchMean];
-    let mut turn = 0;
-    for (number, spec) in losses::ALL.iter().copied().filter(is_elementwise).enumerate() {
+    let specs = losses::ALL.iter().copied().filter(is_elementwise);
+    let calls = specs.flat_map(|spec| SHAPES.map(|shapes| (spec, shapes)));
+    for (turn, (spec, shapes)) in effort::some(calls, 0).enumerate() {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
-        for shapes in effort::every_fifth(SHAPES.into_iter(), number % 5) {
-            turn += 1;
-            for (number, &reduction) in effort::taking_turns(&reductions, turn).enumerate() {
-                let (dtype, gradients) = (DType::FLOATS[turn % 3], GRADIENTS[turn / 3 % 4]);
-                let options = Options { gradients, ..Options::new(reduction) };
-                let inputs = broadcast(&loss, shapes, dtype, reduction == Reduction::None && turn % 2 == 0);
-                let what = format!("{} {dtype} {shapes:?} {options:?}", spec.name);
-                let expected = reference::evaluate(&loss, &inputs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
-                let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, options);
-                for gpu in effort::adapter(turn + number).filter(can_bind) {
-                    let found = loss.eval_with(gpu, &with_targets(&loss, &inputs, options), options).unwrap();
-                    assert_agree(&expected, &found, &format!("{what} on {gpu:?}"));
-                }
+        for (number, &reduction) in effort::taking_turns(&reductions, turn).enumerate() {
+            let (dtype, gradients) = (DType::FLOATS[turn % 3], GRADIENTS[turn / 3 % 4]);
+            let options = Options { gradients, ..Options::new(reduction) };
+            let inputs = broadcast(&loss, shapes, dtype, reduction == Reduction::None && turn % 2 == 0);
+            let what = format!("{} {dtype} {shapes:?} {options:?}", spec.name);
+            let expected = reference::evaluate(&loss, &inputs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));
+            let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, options);
+            for gpu in effort::adapter(turn + number).filter(can_bind) {
+                let found = loss.eval_with(gpu, &with_targets(&loss, &inputs, options), options).unwrap();
+                assert_agree(&expected, &found, &format!("{what} on {gpu:?}"));
             }
         }
     }
@@ -209,17 +207,21 @@ fn calls_larger_than_a_binding_agree_too() {
         [&[3, 1, 20_001], &[3, 2, 20_001], &[2, 1]],
         [&[3, 1, 5], &[3, 20_011, 5], &[20_011, 1]],
     ];
-    for adapter in Adapter::all_blocking() {
+    let with_small_bindings = |adapter: &Adapter| {
         let limits = wgpu::Limits { max_storage_buffer_binding_size: 256 << 10, ..adapter.limits() };
-        let gpu = pollster::block_on(adapter.open_with_limits(limits)).expect("lower limits are granted");
-        for ([prediction, target, weight], dtype) in shapes.into_iter().zip(DType::FLOATS.into_iter().cycle()) {
+        pollster::block_on(adapter.open_with_limits(limits)).expect("lower limits are granted")
+    };
+    let gpus: Vec<Gpu> = Adapter::all_blocking().iter().map(with_small_bindings).collect();
+    let calls = shapes.into_iter().zip(DType::FLOATS.into_iter().cycle());
+    for (turn, ([prediction, target, weight], dtype)) in calls.enumerate() {
+        for gpu in effort::taking_turns(&gpus, turn) {
             let of = |shape: &[usize]| tensor(&drawn(shape.iter().product()), dtype, shape);
             let weights: Vec<f64> = drawn(weight.iter().product()).iter().map(|x| x.abs()).collect();
             let inputs = Named::new()
                 .with("prediction", of(prediction))
                 .with("target", of(target))
                 .with("weight", tensor(&weights, dtype, weight));
-            evaluated(&gpu, &Mse, &inputs, Reduction::WeightedMean);
+            evaluated(gpu, &Mse, &inputs, Reduction::WeightedMean);
         }
     }
 }

@@ -54,7 +54,7 @@ fn gradient<'a>(evaluation: &'a Evaluation, input: &str) -> &'a HostTensor<'stat
 #[test]
 fn nothing_in_gives_nothing_out() {
     for gpu in adapters::all() {
-        for loss in every_loss() {
+        for loss in effort::some(every_loss(), 3) {
             // Tasks of which there are none are an error: `tasks`.
             let shapes: &[&[usize]] = match loss.spec().driver {
                 _ if loss.spec().inputs[0].needs_values => &[],
@@ -95,7 +95,7 @@ fn a_mean_over_nothing_that_counts_is_zero() {
         let gradients = found.gradients.iter().flat_map(|(_, gradient)| gradient.to_f64());
         found.loss.item() == 0.0 && gradients.into_iter().all(|x| x == 0.0)
     };
-    for (turn, loss) in effort::every_fifth(every_loss(), 0).enumerate() {
+    for (turn, loss) in effort::some(every_loss(), 0).enumerate() {
         let given = sample(&loss, &shape_of(&loss, 7), DType::F32, true);
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &given, Reduction::Sum);
         for gpu in effort::adapters(turn).filter(can_bind) {
@@ -127,7 +127,7 @@ const POISONED: [(usize, f64); 3] = [(3, f64::NAN), (8, f64::INFINITY), (16, f64
 fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other() {
     // In a whole batch it reaches all items: `all_pairs`. What is a sum of means has none: `sums`.
     let has_items = |loss: &AnyLoss| loss.spec().all_pairs().is_none() && loss.spec().input("mask").is_some();
-    for (turn, loss) in effort::every_fifth(every_loss().filter(has_items), 1).enumerate() {
+    for (turn, loss) in effort::some(every_loss().filter(has_items), 1).enumerate() {
         for &dtype in effort::taking_turns(&DType::FLOATS, turn / 3) {
             let good = sample(&loss, &shape_of(&loss, 17), dtype, true);
             // One a value. Where these are per class, ones would have no gradient.
@@ -164,7 +164,7 @@ fn what_is_not_finite_reaches_the_loss_and_gradient_of_its_item_and_of_no_other(
 
 #[test]
 fn a_reduction_hides_no_nan() {
-    for (turn, loss) in effort::every_fifth(every_loss(), 2).enumerate() {
+    for (turn, loss) in effort::some(every_loss(), 2).enumerate() {
         let good = sample(&loss, &shape_of(&loss, 17), DType::F32, true);
         let bad = changed(&good, loss.spec().inputs[0].name, &[(0, f64::NAN)]);
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &bad, Reduction::Sum);
@@ -199,7 +199,7 @@ fn every_run_gives_the_same_bits() {
 
 #[test]
 fn skipped_gradients_change_nothing_else() {
-    for (turn, loss) in effort::every_fifth(every_loss(), 1).enumerate() {
+    for (turn, loss) in effort::some(every_loss(), 1).enumerate() {
         let inputs = sample(&loss, &shape_of(&loss, 101), DType::F32, true);
         let reduction = loss.spec().reductions().last().unwrap();
         let can_bind = |gpu: &&Gpu| !is_beyond_bindings(gpu, &loss, &inputs, reduction);
@@ -331,7 +331,7 @@ fn the_callers_buffers_neither_change_nor_count_behind_the_tensors() {
 fn each_item_has_its_upstream_where_gradients_are_added_up() {
     let all = losses::ALL.iter().map(|spec| AnyLoss::new(spec.name, &[]).unwrap());
     let has_items = |loss: &AnyLoss| loss.spec().reductions().any(|reduction| reduction == Reduction::None);
-    for (turn, loss) in effort::every_fifth(all.filter(has_items), 0).enumerate() {
+    for (turn, loss) in effort::some(all.filter(has_items), 0).enumerate() {
         for &dtype in effort::taking_turns(&DType::FLOATS, turn / 3) {
             let inputs = sample(&loss, &shape_of(&loss, 17), dtype, true);
             let none = Options { gradients: Gradients::Skip, ..Options::new(Reduction::None) };

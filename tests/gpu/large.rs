@@ -112,7 +112,7 @@ fn images_are_as_large_as_they_like() {
     for shape in [[1, 3, 8 * 70_000], [2, 3, 100_001], [2, 150, 3001]] {
         calls.extend(["class", "sample"].map(|scope| (dice(scope), shape, DType::F32)));
     }
-    for (turn, (loss, shape, dtype)) in calls.iter().enumerate() {
+    for (turn, (loss, shape, dtype)) in effort::some(calls.iter(), 1).enumerate() {
         let inputs = regions(shape, *dtype, true);
         for gpu in effort::adapters(turn) {
             let mut tuning = gpu.tuning();
@@ -148,11 +148,11 @@ fn vocabularies_are_as_large_and_logits_as_extreme_as_they_like() {
         let drawn = values(rows * classes, 6.0);
         for (factor, shift) in [(1.0, 0.0), (3000.0, 0.0), (1.0, 1e4), (1.0, -1e4)] {
             let logits: Vec<f64> = drawn.iter().map(|x| factor * x + shift).collect();
-            for dtype in [DType::F32, DType::BF16] {
+            turn += 1;
+            for &dtype in effort::taking_turns(&[DType::F32, DType::BF16], turn) {
                 let logits = HostTensor::rounded(&logits, dtype, [rows, classes]).expect("floats");
                 let inputs = Named::new().with("logits", logits).with("target", labels([rows], classes));
                 let expected = reference::evaluate(&cross_entropy, &inputs, &Reduction::Mean.into()).expect("it fits");
-                turn += 1;
                 for gpu in effort::adapters(turn) {
                     let found = cross_entropy.eval_with(gpu, &inputs, Reduction::Mean).expect("it fits");
                     let what = format!("{dtype} [{rows}, {classes}] ×{factor} {shift:+} on {}", gpu.adapter_id());
@@ -175,7 +175,7 @@ fn what_is_larger_than_a_binding_is_split() {
     for (turn, dtype) in DType::FLOATS.into_iter().enumerate() {
         for gpu in effort::adapters(turn) {
             let gpu = with_small_bindings(gpu);
-            for reduction in Reduction::ALL {
+            for &reduction in effort::taking_turns(&Reduction::ALL, turn) {
                 let options = Options { upstream: 0.5, ..Options::new(reduction) };
                 let mse = AnyLoss::new("mse", &[]).expect("a loss");
                 let count = 50_001;
@@ -322,8 +322,8 @@ fn a_split_call_gives_what_a_whole_one_gives() {
     ];
     let adapters: Vec<_> = adapters::every().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
     for (turn, call) in calls.iter().enumerate() {
-        for (kernel, &rows) in call.kernels.iter().enumerate() {
-            for (gpu, small) in effort::taking_turns(&adapters, turn + kernel) {
+        for &rows in effort::taking_turns(call.kernels, turn) {
+            for (gpu, small) in effort::taking_turns(&adapters, turn) {
                 let [whole, split] = [*gpu, small].map(|gpu| {
                     let mut tuning = gpu.tuning();
                     tuning.rows = rows;
@@ -411,37 +411,34 @@ fn rows_are_split_wherever_one_fits() {
         (DType::F32, &[5, 300, 7]),
         (DType::F16, &[7, 301, 33]),
     ];
-    let mut turn = 0;
-    for name in ["cross_entropy", "distillation", "softmax", "log_softmax"] {
+    let is_tried = |name, reduction| name == "cross_entropy" || reduction == Reduction::None;
+    let calls = ["cross_entropy", "distillation", "softmax", "log_softmax"]
+        .into_iter()
+        .flat_map(|name| Reduction::ALL.map(|reduction| (name, reduction)))
+        .filter(|&(name, reduction)| is_tried(name, reduction))
+        .flat_map(|(name, reduction)| shapes.map(|(dtype, shape)| (name, reduction, dtype, shape)));
+    for (turn, (name, reduction, dtype, shape)) in effort::some(calls, 0).enumerate() {
         let loss = AnyLoss::new(name, &[]).expect("a loss");
-        for (dtype, shape) in shapes {
-            for reduction in Reduction::ALL {
-                if name != "cross_entropy" && reduction != Reduction::None {
-                    continue;
-                }
-                turn += 1;
-                for &rows in effort::taking_turns(&[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts], turn) {
-                    // Each of these kernels meets each adapter.
-                    for (gpu, small) in effort::taking_turns(&adapters, turn + turn / 3) {
-                        // Some adapters bind ten buffers at most.
-                        let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 14;
-                        let odd = turn % 2 == 1;
-                        let left_out = ["class_weight", "class_offset", if odd { "mask" } else { "weight" }];
-                        let left_out = if is_few { &left_out[..] } else { &[] };
-                        let inputs = rows_without(left_out, &loss, dtype, shape, reduction);
-                        let (log_sum_exp, argmax) = (!is_few || odd, !is_few || !odd);
-                        let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
-                        let options = Options { statistics, ..Options::new(reduction) };
-                        let mut tuning = gpu.tuning();
-                        tuning.rows = rows;
-                        let [gpu, small] = [*gpu, small].map(|gpu| gpu.with_tuning(tuning).expect("it runs it"));
-                        let split = evaluated(&small, &loss, &inputs, options);
-                        let whole = loss.eval_with(&gpu, &inputs, options).expect("it fits");
-                        let what = format!("{name} {dtype} {shape:?} {reduction} {rows} on {}", gpu.adapter_id());
-                        assert_eq!(split.items, whole.items, "{what}");
-                        assert!(split.gradients == whole.gradients || reduction != Reduction::None, "{what}");
-                    }
-                }
+        for &rows in effort::taking_turns(&[RowKernel::Lane, RowKernel::Workgroup, RowKernel::Parts], turn) {
+            // Each of these kernels meets each adapter.
+            for (gpu, small) in effort::taking_turns(&adapters, turn + turn / 3) {
+                // Some adapters bind ten buffers at most.
+                let is_few = gpu.limits().max_storage_buffers_per_shader_stage < 14;
+                let odd = turn % 2 == 1;
+                let left_out = ["class_weight", "class_offset", if odd { "mask" } else { "weight" }];
+                let left_out = if is_few { &left_out[..] } else { &[] };
+                let inputs = rows_without(left_out, &loss, dtype, shape, reduction);
+                let (log_sum_exp, argmax) = (!is_few || odd, !is_few || !odd);
+                let statistics = Statistics { log_sum_exp, argmax, ..Statistics::default() };
+                let options = Options { statistics, ..Options::new(reduction) };
+                let mut tuning = gpu.tuning();
+                tuning.rows = rows;
+                let [gpu, small] = [*gpu, small].map(|gpu| gpu.with_tuning(tuning).expect("it runs it"));
+                let split = evaluated(&small, &loss, &inputs, options);
+                let whole = loss.eval_with(&gpu, &inputs, options).expect("it fits");
+                let what = format!("{name} {dtype} {shape:?} {reduction} {rows} on {}", gpu.adapter_id());
+                assert_eq!(split.items, whole.items, "{what}");
+                assert!(split.gradients == whole.gradients || reduction != Reduction::None, "{what}");
             }
         }
     }

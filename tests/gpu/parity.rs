@@ -39,11 +39,15 @@ fn is(gpu: &Gpu, software: &str) -> bool {
     gpu.adapter_id().to_lowercase().starts_with(software)
 }
 
-/// In `make test` they share half of the kernels of each loss.
+/// In `make test` they share a quarter of the kernels of each loss, in `make test-all` another quarter.
 fn on(number: usize) {
-    let part =
-        |turn: usize| Effort::Part { number: turn + number, of: NonZero::new(2 * SOFTWARE.len()).expect("some") };
-    let effort = |turn| if effort::is_full() { Effort::Full } else { part(turn) };
+    let twelfth =
+        |number| Effort::Part { number, of: NonZero::new(4 * SOFTWARE.len()).expect("it is more than nothing") };
+    let effort = |turn| match effort::run() {
+        effort::Run::Short => twelfth(turn + number),
+        effort::Run::Long => twelfth(turn + SOFTWARE.len() + number),
+        effort::Run::All => Effort::Full,
+    };
     let software = SOFTWARE[number];
     match adapters::every().iter().find(|gpu| is(gpu, software)) {
         Some(gpu) => {

@@ -1,4 +1,4 @@
-//! Every kernel must compile: with naga as wgpu does natively, and with Tint as browsers do.
+//! Kernels must compile: with naga as wgpu does natively, and with Tint as browsers do.
 
 use std::{path::Path, process::Command};
 
@@ -25,9 +25,9 @@ fn naga_error(used: &Used) -> Option<String> {
 }
 
 #[test]
-fn every_kernel_is_valid_for_naga_and_stores_whole_vectors() {
-    let errors: Vec<String> = kernels().iter().filter_map(naga_error).collect();
-    assert!(errors.is_empty(), "{} of {} kernels, the first: {}", errors.len(), kernels().len(), errors[0]);
+fn kernels_are_valid_for_naga_and_stores_whole_vectors() {
+    let errors: Vec<String> = kernels().iter().step_by(one_of(5, 1)).filter_map(naga_error).collect();
+    assert!(errors.is_empty(), "{} kernels, the first: {}", errors.len(), errors[0]);
 }
 
 /// Functions that store a part of a quad which no other lane stores anything of: the last of a tensor, or one of those
@@ -114,7 +114,7 @@ fn kernels_are_valid_for_tint() {
     // Kernels of an earlier run would be counted too.
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("target/ can be written to");
-    // Where there is no time for all: naga has had them all.
+    // Where there is no time for all: naga has had more of them.
     let turns = one_of(12, 3);
     let chosen: Vec<&Used> = kernels().iter().step_by(turns).collect();
     for used in &chosen {

@@ -16,7 +16,7 @@ fn with_small_bindings() -> Vec<Gpu> {
 #[test]
 fn many_panels_give_what_one_gives() {
     let gpus = with_small_bindings();
-    for (turn, loss) in effort::every_fifth(every_loss().into_iter(), 0).enumerate() {
+    for (turn, loss) in effort::some(every_loss().into_iter(), 0).enumerate() {
         for gpu in effort::taking_turns(&gpus, turn) {
             // More rows than a panel of them has, by a part of one.
             let inputs = inputs(&loss, [155, 6], DType::F32, true);
@@ -48,7 +48,7 @@ fn parts_of_a_gathering_are_joined() {
     });
     let wide: Vec<Gpu> = wide.collect();
     let small: Vec<Gpu> = with_small_bindings().iter().map(|gpu| with(gpu, 16, Reduce::Workgroup)).collect();
-    for (turn, loss) in effort::every_fifth(every_loss().into_iter(), 1).enumerate() {
+    for (turn, loss) in effort::some(every_loss().into_iter(), 1).enumerate() {
         for gpu in effort::taking_turns(&wide, turn) {
             evaluated(gpu, &loss, &inputs(&loss, [33, 5], DType::BF16, true), Reduction::Sum);
         }

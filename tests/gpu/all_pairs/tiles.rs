@@ -21,7 +21,7 @@ const SHAPES: [[usize; 2]; 8] = [[2, 1], [5, 8], [33, 5], [65, 64], [70, 22], [1
 #[test]
 fn tiles_of_all_shapes_agree_with_the_reference() {
     let gpus = with_lanes(64);
-    for (turn, loss) in effort::every_fifth(every_loss().into_iter(), 1).enumerate() {
+    for (turn, loss) in effort::some(every_loss().into_iter(), 1).enumerate() {
         // Each shape meets losses of every kind, in `make test` of several runs.
         for &number in effort::taking_turns(&[turn, turn + 3], turn) {
             let inputs = inputs(&loss, SHAPES[number % SHAPES.len()], DType::F32, number % 2 == 0);
@@ -37,7 +37,7 @@ fn tiles_of_all_shapes_agree_with_the_reference() {
 fn large_tiles_agree_with_the_reference() {
     let gpus = with_lanes(256);
     let losses = every_loss().into_iter().filter(|loss| !is_sorted(loss));
-    for (turn, loss) in effort::every_fifth(losses, 2).enumerate() {
+    for (turn, loss) in effort::some(losses, 2).enumerate() {
         let inputs = inputs(&loss, SHAPES[(turn + 3) % SHAPES.len()], DType::F32, true);
         for gpu in effort::taking_turns(&gpus, turn) {
             evaluated(gpu, &loss, &inputs, Reduction::Mean);

@@ -22,7 +22,7 @@ const LEAST_PANEL: u64 = 4 << 20;
 
 #[test]
 fn the_workspace_grows_with_rows_and_dimensions() {
-    for (turn, loss) in effort::every_fifth(every_loss().into_iter(), 3).enumerate() {
+    for (turn, loss) in effort::some(every_loss().into_iter(), 3).enumerate() {
         for gpu in effort::adapters(turn) {
             for shape in [[100, 3], [1000, 128], [4096, 1], [10_000, 64], [65_536, 64], [10_000, 513]] {
                 let [rows, dimensions] = shape.map(|axis| axis as u64);

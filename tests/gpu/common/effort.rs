@@ -8,7 +8,7 @@ use super::adapters;
 pub enum Run {
     /// `make test`: few combinations, and most tests on one of the CPU adapters.
     Short,
-    /// `make test-all`: few combinations, on every adapter.
+    /// `make test-all`: more combinations, on every adapter.
     Long,
     /// `make combinations`, `make parity`: all, on every adapter.
     All,
@@ -35,11 +35,15 @@ pub fn taking_turns<T>(all: &[T], turn: usize) -> impl Iterator<Item = &T> {
     all.iter().enumerate().filter(move |(index, _)| is_full || *index == turn % all.len()).map(|(_, one)| one)
 }
 
-/// Of what makes kernels of its own in every test, as each loss does: every fifth, from the one of that number on, or
-/// all. Tests begin with different ones.
-pub fn every_fifth<T>(all: impl Iterator<Item = T>, first: usize) -> impl Iterator<Item = T> {
-    let is_full = is_full();
-    all.enumerate().filter(move |(index, _)| is_full || index % 5 == first).map(|(_, one)| one)
+/// Of what makes kernels of its own in every test, as each loss does: one of 15 in a short run, every fifth in a long
+/// one, or all. Tests begin with the first, the second, … to the fifth fifth, so that they take different ones.
+pub fn some<T>(all: impl Iterator<Item = T>, fifth: usize) -> impl Iterator<Item = T> {
+    let step = match run() {
+        Run::Short => 15,
+        Run::Long => 5,
+        Run::All => 1,
+    };
+    all.skip(fifth * step / 5).step_by(step)
 }
 
 /// The adapter for the combination of that number in every run, where the combinations beside it are so many that each

@@ -50,13 +50,13 @@ struct Offence {
 
 /// Every checked input of every loss, with values out of range at each of [`OFFENDERS`]. What is out of range in
 /// regions are not their items, the scores, and sums have items of several kinds: they have test files of their own.
-/// In `make test` of every fifth loss, from the one of that number on.
-fn offences(first: usize) -> impl Iterator<Item = Offence> {
+/// In `make test` of some losses only, of other ones in each test.
+fn offences(fifth: usize) -> impl Iterator<Item = Offence> {
     let has_items = |spec: &&&LossSpec| {
         let is_of_others = matches!(spec.driver, Driver::Sum(_) | Driver::Layers(_) | Driver::Sequences(_));
         spec.regions().is_none() && !is_of_others
     };
-    effort::every_fifth(losses::ALL.iter().filter(has_items), first).enumerate().flat_map(|(index, spec)| {
+    effort::some(losses::ALL.iter().filter(has_items), fifth).enumerate().flat_map(|(index, spec)| {
         let loss = AnyLoss::new(spec.name, &[]).unwrap();
         let shape: &[usize] = match spec.driver {
             Driver::Elementwise | Driver::Sum(_) | Driver::Layers(_) | Driver::Gram => &[ITEMS],

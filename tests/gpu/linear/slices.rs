@@ -33,12 +33,10 @@ fn what_is_larger_than_a_binding_is_split() {
     let statistics = Statistics { log_sum_exp: true, argmax: true, ..Statistics::default() };
     let loss = LinearCrossEntropy { softcap: 5.0, logit_scale: 0.5, shift: 1, ..Default::default() };
     let gpus: Vec<(&Gpu, Gpu)> = adapters::every().iter().map(|gpu| (gpu, with_small_bindings(gpu))).collect();
-    let mut turn = 0;
-    for size in &SIZES {
-        for dtype in DType::FLOATS {
-            turn += 1;
+    for (turn, size) in SIZES.iter().enumerate() {
+        for &dtype in effort::taking_turns(&DType::FLOATS, turn) {
             let inputs = head(size, dtype);
-            for (gpu, small) in effort::taking_turns(&gpus, turn) {
+            for (gpu, small) in effort::taking_turns(&gpus, turn + dtype as usize) {
                 let options = Options { statistics, ..Options::new(Reduction::Sum) };
                 let expected = reference::evaluate(&loss, &inputs, &options).unwrap();
                 for gpu in [small, *gpu] {
@@ -66,7 +64,7 @@ fn two_heads_are_split_each() {
     ] {
         inputs = with(&inputs, name, floats(shape, shape.len() as u64));
     }
-    for gpu in adapters::every() {
+    for gpu in adapters::all() {
         evaluated(&with_small_bindings(gpu), &loss, &inputs, Reduction::Mean);
     }
 }
@@ -77,7 +75,7 @@ fn the_first_row_out_of_range_is_found_in_a_later_segment() {
     let mut changes: Vec<(usize, f64)> = (300..900).map(|row| (row, -100.0)).collect();
     changes.extend([(905, 20.0), (1001, -1.0)]);
     let inputs = changed(&head(&size, DType::F32), "target", &changes);
-    for gpu in adapters::every() {
+    for gpu in adapters::all() {
         let error = LinearCrossEntropy::default().eval_with(&with_small_bindings(gpu), &inputs, Reduction::Mean);
         assert_eq!(out_of_range(&error.unwrap_err()), ("linear_cross_entropy", 2, 905), "{gpu:?}");
     }
@@ -91,7 +89,7 @@ fn what_cannot_be_split_names_the_limit() {
             .with("weight", TensorType::new(DType::F32, [classes, dimensions]))
             .with("target", TensorType::new(DType::I32, [rows]))
     };
-    for gpu in adapters::every() {
+    for gpu in adapters::all() {
         let gpu = with_small_bindings(gpu);
         // The logits of one row; one row of the head, or of states.
         for types in [types(1, 8, 20_000), types(2, 20_000, 3)] {

@@ -144,7 +144,7 @@ fn measured() -> Option<Table> {
     let device = NullDevice::open().expect("the null device opens");
     let mut table = Table { driver: device.driver.clone(), ..Table::default() };
     for (number, kernel) in kernels.iter().enumerate() {
-        if number % one_of(24, 6) == 0 {
+        if number % one_of(48, 6) == 0 {
             for (key, figures) in compiled(&device, kernel) {
                 table.rows.insert(key, figures);
             }

@@ -39,7 +39,7 @@ fn kernels() -> Vec<GpuKernel> {
     };
     let machine = |features| gpu_kernels::machine(&info, features, &limits);
     let kernels = gpu_kernels::kernels(&machine(Features::SUBGROUP), &machine(Features::empty()));
-    let turns = one_of(24, 6);
+    let turns = one_of(48, 6);
     kernels.into_iter().step_by(turns).collect()
 }
 

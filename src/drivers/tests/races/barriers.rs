@@ -133,7 +133,7 @@ fn a_barrier_that_is_missing_shows() {
     for adapter in Adapter::all_blocking().iter().take(if is_whole_run() { usize::MAX } else { 1 }) {
         let gpu = adapter.open_blocking().expect("the adapter opens");
         let mut plain: HashMap<String, Vec<(String, Vec<u8>)>> = HashMap::new();
-        for needed in NEEDED.iter().step_by(one_of(3, 1)) {
+        for needed in NEEDED.iter().step_by(one_of(6, 1)) {
             let Needed { barrier, lanes, by, call } = needed;
             if !reductions(&gpu, *lanes).contains(by) {
                 continue;

@@ -90,7 +90,7 @@ const LANES: [u32; 3] = [64, 256, 16];
 
 /// Of how many combinations one is taken; each runs on one of the adapters, in one order besides the plain one.
 fn turns() -> usize {
-    one_of(53, 11)
+    one_of(97, 11)
 }
 
 /// Everything that a program leaves, with lanes in an order.
