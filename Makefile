@@ -22,11 +22,11 @@ build := cargo build --all-features --bin wgloss
 # The examples that `make demo` leaves out.
 learners := convergence multi_task curriculum vae_digits gan_2d
 
-# What `make test` takes few combinations or one CPU adapter of: the tests of what is particular to drivers, and those
-# that go through all losses.
+# What `make test-all` takes more combinations and adapters of: the tests of what is particular to drivers, and of what
+# every loss keeps.
 drivers := elementwise:: boxes:: pairs:: all_pairs:: rows:: regions:: sums:: layers:: linear:: policies:: sequences:: \
 	top_k::
-every_loss := parity:: conventions:: broadcast:: divisor:: weights:: mask:: golden::
+every_loss := parity:: conventions::
 
 # Those of the package for Burn.
 burn_learners := digits metric_learning perceptual language_model
@@ -123,7 +123,7 @@ burn: setup ## Builds and tests wgloss-burn, wgloss inside Burn, with its exampl
 
 burn-examples: setup ## Trains with Burn: digits, embeddings, a picture by its features, a language model
 	@set -e; for example in $(burn_learners); do \
-		echo "== $$example"; $(call cargo_burn,run --quiet --features autotune --example $$example); \
+		echo "== $$example"; $(call cargo_burn,run --quiet --profile bench --features autotune --example $$example); \
 	done
 
 bench-burn: setup ## Times the loss part of a step in Burn, with wgloss's loss and with Burn's own

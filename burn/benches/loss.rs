@@ -1,7 +1,7 @@
 //! Forward and backward pass of a loss with wgloss and with Burn's own loss, in turns on Burn's default device.
 //!
 //! ```sh
-//! cargo bench --manifest-path burn/Cargo.toml -- --json loss.json
+//! cargo bench --manifest-path burn/Cargo.toml --features autotune -- --json loss.json
 //! ```
 
 #[path = "../examples/common/time.rs"]

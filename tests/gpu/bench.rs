@@ -4,7 +4,7 @@ use wgloss::{
     AnyLoss, DType, Gpu,
     bench::{Bench, Case, Precision, SCALING_ELEMENTS},
     losses,
-    spec::Shape,
+    spec::{Driver, Shape},
 };
 
 use crate::common::{adapters, effort};
@@ -38,7 +38,9 @@ fn every_loss_gets_inputs_of_its_domains() {
             // That of bce at a probability which rounds to 0 or 1 is beyond f16.
             let is_exact = dtype == DType::F32;
             assert!(!is_exact || gradients.iter().all(|x| x.is_finite()), "{} {dtype}", spec.name);
-            assert!(gradients.iter().any(|&x| x != 0.0), "{} {dtype}: nothing to compute", spec.name);
+            // Those of a mean over the entries of Gram matrices are below all of f16.
+            let vanish = dtype == DType::F16 && matches!(spec.driver, Driver::Layers(_));
+            assert!(vanish || gradients.iter().any(|&x| x != 0.0), "{} {dtype}: nothing to compute", spec.name);
         }
     }
 }

@@ -67,7 +67,8 @@ fn every_loss_and_parameter_has_golden_cases() {
     }
 }
 
-/// All cases in the whole run, and few in others: parity has the kernels beside the reference, which is beside all cases.
+/// All cases in the whole run, and few in others: parity holds the kernels to the reference, and that has its test of
+/// all cases.
 #[test]
 fn kernels_give_what_pytorch_gives() {
     let cases = cases().into_iter().step_by(if effort::is_full() { 1 } else { 4 });

@@ -4,7 +4,7 @@ use wgloss::{
     AnyLoss, DType, Evaluation, Gradients, HostTensor, Loss, Named, Options, Reduction, Statistics, parity, reference,
 };
 
-use super::{Inputs, adapters, embeddings, labels, loss};
+use super::{Inputs, adapters, effort, embeddings, labels, loss};
 
 /// Rows of a standard normal distribution, in so few dimensions that many distances are nearly the same.
 fn normal(rows: usize, dimensions: usize, seed: u64) -> Inputs {
