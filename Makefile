@@ -16,8 +16,9 @@ peers_program := $(target_dir)/peers/release/wgloss-peers
 PYTHON ?= python3
 tint_installed := tests/tint/node_modules/.package-lock.json
 
-# The profile and the features of `make test`, so that nothing is compiled twice.
-build := cargo build --all-features --bin wgloss
+# What is built to be run, and not to be tested.
+build := cargo build --profile example --all-features --bin wgloss
+built := $(target_dir)/example
 
 # The examples that `make demo` leaves out.
 learners := convergence multi_task curriculum vae_digits gan_2d
@@ -39,17 +40,17 @@ setup: ## Installs a Vulkan driver where there is none
 
 demo: setup ## Lists the adapters, trains a classifier, segments a photograph and embeds digits, with pictures in target/demo
 	$(build) --example train_digits --example segment --example embed_digits
-	$(target_dir)/debug/wgloss adapters
+	$(built)/wgloss adapters
 	mkdir -p target/demo
-	$(target_dir)/debug/examples/train_digits --output target/demo/train_digits.svg
-	$(target_dir)/debug/examples/segment --output target/demo/segment.svg
-	$(target_dir)/debug/examples/embed_digits --output target/demo/embed_digits.svg
+	$(built)/examples/train_digits --output target/demo/train_digits.svg
+	$(built)/examples/segment --output target/demo/segment.svg
+	$(built)/examples/embed_digits --output target/demo/embed_digits.svg
 
 examples: setup ## Fits a curve in spite of outliers, learns three tasks at once, digits by difficulty, to draw digits, and plays GANs
 	$(build) $(learners:%=--example %)
 	mkdir -p target/demo
 	@set -e; for example in $(learners); do \
-		echo "== $$example"; $(target_dir)/debug/examples/$$example --output target/demo/$$example.svg; \
+		echo "== $$example"; $(built)/examples/$$example --output target/demo/$$example.svg; \
 	done
 
 test: setup ## Runs all tests, on every adapter found
@@ -85,14 +86,14 @@ golden: ## Computes the golden values of the tests anew, with Python
 
 readme: ## Puts the table of losses into README.md and docs/which_loss.md anew
 	$(build)
-	$(target_dir)/debug/wgloss list --markdown | \
+	$(built)/wgloss list --markdown | \
 		sed -i.bak -e '/^<!-- losses -->/,/^<!-- \/losses -->/{//!d;}' -e '/^<!-- losses -->/r /dev/stdin' README.md
 	rm README.md.bak
-	$(target_dir)/debug/wgloss choose --markdown > docs/which_loss.md
+	$(built)/wgloss choose --markdown > docs/which_loss.md
 
 pictures: setup ## Draws the pictures of docs/pictures anew
 	$(build)
-	$(target_dir)/debug/wgloss plot docs/pictures
+	$(built)/wgloss plot docs/pictures
 
 # The tables are saved before new scratch memory or spills make it fail.
 compilers: ## Saves what a compiler for GPUs says of every kernel, and shows what has changed (see benches/compilers/README.md)
