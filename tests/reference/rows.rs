@@ -99,6 +99,7 @@ fn the_class_axis_is_the_second_whatever_follows() {
             let rest = |result: Evaluation| Evaluation {
                 loss: vec![],
                 shape: vec![],
+                item_shape: Vec::new(),
                 gradients: vec![],
                 gradient_magnitudes: vec![],
                 loss_magnitudes: vec![],
