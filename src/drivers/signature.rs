@@ -75,7 +75,7 @@ impl Extent {
 /// use wgloss::{Signature, losses::CROSS_ENTROPY};
 /// let signature = Signature::of_shape(&CROSS_ENTROPY.values(&[])?, &[8, 5, 3])?;
 /// let shapes: Vec<_> = CROSS_ENTROPY.inputs.iter().map(|input| signature.shape_of(input)).collect();
-/// assert_eq!(shapes, [vec![8, 5, 3], vec![8, 3], vec![5], vec![8, 3]]);
+/// assert_eq!(shapes, [vec![8, 5, 3], vec![8, 3], vec![5], vec![5], vec![8, 3]]);
 /// # Ok::<(), wgloss::Error>(())
 /// ```
 #[derive(Clone, Debug)]

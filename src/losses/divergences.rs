@@ -157,10 +157,11 @@ loss! {
     /// ```
     /// # use wgloss::{Gpu, HostTensor, JensenShannonTopK, Loss, Named, Reduction, Tail};
     /// # let gpu = Gpu::new_blocking()?;
+    /// let teacher = [0.5_f32.ln(), 0.25_f32.ln()];
     /// let inputs = Named::<HostTensor>::new()
     ///     .with("logits", HostTensor::new(&[0.2_f32, 0.7, -1.0, 0.1], [1, 4])?)
     ///     .with("teacher_indices", HostTensor::new(&[2_i32, 0], [1, 2])?)
-    ///     .with("teacher_log_probs", HostTensor::new(&[0.5_f32.ln(), 0.25_f32.ln()], [1, 2])?);
+    ///     .with("teacher_log_probs", HostTensor::new(&teacher, [1, 2])?);
     /// let loss = JensenShannonTopK { tail: Tail::Bucket, ..JensenShannonTopK::default() };
     /// let result = loss.eval_with(&gpu, &inputs, Reduction::Sum)?;
     /// approx::assert_abs_diff_eq!(result.loss.item(), 0.134263, epsilon = 1e-6);

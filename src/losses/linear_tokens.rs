@@ -267,14 +267,14 @@ loss! {
     /// let inputs = Named::<HostTensor>::new()
     ///     .with("hidden", HostTensor::new(&[1.0_f32; 2], [2, 1])?)
     ///     .with("weight", HostTensor::new(&[0.0_f32; 2], [2, 1])?)
-    ///     .with("target", &[0, 1])
+    ///     .with("target", &[0, 0])
     ///     .with("old_log_prob", &[-std::f32::consts::LN_2; 2])
     ///     .with("advantage", &[2.0_f32])
     ///     .with("offsets", &[0, 2]);
     /// let result = LinearPolicySequence::default().eval_with(&gpu, &inputs, Reduction::Sum)?;
     /// approx::assert_abs_diff_eq!(result.loss.item(), -2.0, epsilon = 1e-6);
     /// let slopes = result.gradients.get("weight").unwrap().to_f64();
-    /// approx::assert_abs_diff_eq!(slopes[..], [-0.5, 0.5, 0.5, -0.5], epsilon = 1e-6);
+    /// approx::assert_abs_diff_eq!(slopes[..], [-1.0, 1.0], epsilon = 1e-6);
     /// # Ok::<(), wgloss::Error>(())
     /// ```
     pub struct LinearPolicySequence {
