@@ -2,7 +2,7 @@
 
 mod guards;
 
-use std::{collections::BTreeSet, sync::OnceLock};
+use std::collections::BTreeSet;
 
 use clap::Parser;
 use wgloss::{
@@ -17,10 +17,14 @@ use super::{
 };
 use crate::{Cli, Command};
 
-/// Every adapter of the machine, opened once.
+/// Every adapter of the machine, opened once a test: wgpu panics where a thread has waited for another one's GL context
+/// for six seconds, which the first run of large kernels takes.
 fn gpus() -> &'static [Gpu] {
-    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
-    let gpus = GPUS.get_or_init(|| Adapter::all_blocking().iter().map(|one| one.open_blocking().unwrap()).collect());
+    thread_local! {
+        static GPUS: &'static [Gpu] =
+            Vec::leak(Adapter::all_blocking().iter().map(|one| one.open_blocking().unwrap()).collect());
+    }
+    let gpus = GPUS.with(|gpus| *gpus);
     assert!(!gpus.is_empty(), "no adapter to test on");
     gpus
 }
