@@ -85,7 +85,7 @@ fn offender(
     given.into_iter().find_map(|input| {
         let tensor = inputs.get(input.name)?;
         let value = |element: usize| tensor.value(element).unwrap_or(f64::NAN);
-        let mut elements = elements(input, signature, tensor, item);
+        let mut elements = elements(input, signature, tensor, item + lies_behind(input, values));
         let element = match input.domain.resolve(values) {
             // The upper corner is what lies wrong.
             Domain::TargetBox => elements.skip(2).find(|&upper| value(upper) < value(upper - 2)),
@@ -100,6 +100,14 @@ fn offender(
         let index = unravelled(element, tensor.shape());
         Some((input, Offender { tensor: input.name, index, value: value(element) }))
     })
+}
+
+/// By how many items the values of an item lie behind it: targets, by the parameter `shift`.
+fn lies_behind(input: &Input, values: &Values) -> usize {
+    match values.get("shift") {
+        Some(Value::Integer(shift)) if input.kind == Kind::Index => shift.unsigned_abs() as usize,
+        _ => 0,
+    }
 }
 
 /// Where an item's values lie in an input; nowhere in one of another shape than it has by itself.

@@ -73,7 +73,8 @@ const RIGHT_ALONG: bool = true;
 @group(0) @binding(8) var<storage, read> input_teacher_weight: array<f32>;
 @group(0) @binding(9) var<storage, read> input_teacher_bias: array<f32>;
 @group(0) @binding(10) var<storage, read_write> gradient: array<f32>;
-// Which row is at each place, which place each row has, and whether a place has a row that counts.
+// Which row is at each place, which place each row has, and whether a place has a row that counts: 1, or 2
+// where its target is out of range.
 @group(0) @binding(11) var<storage, read_write> order: array<u32>;
 @group(0) @binding(12) var<storage, read_write> places: array<u32>;
 @group(0) @binding(13) var<storage, read_write> kept: array<i32>;
@@ -108,6 +109,11 @@ fn is_kept(index: u32) -> bool {
 // Whether a class index says that its row is left out.
 fn is_ignored(label: i32) -> bool {
     return false;
+}
+
+// Whether a class index names one of the classes.
+fn is_in_range(label: i32) -> bool {
+    return label >= 0 && u32(label) < call.classes;
 }
 
 // The bits of a value to be picked.

@@ -1,6 +1,7 @@
 // The rows that count, in order, which are the only ones that are multiplied: `order` has their numbers, NOWHERE behind
 // the last; `places` has for each row its place there, NOWHERE where it does not count; and `kept` whether a place has
-// a row that counts. Where rows may not change their places, each has its own.
+// a row that counts: 1, or 2 where its target is out of range, so that nothing is made of its states. Where rows may
+// not change their places, each has its own.
 //
 // One workgroup takes a segment of the rows, each lane neighbouring ones. Joined to what interface.wgsl lists.
 
@@ -29,7 +30,8 @@ fn list(thread: Thread) {
         places[row] = select(NOWHERE, place, counts);
         if (counts || !COMPACTS) {
             order[place] = row;
-            kept[place] = select(0, 1, counts);
+            let is_read = is_in_range(load_target(row + call.shift));
+            kept[place] = select(0, select(2, 1, is_read), counts);
             place += 1u;
         }
     }

@@ -1,11 +1,18 @@
 // The logits of a panel: rows by classes, over the dimensions.
 
+// Whether a quad is one of the depth: the last tile may reach behind the end, where strips end with it.
+fn is_of_depth(dimension: u32) -> bool {
+    return TILE_DEPTH == 4u || dimension < call.end_depth;
+}
+
 fn load_left(slot: u32, row: u32, dimension: u32) -> vec4<f32> {
-    return rows[min(row, call.rows - 1u) * call.quads + min(dimension / 4u, call.quads - 1u)];
+    let quad = rows[min(row, call.rows - 1u) * call.quads + min(dimension / 4u, call.quads - 1u)];
+    return select(vec4<f32>(), quad, is_of_depth(dimension));
 }
 
 fn load_right(slot: u32, label: u32, dimension: u32) -> vec4<f32> {
-    return load_head(min(label, call.columns - 1u), min(dimension / 4u, call.quads - 1u));
+    let quad = load_head(min(label, call.columns - 1u), min(dimension / 4u, call.quads - 1u));
+    return select(vec4<f32>(), quad, is_of_depth(dimension));
 }
 
 // What four classes have each of their own.
@@ -22,5 +29,6 @@ fn value_of(sums: vec4<f32>, row: u32, label: u32) -> vec4<f32> {
         inverse_length_of(own.z),
         inverse_length_of(own.w),
     );
-    return call.factor * (sums * inverse + bias);
+    // Of a depth in several steps the first adds the biases.
+    return call.factor * (sums * inverse + select(vec4<f32>(), bias, call.first_depth == 0u));
 }

@@ -1,4 +1,4 @@
-// The rows of a panel, as quads of f32; behind a row's end, and where no row counts, 0.
+// The rows of a panel, as quads of f32; behind a row's end, and where no row counts or its target is out of range, 0.
 //
 // Joined to what interface.wgsl lists.
 
@@ -8,10 +8,10 @@ fn take_rows(@builtin(workgroup_id) workgroup: vec3<u32>, thread: Thread) {
     let end = min(first + call.span, call.length);
     for (var i = first + thread.lane; i < end; i += WORKGROUP_SIZE) {
         let place = call.first_place + i / call.quads;
-        if (kept[place] == 0) {
-            rows[i] = vec4<f32>();
-        } else {
+        if (kept[place] == 1) {
             rows[i] = load_quad(order[place] - call.first_row, i % call.quads);
+        } else {
+            rows[i] = vec4<f32>();
         }
     }
 }

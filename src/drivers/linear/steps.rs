@@ -93,6 +93,7 @@ impl Builder<'_> {
                 length: (segment.end - segment.start) as u32,
                 sequence: sequence as u32,
                 shift: self.shift(),
+                classes: self.layout.classes as u32,
             };
             let is_taken = |input: &Input| input.name == MASK.name || input.kind == Kind::Index;
             let mut tensors: Vec<(TensorView, Place)> = (call.tensors().into_iter())
@@ -108,6 +109,8 @@ impl Builder<'_> {
                 Some(_) => is_ignored(&mut glue, self.of_rows.spec()),
                 None => glue.function("is_ignored(label: i32) -> bool", "false"),
             }
+            let in_range = if labels.is_some() { "label >= 0 && u32(label) < call.classes" } else { "true" };
+            glue.function("is_in_range(label: i32) -> bool", in_range);
             for (name, scratch, ty) in
                 [("order", self.at.order, "u32"), ("places", self.at.places, "u32"), ("kept", self.at.kept, "i32")]
             {

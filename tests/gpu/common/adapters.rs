@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use wgloss::{Adapter, Gpu};
+use wgloss::{Adapter, Gpu, Reduce};
 
 use super::effort;
 
@@ -31,6 +31,16 @@ pub fn all() -> &'static [Gpu] {
     let thread = std::thread::current();
     let number = thread.name().unwrap_or_default().bytes().map(usize::from).sum::<usize>();
     if gpus > 0 { &every[..gpus] } else { &every[number % every.len()..][..1] }
+}
+
+/// Every adapter with workgroups of so many lanes, which exchange by workgroup memory.
+pub fn with_lanes(lanes: u32) -> Vec<Gpu> {
+    let with = |gpu: &Gpu| {
+        let mut tuning = gpu.tuning();
+        (tuning.workgroup_size, tuning.reduce) = (lanes, Reduce::Workgroup);
+        gpu.with_tuning(tuning).unwrap()
+    };
+    every().iter().map(with).collect()
 }
 
 /// The adapters of a thread, which are another's when it has ended.

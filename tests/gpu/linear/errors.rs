@@ -1,8 +1,8 @@
 //! Inputs and parameters that do not fit.
 
 use wgloss::{
-    AnyLoss, DType, Error, LinearCrossEntropy, LinearCrossEntropySoft, LinearDistillation, LinearFocal, Loss,
-    Reduction, Smoothing, reference,
+    AnyLoss, DType, Error, LinearCrossEntropy, LinearCrossEntropySoft, LinearDistillation, LinearFocal, Loss, Named,
+    Plan, Reduction, Smoothing, Tensor, reference,
 };
 
 use super::{Inputs, Size, adapters, head, sample, tensor, with, without};
@@ -128,4 +128,48 @@ fn a_head_of_too_few_classes_is_refused() {
         found: vec![1, 2],
     };
     assert_eq!(refusal(&loss, &inputs), expected);
+}
+
+/// The value named is the target's, `shift` places behind its row.
+#[test]
+fn a_target_out_of_range_is_named_where_it_stands() {
+    let inputs = head(&Size { items: &[4], dimensions: 2, classes: 4 }, DType::F32);
+    let inputs = with(&inputs, "target", tensor(&[7.0, 1.0, 9.0, 0.0], DType::I32, &[4]));
+    let loss = LinearCrossEntropy { shift: 1, ..Default::default() };
+    let Error::Target { count, first, offender, .. } = refusal(&loss, &inputs) else { panic!("another error") };
+    let offender = offender.expect("it is known");
+    assert_eq!((count, first, &offender.index[..], offender.value), (1, 1, &[2][..], 9.0));
+}
+
+/// Nothing of a row out of range is in the gradients of others, also where its states are not finite.
+#[test]
+fn a_row_out_of_range_leaves_nothing_in_the_head() {
+    for gpu in adapters::all() {
+        for loss in ["linear_cross_entropy", "arcface"] {
+            let loss = AnyLoss::new(loss, &[]).unwrap();
+            let states = loss.spec().inputs[0].name;
+            let with_states = |bad: f64, target: f64| {
+                Named::new()
+                    .with(states, tensor(&[bad, 0.5, 1.0, 0.25], DType::F32, &[2, 2]))
+                    .with("weight", tensor(&[0.5, -1.0, 1.0, 0.5, 0.25, 0.75], DType::F32, &[3, 2]))
+                    .with("target", tensor(&[target, 2.0], DType::I32, &[2]))
+            };
+            let of_head = |inputs: &Inputs| {
+                let plan = Plan::new(gpu, &loss, &inputs.map(|tensor| tensor.ty().clone()), Reduction::Sum).unwrap();
+                let tensors: Named<Tensor> = inputs
+                    .iter()
+                    .map(|(name, host)| (name.to_string(), Tensor::from_host(gpu, host).unwrap()))
+                    .collect();
+                let output = plan.bind_tensors(&tensors).unwrap();
+                let mut encoder = gpu.device().create_command_encoder(&Default::default());
+                output.record(&mut encoder);
+                gpu.queue().submit([encoder.finish()]);
+                output.gradients.get("weight").unwrap().read_blocking().unwrap().to_f64()
+            };
+            let expected = of_head(&with_states(1.0, -100.0));
+            for bad in [f64::NAN, f64::INFINITY] {
+                assert_eq!(of_head(&with_states(bad, 7.0)), expected, "{bad} in {} on {gpu:?}", loss.spec().name);
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod frozen;
 mod panels;
 mod size;
 mod slices;
+mod tiles;
 mod values;
 
 use wgloss::{
