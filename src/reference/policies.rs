@@ -260,7 +260,8 @@ impl<'a> Policy<'a> {
             [exponential_excess(lead), -lead.exp_m1()]
         } else if lead > 1.0 {
             // ρ·eʳ is what the reference has over the old policy, however little p is.
-            [over_old.exp() - both(ratio, 1.0 + lead), -both(ratio, lead)]
+            let taken = if lead == f64::INFINITY { 0.0 } else { (1.0 + lead) * (-lead).exp() };
+            [over_old.exp() * (1.0 - taken), -both(ratio, lead)]
         } else {
             [both(ratio, exponential_excess(lead)), -both(ratio, lead)]
         };

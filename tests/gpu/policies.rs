@@ -141,6 +141,32 @@ fn ratios_beyond_f32_are_infinite() {
     }
 }
 
+/// The divergence times the ratio overflows to infinity, of finite values and of tokens that are impossible.
+#[test]
+fn a_corrected_divergence_beyond_f32_is_infinite() {
+    let loss = PolicyClip { kl: 0.1, kl_correction: true, ..PolicyClip::default() };
+    let by = |log_prob: f64, old: Option<f64>| {
+        let inputs = Named::new()
+            .with("log_prob", floats(&[log_prob], &[1]))
+            .with("ref_log_prob", floats(&[-1.0], &[1]))
+            .with("advantage", floats(&[1.0], &[1]));
+        match old {
+            Some(old) => inputs.with("old_log_prob", floats(&[old], &[1])),
+            None => inputs,
+        }
+    };
+    for gpu in adapters::all() {
+        for inputs in [by(-5.0, Some(-100.0)), by(f64::NEG_INFINITY, None)] {
+            let found = loss.eval_with(gpu, &inputs, Reduction::Sum).unwrap();
+            assert_eq!(found.loss.item(), f64::INFINITY, "{gpu:?}");
+            assert_eq!(found.gradients.get("log_prob").unwrap().to_f64(), [f64::NEG_INFINITY], "{gpu:?}");
+        }
+        // What is left of the product where the ratio is 0.
+        let found = loss.eval_with(gpu, &by(f64::NEG_INFINITY, Some(-2.0)), Reduction::Sum).unwrap();
+        approx::assert_relative_eq!(found.loss.item(), 0.1 * 1_f64.exp(), max_relative = 1e-6);
+    }
+}
+
 /// Values of a row that a loss may not have leave the row out and are told, unless the row is not looked at.
 #[test]
 fn log_probabilities_of_other_policies_are_checked() {

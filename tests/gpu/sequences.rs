@@ -1,7 +1,7 @@
 //! Losses of sequences of tokens, on every adapter.
 
 use wgloss::{
-    AnyLoss, CpoOfLogits, DType, Error, Gradients, HostTensor, Loss, Named, Options, PolicySequence, Preference,
+    AnyLoss, CpoOfLogits, DType, Error, Gradients, HostTensor, KtoOfLogits, Loss, Named, Options, PolicySequence, Preference,
     PreferenceForm, PreferenceOfLogits, Reduction, Statistics, TokenLogProb, reference,
 };
 
@@ -157,6 +157,27 @@ fn tokens_out_of_range_leave_out_their_item() {
         let expected = reference::evaluate(&CpoOfLogits::default(), &mended, &Reduction::Sum.into()).unwrap();
         assert_eq!(found.items, 2);
         assert_agree(&expected, &found, &format!("{gpu:?}"));
+    }
+}
+
+/// Whether its own values or its tokens' put it out of range.
+#[test]
+fn the_first_item_out_of_range_is_named() {
+    for (desirable, target) in [([2.0, 1.0], [0.0, 99.0]), ([1.0, 2.0], [99.0, 0.0])] {
+        let inputs = Named::new()
+            .with("logits", floats(&[0.5, -0.5, 1.0, 0.25], &[2, 2]))
+            .with("target", tensor(&target, DType::I32, &[2]))
+            .with("ref_log_prob", floats(&[-1.0, -0.5], &[2]))
+            .with("desirable", floats(&desirable, &[2]))
+            .with("kl", floats(&[0.0], &[1]))
+            .with("offsets", indices(&[0, 1, 2]));
+        let loss = KtoOfLogits::default();
+        let expected = reference::evaluate(&loss, &inputs, &Reduction::Sum.into()).unwrap_err();
+        assert_eq!(out_of_range(&expected), ("kto_of_logits", 2, 0));
+        for gpu in adapters::all() {
+            let error = loss.eval_with(gpu, &inputs, Reduction::Sum).unwrap_err();
+            assert_eq!(out_of_range(&error), ("kto_of_logits", 2, 0), "{gpu:?}");
+        }
     }
 }
 

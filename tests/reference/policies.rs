@@ -220,6 +220,20 @@ fn the_divergence_is_told_whatever_its_weight() {
     }
 }
 
+/// A token that the policy finds impossible, and of which the old one says nothing.
+#[test]
+fn a_corrected_divergence_without_an_old_policy_is_infinite_where_the_plain_one_is() {
+    for settings in [&[("kl", "1")][..], &[("kl", "1"), ("kl_correction", "true")]] {
+        let inputs = Named::new()
+            .with("log_prob", tensor(&[f64::NEG_INFINITY], &[1]))
+            .with("ref_log_prob", tensor(&[-1.0], &[1]))
+            .with("advantage", tensor(&[1.0], &[1]));
+        let found = evaluate(&loss("policy_clip", settings), &inputs, Reduction::Sum);
+        assert_eq!(found.loss, [f64::INFINITY]);
+        assert_eq!(found.gradients[0].1, [f64::NEG_INFINITY]);
+    }
+}
+
 /// Of a policy that is its own old one and its own reference, and of tokens that both find impossible.
 #[test]
 fn what_is_not_known_of_a_token_is_nan_and_what_is_left_out_is_nothing() {

@@ -5,10 +5,13 @@
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn tell(thread: Thread) {
     if (thread.lane == 0u && judged[0] > 0u) {
+        let is_first = workspace.invalid_low == 0u && workspace.invalid_high == 0u;
         let low = workspace.invalid_low + judged[0];
         workspace.invalid_high += select(0u, 1u, low < judged[0]);
         workspace.invalid_low = low;
-        workspace.invalid_partial = 0u;
-        workspace.invalid_item = judged[1];
+        if (is_first || judged[1] < workspace.invalid_item) {
+            workspace.invalid_partial = 0u;
+            workspace.invalid_item = judged[1];
+        }
     }
 }

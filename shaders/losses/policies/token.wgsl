@@ -31,10 +31,11 @@ fn divergence(lead: f32) -> vec2<f32> {
 // Where exp_excess holds.
 const NEAR: f32 = 0.34;
 
-// The same times the ratio: the product of both exponentials is one, which is finite where either is not.
+// The same times the ratio: the product of both exponentials is one, which is finite where either is not, and of which
+// exp(−r)·(1 + r) is taken away.
 fn corrected_divergence(token: Token, lead: f32, old: f32, reference: f32) -> vec2<f32> {
     let power = select(reference - old, lead, old == LEFT_OUT);
-    let far = expf(power) - product(token.ratio, 1.0 + lead);
+    let far = expf(power) * (1.0 - product(1.0 + lead, expf(-lead)));
     let near = product(token.ratio, divergence(min(lead, 1.0)).x);
     return vec2<f32>(select(near, far, lead > 1.0), -product(token.ratio, lead));
 }
