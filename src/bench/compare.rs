@@ -225,6 +225,7 @@ mod tests {
             gflop_per_s: None,
             first_call_ms: 1.0,
             record_us: 1.0,
+            kernels: Vec::new(),
         }
     }
 

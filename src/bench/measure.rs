@@ -23,8 +23,8 @@ use crate::{Error, Gpu, Loss, Output, Plan, Reduction, evaluation::upload};
 #[derive(Debug)]
 pub struct Bench {
     gpu: Gpu,
-    clock: Clock,
-    precision: Precision,
+    pub(super) clock: Clock,
+    pub(super) precision: Precision,
 }
 
 /// The sizes of a [`Scaling`](super::Scaling).
@@ -107,6 +107,7 @@ impl Bench {
             gflop_per_s: case.operations().map(|operations| operations / seconds / 1e9),
             first_call_ms: first_call.as_secs_f64() * 1e3,
             record_us: self.record_cost(&output)?.median() * 1e6,
+            kernels: Vec::new(),
         })
     }
 

@@ -4,6 +4,7 @@
 //! each other. [`Gpu::tune`](crate::Gpu::tune) measures which layout of kernels is the fastest on a device; a
 //! [`SavedTuning`] keeps it for the next run.
 
+mod by_kernel;
 mod case;
 mod clock;
 mod compare;
@@ -15,6 +16,7 @@ mod times;
 mod tune;
 mod tune_search;
 
+pub use by_kernel::KernelTime;
 pub use case::Case;
 pub use clock::Clock;
 pub use compare::{Change, ComparedCase, Comparison, Entry, LEAST_CHANGE, Peer};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
+use super::KernelTime;
 use crate::Gpu;
 
 /// The version of the format. Fields may be added without a new one; none changes its meaning.
@@ -89,6 +90,9 @@ pub struct Measurement {
     pub first_call_ms: f64,
     /// Host time of recording loss and gradients into an encoder.
     pub record_us: f64,
+    /// The kernels, where each was timed by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kernels: Vec<KernelTime>,
 }
 
 /// A loss at a shape that the adapter could not run.

@@ -28,7 +28,7 @@ impl Default for Precision {
 const LEAST_TIME: Duration = Duration::from_micros(500);
 
 /// The number of times of what takes several times as long as it should.
-const FEWEST_RUNS: usize = 3;
+pub(super) const FEWEST_RUNS: usize = 3;
 
 /// What is timed: commands of a compute pass.
 pub type Step<'a> = &'a dyn Fn(&mut wgpu::ComputePass<'_>);

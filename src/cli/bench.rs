@@ -9,7 +9,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
 use wgloss::{
     AnyLoss, DType, Error, Gpu, Loss,
-    bench::{Bench, Case, ClockKind, Measurement, Precision, Report, SCALING_ELEMENTS, Scaling, ScalingPoint, Skipped},
+    bench::{
+        Bench, Case, ClockKind, KernelTime, Measurement, Precision, Report, SCALING_ELEMENTS, Scaling, ScalingPoint,
+        Skipped,
+    },
     losses,
 };
 
@@ -35,6 +38,7 @@ that compare all pairs of a batch have GFLOP/s instead.
 Examples:
   wgloss bench                                        every loss at shapes that people train with
   wgloss bench cross_entropy --shape 4096x32000 --dtype bf16
+  wgloss bench linear_cross_entropy --by-kernel       where its time goes
   wgloss bench --adapter all --scaling --html report.html
   wgloss bench --compare before.json after.json       what became slower
   wgloss bench --compare report.json --summary        a few lines of it";
@@ -62,6 +66,9 @@ pub struct Args {
     /// Only the first of each loss's usual shapes, and fewer runs.
     #[arg(long)]
     quick: bool,
+    /// Also time each kernel of the losses by itself.
+    #[arg(long)]
+    by_kernel: bool,
     /// Measure no further case after so many seconds: first the first shape of each loss and storage type, then the
     /// second ones.
     #[arg(long, value_name = "SECONDS", conflicts_with = "scaling")]
@@ -77,7 +84,7 @@ pub struct Args {
         long,
         num_args = 1..,
         value_name = "REPORT",
-        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick", "limit"],
+        conflicts_with_all = ["losses", "adapter", "dtype", "shape", "scaling", "quick", "by_kernel", "limit"],
     )]
     compare: Vec<PathBuf>,
     /// Print a line for each kind of kernels, with the median and the worst, and for each other library, rather than
@@ -175,10 +182,13 @@ fn measure(
         bar.set_message(case.loss.spec().name);
         if is_late() {
             report.skipped.push(skipped(case, "the time was up".to_string()));
-        } else if let Some(found) = unless_refused(bench.measure(case), case, skips_shapes, &mut report)? {
+        } else if let Some(mut found) = unless_refused(bench.measure(case), case, skips_shapes, &mut report)? {
             if found.bytes > largest_copy {
                 largest_copy = found.bytes;
                 report.copy_gb_per_s = Some(found.bytes as f64 / found.copy_ms / 1e6);
+            }
+            if args.by_kernel {
+                found.kernels = bench.kernel_times(case)?;
             }
             report.results.push(found);
         }
@@ -300,6 +310,12 @@ fn text(report: &Report, is_summary: bool) -> String {
         }
         lines.push(table.to_string());
     }
+    if report.results.iter().any(|result| !result.kernels.is_empty()) {
+        let mut table = output::table(["loss", "shape", "type", "kernel", "dispatches", "ms", "of all"]);
+        table.add_rows(report.results.iter().flat_map(rows_of_kernels));
+        lines.push("Each dispatch by itself:".to_string());
+        lines.push(table.to_string());
+    }
     if let Some(largest) = report.scaling.iter().map(|scaling| &scaling.points).max_by_key(|points| points.len()) {
         let sizes = largest.iter().map(|point| format!("{:e}", point.elements));
         let headings = ["loss", "type"].into_iter().map(str::to_string).chain(sizes).chain(["slope".to_string()]);
@@ -342,4 +358,20 @@ fn row(result: &Measurement) -> [String; 11] {
         numbers::significant(result.record_us),
         result.origin.clone(),
     ]
+}
+
+fn rows_of_kernels(result: &Measurement) -> Vec<[String; 7]> {
+    let all: f64 = result.kernels.iter().map(|kernel| kernel.median_ms).sum();
+    let row = |kernel: &KernelTime| {
+        [
+            result.loss.clone(),
+            output::shape(&result.shape),
+            result.dtype.clone(),
+            kernel.kernel.clone(),
+            kernel.dispatches.to_string(),
+            numbers::significant(kernel.median_ms),
+            numbers::percent(kernel.median_ms / all),
+        ]
+    };
+    result.kernels.iter().map(row).collect()
 }

@@ -6,7 +6,7 @@ mod recorded;
 mod uniforms;
 
 pub(crate) use located::{Bindable, Located};
-pub(crate) use recorded::Dispatches;
+pub(crate) use recorded::{Dispatch, Dispatches};
 
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use crate::{
     kernel::{FIRST_TENSOR, Kernel},
     program::{Place, Program, Step, WORKSPACE},
 };
-use recorded::Dispatch;
 use uniforms::{Uniforms, resource};
 
 /// A program and the pipeline of each of its steps.
@@ -89,6 +88,8 @@ impl Compiled {
                 let (label, layout) = (Some(name), &pipeline.layout);
                 let group = wgpu::BindGroupDescriptor { label, layout, entries: &entries };
                 Dispatch {
+                    #[cfg(feature = "bench")]
+                    kernel: step.entry,
                     pipeline: pipeline.pipeline.clone(),
                     bind_group: device.create_bind_group(&group),
                     workgroups: step.workgroups,

@@ -12,10 +12,22 @@ pub(crate) struct Dispatches {
 
 /// One dispatch.
 #[derive(Clone, Debug)]
-pub(super) struct Dispatch {
+pub(crate) struct Dispatch {
+    /// The entry point of its kernel.
+    #[cfg(feature = "bench")]
+    pub kernel: &'static str,
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: [u32; 3],
+}
+
+impl Dispatch {
+    pub fn record_in(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 impl Dispatches {
@@ -31,12 +43,13 @@ impl Dispatches {
 
     /// Records the steps into a compute pass.
     pub fn record_in(&self, pass: &mut wgpu::ComputePass<'_>) {
-        for step in &self.steps {
-            pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, &step.bind_group, &[]);
-            let [x, y, z] = step.workgroups;
-            pass.dispatch_workgroups(x, y, z);
-        }
+        self.steps.iter().for_each(|step| step.record_in(pass));
+    }
+
+    /// The steps, in their order.
+    #[cfg(feature = "bench")]
+    pub fn steps(&self) -> &[Dispatch] {
+        &self.steps
     }
 
     /// The first bytes of the workspace, to read.

@@ -80,6 +80,12 @@ impl BoundPlan {
         self.dispatches.record_in(pass);
     }
 
+    /// Each dispatch of loss and gradients, in their order.
+    #[cfg(feature = "bench")]
+    pub(crate) fn steps(&self) -> &[crate::dispatch::Dispatch] {
+        self.dispatches.steps()
+    }
+
     /// How the last submitted run went.
     ///
     /// # Errors

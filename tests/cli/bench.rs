@@ -39,6 +39,28 @@ fn shapes_may_be_chosen_and_sizes_grow() {
 }
 
 #[test]
+fn kernels_are_timed_by_themselves() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("report.json");
+    let loss = ["bench", "linear_cross_entropy", "--shape", "40x16x33", "--quick"];
+    let run = wgloss(&[&loss[..], &["--by-kernel", "--json", path.to_str().unwrap()]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let reports = Report::list_from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+    let kernels = &reports[0].results[0].kernels;
+    let names: Vec<&str> = kernels.iter().map(|kernel| kernel.kernel.as_str()).collect();
+    // From the rows that count to the gradients of the head, each name once.
+    assert!(names[0] == "list" && names.contains(&"evaluate"), "{names:?}");
+    assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len(), "{names:?}");
+    for kernel in kernels {
+        assert!(kernel.dispatches > 0 && kernel.median_ms > 0.0, "{kernel:?}");
+        assert!(run.stdout.contains(&format!("│ {} ", kernel.kernel)), "{}", run.stdout);
+    }
+    // Without being asked nobody is told.
+    let report = wgloss(&[&loss[..], &["--json", "-"]].concat()).json();
+    assert!(report["results"][0].get("kernels").is_none());
+}
+
+#[test]
 fn the_command_refuses_what_it_cannot_time() {
     wgloss(&["bench", "hubris"]).refused(2, &["`hubris`"]);
     wgloss(&["bench", "mse", "--adapter", "no such adapter"]).refused(3, &["no such adapter"]);

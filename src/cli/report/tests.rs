@@ -40,6 +40,7 @@ fn measurement(loss: &str, fraction_of_copy: f64) -> Measurement {
         fraction_of_copy,
         gflop_per_s: None,
         first_call_ms: 34.5,
+        kernels: Vec::new(),
         record_us: 6.78,
     }
 }
