@@ -32,6 +32,10 @@ every_loss := parity:: conventions::
 # Those of the package for Burn.
 burn_learners := digits metric_learning perceptual language_model
 
+# Most of what tests take on a CPU adapter is compiling, and of that a fifth is the optimiser of Mesa's drivers, which
+# other adapters do not know.
+without_optimiser := GALLIVM_PERF=nopt
+
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -55,7 +59,7 @@ examples: setup ## Fits a curve in spite of outliers, learns three tasks at once
 
 test: setup ## Runs all tests, on every adapter found
 	@if command -v npm >/dev/null; then $(MAKE) -s tint || echo "going on without Tint"; fi
-	cargo test --all-features --no-fail-fast
+	$(without_optimiser) cargo test --all-features --no-fail-fast
 
 test-all: setup ## Runs the long tests: more losses and more adapters, more kernels through compilers (see tests/README.md)
 	WGLOSS_TESTS=long cargo test --all-features --no-fail-fast --test gpu -- $(drivers) $(every_loss)

@@ -39,20 +39,26 @@ fn is(gpu: &Gpu, software: &str) -> bool {
     gpu.adapter_id().to_lowercase().starts_with(software)
 }
 
-/// In `make test` they share a third of the kernels of each loss, in `make test-all` another third.
+/// A ninth of the kernels that any two choices of a loss meet in.
+fn ninth(number: usize) -> Effort {
+    Effort::Part { number, of: NonZero::new(9).expect("it is more than nothing") }
+}
+
+/// In `make test` each loss has a ninth of its kernels on one of them, the next loss on the next, in `make test-all` a
+/// ninth on each.
 fn on(number: usize) {
-    let ninth =
-        |number| Effort::Part { number, of: NonZero::new(3 * SOFTWARE.len()).expect("it is more than nothing") };
-    let effort = |turn| match effort::run() {
-        effort::Run::Short => ninth(turn + number),
-        effort::Run::Long => ninth(turn + SOFTWARE.len() + number),
-        effort::Run::All => Effort::Full,
+    let every_loss = losses::ALL.iter().copied().enumerate();
+    let specs: Vec<(&'static LossSpec, Effort)> = match effort::run() {
+        effort::Run::Short => {
+            let own = every_loss.skip(number).step_by(SOFTWARE.len());
+            own.map(|(turn, spec)| (spec, ninth(turn))).collect()
+        }
+        effort::Run::Long => every_loss.map(|(turn, spec)| (spec, ninth(turn + number + 1))).collect(),
+        effort::Run::All => every_loss.map(|(_, spec)| (spec, Effort::Full)).collect(),
     };
     let software = SOFTWARE[number];
     match adapters::every().iter().find(|gpu| is(gpu, software)) {
-        Some(gpu) => {
-            agree_with_the_reference(gpu, losses::ALL.iter().enumerate().map(|(turn, &spec)| (spec, effort(turn))))
-        }
+        Some(gpu) => agree_with_the_reference(gpu, specs.into_iter()),
         None => eprintln!("{software} is not on this machine"),
     }
 }
@@ -85,22 +91,23 @@ fn other_adapters() {
 }
 
 /// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because
-/// reductions are all that differs, but for pixels of many classes, of which fewer are kept, and for products of all
-/// pairs, which have kernels of their own for similarities and for differences. Distillation alone has a walk for
+/// reductions are all that differs, but for pixels of many classes, of which fewer are kept, and for products, of all
+/// pairs and of heads, which have kernels of their own. Distillation alone has a walk for
 /// middle sums.
 #[test]
 fn workgroups_may_be_wider_than_a_subgroup() {
     let of_rows = [&losses::CROSS_ENTROPY, &losses::DISTILLATION];
     let others = [&losses::GAUSSIAN_NLL, &losses::HINGE, &losses::CIOU, &losses::CE_DICE];
-    let of_batches = [&losses::CLIP, &losses::NT_XENT, &losses::TRIPLET_BATCH_HARD];
-    for (turn, loss) in others.into_iter().chain(of_rows).chain(of_batches).enumerate() {
+    let of_products = [&losses::CLIP, &losses::NT_XENT, &losses::TRIPLET_BATCH_HARD, &losses::LINEAR_CROSS_ENTROPY];
+    for (turn, loss) in others.into_iter().chain(of_rows).chain(of_products).enumerate() {
         for gpu in effort::adapters(turn) {
             let mut tuning = gpu.tuning();
             tuning.workgroup_size = 64;
             if tuning.reduce == Reduce::SingleSubgroup {
                 tuning.reduce = Reduce::Subgroup;
             }
-            agree_with_the_reference(&gpu.with_tuning(tuning).unwrap(), std::iter::once((loss, of_any_two())));
+            let effort = if effort::run() == effort::Run::Short { ninth(turn) } else { of_any_two() };
+            agree_with_the_reference(&gpu.with_tuning(tuning).unwrap(), std::iter::once((loss, effort)));
         }
     }
 }
