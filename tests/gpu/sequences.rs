@@ -1,8 +1,8 @@
 //! Losses of sequences of tokens, on every adapter.
 
 use wgloss::{
-    AnyLoss, CpoOfLogits, DType, Error, Gradients, HostTensor, KtoOfLogits, Loss, Named, Options, PolicySequence, Preference,
-    PreferenceForm, PreferenceOfLogits, Reduction, Statistics, TokenLogProb, reference,
+    AnyLoss, CpoOfLogits, DType, Error, Gradients, HostTensor, KtoOfLogits, Loss, Named, Options, PolicySequence,
+    Preference, PreferenceForm, PreferenceOfLogits, Reduction, Statistics, TokenLogProb, reference,
 };
 
 use crate::common::{
