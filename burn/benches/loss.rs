@@ -24,7 +24,7 @@ use time::{median, time};
 const LOGITS: [[usize; 2]; 4] = [[64, 10], [512, 1000], [4096, 1000], [512, 32_000]];
 
 /// Tokens, the length of their hidden states, and the classes of the head: a small model's, and a part of its classes.
-/// The logits of more tokens are larger than what llvmpipe binds, 128 MiB, where Burn ends at once and without an error.
+/// The logits of more tokens are larger than what llvmpipe binds, 128 MiB, where Burn ends at once, without an error.
 const HEADS: [[usize; 3]; 2] = [[512, 256, 8000], [1024, 256, 32_000]];
 
 /// Times the loss part of a step beside Burn's own.
