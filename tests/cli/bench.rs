@@ -53,7 +53,7 @@ fn kernels_are_timed_by_themselves() {
     assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len(), "{names:?}");
     for kernel in kernels {
         assert!(kernel.dispatches > 0 && kernel.median_ms > 0.0, "{kernel:?}");
-        assert!(run.stdout.contains(&format!("│ {} ", kernel.kernel)), "{}", run.stdout);
+        assert!(run.stdout.contains(&format!("┆ {} ", kernel.kernel)), "{}", run.stdout);
     }
     // Without being asked nobody is told.
     let report = wgloss(&[&loss[..], &["--json", "-"]].concat()).json();
