@@ -302,16 +302,18 @@ fn term(
             .collect();
         loss(&Item { inputs: &inputs, upstream: &call.upstream, index: 0 })
     };
+    // An infinite loss stays as it is.
+    let change = |moved: f64, at: f64| if moved == at { 0.0 } else { (moved - at).abs() / STEP };
     let mut term = at(None);
     let made = of.made.len();
     term.gradient_magnitudes.resize(made, 0.0);
     let mut magnitude = term.magnitude.unwrap_or(term.loss[0].abs());
     for slot in (0..made).filter(|&slot| sizes[slot].is_finite() && sizes[slot] > 0.0) {
         let moved = at(Some(slot));
-        magnitude += (moved.loss[0] - term.loss[0]).abs() / STEP;
+        magnitude += change(moved.loss[0], term.loss[0]);
         for (size, (moved, at)) in term.gradient_magnitudes.iter_mut().zip(moved.gradients.iter().zip(&term.gradients))
         {
-            *size += (moved - at).abs() / STEP;
+            *size += change(*moved, *at);
         }
     }
     // A ratio is rounded as what the tokens have together is.

@@ -47,14 +47,14 @@ fn ninth(number: usize) -> Effort {
 /// In `make test` each loss has a ninth of its kernels on one of them, the next loss on the next, in `make test-all` a
 /// ninth on each.
 fn on(number: usize) {
-    let every_loss = losses::ALL.iter().copied().enumerate();
+    let every_loss = || losses::ALL.iter().copied().enumerate();
     let specs: Vec<(&'static LossSpec, Effort)> = match effort::run() {
         effort::Run::Short => {
-            let own = every_loss.skip(number).step_by(SOFTWARE.len());
+            let own = every_loss().skip(number).step_by(SOFTWARE.len());
             own.map(|(turn, spec)| (spec, ninth(turn))).collect()
         }
-        effort::Run::Long => every_loss.map(|(turn, spec)| (spec, ninth(turn + number + 1))).collect(),
-        effort::Run::All => every_loss.map(|(_, spec)| (spec, Effort::Full)).collect(),
+        effort::Run::Long => every_loss().map(|(turn, spec)| (spec, ninth(turn + number + 1))).collect(),
+        effort::Run::All => losses::ALL.iter().map(|&spec| (spec, Effort::Full)).collect(),
     };
     let software = SOFTWARE[number];
     match adapters::every().iter().find(|gpu| is(gpu, software)) {
