@@ -92,8 +92,7 @@ fn other_adapters() {
 
 /// The layout of GPUs, on CPU adapters: workgroups of several subgroups. One loss of each driver does, because
 /// reductions are all that differs, but for pixels of many classes, of which fewer are kept, and for products, of all
-/// pairs and of heads, which have kernels of their own. Distillation alone has a walk for
-/// middle sums.
+/// pairs and of heads, which have kernels of their own. Distillation alone has a walk for middle sums.
 #[test]
 fn workgroups_may_be_wider_than_a_subgroup() {
     let of_rows = [&losses::CROSS_ENTROPY, &losses::DISTILLATION];
